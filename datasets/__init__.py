@@ -1,0 +1,1 @@
+"""Songs and what becomes of them: readers, the generated set, HDF5 feature files."""

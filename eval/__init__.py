@@ -1,0 +1,1 @@
+"""Scores: BSS Eval, per-song CSV files, summaries and reference rows."""

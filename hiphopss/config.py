@@ -1,0 +1,171 @@
+"""Sources, signal settings and fidelity presets: the facts that every stage shares.
+
+The reference page's quirks Q1..Q13 of the released code are switches of :class:`Fidelity`;
+nothing else in the project branches on which code is being mirrored.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, fields, replace
+
+from hiphopss.errors import HiphopssError
+
+SOURCES = ("vocals", "bass", "drums", "other")
+"""The four stems, in the order of the network's output channels (reference page, section 3)."""
+
+
+@dataclass(frozen=True)
+class SignalConfig:
+    """How a waveform becomes patches of scaled magnitudes (reference page, sections 1 and 2).
+
+    Attributes
+    ----------
+    sample_rate : int
+        Sampling rate in Hz.
+    frame, hop : int
+        Frame (also FFT) length and frame period, in samples.
+    window : str
+        Symmetric analysis and synthesis window: ``"blackmanharris"`` or ``"hann"``.
+    scale : float
+        Magnitudes are multiplied by this before they reach the network.
+    context, overlap : int
+        Frames a patch has, and frames that consecutive patches share.
+    block_seconds : float
+        Training audio is cut into blocks of this length before the transform.
+    """
+
+    sample_rate: int = 44100
+    frame: int = 1024
+    hop: int = 512
+    window: str = "blackmanharris"
+    scale: float = 0.3
+    context: int = 30
+    overlap: int = 25
+    block_seconds: float = 30.0
+
+    @property
+    def bins(self) -> int:
+        """Frequency bins of a frame."""
+        return self.frame // 2 + 1
+
+    @property
+    def patch_hop(self) -> int:
+        """Frames between the starts of consecutive patches."""
+        return self.context - self.overlap
+
+    def to_json(self) -> str:
+        """The settings as a JSON object."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> SignalConfig:
+        """Inverse of :meth:`to_json`."""
+        return cls(**json.loads(text))
+
+    def require_same(self, other: SignalConfig, *, this: str, that: str) -> None:
+        """Raise :class:`HiphopssError` where two files were made with different settings."""
+        for field in fields(self):
+            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+            if mine != theirs:
+                raise HiphopssError(
+                    f"{this}: made with {field.name} {mine}, but {that} with {theirs}: "
+                    "make both with the same settings"
+                )
+
+
+@dataclass(frozen=True)
+class Fidelity:
+    """Which quirks of the released code are reproduced (reference page, last section).
+
+    Q3 (test songs in the training features) is not a switch here: it needs its own flag. Q4, Q5
+    and Q7 belong to the augmentations. Q12 (unseeded choices) and Q13 (16-bit wrap-round) are
+    never reproduced.
+
+    Attributes
+    ----------
+    shared_other_decoder : bool
+        Q1. ``other`` reads the decoder of ``bass``; else it has its own.
+    first_patches_only : bool
+        Q2. Only the first ~157 of a block's 512 patches are used.
+    standalone_separation : bool
+        Q6. Separate as the stand-alone script does: Hann window, mask epsilon 1e-18, and no
+        patch for the last frames. False in both presets, because the evaluated files were made
+        by the training script, which does none of this.
+    redundant_biases : bool
+        Q8. Each convolution has two biases that add up.
+    reconstruct_other : bool
+        Not Q9: the loss has a reconstruction term for ``other``.
+    absolute_loss : bool
+        Q10. The absolute value of the loss is minimised.
+    local_shuffle : bool
+        Q11. Patches are shuffled only among 6,400 neighbours; else over the whole file.
+    skip_songs_without_vocals : bool
+        Section 6. Songs without vocals are left out; else their vocals count as silence.
+    normalised_mixture : bool
+        Mixtures and targets are scaled as the data set's ``mixture.wav`` is; else the mixture is
+        the plain sum of the stems (section 6).
+    """
+
+    shared_other_decoder: bool = True
+    first_patches_only: bool = True
+    standalone_separation: bool = False
+    redundant_biases: bool = True
+    reconstruct_other: bool = False
+    absolute_loss: bool = True
+    local_shuffle: bool = True
+    skip_songs_without_vocals: bool = True
+    normalised_mixture: bool = False
+
+    def to_json(self) -> str:
+        """The switches as a JSON object."""
+        return json.dumps(asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> Fidelity:
+        """Inverse of :meth:`to_json`."""
+        return cls(**json.loads(text))
+
+    @property
+    def name(self) -> str:
+        """``"released"``, ``"corrected"``, or ``"custom"``."""
+        for name, preset in PRESETS.items():
+            if preset == self:
+                return name
+        return "custom"
+
+
+PRESETS = {
+    "released": Fidelity(),
+    "corrected": Fidelity(
+        shared_other_decoder=False,
+        first_patches_only=False,
+        redundant_biases=False,
+        reconstruct_other=True,
+        absolute_loss=False,
+        local_shuffle=False,
+        skip_songs_without_vocals=False,
+        normalised_mixture=True,
+    ),
+}
+"""The two presets: ``released`` is bug for bug, ``corrected`` is what the code was meant to do."""
+
+
+def resolve_preset(preset: str | Fidelity) -> Fidelity:
+    """Look a preset up by name; a :class:`Fidelity` is passed through.
+
+    Raises
+    ------
+    HiphopssError
+        If the name is not that of a preset.
+    """
+    if isinstance(preset, Fidelity):
+        return preset
+    if preset not in PRESETS:
+        raise HiphopssError(f"no preset named {preset!r}: choose one of {', '.join(PRESETS)}")
+    return PRESETS[preset]
+
+
+def standalone(fidelity: Fidelity, config: SignalConfig) -> tuple[Fidelity, SignalConfig]:
+    """Both settings as the released stand-alone separation script has them (Q6)."""
+    return replace(fidelity, standalone_separation=True), replace(config, window="hann")

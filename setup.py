@@ -1,0 +1,59 @@
+"""Packaging of hiphopss.
+
+``datasets/`` and ``eval/`` stand at the top level of the checkout and are installed as
+``hiphopss.datasets`` and ``hiphopss.eval``: top-level packages of those names would break
+other people's environments.
+"""
+
+import re
+from pathlib import Path
+
+from setuptools import setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(
+    r'^__version__ = "(.+)"$', (HERE / "hiphopss" / "__init__.py").read_text("utf-8"), re.M
+).group(1)
+
+setup(
+    name="hiphopss",
+    version=VERSION,
+    description="Music source separation for hip hop: a Keras reference reimplementation of "
+    "Martel & Miron (2017)",
+    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    python_requires=">=3.11",
+    packages=[
+        "hiphopss",
+        "hiphopss.datasets",
+        "hiphopss.datasets.generated",
+        "hiphopss.eval",
+    ],
+    package_dir={
+        "hiphopss": "hiphopss",
+        "hiphopss.datasets": "datasets",
+        "hiphopss.eval": "eval",
+    },
+    package_data={"hiphopss.datasets.generated": ["*.toml"]},
+    install_requires=[
+        "keras>=3.12,<4",
+        "tensorflow>=2.20,<2.22",
+        "numpy>=2.0,<3",
+        "scipy>=1.13,<2",
+        "h5py>=3.11,<4",
+        "soundfile>=0.13,<1",
+        "soxr>=0.5,<2",
+        "mir_eval>=0.8,<0.9",
+        "tqdm>=4.66,<5",
+        "espeakng-loader>=0.2.4,<0.3",
+    ],
+    extras_require={"dev": ["pytest>=8,<10", "ruff>=0.12,<0.18", "build>=1.2,<2"]},
+    entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},
+    classifiers=[
+        "License :: OSI Approved :: MIT License",
+        "Programming Language :: Python :: 3",
+        "Topic :: Multimedia :: Sound/Audio :: Analysis",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+    ],
+)
