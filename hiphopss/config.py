@@ -44,6 +44,13 @@ class SignalConfig:
     overlap: int = 25
     block_seconds: float = 30.0
 
+    def __post_init__(self):
+        if self.frame != 2 * self.hop or self.context % self.patch_hop:
+            raise HiphopssError(
+                "signal settings: a frame must be two hops, and the context a multiple of "
+                "context - overlap"
+            )
+
     @property
     def bins(self) -> int:
         """Frequency bins of a frame."""

@@ -1,0 +1,186 @@
+"""Audio files in and out, at any rate and sample type that libsndfile knows.
+
+Integer samples are divided by the largest value of their type (32767 for 16 bit), as the released
+code does, and multiplied by it on the way out, so what is read and written unchanged is unchanged.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.errors import HiphopssError
+
+OUTPUT_SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+
+
+@dataclass(frozen=True)
+class Audio:
+    """A decoded file.
+
+    Attributes
+    ----------
+    waveform : np.ndarray [shape=(n_samples, n_channels)]
+        In single precision; full scale is 1.
+    sample_rate : int
+        In Hz.
+    subtype : str
+        libsndfile's name of the file's sample type, such as ``"PCM_16"``.
+    """
+
+    waveform: np.ndarray
+    sample_rate: int
+    subtype: str
+
+
+def read(path: str | Path) -> Audio:
+    """Read a file whole.
+
+    Parameters
+    ----------
+    path : path-like
+        WAV, FLAC, OGG, MP3 or anything else that libsndfile reads.
+
+    Returns
+    -------
+    Audio
+        Its samples, rate and sample type.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is missing, unreadable, empty, or has samples that are not finite.
+    """
+    import soundfile
+
+    if not Path(path).is_file():
+        raise HiphopssError(f"{path}: no such file: check the path")
+    try:
+        with soundfile.SoundFile(path) as file:
+            waveform = file.read(dtype="float32", always_2d=True)
+            sample_rate, subtype = file.samplerate, file.subtype
+    except (soundfile.SoundFileError, OSError) as error:
+        raise HiphopssError(
+            f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"
+        ) from error
+    if not len(waveform):
+        raise HiphopssError(f"{path}: has no samples: use another file")
+    if not np.isfinite(waveform).all():
+        raise HiphopssError(f"{path}: has samples that are not finite: export it again")
+    if subtype in _BITS:  # libsndfile divides by 2^(bits - 1)
+        half = 2 ** (_BITS[subtype] - 1)
+        waveform *= np.float32(half / (half - 1))
+    return Audio(waveform, sample_rate, subtype)
+
+
+def to_mono(waveform: np.ndarray) -> np.ndarray:
+    """Average the channels: `[shape=(n_samples, n_channels)]` to `[shape=(n_samples,)]`."""
+    return waveform.mean(axis=1, dtype=waveform.dtype)
+
+
+def resample(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
+    """Resample with soxr (very high quality).
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(n_samples, n_channels)]
+        Samples.
+    rate_in, rate_out : int
+        In Hz.
+
+    Returns
+    -------
+    np.ndarray [shape=(about n_samples * rate_out / rate_in, n_channels)]
+        The same array if the rates are equal.
+    """
+    if rate_in == rate_out:
+        return waveform
+    import soxr
+
+    return soxr.resample(waveform, rate_in, rate_out, quality="VHQ")
+
+
+class Writer:
+    """Writes a WAV block by block, in an integer type rounded and clipped.
+
+    The released code casts without clipping, so values beyond full scale wrap round (Q13); here
+    they are clipped, and :meth:`close` warns with their number.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+    subtype : str
+        One of ``OUTPUT_SUBTYPES``.
+    label : str, optional
+        What warnings call the file, if not ``path``.
+    """
+
+    def __init__(self, path, sample_rate: int, n_channels: int, subtype: str, *, label=None):
+        import soundfile
+
+        if subtype not in OUTPUT_SUBTYPES:
+            raise HiphopssError(
+                f"{path}: no sample type {subtype!r}: choose {', '.join(OUTPUT_SUBTYPES)}"
+            )
+        self.n_clipped = 0
+        self._label = label or str(path)
+        self._bits = _BITS.get(subtype)
+        self._file = soundfile.SoundFile(path, "w", sample_rate, n_channels, subtype, format="WAV")
+
+    def write(self, waveform: np.ndarray) -> None:
+        """Append samples `[shape=(n_samples, n_channels)]`."""
+        if self._bits is None:
+            self._file.write(waveform.astype(np.float32, copy=False))
+            return
+        full_scale = 2 ** (self._bits - 1) - 1
+        scaled = np.rint(waveform.astype(np.float64) * full_scale)
+        clipped = np.clip(scaled, -full_scale - 1, full_scale)
+        self.n_clipped += int(np.count_nonzero(clipped != scaled))
+        if self._bits == 16:
+            self._file.write(clipped.astype(np.int16))
+        else:  # libsndfile takes the upper bits of 32
+            self._file.write(clipped.astype(np.int32) << (32 - self._bits))
+
+    def close(self) -> None:
+        """Finish the file; warn if samples were clipped."""
+        self._file.close()
+        if self.n_clipped:
+            warnings.warn(
+                f"{self._label}: {self.n_clipped} samples clipped at full scale: "
+                "use --subtype FLOAT to keep them",
+                stacklevel=2,
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def write(path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
+    """Write a whole WAV; see :class:`Writer`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    waveform : np.ndarray [shape=(n_samples, n_channels)] or [shape=(n_samples,)]
+        Samples.
+    sample_rate : int
+        In Hz.
+    subtype : str
+        One of ``OUTPUT_SUBTYPES``.
+    """
+    waveform = waveform[:, None] if waveform.ndim == 1 else waveform
+    with Writer(path, sample_rate, waveform.shape[1], subtype) as writer:
+        writer.write(waveform)
