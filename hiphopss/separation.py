@@ -21,7 +21,7 @@ from hiphopss import audio
 from hiphopss.backend import import_keras
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, standalone
 from hiphopss.errors import HiphopssError
-from hiphopss.files import written_whole
+from hiphopss.files import filled_whole, written_whole
 from hiphopss.patches import crossfade_weights, cut, overlap_add, separation_patch_count
 from hiphopss.transform import InverseTransform, frame_count, magnitude, stft
 from hiphopss.weights import WeightsInfo, assign_arrays, read_arrays, read_info
@@ -201,9 +201,14 @@ def _at_rate(
     ]
     n_done = 0
     for block in separator.stems(inner, progress):
-        pieces = [stream.resample_chunk(np.ascontiguousarray(b)) for stream, b in zip(back, block)]
-        yield (piece := np.stack(pieces)[:, : n_samples - n_done])
-        n_done += piece.shape[1]
+        pieces = np.stack(
+            [
+                stream.resample_chunk(np.ascontiguousarray(stem))
+                for stream, stem in zip(back, block, strict=True)
+            ]
+        )[:, : n_samples - n_done]
+        n_done += pieces.shape[1]
+        yield pieces
     nothing = np.zeros((0, n_channels), np.float32)
     rest = np.stack([stream.resample_chunk(nothing, last=True) for stream in back])
     missing = max(n_samples - n_done - rest.shape[1], 0)
@@ -305,6 +310,7 @@ def separate_files(
     tracks = find_tracks(inputs)
     info = read_info(weights)
     separator = Separator.from_weights(weights, standalone_script=standalone_script)
+    rate = separator.config.sample_rate
     folders = []
     for number, (name, path) in enumerate(tracks.items(), 1):
         song = audio.read(path)
@@ -313,10 +319,9 @@ def separate_files(
         seconds = len(waveform) / song.sample_rate
         label = f"{number}/{len(tracks)} {name}"
         with (
-            written_whole(output / name) as folder,
+            filled_whole(output / name) as folder,
             tqdm(total=round(seconds, 1), desc=label, unit="s", disable=not progress) as bar,
         ):
-            rate = separator.config.sample_rate
             blocks = _at_rate(
                 separator, waveform, song.sample_rate, lambda n, bar=bar: bar.update(n / rate)
             )
@@ -327,7 +332,6 @@ def separate_files(
 
 
 def _write_stems(folder: Path, blocks, sample_rate: int, n_channels: int, subtype, label) -> None:
-    folder.mkdir()
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
