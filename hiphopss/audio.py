@@ -7,6 +7,8 @@ code does, and multiplied by it on the way out, so what is read and written unch
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,18 +57,9 @@ def read(path: str | Path) -> Audio:
     HiphopssError
         If the file is missing, unreadable, empty, or has samples that are not finite.
     """
-    import soundfile
-
-    if not Path(path).is_file():
-        raise HiphopssError(f"{path}: no such file: check the path")
-    try:
-        with soundfile.SoundFile(path) as file:
-            waveform = file.read(dtype="float32", always_2d=True)
-            sample_rate, subtype = file.samplerate, file.subtype
-    except (soundfile.SoundFileError, OSError) as error:
-        raise HiphopssError(
-            f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"
-        ) from error
+    with _opened(path) as file:
+        waveform = file.read(dtype="float32", always_2d=True)
+        sample_rate, subtype = file.samplerate, file.subtype
     if not len(waveform):
         raise HiphopssError(f"{path}: has no samples: use another file")
     if not np.isfinite(waveform).all():
@@ -75,6 +68,27 @@ def read(path: str | Path) -> Audio:
         half = 2 ** (_BITS[subtype] - 1)
         waveform *= np.float32(half / (half - 1))
     return Audio(waveform, sample_rate, subtype)
+
+
+def read_shape(path: str | Path) -> tuple[int, int]:
+    """Number of samples and sampling rate in Hz, from a file's header; errors as :func:`read`."""
+    with _opened(path) as file:
+        return file.frames, file.samplerate
+
+
+@contextmanager
+def _opened(path: str | Path) -> Iterator:
+    import soundfile
+
+    if not Path(path).is_file():
+        raise HiphopssError(f"{path}: no such file: check the path")
+    try:
+        with soundfile.SoundFile(path) as file:
+            yield file
+    except (soundfile.SoundFileError, OSError) as error:
+        raise HiphopssError(
+            f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"
+        ) from error
 
 
 def to_mono(waveform: np.ndarray) -> np.ndarray:
@@ -94,14 +108,21 @@ def resample(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
 
     Returns
     -------
-    np.ndarray [shape=(about n_samples * rate_out / rate_in, n_channels)]
+    np.ndarray [shape=(resampled_length(...), n_channels)]
         The same array if the rates are equal.
     """
     if rate_in == rate_out:
         return waveform
     import soxr
 
-    return soxr.resample(waveform, rate_in, rate_out, quality="VHQ")
+    n_samples = resampled_length(len(waveform), rate_in, rate_out)
+    resampled = soxr.resample(waveform, rate_in, rate_out, quality="VHQ")[:n_samples]
+    return np.pad(resampled, [(0, n_samples - len(resampled)), (0, 0)])
+
+
+def resampled_length(n_samples: int, rate_in: int, rate_out: int) -> int:
+    """Samples that :func:`resample` makes of ``n_samples``; at least 1."""
+    return max(1, round(n_samples * rate_out / rate_in))
 
 
 class Writer:

@@ -81,11 +81,11 @@ class _Unreadable(Exception):
 def _array(data, dtype, shape, order: str) -> np.ndarray:
     if not isinstance(dtype, _Dtype):
         raise _Unreadable("holds an array without a type")
+    resolved = dtype.resolve()
     if isinstance(data, str):  # Python 2 wrote byte strings
         data = data.encode("latin-1")
     if not isinstance(data, bytes | bytearray):
         raise _Unreadable("holds an array whose values are not bytes")
-    resolved = dtype.resolve()
     shape = tuple(int(n) for n in shape)
     if any(n < 0 for n in shape) or len(data) != math.prod(shape) * resolved.itemsize:
         raise _Unreadable(f"holds an array whose bytes don't fill its shape {shape}")

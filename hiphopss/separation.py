@@ -316,15 +316,19 @@ def separate_files(
         song = audio.read(path)
         waveform = audio.to_mono(song.waveform)[:, None] if mono else song.waveform
         kind = subtype or (song.subtype if song.subtype in audio.OUTPUT_SUBTYPES else "PCM_16")
-        seconds = len(waveform) / song.sample_rate
+        n_inner = audio.resampled_length(len(waveform), song.sample_rate, rate)
         label = f"{number}/{len(tracks)} {name}"
         with (
             filled_whole(output / name) as folder,
-            tqdm(total=round(seconds, 1), desc=label, unit="s", disable=not progress) as bar,
+            tqdm(
+                total=n_inner,
+                desc=label,
+                unit=" s of audio",
+                unit_scale=1 / rate,
+                disable=not progress,
+            ) as bar,
         ):
-            blocks = _at_rate(
-                separator, waveform, song.sample_rate, lambda n, bar=bar: bar.update(n / rate)
-            )
+            blocks = _at_rate(separator, waveform, song.sample_rate, bar.update)
             _write_stems(folder, blocks, song.sample_rate, waveform.shape[1], kind, output / name)
         folders.append(output / name)
     _write_record(output, weights, info, mono, standalone_script, model_name)

@@ -283,22 +283,33 @@ def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
     return model, info
 
 
-def convert(source: str | Path, target: str | Path) -> None:
+def convert(source: str | Path, target: str | Path | None = None) -> Path:
     """Convert a weight file between the two kinds; the names' endings say which way.
 
     Parameters
     ----------
-    source, target : path-like
-        ``.pkl`` to ``.weights.h5``, or back (only in the preset ``released``, since a published
-        file has no fourth decoder).
+    source : path-like
+        A weight file of either kind.
+    target : path-like, optional
+        Ending in ``.weights.h5`` or ``.pkl`` (only for the preset ``released``, since a published
+        file has no fourth decoder). By default the source's name with the other ending.
+
+    Returns
+    -------
+    Path
+        The target.
 
     Raises
     ------
     HiphopssError
         As :func:`read_arrays`, and if the target's ending or its preset is of no use.
     """
-    target = Path(target)
+    source = Path(source)
     arrays = read_arrays(source)
+    if target is None:
+        other = ".pkl" if _is_hdf5(source) else SUFFIX
+        target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
+    target = Path(target)
     if target.name.endswith(".pkl"):
         if set(arrays) != {name for name, _ in PUBLISHED_ARRAYS}:
             raise HiphopssError(
@@ -307,11 +318,12 @@ def convert(source: str | Path, target: str | Path) -> None:
             )
         with written_whole(target) as temporary:
             write_published(temporary, arrays)
-        return
+        return target
     model, info = load_model(source)
     save_weights(
         target, model, config=info.config, fidelity=info.fidelity, provenance=info.provenance
     )
+    return target
 
 
 def _is_hdf5(path: Path) -> bool:
@@ -329,3 +341,20 @@ def _digest(arrays: dict[str, np.ndarray]) -> str:
         digest.update(f"{name}{arrays[name].shape}".encode())
         digest.update(np.ascontiguousarray(arrays[name], "<f4").tobytes())
     return digest.hexdigest()
+
+
+def describe(path: str | Path) -> str:
+    """What a weight file holds, in lines for people to read; errors as :func:`read_arrays`."""
+    info, arrays = read_info(path), read_arrays(path)
+    count = sum(array.size for array in arrays.values())
+    width = max(map(len, arrays))
+    lines = [
+        f"{path}",
+        f"preset     {info.fidelity.name}",
+        f"sha256     {info.sha256}",
+        f"signal     {info.config.to_json()}",
+        *(f"{name:10} {value}" for name, value in info.provenance.items()),
+        f"arrays     {len(arrays)}, {count:,} numbers",
+        *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
+    ]
+    return "\n".join(lines)

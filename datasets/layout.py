@@ -1,0 +1,220 @@
+"""Songs in the layout of DSD100, which HHDS and the generated set share.
+
+``<root>/Mixtures/{Dev,Test}/<song>/mixture.wav`` and
+``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav`` (reference page, section 6).
+Names beginning with a dot are skipped. Multi-channel files are averaged to mono.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss import audio
+from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
+
+SUBSETS = ("Dev", "Test")
+OPTIONAL_SOURCES = ("vocals",)
+
+
+@dataclass(frozen=True)
+class Song:
+    """Where the files of a song are.
+
+    Attributes
+    ----------
+    name, subset : str
+        Folder name, and ``"Dev"`` or ``"Test"``.
+    mixture : Path or None
+        ``mixture.wav``, if there is one.
+    stems : dict of str to Path
+        The stems that exist, by source.
+    """
+
+    name: str
+    subset: str
+    mixture: Path | None
+    stems: dict[str, Path]
+
+
+def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]:
+    """List the songs of a data set.
+
+    Parameters
+    ----------
+    root : path-like
+        The folder with ``Sources`` and ``Mixtures``.
+    subsets : sequence of str
+        Which of ``SUBSETS``.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name.
+
+    Raises
+    ------
+    HiphopssError
+        If the folder is missing or not in this layout, a subset has no songs, or a song lacks a
+        stem other than vocals.
+    """
+    root = Path(root)
+    if not (root / "Sources").is_dir():
+        raise HiphopssError(
+            f"{root}: no folder 'Sources' in it: name the root of a data set in the DSD100 layout"
+        )
+    songs = []
+    for subset in subsets:
+        folders = sorted(
+            folder
+            for folder in (root / "Sources" / subset).glob("*")
+            if folder.is_dir() and not folder.name.startswith(".")
+        )
+        if not folders:
+            raise HiphopssError(
+                f"{root / 'Sources' / subset}: no songs: put them there, or leave out {subset}"
+            )
+        songs += [_song(root, subset, folder) for folder in folders]
+    return songs
+
+
+def _song(root: Path, subset: str, folder: Path) -> Song:
+    stems = {}
+    for source in SOURCES:
+        path = folder / f"{source}.wav"
+        if path.is_file():
+            stems[source] = path
+        elif source not in OPTIONAL_SOURCES:
+            raise HiphopssError(
+                f"{path}: missing, so the song {folder.name!r} has no {source}: add the stem "
+                "(silence if it does not play), or take the song's folder out"
+            )
+    mixture = root / "Mixtures" / subset / folder.name / "mixture.wav"
+    return Song(folder.name, subset, mixture if mixture.is_file() else None, stems)
+
+
+def song_length(song: Song, sample_rate: int) -> int:
+    """Length of a song's stems at a sampling rate, in samples, from the files' headers.
+
+    Parameters
+    ----------
+    song : Song
+        From :func:`read_songs`.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    int
+        The length of what :func:`load_stems` gives.
+
+    Raises
+    ------
+    HiphopssError
+        If stems differ in length or rate; the message names the song, the files and both lengths.
+    """
+    first = None
+    for path in song.stems.values():
+        shape = audio.read_shape(path)
+        first = first or (path, shape)
+        if shape != first[1]:
+            raise HiphopssError(
+                f"{path}: {shape[0]} samples at {shape[1]} Hz, but {first[0].name} of the song "
+                f"{song.name!r} has {first[1][0]} at {first[1][1]} Hz: export them alike"
+            )
+    return audio.resampled_length(*first[1], sample_rate)
+
+
+def load_stems(song: Song, sample_rate: int) -> np.ndarray:
+    """Read the stems of a song, mono, at a sampling rate.
+
+    Parameters
+    ----------
+    song : Song
+        From :func:`read_songs`.
+    sample_rate : int
+        In Hz; other rates are resampled.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_samples)]
+        In the order of ``SOURCES``, in single precision; vocals that don't exist are silence.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`song_length`, or if a file can't be read.
+    """
+    stems = np.zeros((len(SOURCES), song_length(song, sample_rate)), np.float32)
+    for row, source in zip(stems, SOURCES, strict=True):
+        if source in song.stems:
+            row[:] = _load_mono(song.stems[source], sample_rate)
+    return stems
+
+
+def _load_mono(path: Path, sample_rate: int) -> np.ndarray:
+    read = audio.read(path)
+    mono = audio.to_mono(read.waveform)[:, None]
+    return audio.resample(mono, read.sample_rate, sample_rate)[:, 0]
+
+
+def mixture_gain(song: Song, stems: np.ndarray, sample_rate: int) -> float:
+    """Gain of a data set's ``mixture.wav`` against the sum of its stems.
+
+    HHDS normalises its mixtures (reference page, section 7: 0.704 on the one public song).
+
+    Parameters
+    ----------
+    song : Song
+        From :func:`read_songs`.
+    stems : np.ndarray [shape=(n_sources, n_samples)]
+        From :func:`load_stems`.
+    sample_rate : int
+        Of the stems, in Hz.
+
+    Returns
+    -------
+    float
+        The least-squares gain; 1 where there is no mixture file or the stems are silent.
+
+    Raises
+    ------
+    HiphopssError
+        If the mixture is of another length, or is mostly something else than the stems.
+
+    Warns
+    -----
+    UserWarning
+        If more than -40 dB of the mixture is not the scaled sum, as in a mastered mixture.
+    """
+    if song.mixture is None:
+        return 1.0
+    mixture = _load_mono(song.mixture, sample_rate).astype(np.float64)
+    total = stems.sum(axis=0, dtype=np.float64)
+    if len(mixture) != len(total):
+        raise HiphopssError(
+            f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
+            f"{len(total)}: export them alike"
+        )
+    energy = total @ total
+    if energy == 0:
+        return 1.0
+    gain = float(mixture @ total / energy)
+    rest = np.sum((mixture - gain * total) ** 2) / (mixture @ mixture)
+    if rest > 0.5:
+        raise HiphopssError(
+            f"{song.mixture}: not the mixture of the stems of {song.name!r} (half of it is "
+            "something else): check that they belong together"
+        )
+    if rest > 1e-4:
+        warnings.warn(
+            f"{song.mixture}: {10 * np.log10(rest):.0f} dB of it are not the scaled sum of the "
+            "stems (mastering?): the scaled sum is used instead",
+            stacklevel=2,
+        )
+    return gain

@@ -1,0 +1,7 @@
+"""``python -m hiphopss``."""
+
+import sys
+
+from hiphopss.cli import main
+
+sys.exit(main())

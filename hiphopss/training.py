@@ -1,0 +1,351 @@
+"""Training: Adadelta on the released loss, fed from a feature file, resumable to the bit.
+
+Reference page, sections 2 (batches) and 4 (loss, optimiser).
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hiphopss import __version__
+from hiphopss.backend import import_keras
+from hiphopss.config import Fidelity, resolve_preset
+from hiphopss.datasets.features import FeatureFile
+from hiphopss.errors import HiphopssError
+from hiphopss.files import written_whole
+from hiphopss.weights import SUFFIX, assign_arrays, read_arrays, read_info, save_weights
+
+if TYPE_CHECKING:
+    import keras
+
+    from hiphopss.losses import LossWeights
+
+BATCH_SIZE = 32
+EPOCHS = 40
+LEARNING_RATE = 1.0
+_SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
+_STATE = "training"  # group of a checkpoint with what resuming needs
+
+
+def compile_model(
+    model: keras.Model,
+    preset: str | Fidelity = "released",
+    *,
+    learning_rate: float = LEARNING_RATE,
+    loss_weights: LossWeights | None = None,
+) -> keras.Model:
+    """Compile with the released loss and optimiser (reference page, section 4).
+
+    ``model.train_on_batch(mixture, targets, return_dict=True)`` then gives the loss of that batch
+    before its update, and each of its terms.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`hiphopss.model.build_model`.
+    preset : str or Fidelity
+        Decides on the term for ``other`` (Q9) and the absolute value (Q10).
+    learning_rate : float
+        Of Adadelta, whose rho is 0.95 and epsilon 1e-6.
+    loss_weights : LossWeights
+        Of the dissimilarity terms; by default the released ones.
+
+    Returns
+    -------
+    keras.Model
+        The same model.
+    """
+    keras = import_keras()
+    from hiphopss.losses import SeparationLoss
+
+    loss = SeparationLoss(resolve_preset(preset), loss_weights)
+    model.compile(
+        optimizer=keras.optimizers.Adadelta(learning_rate, rho=0.95, epsilon=1e-6),
+        loss=loss,
+        metrics=loss.metrics(),
+        jit_compile=False,
+    )
+    return model
+
+
+def epoch_batches(
+    n_patches: int, batch_size: int, *, seed: int, epoch: int, local_shuffle: bool
+) -> np.ndarray:
+    """Which patches make up the batches of an epoch.
+
+    Parameters
+    ----------
+    n_patches : int
+        Patches of the feature file.
+    batch_size : int
+        Patches a batch; the remainder of an epoch is left out. A file with fewer makes one batch.
+    seed, epoch : int
+        Together they fix the order.
+    local_shuffle : bool
+        Shuffle within consecutive runs of 200 batches only (Q11).
+
+    Returns
+    -------
+    np.ndarray [shape=(n_batches, batch_size)]
+        Patch indices.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    batch_size = min(batch_size, n_patches)
+    run = _SHUFFLED_BATCHES * batch_size if local_shuffle else n_patches
+    order = np.concatenate(
+        [start + rng.permutation(min(run, n_patches - start)) for start in range(0, n_patches, run)]
+    )
+    n_batches = n_patches // batch_size
+    return order[: n_batches * batch_size].reshape(n_batches, batch_size)
+
+
+def _read_ahead(
+    features: FeatureFile, batches: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read batches one ahead of their use, in a thread."""
+    with ThreadPoolExecutor(1) as pool:
+        coming = None
+        for batch in batches:
+            following = pool.submit(features.read, batch)
+            if coming:
+                yield coming.result()
+            coming = following
+        yield coming.result()
+
+
+@dataclass
+class _Run:
+    """A training run: what fixes it, and how far it is."""
+
+    settings: dict
+    log: list[dict] = field(default_factory=list)
+
+    @property
+    def epochs_done(self) -> int:
+        return len(self.log)
+
+
+def train(
+    features: str | Path,
+    output: str | Path,
+    *,
+    epochs: int = EPOCHS,
+    init: str | Path | None = None,
+    seed: int = 0,
+    batch_size: int = BATCH_SIZE,
+    learning_rate: float = LEARNING_RATE,
+    loss_weights: LossWeights | None = None,
+    restart: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Train a network on a feature file, in the feature file's preset.
+
+    Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (the mean of the loss and of each of its
+    terms over the batches of each epoch; the terms add up to the loss before its absolute value)
+    and, after every epoch, ``NAME.checkpoint.weights.h5``, a weight file that also holds the
+    optimiser's state. If there is a checkpoint of the same run, training goes on from it, and ends
+    with the weights of a run that was never interrupted.
+
+    Parameters
+    ----------
+    features : path-like
+        From :func:`hiphopss.datasets.features.make_features`.
+    output : path-like
+        The weight file, ``NAME.weights.h5``.
+    epochs : int
+        In all, those of a checkpoint included.
+    init : path-like, optional
+        Weight file (own or published) to start from; else fresh weights.
+    seed : int
+        Of the fresh weights and of the order of the patches.
+    batch_size : int
+        Patches a batch.
+    learning_rate : float
+        Of Adadelta.
+    loss_weights : LossWeights
+        Of the dissimilarity terms.
+    restart : bool
+        Don't go on from a checkpoint: begin anew.
+    progress : bool
+        Show a bar with loss and patches/s.
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    HiphopssError
+        If a file can't be used, the checkpoint is of another run, or the loss is not finite.
+    """
+    output = Path(output)
+    if not output.name.endswith(SUFFIX):
+        raise HiphopssError(f"{output}: a weight file's name must end in {SUFFIX}: rename it")
+    if epochs < 1 or batch_size < 1 or learning_rate <= 0:
+        raise HiphopssError(
+            f"epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}: "
+            "all must be positive"
+        )
+    with FeatureFile(features) as file:
+        initial = None
+        if init is not None:
+            info, initial = read_info(init), read_arrays(init)
+            file.config.require_same(info.config, this=str(features), that=str(init))
+        import_keras()
+        from hiphopss.losses import LossWeights
+        from hiphopss.model import build_model
+
+        loss_weights = loss_weights or LossWeights()
+        run = _Run(
+            {
+                "features": file.identity,
+                "preset": file.fidelity.name,
+                "init": info.sha256 if init is not None else None,
+                "seed": seed,
+                "batch_size": batch_size,
+                "learning_rate": learning_rate,
+                "loss_weights": asdict(loss_weights),
+            }
+        )
+        model = build_model(file.fidelity, config=file.config, seed=seed)
+        if init is not None:
+            assign_arrays(model, initial, origin=str(init))
+        compile_model(model, file.fidelity, learning_rate=learning_rate, loss_weights=loss_weights)
+        model.optimizer.build(model.trainable_variables)
+        checkpoint = _beside(output, f".checkpoint{SUFFIX}")
+        if checkpoint.exists() and not restart:
+            _resume(checkpoint, model, run)
+        _run_epochs(model, file, run, epochs, checkpoint, progress)
+        save_weights(
+            output,
+            model,
+            config=file.config,
+            fidelity=file.fidelity,
+            provenance=_provenance(run),
+        )
+    return output
+
+
+def _run_epochs(
+    model, file: FeatureFile, run: _Run, epochs: int, checkpoint: Path, progress: bool
+) -> None:
+    from tqdm import tqdm
+
+    settings = run.settings
+    size = min(settings["batch_size"], file.n_patches)
+    per_epoch = file.n_patches // size * size
+    with tqdm(
+        total=epochs * per_epoch,
+        initial=run.epochs_done * per_epoch,
+        unit="patch",
+        disable=not progress,
+    ) as bar:
+        for epoch in range(run.epochs_done, epochs):
+            batches = epoch_batches(
+                file.n_patches,
+                settings["batch_size"],
+                seed=settings["seed"],
+                epoch=epoch,
+                local_shuffle=file.fidelity.local_shuffle,
+            )
+            begun, sums = time.perf_counter(), {}
+            for number, (mixture, targets) in enumerate(_read_ahead(file, batches), 1):
+                values = model.train_on_batch(mixture, targets, return_dict=True)
+                for name, value in values.items():
+                    sums[name] = sums.get(name, 0.0) + float(value)
+                bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+                bar.set_postfix(loss=f"{sums['loss'] / number:.4g}", refresh=False)
+                bar.update(size)
+            if not np.isfinite(sums["loss"]):
+                raise HiphopssError(
+                    f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
+                    f"rate; the epochs before are in {checkpoint}"
+                )
+            seconds = time.perf_counter() - begun
+            columns = ["loss", *(term.name for term in model.loss.terms)]
+            means = {name: sums[name] / number for name in columns}
+            rate = {"patches_per_s": round(per_epoch / seconds, 1), "seconds": round(seconds, 3)}
+            run.log.append({"epoch": epoch + 1, **means, **rate})
+            _save_checkpoint(checkpoint, model, file, run)
+
+
+def _beside(path: Path, ending: str, suffix: str = SUFFIX) -> Path:
+    return path.with_name(path.name.removesuffix(suffix) + ending)
+
+
+def _provenance(run: _Run) -> dict:
+    keras = import_keras()
+    return {
+        **run.settings,
+        "epochs": run.epochs_done,
+        "final_loss": run.log[-1]["loss"],
+        "versions": {
+            "hiphopss": __version__,
+            "keras": keras.__version__,
+            "backend": keras.backend.backend(),
+            "numpy": np.__version__,
+        },
+    }
+
+
+def _save_checkpoint(path: Path, model, file: FeatureFile, run: _Run) -> None:
+    """Write weights and optimiser state whole; the log too, so that it can be watched."""
+    import h5py
+
+    with written_whole(path) as temporary:
+        save_weights(
+            temporary,
+            model,
+            config=file.config,
+            fidelity=file.fidelity,
+            provenance=_provenance(run),
+        )
+        with h5py.File(temporary, "r+") as stored:
+            group = stored.create_group(_STATE)
+            group.attrs["run"] = json.dumps(asdict(run))
+            for number, variable in enumerate(model.optimizer.variables):
+                group[str(number)] = np.asarray(variable.value)
+    _write_log(_beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
+
+
+def _resume(path: Path, model, run: _Run) -> None:
+    """Load weights, optimiser state and log of a checkpoint into ``model`` and ``run``."""
+    import h5py
+
+    assign_arrays(model, read_arrays(path), origin=str(path))
+    with h5py.File(path, "r") as stored:
+        if _STATE not in stored:
+            raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
+        state = stored[_STATE]
+        before = json.loads(state.attrs["run"])
+        for name, value in run.settings.items():
+            if before["settings"].get(name) != value:
+                raise HiphopssError(
+                    f"{path}: a checkpoint of another run (its {name} differs): "
+                    "use --restart to begin anew, or another output"
+                )
+        for number, variable in enumerate(model.optimizer.variables):
+            variable.assign(state[str(number)][()])
+    run.log = before["log"]
+
+
+def _write_log(path: Path, log: list[dict]) -> None:
+    if not log:
+        return
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(log[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(log)
+    with written_whole(path) as temporary:
+        temporary.write_text(text.getvalue(), "utf-8")

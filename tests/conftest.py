@@ -1,0 +1,96 @@
+"""Fixtures: tiny songs and weight files, made on the spot."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import released
+import soundfile
+
+from hiphopss import SOURCES
+from hiphopss.backend import import_keras
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+RATE = 44100
+SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "dsd100-sample"
+
+
+@pytest.fixture(scope="session")
+def keras():
+    """Keras, imported without its notices."""
+    return import_keras()
+
+
+@pytest.fixture(scope="session")
+def arrays():
+    """Random weights in the published order."""
+    return released.random_arrays(seed=0)
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory, arrays):
+    """The same weights as a published file: a Python 2 pickle in double precision."""
+    path = tmp_path_factory.mktemp("published") / "model_hh_fft_1024.pkl"
+    return released.write_python2_pickle(path, [a.astype(np.float64) for a in arrays])
+
+
+def noise(n_samples, seed, level=0.1):
+    """Coloured noise that swells, so that patches differ; `[shape=(n_samples,)]`."""
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal(n_samples + 50)
+    colour = np.hanning(3 + seed % 7 * 8)
+    coloured = np.convolve(white, colour / np.linalg.norm(colour), "same")[:n_samples]
+    return level * coloured * (0.2 + np.abs(np.sin(np.arange(n_samples) / 9000 + seed)))
+
+
+def write_song(root, subset, name, stems, *, gain=1.0, rate=RATE):
+    """Write a song in the layout of DSD100; ``stems`` maps sources to waveforms."""
+    folder = root / "Sources" / subset / name
+    folder.mkdir(parents=True)
+    for source, stem in stems.items():
+        soundfile.write(folder / f"{source}.wav", stem, rate, subtype="FLOAT")
+    folder = root / "Mixtures" / subset / name
+    folder.mkdir(parents=True)
+    mixture = gain * sum(stems.values())
+    soundfile.write(folder / "mixture.wav", mixture, rate, subtype="FLOAT")
+
+
+@pytest.fixture
+def dataset(tmp_path):
+    """Two Dev songs and one Test song of a second or two, their mixture 0.7 x the sum."""
+    root = tmp_path / "songs"
+    for number, (subset, n_samples) in enumerate((("Dev", 60000), ("Dev", 45001), ("Test", 50000))):
+        stems = {s: noise(n_samples, 10 * number + i) for i, s in enumerate(SOURCES)}
+        write_song(root, subset, f"{number:03d} - song", stems, gain=0.7)
+    return root
+
+
+@pytest.fixture
+def run(capsys):
+    """Run the command line; give its exit status, output and error output."""
+    from hiphopss.cli import main
+
+    def run(*arguments):
+        try:
+            status = main([str(a) for a in arguments])
+        except SystemExit as stop:
+            status = stop.code
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def sample():
+    """The real multitrack, where it is at hand."""
+    if not SAMPLE.is_dir():
+        pytest.skip("no real recording beside the checkout")
+    return SAMPLE
+
+
+def read_json(path):
+    return json.loads(Path(path).read_text("utf-8"))

@@ -1,0 +1,93 @@
+"""Files in and out: sample types, clipping, rates, errors."""
+
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import noise
+
+from hiphopss import HiphopssError, audio
+
+
+@pytest.mark.parametrize(
+    ("subtype", "largest"), [("PCM_16", 32767), ("PCM_24", 2**23 - 1), ("PCM_32", 2**31 - 1)]
+)
+def test_integers_are_divided_by_their_types_maximum(tmp_path, subtype, largest):
+    path = tmp_path / "a.wav"
+    bits = int(subtype[-2:])
+    steps = np.array([[largest], [-largest], [largest // 2], [0]], np.int64)
+    samples = (steps << (32 - bits)).astype(np.int32)
+    soundfile.write(path, samples if bits > 16 else steps.astype(np.int16), 44100, subtype=subtype)
+    read = audio.read(path)
+    assert read.subtype == subtype
+    np.testing.assert_allclose(read.waveform, steps / largest, rtol=2e-7)  # float32 rounding
+    if subtype == "PCM_16":
+        assert read.waveform[0, 0] == 1.0
+
+
+@pytest.mark.parametrize("subtype", ["PCM_16", "PCM_24"])
+def test_what_is_read_and_written_is_unchanged(tmp_path, subtype):
+    bits = int(subtype[-2:])
+    values = np.random.default_rng(0).integers(-(2 ** (bits - 1)), 2 ** (bits - 1), (5000, 2))
+    values[0] = -(2 ** (bits - 1))
+    samples = (values << (32 - bits)).astype(np.int32)
+    soundfile.write(tmp_path / "a.wav", samples, 44100, subtype=subtype)
+    audio.write(tmp_path / "b.wav", audio.read(tmp_path / "a.wav").waveform, 44100, subtype)
+    again, _ = soundfile.read(tmp_path / "b.wav", dtype="int32")
+    np.testing.assert_array_equal(again, samples)
+
+
+def test_integers_round_and_clip_with_a_warning_that_counts(tmp_path):
+    waveform = np.array([0.4 / 32767, 0.6 / 32767, 1.5, -1.5, 1.0, -1.0])
+    with pytest.warns(UserWarning, match=r"loud\.wav: 2 samples clipped"):
+        audio.write(tmp_path / "loud.wav", waveform, 44100, "PCM_16")
+    written, _ = soundfile.read(tmp_path / "loud.wav", dtype="int16")
+    np.testing.assert_array_equal(written, [0, 1, 32767, -32768, 32767, -32767])
+
+
+def test_float_is_not_clipped(tmp_path):
+    waveform = np.array([0.1, 1.5, -2.0], np.float32)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        audio.write(tmp_path / "a.wav", waveform, 44100, "FLOAT")
+    np.testing.assert_array_equal(audio.read(tmp_path / "a.wav").waveform[:, 0], waveform)
+
+
+@pytest.mark.parametrize("suffix", ["flac", "ogg", "mp3", "aiff"])
+def test_reads_what_libsndfile_reads(tmp_path, suffix):
+    x = np.stack([noise(20000, 1), noise(20000, 2)], axis=1)
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, x, 44100)
+    read = audio.read(path)
+    assert read.waveform.shape == (20000, 2)
+    assert read.sample_rate == 44100
+    # OGG and MP3 lose detail
+    assert np.corrcoef(read.waveform[:, 0], x[:, 0])[0, 1] > 0.9
+
+
+def test_resampling_there_and_back_keeps_length_and_band(tmp_path):
+    time = np.arange(48000) / 48000
+    tone = np.sin(2 * np.pi * 1000 * time)[:, None].astype(np.float32)
+    there = audio.resample(tone, 48000, 44100)
+    assert len(there) == 44100
+    back = audio.resample(there, 44100, 48000)
+    assert len(back) == 48000
+    np.testing.assert_allclose(back[2000:-2000], tone[2000:-2000], atol=1e-5)
+
+
+def test_errors_name_the_file_in_one_line(tmp_path):
+    (tmp_path / "text.wav").write_text("no audio")
+    soundfile.write(tmp_path / "empty.wav", np.zeros((0, 1)), 44100)
+    bad = np.array([0.0, np.nan])
+    soundfile.write(tmp_path / "nan.wav", bad, 44100, subtype="FLOAT")
+    for name, part in (
+        ("missing.wav", "no such file"),
+        ("text.wav", "not an audio file"),
+        ("empty.wav", "no samples"),
+        ("nan.wav", "not finite"),
+    ):
+        with pytest.raises(HiphopssError, match=part) as caught:
+            audio.read(tmp_path / name)
+        assert name in str(caught.value)
+        assert "\n" not in str(caught.value)
