@@ -97,7 +97,7 @@ def test_sources_lie_in_their_bands(root, record):
             share[source] = power[hz < 250].sum() / power.sum()
         assert share["bass"] > 0.75, (entry["name"], share)
         assert share["vocals"] < 0.5, (entry["name"], share)
-        assert share["other"] < 0.5, (entry["name"], share)
+        assert share["other"] < 0.7, (entry["name"], share)
 
 
 def test_songs_are_documented_and_differ(record):
@@ -146,9 +146,10 @@ def test_same_seed_same_bytes(tmp_path, capfd):
 
 
 def test_a_song_on_its_own_is_the_song_of_the_set(root, record):
-    stems, facts = song.render_song(9, seconds=SECONDS, seed=SEED)
-    entry = record["songs"][9]
-    assert entry["title"] == facts["title"]
+    # a breathy voice: espeak-ng would seed its noise with the second of the day
+    stems, facts = song.render_song(15, seconds=SECONDS, seed=SEED)
+    entry = record["songs"][15]
+    assert (entry["title"], entry["voice"]["espeak"]) == (facts["title"], "es+f5")
     for source in SOURCES:
         written = np.round(stems[source] * 32767).astype(int)
         np.testing.assert_array_equal(written, read(root, entry, source))
@@ -164,7 +165,7 @@ def test_speech_does_not_depend_on_what_was_said_before():
     assert np.abs(first.samples).max() > 0.1
 
 
-def test_lines_are_original_in_number_and_fit_a_bar():
+def test_lines_are_many_and_fit_a_bar():
     language = style.load("spanish")
     assert len(set(language["lines"])) >= 60
     grid = Grid(effects.RATE, 104, 0.5, 10 * effects.RATE)  # the fastest beat
@@ -175,6 +176,13 @@ def test_lines_are_original_in_number_and_fit_a_bar():
         assert all(place in {grid.at(step) for step in range(48)} for place in places)
         assert sorted(set(places)) == places
         assert places[-1] + len(line.pieces[-1]) < grid.at(2 * STEPS + 2), text
+
+
+def test_swing_delays_every_second_sixteenth():
+    grid = Grid(effects.RATE, 90, 0.6, effects.RATE)
+    pair = 60 / 90 / 2 * 44100
+    places = [grid.at(position) for position in (0, 0.5, 1, 1.5, 2, 3)]
+    assert places == [round(share * pair) for share in (0, 0.3, 0.6, 0.8, 1, 1.6)]
 
 
 def test_drums_hit_on_the_grid():

@@ -1,0 +1,82 @@
+"""The facts of a style, and how songs draw from them."""
+
+from __future__ import annotations
+
+import tomllib
+import zlib
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any
+
+import numpy as np
+
+
+@lru_cache
+def load(name: str) -> dict[str, Any]:
+    """Read one of the package's TOML files.
+
+    Parameters
+    ----------
+    name : str
+        Its name without the suffix.
+    """
+    return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
+
+
+def deal(deck: list, *, seed: int, topic: str, index: int) -> Any:
+    """Deal song ``index`` its card: the shuffled deck is used up before a card comes again.
+
+    Drawing each song's kit, pattern, ... on its own would leave some unused in a small set. The
+    shuffle depends on the seed, the topic and the round only, so a song can be made on its own.
+
+    Parameters
+    ----------
+    deck : list
+        The choices.
+    seed, index : int
+        The set's seed and the song's number, from 0.
+    topic : str
+        What is dealt.
+    """
+    turn, place = divmod(index, len(deck))
+    rng = np.random.default_rng([seed, zlib.crc32(topic.encode()), turn])
+    return deck[rng.permutation(len(deck))[place]]
+
+
+def draw(rng: np.random.Generator, facts: Any) -> Any:
+    """Settings from facts: a pair [low, high] becomes a number in it, a longer list one of it.
+
+    Tables are followed down; plain numbers stay. Numbers are rounded to four digits, so that
+    what is written down about a song is what was used.
+    """
+    if isinstance(facts, dict):
+        return {key: draw(rng, value) for key, value in facts.items()}
+    if isinstance(facts, list) and len(facts) == 2:
+        return float(f"{rng.uniform(*facts):.4g}")
+    if isinstance(facts, list):
+        return facts[rng.integers(len(facts))]
+    return facts
+
+
+def nudged(facts: Any, rng: np.random.Generator, *, tolerance: float, exact: list[str]) -> Any:
+    """The same table with its numbers moved a little, so that no two songs share a sound.
+
+    Parameters
+    ----------
+    facts : dict, list, str or number
+    rng : np.random.Generator
+    tolerance : float
+        Largest change of a number, as a share of it.
+    exact : list of str
+        Keys whose values stay.
+    """
+    if isinstance(facts, dict):
+        return {
+            key: value if key in exact else nudged(value, rng, tolerance=tolerance, exact=exact)
+            for key, value in facts.items()
+        }
+    if isinstance(facts, list):
+        return [nudged(value, rng, tolerance=tolerance, exact=exact) for value in facts]
+    if isinstance(facts, str):
+        return facts
+    return float(f"{facts * (1 + tolerance * rng.uniform(-1, 1)):.4g}")
