@@ -159,13 +159,12 @@ class SoftMasks(keras.layers.Layer):
         self.noise_seed = noise_seed
 
     def build(self, input_shape):
-        drawn = np.random.default_rng(self.noise_seed).random((1, 1, *input_shape[2:]))
         # random() is in [0, 1): turned round, so that the sum below is never 0
-        self._floor = (self.epsilon * (1 - drawn)).astype("float32")
+        self.noise = 1 - np.random.default_rng(self.noise_seed).random(input_shape[2:])
         self.built = True
 
     def call(self, rectified):
-        raised = rectified + ops.convert_to_tensor(self._floor, dtype=rectified.dtype)
+        raised = rectified + ops.cast(self.epsilon * self.noise, rectified.dtype)
         return raised / ops.sum(raised, axis=1, keepdims=True)
 
     def get_config(self):

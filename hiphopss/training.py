@@ -315,7 +315,7 @@ def _save_checkpoint(path: Path, model, file: FeatureFile, run: _Run) -> None:
             group = stored.create_group(_STATE)
             group.attrs["run"] = json.dumps(asdict(run))
             for number, variable in enumerate(model.optimizer.variables):
-                group[str(number)] = np.asarray(variable.value)
+                group[str(number)] = variable.numpy()
     _write_log(_beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 

@@ -53,7 +53,7 @@ class WeightsInfo:
 
 def network_arrays(model: keras.Model) -> dict[str, np.ndarray]:
     """All weights of a model by name, such as ``"conv1/kernel"``, in the published order."""
-    return {variable.path: np.asarray(variable.value) for variable in model.weights}
+    return {variable.path: variable.numpy() for variable in model.weights}
 
 
 def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: str) -> None:

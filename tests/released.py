@@ -147,3 +147,100 @@ def loss(estimates, targets, *, released=True, alpha=0.001, beta=0.01, beta_voc=
     different = s[v, b] + s[v, d] + s[b, v] + s[b, d] + s[d, v] + s[d, b]
     total = reconstruction - alpha * different - beta * (s[b, o] + s[d, o]) - beta_voc * s[v, o]
     return abs(total) if released else total
+
+
+def loss_and_gradients(arrays, mixture, targets, noise):
+    """Loss of a batch and its gradient by each array, by hand, in double precision.
+
+    The released loss; ``mixture`` (n, 30, 513), ``targets`` (n, 4, 30, 513), ``noise`` (30, 513).
+    """
+    w1, b1, e1, w2, b2, e2, wb, bb, wv, bv, wbass, bbass, wd, bd, out = (
+        a.astype(np.float64) for a in arrays
+    )
+    n, x = len(mixture), mixture.astype(np.float64)
+    k1, k2 = w1[:, 0, 0, ::-1], w2[:, :, ::-1, 0]  # (50, 513), (50 out, 50 in, 15)
+
+    def windows(a):  # (n, 30, c) -> (n, 16, c, 15)
+        return np.lib.stride_tricks.sliding_window_view(a, 15, axis=1)
+
+    def spread(a):  # conv2 inverse, (n, 16, 50) -> (n, 30, 50)
+        total = np.zeros((n, 30, 50))
+        for k in range(15):
+            total[:, k : k + 16] += a @ k2[:, :, k]
+        return total
+
+    # forward
+    c1 = x @ k1.T + b1 + e1
+    c2 = np.einsum("nsck,ock->nso", windows(c1), k2, optimize=True) + b2 + e2
+    flat = c2.transpose(0, 2, 1).reshape(n, 800)
+    code_in = flat @ wb + bb
+    code = np.maximum(code_in, 0)
+    decoders = []
+    for weight, bias in ((wv, bv), (wbass, bbass), (wd, bd)):
+        hidden_in = code @ weight + bias
+        hidden = np.maximum(hidden_in, 0).reshape(n, 50, 16).transpose(0, 2, 1)
+        decoders.append((weight, hidden_in, hidden, spread(hidden)))
+    y_in = np.stack([decoders[i][3] @ k1 for i in (0, 1, 2, 1)], axis=1) + out[:, None, None]
+    raised = np.maximum(y_in, 0) + 1e-8 * noise
+    total = raised.sum(axis=1, keepdims=True)
+    masks = raised / total
+    estimates = masks * x[:, None]
+    value = loss(estimates, targets)
+
+    # backward, from the loss to the rectified outputs
+    v, b, d, o = range(4)
+    weights = {(i, i): 1.0 for i in (v, b, d)}
+    weights |= {(i, j): -0.001 for i in (v, b, d) for j in (v, b, d) if i != j}
+    weights |= {(b, o): -0.01, (d, o): -0.01, (v, o): -0.03}
+    d_estimates = np.zeros_like(estimates)
+    signed = 0
+    for (i, j), weight in weights.items():
+        difference = estimates[:, i] - targets[:, j]
+        d_estimates[:, i] += 2 * weight * difference
+        signed += weight * np.sum(difference**2)
+    d_estimates *= np.sign(signed)
+    d_masks = d_estimates * x[:, None]
+    d_y = (d_masks - (d_masks * masks).sum(axis=1, keepdims=True)) / total * (y_in > 0)
+
+    # decoders
+    d_k1, d_k2, d_code = np.zeros_like(k1), np.zeros_like(k2), np.zeros_like(code)
+    d_decoders = []
+    for channel, (weight, hidden_in, hidden, back) in enumerate(decoders):
+        d_channel = d_y[:, channel] + (d_y[:, o] if channel == b else 0)  # Q1
+        d_k1 += np.einsum("ntc,ntf->cf", back, d_channel, optimize=True)
+        around = windows(d_channel @ k1.T)
+        d_k2 += np.einsum("nso,nsck->ock", hidden, around, optimize=True)
+        d_hidden = np.einsum("nsck,ock->nso", around, k2, optimize=True)
+        d_hidden = d_hidden.transpose(0, 2, 1).reshape(n, 800) * (hidden_in > 0)
+        d_decoders += [code.T @ d_hidden, d_hidden.sum(axis=0)]
+        d_code += d_hidden @ weight.T
+
+    # encoder
+    d_code *= code_in > 0
+    d_c2 = (d_code @ wb.T).reshape(n, 50, 16).transpose(0, 2, 1)
+    d_k2 += np.einsum("nso,nsck->ock", d_c2, windows(c1), optimize=True)
+    d_c1 = spread(d_c2)
+    d_k1 += np.einsum("ntc,ntf->cf", d_c1, x, optimize=True)
+    d_b1, d_b2 = d_c1.sum(axis=(0, 1)), d_c2.sum(axis=(0, 1))
+    gradients = [
+        d_k1[:, None, None, ::-1], d_b1, d_b1, d_k2[:, :, ::-1, None], d_b2, d_b2,
+        flat.T @ d_code, d_code.sum(axis=0), *d_decoders, d_y.sum(axis=(0, 2, 3)),
+    ]  # fmt: skip
+    return value, gradients
+
+
+def adadelta(arrays, mixture, targets, noise, n_steps):
+    """Losses before each step, and the arrays after all of them."""
+    arrays = [a.astype(np.float64) for a in arrays]
+    squared = [np.zeros_like(a) for a in arrays]
+    deltas = [np.zeros_like(a) for a in arrays]
+    losses = []
+    for _ in range(n_steps):
+        value, gradients = loss_and_gradients(arrays, mixture, targets, noise)
+        losses.append(value)
+        for k, g in enumerate(gradients):
+            squared[k] = 0.95 * squared[k] + 0.05 * g**2
+            delta = g * np.sqrt(deltas[k] + 1e-6) / np.sqrt(squared[k] + 1e-6)
+            deltas[k] = 0.95 * deltas[k] + 0.05 * delta**2
+            arrays[k] = arrays[k] - 1.0 * delta
+    return losses, arrays

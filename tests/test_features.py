@@ -1,0 +1,131 @@
+"""HDF5 feature files, patch by patch against NumPy."""
+
+import os
+
+import h5py
+import numpy as np
+import pytest
+import released
+import soundfile
+from conftest import RATE, noise, write_song
+
+from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
+from hiphopss.datasets.features import FeatureFile, make_features
+
+
+def read_stems(dataset, subset, name):
+    folder = dataset / "Sources" / subset / name
+    return [soundfile.read(folder / f"{source}.wav")[0] for source in SOURCES]
+
+
+@pytest.mark.parametrize(("preset", "gain"), [("released", 1.0), ("corrected", 0.7)])
+def test_patches_against_numpy(dataset, tmp_path, preset, gain):
+    path = make_features(dataset, tmp_path / "f.h5", preset=preset, progress=False)
+    expected_inputs, expected_targets = [], []
+    for name, n_samples in (("000 - song", 60000), ("001 - song", 45001)):
+        stems = [gain * stem for stem in read_stems(dataset, "Dev", name)]
+        frames = np.array([np.abs(released.stft(x)) for x in (sum(stems), *stems)]) / 32 * 0.3
+        n_frames = int(np.ceil(n_samples / 512)) + 2
+        if preset == "released":
+            count = int((n_frames + n_frames // 30 * 25) / 30)
+        else:
+            count = (n_frames - 30) // 5 + 1
+        for number in range(count):
+            patch = frames[:, 5 * number : 5 * number + 30]
+            expected_inputs.append(patch[0])
+            expected_targets.append(patch[1:])
+    with FeatureFile(path) as file:
+        assert file.n_patches == len(expected_inputs)
+        inputs, targets = file.read(np.arange(file.n_patches))
+        np.testing.assert_allclose(inputs, expected_inputs, atol=1e-6)
+        np.testing.assert_allclose(targets, expected_targets, atol=1e-6)
+        some, _ = file.read(np.array([3, 0, 3]))
+        np.testing.assert_array_equal(some, inputs[[3, 0, 3]])
+        assert file.fidelity == PRESETS[preset]
+        assert file.config == SignalConfig()
+
+
+def test_blocks_of_30_seconds_and_the_segment_table(tmp_path):
+    n_samples = 30 * RATE + 7000  # the rest is shorter than a patch
+    stems = {s: np.zeros(n_samples, np.float32) for s in SOURCES}
+    stems["vocals"] = noise(n_samples, 1)
+    stems["bass"][-7000:] = noise(7000, 2)
+    write_song(tmp_path / "songs", "Dev", "long", stems)
+    path = make_features(tmp_path / "songs", tmp_path / "f.h5", progress=False)
+    with FeatureFile(path) as file:
+        first, rest = file.segments()
+        assert (first.song, first.subset, first.augmentation) == ("long", "Dev", "none")
+        assert (first.n_patches, first.n_frames, first.n_samples) == (157, 810, 30 * RATE)
+        assert (rest.n_patches, rest.n_frames) == (1, 30)
+        assert (rest.start, rest.first_frame) == (30 * RATE, 810)
+        _, targets = file.read(np.array([157]))
+    own = np.abs(released.stft(noise(7000, 2).astype(np.float32))) / 32 * 0.3
+    assert len(own) == 16
+    bass = targets[0, SOURCES.index("bass")]
+    np.testing.assert_allclose(bass[:16], own, atol=1e-6)  # blocks are transformed on their own
+    assert not bass[16:].any()
+
+
+def test_a_file_is_hardly_larger_than_its_frames(tmp_path):
+    n_samples = 60 * RATE
+    write_song(tmp_path / "songs", "Dev", "a", {s: noise(n_samples, 1) for s in SOURCES})
+    for preset in PRESETS:
+        path = make_features(
+            tmp_path / "songs", tmp_path / f"{preset}.h5", preset=preset, progress=False
+        )
+        with FeatureFile(path) as file:
+            frames = sum(s.n_frames for s in file.segments())
+            assert len(np.unique(np.add.outer(file.starts, np.arange(30)))) == frames
+        assert os.path.getsize(path) <= 1.01 * frames * 5 * 513 * 4
+
+
+def test_songs_without_vocals(dataset, tmp_path):
+    (dataset / "Sources" / "Dev" / "000 - song" / "vocals.wav").unlink()
+    released_path = make_features(dataset, tmp_path / "r.h5", progress=False)
+    with FeatureFile(released_path) as file:
+        assert {s.song for s in file.segments()} == {"001 - song"}
+    with pytest.warns(UserWarning, match="not the scaled sum"):  # it still has the vocals
+        path = make_features(dataset, tmp_path / "c.h5", preset="corrected", progress=False)
+    with FeatureFile(path) as file:
+        assert {s.song for s in file.segments()} == {"000 - song", "001 - song"}
+        _, targets = file.read(np.array([0]))
+        assert not targets[0, SOURCES.index("vocals")].any()
+
+
+def test_nothing_half_written_stays_behind(dataset, tmp_path):
+    song = dataset / "Sources" / "Dev" / "001 - song" / "bass.wav"
+    data = song.read_bytes()
+    song.write_bytes(data[:44] + data[44:].replace(data[2000:2004], b"\xff\xff\xff\x7f"))  # a NaN
+    output = tmp_path / "out"
+    with pytest.raises(HiphopssError, match=r"bass\.wav: has samples that are not finite"):
+        make_features(dataset, output / "f.h5", progress=False)
+    assert list(output.iterdir()) == []
+
+
+def test_identity_follows_the_content(dataset, tmp_path):
+    def identity(name, **options):
+        path = make_features(dataset, tmp_path / name, progress=False, **options)
+        with FeatureFile(path) as file:
+            return file.identity
+
+    first = identity("a.h5")
+    assert identity("b.h5") == first
+    assert identity("c.h5", preset="corrected") != first
+    soundfile.write(
+        dataset / "Sources" / "Dev" / "000 - song" / "bass.wav", noise(60000, 55), RATE
+    )
+    assert identity("d.h5") != first
+
+
+def test_what_is_no_feature_file_is_refused(tmp_path):
+    (tmp_path / "text.h5").write_text("no HDF5")
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["a"] = 1
+    for name, part in (
+        ("none.h5", "no such file: make it with"),
+        ("text.h5", "not an HDF5 file"),
+        ("other.h5", "not a feature file"),
+    ):
+        with pytest.raises(HiphopssError, match=part) as caught:
+            FeatureFile(tmp_path / name)
+        assert name in str(caught.value)
