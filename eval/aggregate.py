@@ -1,0 +1,223 @@
+"""Means over songs, with 95 % confidence intervals.
+
+Conventions
+-----------
+A song's score is the mean over its windows; a summary is the mean over songs, with the half-width
+of the 95 % confidence interval of Student's t over songs (the paper's Fig. 1 and section 4 give
+means with 95 % confidence intervals). Undefined scores are left out, and so are infinite ones
+(a window in which no other source sounds has no interference), because a mean can't use them. The
+source ``"mean"`` is each song's mean over its sources. Songs and sources are told apart by name.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from hiphopss.config import SOURCES
+from hiphopss.eval.bss import METRICS
+from hiphopss.eval.table import Row, write_csv
+from hiphopss.files import written_whole
+
+MEAN = "mean"
+"""Name of the row that is the mean over a song's sources."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """Scores of one model on one subset, for one source or their mean.
+
+    Attributes
+    ----------
+    model, subset, source : str
+        What is summarised.
+    mean, ci95 : dict of float or None
+        By metric, in dB: mean over songs, and half of its 95 % confidence interval. None where
+        undefined (no song; for the interval, fewer than two).
+    n_songs : int
+        Songs with a defined SDR.
+    """
+
+    model: str
+    subset: str
+    source: str
+    mean: dict = field(default_factory=dict)
+    ci95: dict = field(default_factory=dict)
+    n_songs: int = 0
+
+
+def summarise(rows: Iterable[Row]) -> list[Summary]:
+    """Summarise a table, or several joined ones.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        In any order.
+
+    Returns
+    -------
+    list of Summary
+        By model and subset in order of first appearance, then by source, ``"mean"`` last.
+    """
+    windows = defaultdict(list)  # scores of the windows, by model, subset, song, source, metric
+    for row in rows:
+        for metric in METRICS:
+            windows[row.model, row.subset, row.song, row.source, metric].append(
+                getattr(row, metric)
+            )
+    songs = defaultdict(list)  # a song's score, by model, subset, source, metric
+    stems = defaultdict(list)  # a source's score, by model, subset, song, metric
+    for (model, subset, song, source, metric), values in windows.items():
+        value = _mean(values)
+        songs[model, subset, source, metric].append(value)
+        stems[model, subset, song, metric].append(value)
+    for (model, subset, _, metric), values in stems.items():
+        songs[model, subset, MEAN, metric].append(_mean(values))
+    groups = dict.fromkeys((model, subset) for model, subset, *_ in songs)
+    sources = sorted({source for _, _, source, _ in songs}, key=_source_order)
+    return [
+        _summary(songs, *group, source)
+        for group in groups
+        for source in sources
+        if (*group, source, "SDR") in songs
+    ]
+
+
+def _summary(songs: dict, model: str, subset: str, source: str) -> Summary:
+    """The summary of one group of songs' scores."""
+    values = {metric: _finite(songs[model, subset, source, metric]) for metric in METRICS}
+    return Summary(
+        model=model,
+        subset=subset,
+        source=source,
+        mean={metric: _mean(values[metric]) for metric in METRICS},
+        ci95={metric: confidence_interval(values[metric]) for metric in METRICS},
+        n_songs=len(values["SDR"]),
+    )
+
+
+def _source_order(source: str) -> tuple:
+    """Sort key: the known sources in their order, then others by name, then the mean."""
+    rank = SOURCES.index(source) if source in SOURCES else len(SOURCES)
+    return source == MEAN, rank, source
+
+
+def _finite(values: Iterable[float | None]) -> list[float]:
+    """The values a mean can use."""
+    return [value for value in values if value is not None and math.isfinite(value)]
+
+
+def _mean(values: Iterable[float | None]) -> float | None:
+    """Mean of the finite values; None if there are none."""
+    finite = _finite(values)
+    return math.fsum(finite) / len(finite) if finite else None
+
+
+def confidence_interval(values: Sequence[float]) -> float | None:
+    """Half the width of the 95 % confidence interval of a mean.
+
+    Parameters
+    ----------
+    values : sequence of float
+        One a song.
+
+    Returns
+    -------
+    float or None
+        ``t * s / sqrt(n)``, t the 97.5 % quantile of Student's t with n - 1 degrees of freedom and
+        s the sample's standard deviation; None for fewer than two values.
+    """
+    n = len(values)
+    if n < 2:
+        return None
+    from scipy.special import stdtrit  # scipy.stats would take a second more to import
+
+    centre = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (n - 1))
+    return float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n)
+
+
+def summary_path(path: str | Path) -> Path:
+    """``<name>_summary.csv`` for the table ``<name>.csv``."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}_summary.csv")
+
+
+def write_summary(path: str | Path, summaries: Iterable[Summary]) -> None:
+    """Write summaries as CSV: model, subset, source, mean and interval by metric, songs.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, such as :func:`summary_path` names it.
+    summaries : iterable of Summary
+        The lines, in order.
+    """
+    header = ["model", "subset", "source"]
+    header += [f"{metric}_{what}" for metric in METRICS for what in ("mean", "ci95")]
+    header += ["n_songs"]
+    lines = (
+        [s.model, s.subset, s.source]
+        + [value[metric] for metric in METRICS for value in (s.mean, s.ci95)]
+        + [s.n_songs]
+        for s in summaries
+    )
+    with written_whole(path) as temporary:
+        write_csv(temporary, header, lines)
+
+
+def format_summary(summaries: Sequence[Summary]) -> str:
+    """Summaries as a text table for the terminal, one block a subset.
+
+    Parameters
+    ----------
+    summaries : sequence of Summary
+        Of :func:`summarise`.
+
+    Returns
+    -------
+    str
+        Lines without a final newline; ``-`` where undefined. The ISR has a column only if one is
+        defined.
+    """
+    return "\n\n".join(
+        _format_block(subset, [s for s in summaries if s.subset == subset])
+        for subset in dict.fromkeys(s.subset for s in summaries)
+    )
+
+
+def _format_block(subset: str, summaries: Sequence[Summary]) -> str:
+    """The table of one subset: a line a model."""
+    cells = {(s.model, s.source): s for s in summaries}
+    models = list(dict.fromkeys(s.model for s in summaries))
+    sources = sorted({s.source for s in summaries} - {MEAN}, key=_source_order)
+    metrics = [m for m in METRICS if m != "ISR" or any(s.mean[m] is not None for s in summaries)]
+    first = max(len(model) for model in [*models, "model"])
+    widths = [max(len(source), 6) + 1 for source in sources]
+    lines = [
+        f"{subset or 'All songs'}: means over songs ± half the 95 % confidence interval, in dB",
+        f"{'':{first}}      {'SDR of a source':^{sum(widths)}}   mean of the sources",
+        f"{'model':{first}} songs"
+        + "".join(f"{source:>{width}}" for source, width in zip(sources, widths, strict=True))
+        + "".join(f"{metric:>8}{'':6}" for metric in metrics),
+    ]
+    for model in models:
+        mean = cells[model, MEAN]
+        line = f"{model:{first}} {mean.n_songs:>5}"
+        for source, width in zip(sources, widths, strict=True):
+            summary = cells.get((model, source))
+            line += f"{_number(summary.mean['SDR'] if summary else None):>{width}}"
+        for metric in metrics:
+            half = mean.ci95[metric]
+            line += f"{_number(mean.mean[metric]):>8}"
+            line += " " * 6 if half is None else f" ±{_number(half):<4}"
+        lines.append(line)
+    return "\n".join(line.rstrip() for line in lines)
+
+
+def _number(value: float | None) -> str:
+    """A score in dB to two decimals."""
+    return "-" if value is None else f"{value:.2f}"

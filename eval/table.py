@@ -1,0 +1,302 @@
+"""The tidy table of scores: one CSV row a song, source and window.
+
+Conventions
+-----------
+UTF-8, comma-separated, a header line; the columns are :data:`COLUMNS`. Scores are in dB and are
+written so that they read back bit for bit; a cell is empty where the score is undefined, and
+``note`` says why. ``<name>.json`` beside ``<name>.csv`` records how the table was made. Rows are
+identified by what they say, never by where they stand.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.bss import METRICS, Scores
+from hiphopss.files import written_whole
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table.
+
+    Attributes
+    ----------
+    song, subset, source : str
+        What was scored. ``subset`` is ``"Dev"``, ``"Test"`` or empty.
+    window_start_s : float
+        Where the window starts, in seconds.
+    SDR, SIR, SAR, ISR : float or None
+        In dB; None where undefined.
+    model : str
+        What made the estimates.
+    note : str
+        Why a score is missing or peculiar; else empty.
+    """
+
+    song: str
+    subset: str
+    source: str
+    window_start_s: float
+    SDR: float | None
+    SIR: float | None
+    SAR: float | None
+    ISR: float | None
+    model: str
+    note: str = ""
+
+    @property
+    def key(self) -> tuple:
+        """What no two rows of a table may share."""
+        return self.model, self.subset, self.song, self.source, self.window_start_s
+
+
+COLUMNS = tuple(field.name for field in fields(Row))
+"""The columns of the CSV file, in order."""
+
+
+def rows_from_scores(
+    scores: Scores, sources: Sequence[str], sample_rate: int, **labels: str
+) -> list[Row]:
+    """Rows of one song, source after source.
+
+    Parameters
+    ----------
+    scores : Scores
+        Of :func:`hiphopss.eval.bss_eval`.
+    sources : sequence of str
+        Names of the sources, in the order of the scores.
+    sample_rate : int
+        In Hz; turns window starts into seconds.
+    **labels : str
+        ``song``, ``subset`` and ``model``.
+
+    Returns
+    -------
+    list of Row
+        ``n_sources * n_windows`` rows.
+    """
+    return [
+        Row(
+            source=source,
+            window_start_s=int(start) / sample_rate,
+            note=str(scores.notes[i, k]),
+            **{name: _defined(getattr(scores, name.lower())[i, k]) for name in METRICS},
+            **labels,
+        )
+        for i, source in enumerate(sources)
+        for k, start in enumerate(scores.window_starts)
+    ]
+
+
+def _defined(value) -> float | None:
+    """A score as a Python float, or None for NaN."""
+    return None if math.isnan(value) else float(value)
+
+
+def csv_path(path: str | Path) -> Path:
+    """``path`` if a table can be named so.
+
+    Raises
+    ------
+    HiphopssError
+        If it doesn't end in ``.csv`` or is a folder.
+    """
+    path = Path(path)
+    if path.suffix.lower() != ".csv":
+        raise HiphopssError(f"{path}: the table is a CSV file: give a name that ends in .csv")
+    if path.is_dir():
+        raise HiphopssError(f"{path}: is a folder: give the name of a file")
+    return path
+
+
+def record_path(path: str | Path) -> Path:
+    """The JSON file that records how the table ``path`` was made."""
+    return Path(path).with_suffix(".json")
+
+
+def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
+    """Write a table.
+
+    Parameters
+    ----------
+    path : path-like
+        Name ending in ``.csv``.
+    rows : iterable of Row
+        The lines, in order.
+
+    Raises
+    ------
+    HiphopssError
+        If the name is wrong, two rows have the same song, source, window and model, or the folder
+        can't be written to.
+    """
+    path = csv_path(path)
+    rows = list(rows)
+    _require_unique(path, rows)
+    with written_whole(path) as temporary:
+        write_csv(temporary, COLUMNS, map(astuple, rows))
+
+
+def write_record(path: str | Path, record: dict) -> None:
+    """Write how the table ``path`` was made, beside it.
+
+    Parameters
+    ----------
+    path : path-like
+        The table.
+    record : dict
+        JSON values.
+    """
+    text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
+    with written_whole(record_path(path)) as temporary:
+        temporary.write_text(text + "\n", encoding="utf-8")
+
+
+def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence]) -> None:
+    """Write a CSV file in this package's dialect.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    header : sequence of str
+        Names of the columns.
+    lines : iterable of sequence
+        Cells: None is left empty, a float is written in full.
+    """
+    with open(path, "w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(lines)  # csv writes repr() of a float, "" of None
+
+
+def _require_unique(path: Path, rows: Iterable[Row]) -> None:
+    """Raise where two rows would count as one measurement."""
+    seen = set()
+    for row in rows:
+        if row.key in seen:
+            raise HiphopssError(
+                f"{path}: {row.song!r}, {row.source}, window at {row.window_start_s} s of model "
+                f"{row.model!r} is there twice: keep one, or give the models different names"
+            )
+        seen.add(row.key)
+
+
+def read_rows(path: str | Path) -> list[Row]:
+    """Read a table that :func:`write_rows` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The CSV file.
+
+    Returns
+    -------
+    list of Row
+        In the order of the file.
+
+    Raises
+    ------
+    HiphopssError
+        If the file can't be read or isn't such a table.
+    """
+    try:
+        # A spreadsheet program may have put a byte order mark before the header.
+        with open(path, encoding="utf-8-sig", newline="") as file:
+            lines = list(csv.reader(file))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        reason = getattr(error, "strerror", None) or "not a CSV file in UTF-8"
+        raise HiphopssError(
+            f"{path}: can't read this table ({reason}): give a CSV file of scores"
+        ) from error
+    if not lines or tuple(lines[0]) != COLUMNS:
+        raise HiphopssError(
+            f"{path}: not a table of scores: its first line must be {','.join(COLUMNS)}"
+        )
+    rows = [_parsed(path, number, cells) for number, cells in enumerate(lines[1:], 2) if cells]
+    _require_unique(Path(path), rows)
+    return rows
+
+
+def _parsed(path: str | Path, number: int, cells: list[str]) -> Row:
+    """One line as a row."""
+    if len(cells) != len(COLUMNS):
+        raise HiphopssError(
+            f"{path}: row {number} has {len(cells)} cells instead of {len(COLUMNS)}: "
+            "evaluate again, or mend the row"
+        )
+    values = dict(zip(COLUMNS, cells, strict=True))
+    try:
+        values["window_start_s"] = float(values["window_start_s"])
+        for name in METRICS:
+            values[name] = _defined(float(values[name] or "nan"))
+    except ValueError as error:
+        raise HiphopssError(
+            f"{path}: row {number}: {error}: evaluate again, or mend the row"
+        ) from error
+    return Row(**values)
+
+
+def read_record(path: str | Path) -> dict | None:
+    """The record of the table ``path``, or None if it has none.
+
+    Raises
+    ------
+    HiphopssError
+        If the JSON file beside the table isn't one.
+    """
+    return read_json_object(record_path(path))
+
+
+def read_json_object(path: str | Path) -> dict | None:
+    """The object in a JSON file, or None if there is no such file.
+
+    Raises
+    ------
+    HiphopssError
+        If the file can't be read or holds something else.
+    """
+    path = Path(path)
+    if not path.exists():
+        return None
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise HiphopssError(f"{path}: can't read this as JSON: mend or remove it") from error
+    if not isinstance(value, dict):
+        raise HiphopssError(f"{path}: holds no JSON object: mend or remove it")
+    return value
+
+
+def concatenate(paths: Iterable[str | Path], output: str | Path) -> list[Row]:
+    """Join tables into one, for a summary over several models.
+
+    Parameters
+    ----------
+    paths : iterable of path-like
+        Tables, in the order in which their models are to be listed.
+    output : path-like
+        The joint table. Its record holds the records of the parts, by file name.
+
+    Returns
+    -------
+    list of Row
+        All rows.
+
+    Raises
+    ------
+    HiphopssError
+        If a table can't be read, or two hold the same song, source, window and model.
+    """
+    paths = list(paths)
+    rows = [row for path in paths for row in read_rows(path)]
+    write_rows(output, rows)
+    write_record(output, {"tables": {Path(path).name: read_record(path) for path in paths}})
+    return rows

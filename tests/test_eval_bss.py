@@ -1,0 +1,214 @@
+"""BSS Eval: mir_eval's numbers, and silence that voids only its own score."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from hiphopss import HiphopssError
+from hiphopss.eval import bss_eval
+from hiphopss.eval.bss import window_layout
+from hiphopss.eval.condition import gram_matrix, reciprocal_condition
+
+N_SAMPLES = 6000
+WINDOW, HOP = 3000, 1500
+
+
+def make_signals(n_sources=3, n_channels=None, seed=0):
+    """Noise as references; references with leakage and noise as estimates."""
+    random = np.random.default_rng(seed)
+    shape = (n_sources, N_SAMPLES) if n_channels is None else (n_sources, N_SAMPLES, n_channels)
+    references = random.standard_normal(shape)
+    noise = random.standard_normal(shape)
+    return references, references + 0.2 * references.sum(axis=0) + 0.1 * noise
+
+
+def direct(name, references, estimates, **options):
+    """What mir_eval itself says."""
+    from mir_eval import separation
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        return getattr(separation, name)(
+            references, estimates, compute_permutation=False, **options
+        )
+
+
+def columns(scores, window=0):
+    """Scores of one window [shape=(n_metrics, n_sources)]."""
+    return np.array([getattr(scores, name)[:, window] for name in ("sdr", "sir", "sar", "isr")])
+
+
+def test_sources_are_mir_evals_numbers():
+    references, estimates = make_signals(2)
+    scores = bss_eval(references, estimates)
+    sdr, sir, sar, _ = direct("bss_eval_sources", references, estimates)
+    assert_array_equal(columns(scores)[:3], [sdr, sir, sar])
+    assert np.isnan(scores.isr).all()
+    assert scores.sdr.shape == scores.notes.shape == (2, 1)
+    assert not any(scores.notes.flat)
+
+
+@pytest.mark.parametrize("n_channels", [None, 2])
+def test_images_are_mir_evals_numbers(n_channels):
+    references, estimates = make_signals(2, n_channels)
+    scores = bss_eval(references, estimates, mode="images")
+    sdr, isr, sir, sar, _ = direct("bss_eval_images", references, estimates)
+    assert_array_equal(columns(scores), [sdr, sir, sar, isr])
+
+
+@pytest.mark.parametrize("mode", ["sources", "images"])
+def test_windows_are_those_of_mir_eval(mode):
+    references, estimates = make_signals(2)
+    scores = bss_eval(references, estimates, mode=mode, window=WINDOW, hop=HOP)
+    expected = direct(f"bss_eval_{mode}_framewise", references, estimates, window=WINDOW, hop=HOP)
+    names = ("sdr", "sir", "sar") if mode == "sources" else ("sdr", "isr", "sir", "sar")
+    for name, values in zip(names, expected, strict=False):
+        assert_array_equal(getattr(scores, name), values)
+    assert scores.window_starts.tolist() == [0, 1500, 3000]
+
+
+def test_fewer_than_two_windows_are_the_whole_signal():
+    references, estimates = make_signals(2)
+    whole = bss_eval(references, estimates)
+    scores = bss_eval(references, estimates, window=4000, hop=2001)
+    assert_array_equal(scores.sdr, whole.sdr)
+    assert_array_equal(
+        scores.sdr,
+        direct("bss_eval_sources_framewise", references, estimates, window=4000, hop=2001)[0],
+    )
+
+
+def test_default_hop_is_half_a_window():
+    starts, length = window_layout(10, 4, None)
+    assert starts.tolist() == [0, 2, 4, 6]
+    assert length == 4
+
+
+@pytest.mark.parametrize("mode", ["sources", "images"])
+def test_silent_reference_voids_only_its_own_score(mode):
+    references, estimates = make_signals()
+    references[1] = 0
+    scores = bss_eval(references, estimates, mode=mode)
+    rest = bss_eval(references[[0, 2]], estimates[[0, 2]], mode=mode)
+    assert np.isnan(columns(scores)[:, 1]).all()
+    assert_array_equal(columns(scores)[:, [0, 2]], columns(rest))
+    assert scores.notes[:, 0].tolist() == ["", "silent reference", ""]
+
+
+@pytest.mark.parametrize("mode", ["sources", "images"])
+def test_silent_estimate_leaves_the_others_as_if_it_sounded(mode):
+    references, estimates = make_signals()
+    whole = bss_eval(references, estimates, mode=mode)
+    estimates[1] = 0
+    scores = bss_eval(references, estimates, mode=mode)
+    assert np.isnan(columns(scores)[:, 1]).all()
+    assert_array_equal(columns(scores)[:, [0, 2]], columns(whole)[:, [0, 2]])
+    assert scores.notes[:, 0].tolist() == ["", "silent estimate", ""]
+
+
+def test_silence_of_several_kinds_at_once():
+    references, estimates = make_signals(4)
+    whole = bss_eval(references[[0, 2, 3]], estimates[[0, 2, 3]])
+    references[1] = estimates[1] = 0
+    estimates[3] = 0
+    scores = bss_eval(references, estimates)
+    assert_array_equal(columns(scores)[:3, [0, 2]], columns(whole)[:3, [0, 1]])
+    assert scores.notes[:, 0].tolist() == [
+        "",
+        "silent reference and estimate",
+        "",
+        "silent estimate",
+    ]
+
+
+def test_silence_in_one_window_leaves_the_other_windows():
+    references, estimates = make_signals(2)
+    whole = bss_eval(references, estimates, window=2000, hop=2000)
+    references[1, :2000] = 0
+    estimates[0, 2000:4000] = 0
+    scores = bss_eval(references, estimates, window=2000, hop=2000)
+    assert np.isnan(scores.sdr).tolist() == [[False, True, False], [True, False, False]]
+    assert_array_equal(columns(scores, 1)[:, 1], columns(whole, 1)[:, 1])
+    assert_array_equal(columns(scores, 2), columns(whole, 2))
+    alone = bss_eval(references[:1, :2000], estimates[:1, :2000])
+    assert_array_equal(columns(scores, 0)[:, :1], columns(alone))
+
+
+def test_all_silent_is_no_error():
+    scores = bss_eval(np.zeros((2, 1000)), np.ones((2, 1000)))
+    assert np.isnan(scores.sdr).all()
+    assert set(scores.notes.flat) == {"silent reference"}
+
+
+def test_alone_a_source_has_no_interference():
+    references, estimates = make_signals(2)
+    references[1] = 0
+    scores = bss_eval(references, estimates)
+    assert scores.sir[0, 0] == np.inf
+    assert scores.notes[0, 0] == "no other reference sounds"
+
+
+def test_references_without_a_solution_get_a_note():
+    # Squares underflow: mir_eval's equations are 0 = 0, and its own way out fails on NumPy 2.
+    references, estimates = make_signals(2)
+    scores = bss_eval(1e-200 * references, estimates)
+    assert np.isnan(scores.sdr).all()
+    assert set(scores.notes.flat) == {"references dependent: not determined"}
+
+
+def test_channels_that_are_copies_get_a_note():
+    references, estimates = make_signals(2, 2)
+    references[..., 1] = references[..., 0]
+    scores = bss_eval(references, estimates, mode="images")
+    assert np.isfinite(scores.sdr).all()
+    assert set(scores.notes.flat) == {"references nearly dependent: SIR, SAR and ISR are uncertain"}
+
+
+def test_gram_matrix_is_that_of_delayed_signals():
+    signals = np.random.default_rng(1).standard_normal((2, 700))
+    delayed = np.array([np.pad(s, (d, 511 - d)) for s in signals for d in range(512)])
+    # Entries are up to 700; the FFT's rounding errors are about 1e-16 of that.
+    assert_allclose(gram_matrix(signals), delayed @ delayed.T, rtol=0, atol=1e-10)
+
+
+def test_reciprocal_condition_is_near_that_of_the_inverse():
+    signals = np.random.default_rng(2).standard_normal((2, 3000))
+    exact = 1 / np.linalg.cond(gram_matrix(signals), 1)
+    # LAPACK's estimate never is below the truth, and within a factor of 3 in practice.
+    assert exact * 0.999 < reciprocal_condition(signals) < 3 * exact
+
+
+def test_one_channel_is_squeezed():
+    references, estimates = make_signals(2)
+    scores = bss_eval(references[..., None], estimates[..., None])
+    assert_array_equal(scores.sdr, bss_eval(references, estimates).sdr)
+
+
+@pytest.mark.parametrize(
+    ("references", "estimates", "options", "message"),
+    [
+        (np.ones((2, 9)), np.ones((2, 8)), {}, r"\(2, 9\).*\(2, 8\)"),
+        (np.ones(9), np.ones(9), {}, r"shape \(9,\)"),
+        (np.ones((2, 0)), np.ones((2, 0)), {}, r"shape \(2, 0\)"),
+        (np.ones((2, 9, 2)), np.ones((2, 9, 2)), {}, "mode='images'"),
+        (np.ones((2, 9)), np.ones((2, 9)), {"mode": "image"}, "sources, images"),
+        (np.ones((2, 9)), np.ones((2, 9)), {"hop": 3}, "without a window"),
+        (np.ones((2, 9)), np.ones((2, 9)), {"window": 0}, "must be positive"),
+        (np.ones((2, 9)), np.ones((2, 9)), {"window": 4, "hop": -1}, "must be positive"),
+        (np.ones((2, 9)), np.array([9 * [1.0], 8 * [1.0] + [np.nan]]), {}, "estimates: source 1"),
+        (np.array([9 * [np.inf], 9 * [1.0]]), np.ones((2, 9)), {}, "references: source 0"),
+    ],
+)
+def test_what_cant_be_scored_is_said_in_one_line(references, estimates, options, message):
+    with pytest.raises(HiphopssError, match=message) as caught:
+        bss_eval(references, estimates, **options)
+    assert "\n" not in str(caught.value)
+
+
+def test_mir_evals_deprecation_is_not_passed_on():
+    references, estimates = make_signals(2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        bss_eval(references, estimates, mode="images")

@@ -1,0 +1,329 @@
+"""From folders to the table: matching by name, mir_eval's numbers, messages."""
+
+import csv
+import json
+import logging
+import shutil
+import warnings
+
+import numpy as np
+import pytest
+import soundfile
+from numpy.testing import assert_allclose, assert_array_equal
+
+from hiphopss import SOURCES, HiphopssError
+from hiphopss.eval import Scores, bss_eval, evaluate, evaluation, read_rows, summarise
+
+RATE = 8000
+N_SAMPLES = 4000
+
+
+def noise(seed, n_channels=1):
+    """Quiet noise [shape=(n_samples, n_channels)]."""
+    return 0.1 * np.random.default_rng(seed).standard_normal((N_SAMPLES, n_channels))
+
+
+def write_song(folder, seed=0, sources=SOURCES, suffix=".wav", n_channels=1, rate=RATE):
+    """A song's folder with one stem of noise a source."""
+    folder.mkdir(parents=True)
+    for index, source in enumerate(sources):
+        samples = noise([seed, index], n_channels)
+        soundfile.write(folder / f"{source}{suffix}", samples, rate, subtype="PCM_16")
+
+
+def put(path, samples, rate=RATE, **options):
+    """Replace a file."""
+    path.parent.mkdir(exist_ok=True)
+    soundfile.write(path, samples, rate, **options)
+
+
+@pytest.fixture
+def references(tmp_path):
+    """Two test songs and a training song in the layout of DSD100."""
+    root = tmp_path / "data"
+    for seed, (subset, song) in enumerate([("Test", "b"), ("Test", "a"), ("Dev", "c")]):
+        write_song(root / "Sources" / subset / song, seed)
+    (root / "Sources" / "Test" / ".hidden").mkdir()
+    return root
+
+
+@pytest.fixture
+def estimates(tmp_path):
+    """Estimates of the two test songs."""
+    for seed, song in enumerate("ab"):
+        write_song(tmp_path / "net" / song, 10 + seed)
+    (tmp_path / "net" / ".hidden").mkdir()
+    (tmp_path / "net" / "notes.txt").write_text("not a song")
+    return tmp_path / "net"
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """In place of BSS Eval: SDR is the mean of the reference, SIR that of the estimate."""
+    calls = []
+
+    def fake(references, estimates, *, mode, window, hop):
+        references, estimates = np.asarray(references), np.asarray(estimates)
+        calls.append({"references": references, "estimates": estimates, "mode": mode})
+        calls[-1] |= {"window": window, "hop": hop}
+        sdr, sir = (signals.mean(axis=(1, 2))[:, None] for signals in (references, estimates))
+        empty = np.full(sdr.shape, "")
+        return Scores(sdr, sir, sdr, np.full(sdr.shape, np.nan), np.zeros(1, int), empty)
+
+    monkeypatch.setattr(evaluation, "bss_eval", fake)
+    return calls
+
+
+def run(references, estimates, output, **options):
+    """Without processes, so that ``scored`` is what scores."""
+    return evaluate(references, estimates, output, **{"n_jobs": 1, "progress": False} | options)
+
+
+def load(folder):
+    """Stems of a folder [shape=(n_sources, n_samples)], by their names."""
+    return np.array([soundfile.read(folder / f"{source}.wav")[0] for source in SOURCES])
+
+
+def test_the_csv_holds_mir_evals_numbers(references, estimates, tmp_path):
+    from mir_eval.separation import bss_eval_sources
+
+    shutil.rmtree(estimates / "a")
+    run(references, estimates, tmp_path / "scores.csv")
+    with open(tmp_path / "scores.csv", newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    assert [(line["song"], line["source"]) for line in lines] == [("b", s) for s in SOURCES]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        expected = bss_eval_sources(
+            load(references / "Sources" / "Test" / "b"), load(estimates / "b"), False
+        )
+    for metric, values in zip(("SDR", "SIR", "SAR"), expected, strict=False):
+        assert_array_equal([float(line[metric]) for line in lines], values)
+    assert {(line["subset"], line["model"], line["ISR"], line["note"]) for line in lines} == {
+        ("Test", "net", "", "")
+    }
+
+
+def test_the_number_of_processes_changes_nothing(references, estimates, tmp_path):
+    for song in "ab":  # two silent references a song, only to be quick
+        (references / "Sources" / "Test" / song / "vocals.wav").unlink()
+        put(references / "Sources" / "Test" / song / "other.wav", np.zeros(N_SAMPLES))
+    rows = run(references, estimates, tmp_path / "two.csv", n_jobs=2)
+    assert [(row.song, row.source) for row in rows] == [(n, s) for n in "ab" for s in SOURCES]
+    assert rows == run(references, estimates, tmp_path / "one.csv")
+    assert rows == read_rows(tmp_path / "two.csv")
+    for suffix in (".csv", ".json", "_summary.csv"):
+        files = [tmp_path / f"{name}{suffix}" for name in ("one", "two")]
+        assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_silence_shifts_no_row(references, estimates, tmp_path):
+    (references / "Sources" / "Test" / "a" / "vocals.wav").unlink()
+    soundfile.write(estimates / "a" / "drums.wav", np.zeros(N_SAMPLES), RATE)
+    shutil.rmtree(estimates / "b")
+    rows = run(references, estimates, tmp_path / "scores.csv", mode="images")
+    assert [(row.source, row.note) for row in rows] == [
+        ("vocals", "silent reference"),
+        ("bass", ""),
+        ("drums", "silent estimate"),
+        ("other", ""),
+    ]
+    assert [row.SDR is None for row in rows] == [True, False, True, False]
+    stems = np.array(
+        [soundfile.read(references / f"Sources/Test/a/{s}.wav")[0] for s in SOURCES[1:]]
+    )
+    outputs = load(estimates / "a")[1:]
+    outputs[1] = noise(99)[:, 0]  # what drums are taken for has no part in the others' scores
+    expected = bss_eval(stems, outputs, mode="images")
+    for row, index in ((rows[1], 0), (rows[3], 2)):
+        assert_array_equal([row.SDR, row.ISR], [expected.sdr[index, 0], expected.isr[index, 0]])
+        assert_array_equal([row.SIR, row.SAR], [expected.sir[index, 0], expected.sar[index, 0]])
+
+
+def test_songs_and_stems_are_matched_by_name(references, estimates, tmp_path, scored):
+    rows = run(references, estimates, tmp_path / "scores.csv")
+    for row in rows:
+        stem = f"{row.song}/{row.source}.wav"
+        reference, _ = soundfile.read(references / "Sources" / "Test" / stem)
+        estimate, _ = soundfile.read(estimates / stem)
+        # Sums in another order differ by rounding errors.
+        assert_allclose([row.SDR, row.SIR], [reference.mean(), estimate.mean()], atol=1e-15)
+
+
+def test_a_folder_of_songs_needs_no_subsets(references, estimates, tmp_path, scored):
+    folder = references / "Sources" / "Test"
+    rows = run(folder, estimates, tmp_path / "scores.csv")
+    assert {(row.song, row.subset) for row in rows} == {("a", ""), ("b", "")}
+    rows = run(folder, estimates, tmp_path / "scores.csv", subset="Test")
+    assert {row.subset for row in rows} == {"Test"}
+    rows = run(references / "Sources", estimates, tmp_path / "scores.csv")
+    assert {row.subset for row in rows} == {"Test"}
+
+
+def test_any_audio_suffix_is_read(references, estimates, tmp_path, scored):
+    expected = run(references, estimates, tmp_path / "scores.csv")
+    for path in [*references.rglob("*.wav"), *estimates.rglob("b/*.wav")]:
+        samples, rate = soundfile.read(path)
+        path.unlink()
+        soundfile.write(path.with_suffix(".flac"), samples, rate, subtype="PCM_16")
+    assert run(references, estimates, tmp_path / "scores.csv") == expected
+
+
+def test_songs_without_estimates_are_named(references, estimates, tmp_path, scored, caplog):
+    shutil.rmtree(estimates / "a")
+    with caplog.at_level(logging.WARNING):
+        rows = run(references, estimates, tmp_path / "scores.csv")
+    assert {row.song for row in rows} == {"b"}
+    assert caplog.messages == [f"{estimates}: no estimates, not evaluated: a"]
+
+
+def test_a_subset_leaves_the_other_out(references, estimates, tmp_path, scored, caplog):
+    write_song(estimates / "c", 12)
+    rows = run(references, estimates, tmp_path / "scores.csv", subset="Dev")
+    assert {(row.song, row.subset) for row in rows} == {("c", "Dev")}
+    assert not caplog.messages
+
+
+def test_a_name_in_both_subsets_needs_one(references, estimates, tmp_path, scored):
+    write_song(references / "Sources" / "Dev" / "a", 5)
+    with pytest.raises(HiphopssError, match="say which subset"):
+        run(references, estimates, tmp_path / "scores.csv")
+    rows = run(references, estimates, tmp_path / "scores.csv", subset="Test")
+    assert {(row.song, row.subset) for row in rows} == {("a", "Test"), ("b", "Test")}
+
+
+def test_windows_are_given_in_seconds(references, estimates, tmp_path, scored):
+    run(references, estimates, tmp_path / "scores.csv", window_s=0.25, hop_s=0.125)
+    assert (scored[0]["window"], scored[0]["hop"]) == (2000, 1000)
+    run(references, estimates, tmp_path / "scores.csv")
+    assert (scored[-1]["window"], scored[-1]["hop"]) == (None, None)
+
+
+def test_channels_by_mode(tmp_path, scored):
+    write_song(tmp_path / "stereo" / "a", 0, n_channels=2)
+    write_song(tmp_path / "mono" / "a", 1)
+    run(tmp_path / "stereo", tmp_path / "mono", tmp_path / "s.csv")
+    assert scored[0]["references"].shape == (4, N_SAMPLES, 1)
+    first = soundfile.read(tmp_path / "stereo" / "a" / "vocals.wav")[0]
+    assert_array_equal(scored[0]["references"][0, :, 0], first.mean(axis=1))
+    run(tmp_path / "stereo", tmp_path / "mono", tmp_path / "s.csv", mode="images")
+    assert_array_equal(scored[1]["references"][0], first)
+    assert_array_equal(scored[1]["estimates"][0, :, 0], scored[1]["estimates"][0, :, 1])
+    run(tmp_path / "mono", tmp_path / "stereo", tmp_path / "s.csv", mode="images")
+    assert_array_equal(scored[2]["estimates"][0, :, 0], first.mean(axis=1))
+
+
+def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tmp_path, scored):
+    made = {"model": "HH_CS", "weights": "ab12"}
+    (estimates / "separation.json").write_text(json.dumps(made))
+    rows = run(references, estimates, tmp_path / "scores.csv", window_s=30, hop_s=15)
+    assert {row.model for row in rows} == {"HH_CS"}
+    record = json.loads((tmp_path / "scores.json").read_text())
+    assert record.pop("versions").keys() == {"hiphopss", "mir_eval", "numpy", "scipy"}
+    assert record == {
+        "model": "HH_CS",
+        "mode": "sources",
+        "window_s": 30,
+        "hop_s": 15,
+        "audio": {
+            "sample_rate": [RATE],
+            "reference_sample_type": ["PCM_16"],
+            "estimate_sample_type": ["PCM_16"],
+        },
+        "provenance": made,
+    }
+    rows = run(references, estimates, tmp_path / "scores.csv", model="mine")
+    assert {row.model for row in rows} == {"mine"}
+    assert {summary.model for summary in summarise(rows)} == {"mine"}
+
+
+BREAK = {
+    "estimates of an unknown song": (
+        lambda data, net: write_song(net / "d"),
+        r"net/d: .*data has no song of this name",
+    ),
+    "no estimates": (lambda data, net: shutil.rmtree(net), r"net: no such folder"),
+    "no references": (lambda data, net: shutil.rmtree(data), r"data: no such folder"),
+    "nothing in common": (
+        lambda data, net: [shutil.rmtree(net / song) for song in "ab"],
+        r"net: no folder of estimates for a song of .*data",
+    ),
+    "no estimate": (
+        lambda data, net: (net / "a" / "bass.wav").unlink(),
+        r"net/a/bass\.wav: no such file: separate",
+    ),
+    "no reference": (
+        lambda data, net: (data / "Sources/Test/a/bass.wav").unlink(),
+        r"Test/a/bass\.wav: no such file: only vocals may be missing",
+    ),
+    "two references": (
+        lambda data, net: put(data / "Sources/Test/a/bass.flac", noise(0)),
+        r"a/bass\.flac: there is also bass\.wav",
+    ),
+    "another rate": (
+        lambda data, net: put(net / "b/drums.wav", noise(0), 16000),
+        r"net/b/drums\.wav: 16000 Hz, but .*Test/b/vocals\.wav has 8000 Hz",
+    ),
+    "another length": (
+        lambda data, net: put(net / "b/drums.wav", noise(0)[1:]),
+        r"net/b/drums\.wav: 3999 samples, but .*Test/b/vocals\.wav has 4000",
+    ),
+    "no samples": (
+        lambda data, net: put(net / "a/other.wav", noise(0)[:0]),
+        r"net/a/other\.wav: has no samples",
+    ),
+    "NaN": (
+        lambda data, net: put(net / "a/other.wav", noise(0) * np.nan, subtype="FLOAT"),
+        r"net/a/other\.wav: has samples that are NaN",
+    ),
+    "no audio": (
+        lambda data, net: (net / "a/other.wav").write_text("nothing"),
+        r"net/a/other\.wav: can't read this audio",
+    ),
+    "no JSON": (
+        lambda data, net: (net / "separation.json").write_text("{"),
+        r"separation\.json: can't read this as JSON",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BREAK)
+def test_what_doesnt_fit_is_named_in_one_line(case, references, estimates, tmp_path, scored):
+    spoil, message = BREAK[case]
+    spoil(references, estimates)
+    with pytest.raises(HiphopssError, match=message) as caught:
+        run(references, estimates, tmp_path / "scores.csv")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("scores*"))
+    assert not list(tmp_path.glob(".partial*"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"mode": "image"}, "no mode named 'image'"),
+        ({"subset": "Dev"}, r"no folder of estimates for a song of .* \(Dev\)"),
+        ({"n_jobs": 0}, "n_jobs is 0"),
+        ({"output": "scores.txt"}, r"scores\.txt: .*ends in \.csv"),
+    ],
+)
+def test_wrong_options_are_named(references, estimates, tmp_path, scored, options, message):
+    options = dict(options)
+    output = tmp_path / options.pop("output", "scores.csv")
+    with pytest.raises(HiphopssError, match=message):
+        run(references, estimates, output, **options)
+    assert not scored
+
+
+def test_stereo_estimates_of_more_channels_are_refused(tmp_path, scored):
+    write_song(tmp_path / "data" / "a", 0, n_channels=2)
+    write_song(tmp_path / "net" / "a", 1, n_channels=3)
+    with pytest.raises(HiphopssError, match=r"net/a/vocals\.wav: 3 channels"):
+        run(tmp_path / "data", tmp_path / "net", tmp_path / "s.csv", mode="images")
+
+
+def test_errors_come_back_from_processes(references, estimates, tmp_path):
+    (estimates / "a" / "bass.wav").unlink()
+    (estimates / "b" / "bass.wav").unlink()
+    with pytest.raises(HiphopssError, match=r"bass\.wav: no such file"):
+        evaluate(references, estimates, tmp_path / "scores.csv", n_jobs=2, progress=False)

@@ -1,0 +1,147 @@
+"""The CSV of scores: exact round trip, schema, records."""
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from hiphopss import HiphopssError
+from hiphopss.eval import COLUMNS, Row, Scores, concatenate, read_rows, rows_from_scores, write_rows
+from hiphopss.eval.table import read_record, write_record
+
+LABELS = {"song": 'Straße, "live"', "subset": "Test", "model": "hh"}
+
+
+def make_rows(model="hh", n_sources=2, n_windows=3):
+    """Rows with all 17 digits, an undefined and an infinite score."""
+    random = np.random.default_rng(0)
+    sdr, sir, sar, isr = random.standard_normal((4, n_sources, n_windows)) * 10
+    isr[:] = np.nan
+    sdr[1, 0] = np.nan
+    sir[0, 0] = np.inf
+    notes = np.full(sdr.shape, "", dtype=object)
+    notes[1, 0] = "silent reference"
+    scores = Scores(sdr, sir, sar, isr, np.arange(n_windows) * 661501, notes.astype(str))
+    return scores, rows_from_scores(scores, ("vocals", "bass"), 44100, **LABELS | {"model": model})
+
+
+def test_columns():
+    assert ",".join(COLUMNS) == "song,subset,source,window_start_s,SDR,SIR,SAR,ISR,model,note"
+
+
+def test_rows_say_what_the_scores_say():
+    scores, rows = make_rows()
+    assert [(row.source, row.window_start_s) for row in rows] == [
+        (source, k * 661501 / 44100) for source in ("vocals", "bass") for k in range(3)
+    ]
+    assert [row.SAR for row in rows] == scores.sar.ravel().tolist()
+    assert rows[3].SDR is None
+    assert rows[3].note == "silent reference"
+    assert all(row.ISR is None for row in rows)
+
+
+def test_round_trip_is_exact(tmp_path):
+    _, rows = make_rows()
+    write_rows(tmp_path / "scores.csv", rows)
+    assert read_rows(tmp_path / "scores.csv") == rows
+
+
+def test_undefined_scores_are_empty_cells(tmp_path):
+    row = Row("a", "", "bass", 0.0, None, math.inf, 0.1, None, "m", "silent, they say")
+    write_rows(tmp_path / "scores.csv", [row])
+    text = (tmp_path / "scores.csv").read_bytes().decode()
+    assert text == ",".join(COLUMNS) + '\na,,bass,0.0,,inf,0.1,,m,"silent, they say"\n'
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path):
+    _, rows = make_rows()
+    write_rows(tmp_path / "scores.csv", rows)
+    text = (tmp_path / "scores.csv").read_text("utf-8")
+    (tmp_path / "marked.csv").write_text(text, "utf-8-sig")
+    assert read_rows(tmp_path / "marked.csv") == rows
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (None, "No such file"),
+        (b"", "its first line must be song,subset"),
+        (b"song,SDR\na,1\n", "its first line must be song,subset"),
+        (b"\xff\xfe\x00", "UTF-8"),
+        ((",".join(COLUMNS) + "\na,,bass,0.0\n").encode(), "row 2 has 4 cells instead of 10"),
+        ((",".join(COLUMNS) + "\na,,bass,0.0,x,,,,m,\n").encode(), "row 2.*'x'"),
+        ((",".join(COLUMNS) + "\na,,bass,,1,,,,m,\n").encode(), "row 2"),
+        (
+            (",".join(COLUMNS) + 2 * "\na,,bass,0.0,1,,,,m,").encode(),
+            "there is twice|is there twice",
+        ),
+    ],
+)
+def test_a_wrong_table_is_named_in_one_line(tmp_path, content, message):
+    path = tmp_path / "wrong.csv"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(HiphopssError, match=message) as caught:
+        read_rows(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_names_that_are_no_csv_are_refused(tmp_path):
+    (tmp_path / "folder.csv").mkdir()
+    for name in ("scores.json", "scores", "folder.csv"):
+        with pytest.raises(HiphopssError, match=name):
+            write_rows(tmp_path / name, [])
+    assert [path.name for path in tmp_path.iterdir()] == ["folder.csv"]
+
+
+def test_the_same_window_twice_is_refused(tmp_path):
+    _, rows = make_rows()
+    with pytest.raises(HiphopssError, match="twice"):
+        write_rows(tmp_path / "scores.csv", [*rows, rows[0]])
+    assert not list(tmp_path.iterdir())
+
+
+def test_tables_are_joined_with_their_records(tmp_path):
+    tables = {}
+    for model in ("b", "a"):
+        _, tables[model] = make_rows(model)
+        write_rows(tmp_path / f"{model}.csv", tables[model])
+    write_record(tmp_path / "a.csv", {"mode": "images"})
+    rows = concatenate([tmp_path / "b.csv", tmp_path / "a.csv"], tmp_path / "all.csv")
+    assert rows == read_rows(tmp_path / "all.csv") == tables["b"] + tables["a"]
+    assert read_record(tmp_path / "all.csv") == {
+        "tables": {"a.csv": {"mode": "images"}, "b.csv": None}
+    }
+
+
+def test_tables_of_the_same_model_are_not_joined(tmp_path):
+    for name in ("a.csv", "b.csv"):
+        write_rows(tmp_path / name, make_rows()[1])
+    with pytest.raises(HiphopssError, match="twice"):
+        concatenate([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "all.csv")
+    assert not (tmp_path / "all.csv").exists()
+
+
+def test_a_record_that_is_no_object_is_named(tmp_path):
+    for text in ("{", "[1]"):
+        (tmp_path / "a.json").write_text(text)
+        with pytest.raises(HiphopssError, match=r"a\.json: .*mend or remove it"):
+            read_record(tmp_path / "a.csv")
+    write_record(tmp_path / "a.csv", {"b": 1, "a": "±"})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"a": "±", "b": 1}
+
+
+def test_importing_the_package_is_cheap():
+    code = (
+        "import sys, hiphopss.eval; "
+        "heavy = {'numpy', 'scipy', 'mir_eval', 'soundfile', 'keras', 'tensorflow'}; "
+        "print(sorted(heavy & set(sys.modules))); "
+        "hiphopss.eval.bss_eval, hiphopss.eval.evaluate, hiphopss.eval.mixture_estimates; "
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.split("\n")[:2] == ["[]", "['numpy']"]

@@ -1,0 +1,195 @@
+"""Separation: against NumPy, of long and short songs, at other rates, in stereo."""
+
+import numpy as np
+import pytest
+import released
+import soundfile
+from conftest import RATE, noise, read_json, write_song
+
+import hiphopss
+from hiphopss import SOURCES, HiphopssError, SignalConfig
+from hiphopss.separation import Separator, find_tracks, separate_files
+
+pytestmark = pytest.mark.usefixtures("keras")
+
+
+def snr(estimate, reference):
+    """Signal-to-noise ratio in dB."""
+    error = np.asarray(estimate, np.float64) - reference
+    return 10 * np.log10(np.sum(reference**2) / np.sum(error**2))
+
+
+@pytest.fixture(scope="module")
+def separator(published):
+    return Separator.from_weights(published)
+
+
+def test_command_line_agrees_with_the_numpy_chain(tmp_path, published, arrays, run):
+    stereo = np.stack([noise(40000, 1), noise(40000, 2)], axis=1).astype(np.float32)
+    soundfile.write(tmp_path / "song.wav", stereo, RATE, subtype="FLOAT")
+    status, out, _ = run(
+        "separate", tmp_path / "song.wav", "-o", tmp_path / "out", "--weights", published,
+        "--mono", "--subtype", "FLOAT", "--quiet",
+    )  # fmt: skip
+    assert status == 0
+    assert out.strip() == str(tmp_path / "out" / "song")
+    expected = released.separate(stereo.mean(axis=1).astype(float), arrays)
+    for source, reference in zip(SOURCES, expected, strict=True):
+        written, rate = soundfile.read(tmp_path / "out" / "song" / f"{source}.wav")
+        assert rate == RATE
+        assert written.shape == (40000,)
+        assert snr(written, reference) > 100  # 80 asked for; float32 gives about 118
+
+
+def test_a_16_bit_file_is_read_and_written_as_the_released_code_does(tmp_path, published, arrays):
+    steps = np.round(32767 * noise(30000, 3)).astype(np.int16)
+    soundfile.write(tmp_path / "song.wav", steps, RATE, subtype="PCM_16")
+    separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
+    expected = released.separate(steps / 32767, arrays)
+    for source, reference in zip(SOURCES, expected, strict=True):
+        written, _ = soundfile.read(tmp_path / "out" / "song" / f"{source}.wav", dtype="int16")
+        assert np.abs(written - 32767 * reference).max() < 0.51  # rounded to the nearest step
+
+
+def test_standalone_script_uses_hann_and_drops_the_tail(tmp_path, published, arrays):
+    from scipy.signal import get_window
+
+    x = noise(30000, 3).astype(np.float32)
+    soundfile.write(tmp_path / "song.wav", x, RATE, subtype="FLOAT")
+    separate_files(
+        [tmp_path / "song.wav"],
+        tmp_path / "out",
+        weights=published,
+        standalone_script=True,
+        progress=False,
+    )
+    hann = get_window("hann", 1024, fftbins=False)
+    expected = released.separate(x.astype(float), arrays, win=hann)
+    n_frames = int(np.ceil(30000 / 512)) + 2
+    covered = (int(np.ceil((n_frames - 30) / 5)) - 1) * 5 + 30
+    same = (covered - 31) * 512  # before the last patch there, which here has a successor
+    for source, reference in zip(SOURCES, expected, strict=True):
+        written, _ = soundfile.read(tmp_path / "out" / "song" / f"{source}.wav")
+        assert snr(written[:same], reference[:same]) > 80
+        assert not written[covered * 512 :].any()
+
+
+@pytest.mark.parametrize("n_samples", [1, 600, 20000, 400000])
+def test_stems_sum_to_the_input(separator, n_samples):
+    # 400,000 samples are more than one run of patches
+    stereo = np.stack([noise(n_samples, 1), noise(n_samples, 2)], axis=1).astype(np.float32)
+    stems = hiphopss.separate(stereo, RATE, weights=separator)
+    assert list(stems) == list(SOURCES)
+    assert all(stem.shape == stereo.shape for stem in stems.values())
+    np.testing.assert_allclose(sum(stems.values()), stereo, atol=1e-6)  # -120 dB
+
+
+def test_runs_of_patches_leave_no_seam(separator, monkeypatch):
+    x = noise(200000, 4)
+    whole = hiphopss.separate(x, RATE, weights=separator)
+    monkeypatch.setattr("hiphopss.separation._BATCH", 7)
+    parts = hiphopss.separate(x, RATE, weights=separator)
+    for source in SOURCES:
+        np.testing.assert_allclose(parts[source], whole[source], atol=1e-6)
+
+
+def test_stereo_masks_come_from_the_down_mix(separator):
+    left = noise(30000, 1)
+    stereo = np.stack([left, 0.25 * left], axis=1)
+    stems = hiphopss.separate(stereo, RATE, weights=separator)
+    for stem in stems.values():
+        np.testing.assert_allclose(stem[:, 1], 0.25 * stem[:, 0], atol=1e-6)
+    mono = hiphopss.separate(stereo, RATE, weights=separator, mono=True)
+    for source in SOURCES:
+        assert mono[source].shape == (30000,)
+        np.testing.assert_allclose(mono[source], stems[source].mean(axis=1), atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", [16000, 22050, 48000, 96000])
+def test_other_rates_come_back_at_their_own_length(separator, rate):
+    time = np.arange(int(0.8 * rate) + 1) / rate
+    x = 0.3 * np.sin(2 * np.pi * 440 * time) * np.hanning(len(time))
+    stems = hiphopss.separate(x, rate, weights=separator)
+    assert all(stem.shape == x.shape for stem in stems.values())
+    # soxr there and back, within its pass band
+    np.testing.assert_allclose(sum(stems.values()), x, atol=1e-4)
+
+
+def test_integer_stems_sum_to_the_input_within_two_steps(tmp_path, published):
+    steps = np.round(20000 * noise(30000, 5)).astype(np.int16)
+    soundfile.write(tmp_path / "song.wav", np.stack([steps, -steps], 1), RATE, subtype="PCM_16")
+    separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
+    stems = [
+        soundfile.read(tmp_path / "out" / "song" / f"{s}.wav", dtype="int16")[0] for s in SOURCES
+    ]
+    total = np.sum(stems, axis=0, dtype=int)
+    assert np.abs(total - np.stack([steps, -steps], 1)).max() <= 2  # four times half a step
+    record = read_json(tmp_path / "out" / "separation.json")
+    assert record["model"] == "model_hh_fft_1024"
+    assert record["preset"] == "released"
+    assert SignalConfig(**record["config"]) == SignalConfig()
+
+
+def test_sample_type_of_the_stems(tmp_path, published):
+    for kind, expected in (("PCM_24", "PCM_24"), ("FLOAT", "FLOAT"), ("PCM_32", "PCM_16")):
+        path = tmp_path / f"{kind}.wav"
+        soundfile.write(path, noise(2000, 1), 22050, subtype=kind)
+        separate_files([path], tmp_path / "out", weights=published, progress=False)
+        info = soundfile.info(tmp_path / "out" / kind / "bass.wav")
+        assert (info.subtype, info.samplerate, info.frames) == (expected, 22050, 2000)
+
+
+def test_tracks_of_files_folders_and_data_sets(tmp_path):
+    write_song(tmp_path / "set", "Test", "a song", {s: noise(100, 1) for s in SOURCES})
+    folder = tmp_path / "folder" / "album"
+    folder.mkdir(parents=True)
+    for name in ("one.flac", "two.wav"):
+        soundfile.write(folder / name, noise(100, 1), RATE)
+    (folder / ".two.wav").write_text("hidden")
+    (folder / "cover.txt").write_text("no audio")
+    tracks = find_tracks([tmp_path / "set", tmp_path / "folder"])
+    assert list(tracks) == ["a song", "one", "two"]
+    assert tracks["a song"].name == "mixture.wav"
+    soundfile.write(tmp_path / "one.wav", noise(100, 1), RATE)
+    with pytest.raises(HiphopssError, match=r"one\.wav: would be written to the same folder"):
+        find_tracks([tmp_path / "folder", tmp_path / "one.wav"])
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(HiphopssError, match="empty: no audio files"):
+        find_tracks([tmp_path / "empty"])
+
+
+def test_files_of_others_in_the_output_stay(tmp_path, published):
+    soundfile.write(tmp_path / "song.wav", noise(2000, 1), RATE)
+    (tmp_path / "out" / "song").mkdir(parents=True)
+    (tmp_path / "out" / "song" / "notes.txt").write_text("mine")
+    separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
+    names = sorted(p.name for p in (tmp_path / "out" / "song").iterdir())
+    assert names == sorted(["notes.txt", *(f"{s}.wav" for s in SOURCES)])
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["separation.json", "song"]
+
+
+def test_a_bad_waveform_is_refused(separator):
+    for waveform, part in (
+        (np.zeros((2, 44100)), r"shape \(2, 44100\)"),
+        (np.zeros(0), r"shape \(0,\)"),
+        (np.array([np.nan, 0]), "not finite"),
+    ):
+        with pytest.raises(HiphopssError, match=part):
+            hiphopss.separate(waveform, RATE, weights=separator)
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_song_beyond_its_waveform(separator):
+    import tracemalloc
+
+    def peak(n_samples):
+        waveform = np.zeros((n_samples, 2), np.float32)
+        tracemalloc.start()
+        for _ in separator.stems(waveform):
+            pass
+        _, most = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        return most
+
+    peak(RATE)
+    assert peak(60 * RATE) < 1.1 * peak(20 * RATE)
