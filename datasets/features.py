@@ -3,9 +3,9 @@
 A file holds each magnitude frame once; a patch is the index of its first frame, so patches that
 overlap six-fold cost nothing. Its datasets and attributes:
 
-- ``mixture`` `[shape=(n_frames, n_bins)]` and ``sources`` `[shape=(n_frames, n_sources, n_bins)]`:
+- ``mixture`` `[shape=(n_frames, n_bins)]` and ``sources`` `[shape=(n_sources, n_frames, n_bins)]`:
   ``|STFT| / sqrt(frame)`` in float32, not yet multiplied by the scale factor. They are stored
-  contiguously, so that a patch is one read, in or out of order.
+  contiguously, so that a patch is a few plain reads, in or out of order.
 - ``patch_start`` `[shape=(n_patches,)]`: first frame of each patch.
 - ``segments``: a table with a row a block of audio: which song, where in it, which frames.
 - attributes: ``format``, ``config`` and ``fidelity`` (JSON), ``source_order`` and
@@ -27,6 +27,7 @@ from hiphopss.datasets.layout import Song, load_stems, mixture_gain, read_songs,
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
 from hiphopss.patches import training_patch_count
+from hiphopss.progress import progress_bar
 from hiphopss.transform import frame_count, magnitude, stft
 
 FORMAT = 1
@@ -104,7 +105,6 @@ def make_features(
         :func:`~hiphopss.datasets.layout.load_stems`, or if no song is left.
     """
     import h5py
-    from tqdm import tqdm
 
     fidelity = resolve_preset(preset)
     config = config or SignalConfig()
@@ -121,9 +121,9 @@ def make_features(
     with written_whole(output) as temporary, h5py.File(temporary, "w") as file:
         n_frames = sum(segment.n_frames for segment in segments)
         file.create_dataset(MIXTURE, (n_frames, config.bins), "<f4")
-        file.create_dataset(TARGETS, (n_frames, len(SOURCES), config.bins), "<f4")
+        file.create_dataset(TARGETS, (len(SOURCES), n_frames, config.bins), "<f4")
         filled = []
-        for song in tqdm(songs, desc="features", unit="song", disable=not progress):
+        for song in progress_bar(songs, desc="features", unit="song", show=progress):
             own = [segment for segment in segments if segment.song == song.name]
             filled += _fill(file, song, own, config, fidelity)
         _write_tables(file, filled, config)
@@ -189,7 +189,7 @@ def _fill(
         frames = magnitude(stft(block, config, stop=stop), config)  # (1 + n_sources, n, n_bins)
         rows = slice(segment.first_frame, segment.first_frame + stop)  # the rest stays 0
         file[MIXTURE][rows] = frames[0]
-        file[TARGETS][rows] = frames[1:].swapaxes(0, 1)
+        file[TARGETS][:, rows] = frames[1:]
     return [replace(segment, gain=gain) for segment in segments]
 
 
@@ -307,13 +307,14 @@ class FeatureFile:
         """
         context, bins = self.config.context, self.config.bins
         mixture = np.empty((len(patches), context, bins), np.float32)
-        sources = np.empty((len(patches), context, len(SOURCES), bins), np.float32)
+        targets = np.empty((len(patches), len(SOURCES), context, bins), np.float32)
         for row, start in enumerate(self.starts[patches]):
-            frames = np.s_[start : start + context]
-            self._mixture.read_direct(mixture, frames, np.s_[row])
-            self._sources.read_direct(sources, frames, np.s_[row])
+            frames = slice(start, start + context)
+            self._mixture.read_direct(mixture, np.s_[frames], np.s_[row])
+            self._sources.read_direct(targets, np.s_[:, frames], np.s_[row])
         mixture *= np.float32(self.config.scale)
-        return mixture, sources.swapaxes(1, 2) * np.float32(self.config.scale)
+        targets *= np.float32(self.config.scale)
+        return mixture, targets
 
     def close(self) -> None:
         """Close the file."""

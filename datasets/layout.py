@@ -2,7 +2,8 @@
 
 ``<root>/Mixtures/{Dev,Test}/<song>/mixture.wav`` and
 ``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav`` (reference page, section 6).
-Names beginning with a dot are skipped. Multi-channel files are averaged to mono.
+Other formats than WAV will do. Names beginning with a dot are skipped. Multi-channel files are
+averaged to mono.
 """
 
 from __future__ import annotations
@@ -86,16 +87,16 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
 def _song(root: Path, subset: str, folder: Path) -> Song:
     stems = {}
     for source in SOURCES:
-        path = folder / f"{source}.wav"
-        if path.is_file():
+        path = audio.find(folder, source)
+        if path is not None:
             stems[source] = path
         elif source not in OPTIONAL_SOURCES:
             raise HiphopssError(
-                f"{path}: missing, so the song {folder.name!r} has no {source}: add the stem "
-                "(silence if it does not play), or take the song's folder out"
+                f"{folder / source}.wav: missing, so the song {folder.name!r} has no {source}: "
+                "add the stem (silence if it does not play), or take the song's folder out"
             )
-    mixture = root / "Mixtures" / subset / folder.name / "mixture.wav"
-    return Song(folder.name, subset, mixture if mixture.is_file() else None, stems)
+    mixture = audio.find(root / "Mixtures" / subset / folder.name, "mixture")
+    return Song(folder.name, subset, mixture, stems)
 
 
 def song_length(song: Song, sample_rate: int) -> int:

@@ -9,18 +9,18 @@ of estimates, ``<output>/<song>/<source>.wav``, for :func:`hiphopss.eval.evaluat
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 import numpy as np
 
-from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.audio import find
+from hiphopss.config import RECORD_NAME, SOURCES, SignalConfig
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.evaluation import RECORD_NAME, fit_channels
 from hiphopss.eval.folders import (
     Audio,
     Song,
-    find_audio,
+    fit_channels,
     read_audio,
     reference_songs,
     reference_stems,
@@ -30,7 +30,11 @@ from hiphopss.files import written_whole
 
 
 def mixture_estimates(
-    dataset: str | Path, output: str | Path, subset: str | None = None
+    dataset: str | Path,
+    output: str | Path,
+    subset: str | None = None,
+    *,
+    names: Collection[str] | None = None,
 ) -> list[str]:
     """Write each song's mixture as the estimate of each of its sources: the lower bound.
 
@@ -42,6 +46,8 @@ def mixture_estimates(
         Folder to write, whole or not at all; it must be new or empty.
     subset : {"Dev", "Test"}, optional
         Only songs of this subset; all by default.
+    names : collection of str, optional
+        Only songs of these names.
 
     Returns
     -------
@@ -57,7 +63,7 @@ def mixture_estimates(
     def estimate(song: Song, mixture: Audio) -> np.ndarray:
         return np.broadcast_to(mixture.samples, (len(SOURCES), *mixture.samples.shape))
 
-    return _write_estimates(dataset, output, subset, estimate, {"model": "mixture"})
+    return _write_estimates(dataset, output, subset, names, estimate, {"model": "mixture"})
 
 
 def ideal_ratio_mask_estimates(
@@ -65,6 +71,7 @@ def ideal_ratio_mask_estimates(
     output: str | Path,
     subset: str | None = None,
     *,
+    names: Collection[str] | None = None,
     config: SignalConfig | None = None,
 ) -> list[str]:
     """Write what the magnitudes' ideal ratio masks make of each mixture: the upper bound.
@@ -74,7 +81,7 @@ def ideal_ratio_mask_estimates(
 
     Parameters
     ----------
-    dataset, output, subset
+    dataset, output, subset, names
         As in :func:`mixture_estimates`. Missing vocals count as silence.
     config : SignalConfig, optional
         Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
@@ -96,7 +103,7 @@ def ideal_ratio_mask_estimates(
         return ideal_ratio_masked(_sources(song, mixture), mixture.samples, config)
 
     record = {"model": "ideal ratio mask", "config": json.loads(config.to_json())}
-    return _write_estimates(dataset, output, subset, estimate, record)
+    return _write_estimates(dataset, output, subset, names, estimate, record)
 
 
 def ideal_ratio_masked(
@@ -149,13 +156,18 @@ def _write_estimates(
     dataset: str | Path,
     output: str | Path,
     subset: str | None,
+    names: Collection[str] | None,
     estimate: Callable[[Song, Audio], np.ndarray],
     record: dict,
 ) -> list[str]:
     """Write a folder of estimates, and what made them; return the songs' names."""
     import soundfile
 
-    songs = [song for song in reference_songs(dataset) if subset in (None, song.subset)]
+    songs = [
+        song
+        for song in reference_songs(dataset)
+        if subset in (None, song.subset) and (names is None or song.name in names)
+    ]
     if not songs:
         which = f"songs of subset {subset!r}" if subset else "songs"
         raise HiphopssError(f"{dataset}: holds no {which}: give a data set's folder")
@@ -178,7 +190,7 @@ def _mixture_path(song: Song) -> Path:
     folder = song.folder
     if song.subset:
         folder = song.folder.absolute().parents[2] / "Mixtures" / song.subset / song.name
-    path = find_audio(folder, "mixture")
+    path = find(folder, "mixture")
     if path is None:
         raise HiphopssError(f"{folder / 'mixture'}.wav: no such file: put the mixture there")
     return path

@@ -20,19 +20,21 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from importlib import metadata
+from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
 import hiphopss
-from hiphopss.config import SOURCES
+from hiphopss.audio import find
+from hiphopss.config import RECORD_NAME, SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import summarise, summary_path, write_summary
 from hiphopss.eval.bss import MODES, bss_eval
 from hiphopss.eval.folders import (
-    Audio,
     Song,
-    find_audio,
+    fit_channels,
     read_audio,
     reference_songs,
     reference_stems,
@@ -48,11 +50,9 @@ from hiphopss.eval.table import (
     write_rows,
 )
 from hiphopss.files import written_whole
+from hiphopss.progress import progress_bar
 
 logger = logging.getLogger(__name__)
-
-RECORD_NAME = "separation.json"
-"""File in a folder of estimates that says what made them; its key ``model`` is the model's name."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class _Job:
 
 def evaluate(
     references: str | Path,
-    estimates: str | Path,
+    estimates: str | Path | Sequence[str | Path],
     output: str | Path,
     *,
     mode: str = "sources",
@@ -77,6 +77,7 @@ def evaluate(
     hop_s: float | None = None,
     model: str | None = None,
     subset: str | None = None,
+    bounds: bool = False,
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> list[Row]:
@@ -87,8 +88,8 @@ def evaluate(
     references : path-like
         A data set in the layout of DSD100, or a folder ``<song>/<source>.wav``. Missing vocals
         count as silence.
-    estimates : path-like
-        A folder ``<song>/{vocals,bass,drums,other}.wav``.
+    estimates : path-like or sequence of path-like
+        A folder ``<song>/{vocals,bass,drums,other}.wav``, or several, one a model.
     output : path-like
         The table, ``<name>.csv``; ``<name>.json`` and ``<name>_summary.csv`` appear beside it.
     mode : {"sources", "images"}
@@ -97,10 +98,13 @@ def evaluate(
         Window and hop in seconds (the released evaluation: 30 and 15); whole songs by default, and
         half a window as hop.
     model : str, optional
-        Name in the table. By default the one in ``separation.json`` among the estimates, else the
-        name of their folder.
+        Name in the table, if there is one folder. By default the one in ``separation.json`` among
+        the estimates, else the name of their folder.
     subset : str, optional
         Score only songs of this subset; a folder of songs without subsets is labelled with it.
+    bounds : bool
+        Add rows for two reference models on the same songs: the mixture as the estimate of every
+        source, and ideal ratio masks. The references need their mixtures.
     n_jobs : int, optional
         Processes; by default one a song, at most one a processor. The scores don't depend on it.
         Scripts that want more than one process need the ``if __name__ == "__main__":`` of Python's
@@ -112,34 +116,61 @@ def evaluate(
     Returns
     -------
     list of Row
-        As in the table: by song, source and window.
+        As in the table: by model, song, source and window.
 
     Raises
     ------
     HiphopssError
         If songs, files or options don't fit one another; the message names them.
     """
+    from hiphopss.eval.bounds import ideal_ratio_mask_estimates, mixture_estimates
+
     if mode not in MODES:
         raise HiphopssError(f"no mode named {mode!r}: choose one of {', '.join(MODES)}")
     if n_jobs is not None and n_jobs < 1:
         raise HiphopssError(f"n_jobs is {n_jobs}: give 1 or more")
-    provenance = read_json_object(Path(estimates) / RECORD_NAME)
-    model = str(model or (provenance or {}).get("model") or Path(estimates).resolve().name)
-    jobs = []
-    for song, folder in match_songs(references, estimates, subset):
-        labels = {"song": song.name, "subset": song.subset or subset or "", "model": model}
-        stems = reference_stems(song), _estimate_stems(folder)
-        require_alike(path for paths in stems for path in paths.values() if path)
-        jobs.append(_Job(labels, *stems, mode, window_s, hop_s))
-    with written_whole(csv_path(output)) as temporary:  # says at once if that can't be written
-        results = _run(jobs, n_jobs, progress)
-        rows = [row for song_rows, _ in results for row in song_rows]
+    folders = [estimates] if isinstance(estimates, str | Path) else list(estimates)
+    if model is not None and len(folders) > 1:
+        raise HiphopssError(f"the name {model!r} is for several folders: give one folder, or none")
+    options = {"mode": mode, "window_s": window_s, "hop_s": hop_s}
+    with (
+        written_whole(csv_path(output)) as temporary,  # says at once if that can't be written
+        TemporaryDirectory() as scratch,
+    ):
+        jobs = [_jobs(references, folder, model, subset, options) for folder in folders]
+        if bounds:
+            names = {job.labels["song"] for part in jobs for job in part}
+            for write in (mixture_estimates, ideal_ratio_mask_estimates):
+                folder = Path(scratch) / write.__name__
+                write(references, folder, subset, names=names)
+                folders.append(folder)
+                jobs.append(_jobs(references, folder, None, subset, options))
+        results = iter(_run([job for part in jobs for job in part], n_jobs, progress))
+        rows, records = [], {}
+        for part, folder in zip(jobs, folders, strict=True):
+            scored = list(islice(results, len(part)))
+            rows += [row for song_rows, _ in scored for row in song_rows]
+            records[part[0].labels["model"]] = {
+                "audio": _merged(facts for _, facts in scored),
+                "provenance": read_json_object(Path(folder) / RECORD_NAME),
+            }
         write_rows(temporary, rows)
-    record = {"model": model, "mode": mode, "window_s": window_s, "hop_s": hop_s}
-    record |= {"audio": _merged(facts for _, facts in results), "versions": _versions()}
-    write_record(output, record | {"provenance": provenance})
+    write_record(output, options | {"models": records, "versions": _versions()})
     write_summary(summary_path(output), summarise(rows))
     return rows
+
+
+def _jobs(references, folder, model, subset, options: dict) -> list[_Job]:
+    """The songs of a folder of estimates, as jobs; at least one."""
+    provenance = read_json_object(Path(folder) / RECORD_NAME) or {}
+    model = str(model or provenance.get("model") or Path(folder).resolve().name)
+    jobs = []
+    for song, song_folder in match_songs(references, folder, subset):
+        labels = {"song": song.name, "subset": song.subset or subset or "", "model": model}
+        stems = reference_stems(song), _estimate_stems(song_folder)
+        require_alike(path for paths in stems for path in paths.values() if path)
+        jobs.append(_Job(labels, *stems, **options))
+    return jobs
 
 
 def match_songs(
@@ -196,10 +227,8 @@ def match_songs(
 
 def _run(jobs: Sequence[_Job], n_jobs: int | None, progress: bool) -> list:
     """Score the songs, in as many processes; results in the order of the jobs."""
-    from tqdm import tqdm
-
     n_jobs = min(n_jobs or os.cpu_count() or 1, len(jobs))
-    bar = tqdm(total=len(jobs), desc="evaluate", unit="song", disable=not progress)
+    bar = progress_bar(total=len(jobs), desc="evaluate", unit="song", show=progress)
     with bar:
         if n_jobs == 1:
             results = []
@@ -256,44 +285,11 @@ def _score_song(job: _Job) -> tuple[list[Row], dict]:
 
 def _estimate_stems(folder: Path) -> dict[str, Path]:
     """The estimates of a song, by source."""
-    stems = {source: find_audio(folder, source) for source in SOURCES}
+    stems = {source: find(folder, source) for source in SOURCES}
     for source, path in stems.items():
         if path is None:
             raise HiphopssError(f"{folder / source}.wav: no such file: separate the song again")
     return stems
-
-
-def fit_channels(audio: Audio, n_channels: int) -> np.ndarray:
-    """Samples with a given number of channels.
-
-    Parameters
-    ----------
-    audio : Audio
-        A file.
-    n_channels : int
-        1 averages the channels; more duplicates a mono file.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_samples, n_channels)]
-        The samples.
-
-    Raises
-    ------
-    HiphopssError
-        If the file has neither one channel nor ``n_channels``.
-    """
-    found = audio.samples.shape[1]
-    if n_channels == 1:
-        return audio.samples.mean(axis=1, keepdims=True)
-    if found == 1:
-        return audio.samples.repeat(n_channels, axis=1)
-    if found != n_channels:
-        raise HiphopssError(
-            f"{audio.path}: {found} channels, but the references have {n_channels}: "
-            "give it as many, or one"
-        )
-    return audio.samples
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

@@ -10,21 +10,16 @@ in ``<root>/Mixtures/{Dev,Test}/<song>/`` (reference page, section 6), or direct
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from hiphopss import audio
 from hiphopss.config import SOURCES
+from hiphopss.datasets.layout import SUBSETS
 from hiphopss.errors import HiphopssError
-
-SUBSETS = ("Dev", "Test")
-"""The subsets of the DSD100 layout: training and test songs."""
-
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
-"""Endings of audio files that libsndfile reads, lower case."""
 
 
 @dataclass(frozen=True)
@@ -115,36 +110,6 @@ def reference_songs(root: str | Path) -> list[Song]:
     ]
 
 
-def find_audio(folder: Path, name: str) -> Path | None:
-    """The audio file ``<name>.<suffix>`` in a folder, or None.
-
-    Parameters
-    ----------
-    folder : Path
-        The song's folder.
-    name : str
-        Name of the source, or ``"mixture"``.
-
-    Returns
-    -------
-    Path or None
-        The file.
-
-    Raises
-    ------
-    HiphopssError
-        If there are two, such as ``vocals.wav`` and ``vocals.flac``.
-    """
-    if not folder.is_dir():
-        return None
-    found = sorted(
-        p for p in folder.iterdir() if p.stem == name and p.suffix.lower() in AUDIO_SUFFIXES
-    )
-    if len(found) > 1:
-        raise HiphopssError(f"{found[0]}: there is also {found[1].name}: keep one of them")
-    return found[0] if found else None
-
-
 def reference_stems(song: Song) -> dict[str, Path | None]:
     """The references of a song.
 
@@ -164,7 +129,7 @@ def reference_stems(song: Song) -> dict[str, Path | None]:
     HiphopssError
         If another stem is missing.
     """
-    stems = {source: find_audio(song.folder, source) for source in SOURCES}
+    stems = {source: audio.find(song.folder, source) for source in SOURCES}
     for source, path in stems.items():
         if path is None and source != "vocals":
             raise HiphopssError(
@@ -192,12 +157,12 @@ def read_audio(path: Path) -> Audio:
     HiphopssError
         If it can't be read, is empty, or has samples that are not finite.
     """
-    with _opened(path) as file:
+    with audio.opened(path) as file:
         samples = file.read(dtype="float64", always_2d=True)
-        audio = Audio(path, samples, file.samplerate, file.subtype)
+        read = Audio(path, samples, file.samplerate, file.subtype)
     if not np.isfinite(samples).all():
         raise HiphopssError(f"{path}: has samples that are NaN or infinite: replace the file")
-    return audio
+    return read
 
 
 def require_alike(paths: Iterable[Path]) -> None:
@@ -215,7 +180,7 @@ def require_alike(paths: Iterable[Path]) -> None:
     """
     first = None
     for path in paths:
-        with _opened(path) as file:
+        with audio.opened(path) as file:
             rate, n_samples = file.samplerate, file.frames
         first = first or (path, rate, n_samples)
         if rate != first[1]:
@@ -230,18 +195,34 @@ def require_alike(paths: Iterable[Path]) -> None:
             )
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator:
-    """An audio file, open and not empty."""
-    import soundfile
+def fit_channels(track: Audio, n_channels: int) -> np.ndarray:
+    """Samples with a given number of channels.
 
-    try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames == 0:
-                raise HiphopssError(f"{path}: has no samples: replace the file")
-            yield file
-    except (soundfile.LibsndfileError, OSError) as error:
-        reason = getattr(error, "error_string", None) or error.strerror
+    Parameters
+    ----------
+    track : Audio
+        A file.
+    n_channels : int
+        1 averages the channels; more duplicates a mono file.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples, n_channels)]
+        The samples.
+
+    Raises
+    ------
+    HiphopssError
+        If the file has neither one channel nor ``n_channels``.
+    """
+    found = track.samples.shape[1]
+    if n_channels == 1:
+        return track.samples.mean(axis=1, keepdims=True)
+    if found == 1:
+        return track.samples.repeat(n_channels, axis=1)
+    if found != n_channels:
         raise HiphopssError(
-            f"{path}: can't read this audio ({reason.rstrip('.')}): replace the file"
-        ) from error
+            f"{track.path}: {found} channels, but the references have {n_channels}: "
+            "give it as many, or one"
+        )
+    return track.samples

@@ -17,6 +17,9 @@ import numpy as np
 from hiphopss.errors import HiphopssError
 
 OUTPUT_SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
+"""Endings of audio files that libsndfile reads, lower case."""
+
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 
 
@@ -57,11 +60,9 @@ def read(path: str | Path) -> Audio:
     HiphopssError
         If the file is missing, unreadable, empty, or has samples that are not finite.
     """
-    with _opened(path) as file:
+    with opened(path) as file:
         waveform = file.read(dtype="float32", always_2d=True)
         sample_rate, subtype = file.samplerate, file.subtype
-    if not len(waveform):
-        raise HiphopssError(f"{path}: has no samples: use another file")
     if not np.isfinite(waveform).all():
         raise HiphopssError(f"{path}: has samples that are not finite: export it again")
     if subtype in _BITS:  # libsndfile divides by 2^(bits - 1)
@@ -72,23 +73,62 @@ def read(path: str | Path) -> Audio:
 
 def read_shape(path: str | Path) -> tuple[int, int]:
     """Number of samples and sampling rate in Hz, from a file's header; errors as :func:`read`."""
-    with _opened(path) as file:
+    with opened(path) as file:
         return file.frames, file.samplerate
 
 
 @contextmanager
-def _opened(path: str | Path) -> Iterator:
+def opened(path: str | Path) -> Iterator:
+    """Open an audio file for reading, as a ``soundfile.SoundFile``.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is missing, unreadable or empty.
+    """
     import soundfile
 
     if not Path(path).is_file():
         raise HiphopssError(f"{path}: no such file: check the path")
     try:
         with soundfile.SoundFile(path) as file:
+            if file.frames == 0:
+                raise HiphopssError(f"{path}: has no samples: use another file")
             yield file
     except (soundfile.SoundFileError, OSError) as error:
         raise HiphopssError(
             f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"
         ) from error
+
+
+def find(folder: Path, name: str) -> Path | None:
+    """The audio file ``<name>.<suffix>`` in a folder, or None.
+
+    Parameters
+    ----------
+    folder : Path
+        The song's folder.
+    name : str
+        Name of the source, or ``"mixture"``.
+
+    Returns
+    -------
+    Path or None
+        The file.
+
+    Raises
+    ------
+    HiphopssError
+        If there are two, such as ``vocals.wav`` and ``vocals.flac``.
+    """
+    if not folder.is_dir():
+        return None
+    found = sorted(
+        p for p in folder.iterdir() if p.stem == name and p.suffix.lower() in AUDIO_SUFFIXES
+    )
+    if len(found) > 1:
+        raise HiphopssError(f"{found[0]}: there is also {found[1].name}: keep one of them")
+    return found[0] if found else None
 
 
 def to_mono(waveform: np.ndarray) -> np.ndarray:

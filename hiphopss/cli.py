@@ -204,6 +204,94 @@ def _train(options) -> None:
     print(path)
 
 
+def _add_evaluate(verbs) -> None:
+    verb = _add_verb(
+        verbs, "evaluate", "score stems against the true ones, song by song", _evaluate
+    )
+    verb.add_argument(
+        "references", metavar="REFERENCES", help="root in the layout of DSD100, or SONG/STEM.wav"
+    )
+    verb.add_argument(
+        "estimates", nargs="+", metavar="ESTIMATES", help="folders from `separate`, one a model"
+    )
+    verb.add_argument("-o", "--output", required=True, metavar="FILE.csv", help="table to write")
+    verb.add_argument(
+        "--mode",
+        choices=("sources", "images"),
+        default="sources",
+        help="variant of BSS Eval v3; images adds ISR and takes stereo (default: sources)",
+    )
+    verb.add_argument(
+        "--window", type=float, metavar="S", help="seconds (released: 30; default: whole song)"
+    )
+    verb.add_argument("--hop", type=float, metavar="S", help="seconds (released: 15)")
+    verb.add_argument("--subset", choices=("Dev", "Test"), help="only songs of this subset")
+    verb.add_argument("--model", metavar="NAME", help="name of the model in the table")
+    verb.add_argument(
+        "--bounds",
+        action="store_true",
+        help="add the mixture as estimate and ideal ratio masks: lower and upper bound",
+    )
+    verb.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    _add_quiet(verb)
+
+
+def _evaluate(options) -> None:
+    from hiphopss.eval import evaluate, format_summary, summarise
+
+    rows = evaluate(
+        options.references,
+        options.estimates,
+        options.output,
+        mode=options.mode,
+        window_s=options.window,
+        hop_s=options.hop,
+        model=options.model,
+        subset=options.subset,
+        bounds=options.bounds,
+        n_jobs=options.jobs,
+        progress=not options.quiet,
+    )
+    print(format_summary(summarise(rows)))
+    print(f"\n{options.output}")
+
+
+def _add_reproduce(verbs) -> None:
+    verb = _add_verb(
+        verbs,
+        "reproduce",
+        "train and evaluate the model HH in one go; run again to resume",
+        _reproduce,
+    )
+    verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the run")
+    verb.add_argument(
+        "--dataset", metavar="DATASET", help="root in the layout of DSD100 (default: generate one)"
+    )
+    verb.add_argument(
+        "--seconds", type=float, default=20.0, help="of each generated song (default: 20)"
+    )
+    verb.add_argument(
+        "--preset", choices=tuple(PRESETS), default="released", help="(default: released)"
+    )
+    verb.add_argument("--epochs", type=int, default=40, help="of training (default: 40)")
+    verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    _add_quiet(verb)
+
+
+def _reproduce(options) -> None:
+    from hiphopss.reproduce import Settings, reproduce
+
+    settings = Settings(
+        dataset=options.dataset,
+        seconds=options.seconds,
+        preset=options.preset,
+        epochs=options.epochs,
+        seed=options.seed,
+    )
+    table, summary = reproduce(options.output, settings, progress=not options.quiet)
+    print(f"{summary}\n\n{table}")
+
+
 def _add_weights(verbs) -> None:
     weights = verbs.add_parser(
         "weights",

@@ -14,6 +14,9 @@ from hiphopss.errors import HiphopssError
 SOURCES = ("vocals", "bass", "drums", "other")
 """The four stems, in the order of the network's output channels (reference page, section 3)."""
 
+RECORD_NAME = "separation.json"
+"""File in a folder of estimates that says what made them; its key ``model`` is the model's name."""
+
 
 @dataclass(frozen=True)
 class SignalConfig:

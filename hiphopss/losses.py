@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 
 import keras
+import numpy as np
 from keras import ops
 
 from hiphopss.config import SOURCES, Fidelity
@@ -43,10 +44,12 @@ class Term:
     weight: float
     pairs: tuple[tuple[int, int], ...]
 
-    def __call__(self, targets, estimates):
-        """Value for a batch of targets and estimates `[shape=(n, 4, n_frames, n_bins)]`."""
-        differences = (estimates[:, i] - targets[:, j] for i, j in self.pairs)
-        return self.weight * sum(ops.sum(ops.square(d)) for d in differences)
+    def matrix(self) -> np.ndarray:
+        """What ``S`` is multiplied by, `[shape=(n_sources, n_sources)]`."""
+        matrix = np.zeros((len(SOURCES), len(SOURCES)), np.float32)
+        for pair in self.pairs:
+            matrix[pair] = self.weight
+        return matrix
 
 
 def loss_terms(fidelity: Fidelity, weights: LossWeights) -> list[Term]:
@@ -59,6 +62,43 @@ def loss_terms(fidelity: Fidelity, weights: LossWeights) -> list[Term]:
         Term("beta", -weights.beta, ((BASS, OTHER), (DRUMS, OTHER))),
         Term("beta_voc", -weights.beta_voc, ((VOCALS, OTHER),)),
     ]
+
+
+def squared_distances(targets, estimates):
+    """``S(estimate_i, target_j)`` for all pairs of sources, summed over the batch.
+
+    With the residual ``r_i = estimate_i - target_i`` it is ``|r_i|^2 + 2 <r_i, target_i - target_j>
+    + |target_i - target_j|^2``: exact where an estimate is right, and a matrix product where twelve
+    separate sums would read the batch twelve times.
+
+    Parameters
+    ----------
+    targets, estimates : tensor [shape=(n, n_sources, n_frames, n_bins)]
+        A batch.
+
+    Returns
+    -------
+    tensor [shape=(n_sources, n_sources)]
+        Row ``i``, column ``j``.
+    """
+    n_sources, n_frames, n_bins = targets.shape[1:]
+    targets = ops.reshape(targets, (-1, n_sources, n_frames * n_bins))
+    residuals = ops.reshape(estimates, (-1, n_sources, n_frames * n_bins)) - targets
+    own = ops.diagonal(_inner_products(residuals, residuals))  # (n_sources,)
+    cross = _inner_products(residuals, targets)  # (n_sources, n_sources)
+    gram = _inner_products(targets, targets)
+    energy = ops.diagonal(gram)
+    shifted = 2 * (ops.diagonal(cross)[:, None] - cross)
+    return own[:, None] + shifted + (energy[:, None] + energy[None, :] - 2 * gram)
+
+
+def _inner_products(a, b):
+    """Inner products of the rows of ``a`` and ``b``, summed over the batch.
+
+    Also where only the diagonal is wanted: the backends' plain sums add up in single precision one
+    after the other, and were wrong by up to 5e-4 of a batch's loss; matrix products, by 1e-6.
+    """
+    return ops.sum(ops.matmul(a, ops.transpose(b, (0, 2, 1))), axis=0)
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
@@ -82,13 +122,14 @@ class SeparationLoss(keras.losses.Loss):
         self.terms = loss_terms(fidelity, self.weights)
 
     def call(self, y_true, y_pred):
-        total = sum(term(y_true, y_pred) for term in self.terms)
+        matrix = sum(term.matrix() for term in self.terms)
+        total = ops.sum(matrix * squared_distances(y_true, y_pred))
         return ops.abs(total) if self.fidelity.absolute_loss else total
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """One metric a term, each the term's mean over batches, for the training log."""
         return [
-            keras.metrics.MeanMetricWrapper(_named(term), name=term.name) for term in self.terms
+            keras.metrics.MeanMetricWrapper(_value_of(term), name=term.name) for term in self.terms
         ]
 
     def get_config(self):
@@ -99,11 +140,11 @@ class SeparationLoss(keras.losses.Loss):
         return cls(Fidelity(**config["fidelity"]), LossWeights(**config["weights"]))
 
 
-def _named(term: Term) -> Callable:
+def _value_of(term: Term) -> Callable:
     """A plain function of a term: Keras names metrics by ``__name__``."""
 
     def value(y_true, y_pred):
-        return term(y_true, y_pred)
+        return ops.sum(term.matrix() * squared_distances(y_true, y_pred))
 
     value.__name__ = term.name
     return value

@@ -19,19 +19,20 @@ import numpy as np
 
 from hiphopss import audio
 from hiphopss.backend import import_keras
-from hiphopss.config import SOURCES, Fidelity, SignalConfig, standalone
+from hiphopss.config import RECORD_NAME, SOURCES, Fidelity, SignalConfig, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import filled_whole, written_whole
 from hiphopss.patches import crossfade_weights, cut, overlap_add, separation_patch_count
+from hiphopss.progress import progress_bar
 from hiphopss.transform import InverseTransform, frame_count, magnitude, stft
 from hiphopss.weights import WeightsInfo, assign_arrays, read_arrays, read_info
 
 if TYPE_CHECKING:
     import keras
 
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aif", ".aiff")
 MAX_CHANNELS = 8
 _BATCH = 128  # patches a call of the network
+_BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
 
 
 class Separator:
@@ -245,7 +246,7 @@ def find_tracks(inputs: Iterable[str | Path]) -> dict[str, Path]:
             found = sorted(
                 path
                 for path in root.rglob("*")
-                if path.suffix.lower() in AUDIO_SUFFIXES
+                if path.suffix.lower() in audio.AUDIO_SUFFIXES
                 and not any(part.startswith(".") for part in path.relative_to(root).parts)
             )
         if not found:
@@ -304,10 +305,10 @@ def separate_files(
     HiphopssError
         As :func:`find_tracks` and :func:`hiphopss.weights.read_arrays`.
     """
-    from tqdm import tqdm
-
     output = Path(output)
     tracks = find_tracks(inputs)
+    for path in tracks.values():
+        audio.read_shape(path)  # a bad file is better told now than after an hour
     info = read_info(weights)
     separator = Separator.from_weights(weights, standalone_script=standalone_script)
     rate = separator.config.sample_rate
@@ -320,12 +321,8 @@ def separate_files(
         label = f"{number}/{len(tracks)} {name}"
         with (
             filled_whole(output / name) as folder,
-            tqdm(
-                total=n_inner,
-                desc=label,
-                unit=" s of audio",
-                unit_scale=1 / rate,
-                disable=not progress,
+            progress_bar(
+                total=n_inner, desc=label, unit_scale=1 / rate, bar_format=_BAR, show=progress
             ) as bar,
         ):
             blocks = _at_rate(separator, waveform, song.sample_rate, bar.update)
@@ -365,5 +362,5 @@ def _write_record(output, weights, info: WeightsInfo, mono, standalone_script, m
         "mono": mono,
         "standalone_script": standalone_script,
     }
-    with written_whole(output / "separation.json") as temporary:
+    with written_whole(output / RECORD_NAME) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")

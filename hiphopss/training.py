@@ -23,6 +23,7 @@ from hiphopss.config import Fidelity, resolve_preset
 from hiphopss.datasets.features import FeatureFile
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
+from hiphopss.progress import progress_bar
 from hiphopss.weights import SUFFIX, assign_arrays, read_arrays, read_info, save_weights
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def compile_model(
         optimizer=keras.optimizers.Adadelta(learning_rate, rho=0.95, epsilon=1e-6),
         loss=loss,
         metrics=loss.metrics(),
-        jit_compile=False,
+        jit_compile="auto",  # a third faster with TensorFlow on a processor
     )
     return model
 
@@ -240,16 +241,14 @@ def train(
 def _run_epochs(
     model, file: FeatureFile, run: _Run, epochs: int, checkpoint: Path, progress: bool
 ) -> None:
-    from tqdm import tqdm
-
     settings = run.settings
     size = min(settings["batch_size"], file.n_patches)
     per_epoch = file.n_patches // size * size
-    with tqdm(
+    with progress_bar(
         total=epochs * per_epoch,
         initial=run.epochs_done * per_epoch,
         unit="patch",
-        disable=not progress,
+        show=progress,
     ) as bar:
         for epoch in range(run.epochs_done, epochs):
             batches = epoch_batches(

@@ -88,7 +88,10 @@ def test_the_mask_beats_the_mixture_whose_sdr_is_mir_evals(dataset, tmp_path):
     for lower, upper in zip(rows["lower"][1:], rows["upper"][1:], strict=True):
         assert upper.SDR > lower.SDR + 5
     record = json.loads((tmp_path / "upper.json").read_text())
-    assert SignalConfig(**record["provenance"]["config"]) == SignalConfig()
+    assert (
+        SignalConfig(**record["models"]["ideal ratio mask"]["provenance"]["config"])
+        == SignalConfig()
+    )
 
 
 def test_missing_vocals_are_estimated_silent(dataset, tmp_path):
@@ -138,3 +141,23 @@ def test_stems_of_another_length_are_named(dataset, tmp_path):
         HiphopssError, match=r"a/bass\.wav: 99 samples, but .*mixture\.wav has 8000"
     ):
         ideal_ratio_mask_estimates(dataset, tmp_path / "out")
+
+
+def test_bounds_stand_beside_a_model_on_the_same_songs(dataset, tmp_path):
+    mixture_estimates(dataset, tmp_path / "net", "Test")
+    (tmp_path / "net" / "separation.json").unlink()
+    rows = evaluate(
+        dataset, [tmp_path / "net"], tmp_path / "all.csv", bounds=True, n_jobs=1, progress=False
+    )
+    by_model = {}
+    for row in rows:
+        assert row.song == "a"
+        by_model.setdefault(row.model, []).append(row.SDR)
+    assert list(by_model) == ["net", "mixture", "ideal ratio mask"]
+    assert by_model["net"] == by_model["mixture"]
+    assert min(by_model["ideal ratio mask"]) > max(by_model["mixture"])
+    record = json.loads((tmp_path / "all.json").read_text())
+    assert list(record["models"]) == sorted(by_model)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "all.csv", "all.json", "all_summary.csv", "data", "net",
+    ]  # fmt: skip

@@ -221,16 +221,19 @@ def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tm
     record = json.loads((tmp_path / "scores.json").read_text())
     assert record.pop("versions").keys() == {"hiphopss", "mir_eval", "numpy", "scipy"}
     assert record == {
-        "model": "HH_CS",
         "mode": "sources",
         "window_s": 30,
         "hop_s": 15,
-        "audio": {
-            "sample_rate": [RATE],
-            "reference_sample_type": ["PCM_16"],
-            "estimate_sample_type": ["PCM_16"],
+        "models": {
+            "HH_CS": {
+                "audio": {
+                    "sample_rate": [RATE],
+                    "reference_sample_type": ["PCM_16"],
+                    "estimate_sample_type": ["PCM_16"],
+                },
+                "provenance": made,
+            }
         },
-        "provenance": made,
     }
     rows = run(references, estimates, tmp_path / "scores.csv", model="mine")
     assert {row.model for row in rows} == {"mine"}
@@ -278,7 +281,7 @@ BREAK = {
     ),
     "no audio": (
         lambda data, net: (net / "a/other.wav").write_text("nothing"),
-        r"net/a/other\.wav: can't read this audio",
+        r"net/a/other\.wav: not an audio file",
     ),
     "no JSON": (
         lambda data, net: (net / "separation.json").write_text("{"),

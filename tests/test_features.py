@@ -111,9 +111,7 @@ def test_identity_follows_the_content(dataset, tmp_path):
     first = identity("a.h5")
     assert identity("b.h5") == first
     assert identity("c.h5", preset="corrected") != first
-    soundfile.write(
-        dataset / "Sources" / "Dev" / "000 - song" / "bass.wav", noise(60000, 55), RATE
-    )
+    soundfile.write(dataset / "Sources" / "Dev" / "000 - song" / "bass.wav", noise(60000, 55), RATE)
     assert identity("d.h5") != first
 
 

@@ -89,9 +89,7 @@ def test_config_round_trip(preset, patches, keras):
     again = keras.Model.from_config(model.get_config())
     assert again.get_config() == model.get_config()
     again.set_weights(model.get_weights())
-    np.testing.assert_array_equal(
-        again.predict_on_batch(patches), model.predict_on_batch(patches)
-    )
+    np.testing.assert_array_equal(again.predict_on_batch(patches), model.predict_on_batch(patches))
 
 
 def test_presets_differ_as_their_quirks_say():

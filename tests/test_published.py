@@ -124,7 +124,7 @@ def test_weights_that_are_not_finite_are_refused(tmp_path, arrays):
     changed[7][3] = np.nan
     path = tmp_path / "diverged.pkl"
     path.write_bytes(pickle.dumps(changed, protocol=2))
-    with pytest.raises(HiphopssError, match="array 7 .bottleneck/bias. .*not finite"):
+    with pytest.raises(HiphopssError, match=r"array 7 .bottleneck/bias. .*not finite"):
         read_published(path)
 
 

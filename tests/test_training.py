@@ -151,5 +151,5 @@ def test_features_of_other_settings_are_refused(features, tmp_path, published):
     with h5py.File(features, "r+") as file:
         other = json.loads(file.attrs["config"]) | {"window": "hann"}
         file.attrs["config"] = SignalConfig(**other).to_json()
-    with pytest.raises(HiphopssError, match="made with window hann, but .* blackmanharris"):
+    with pytest.raises(HiphopssError, match=r"made with window hann, but .* blackmanharris"):
         train(features, tmp_path / "m.weights.h5", init=published, progress=False)

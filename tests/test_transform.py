@@ -47,7 +47,7 @@ def test_stft_and_inverse_against_numpy(n_samples):
 
 
 def test_inverse_of_an_edited_spectrum_against_numpy():
-    # A consistent spectrum inverts under any normalisation; an edited one tests the window's square.
+    # A consistent spectrum inverts under any normalisation; an edited one tests the divisor.
     expected = released.stft(noise(20000, seed=4))
     expected *= np.random.default_rng(0).random(expected.shape)
     ours = istft(expected.astype(np.complex64), 20000, CONFIG)

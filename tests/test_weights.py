@@ -40,9 +40,7 @@ def test_round_trip_with_settings_and_provenance(tmp_path, preset, patches):
     assert info.config == config
     assert info.fidelity == PRESETS[preset]
     assert info.provenance == provenance
-    np.testing.assert_array_equal(
-        again.predict_on_batch(patches), model.predict_on_batch(patches)
-    )
+    np.testing.assert_array_equal(again.predict_on_batch(patches), model.predict_on_batch(patches))
 
 
 def test_keras_alone_loads_the_file(tmp_path):

@@ -14,6 +14,7 @@ from typing import Any
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
+from hiphopss.progress import progress_bar
 
 VERSION = 1
 """Goes up when the same seed gives other audio."""
@@ -63,8 +64,6 @@ def generate(
     HiphopssError
         If an argument makes no sense, the folder holds something, or espeak-ng can't be used.
     """
-    from tqdm import tqdm
-
     from hiphopss.datasets.generated.song import render_song
 
     root = Path(root)
@@ -72,7 +71,7 @@ def generate(
     songs = []
     with (
         written_whole(root.resolve()) as folder,
-        tqdm(total=n_dev + n_test, desc="generating", unit="song", disable=not progress) as bar,
+        progress_bar(total=n_dev + n_test, desc="generate", unit="song", show=progress) as bar,
     ):
         for index in range(n_dev + n_test):
             stems, facts = render_song(index, seconds=seconds, seed=seed)

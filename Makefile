@@ -1,0 +1,26 @@
+# Everything happens in .venv, which `make run` and `make test` set up by themselves.
+PYTHON ?= python3
+BIN := .venv/bin
+# One thread a process: the suite's signals are short, and mir_eval is slower on several.
+TEST_ENV := OPENBLAS_NUM_THREADS=1
+
+.PHONY: run test lint clean
+
+run: .venv/installed
+	$(BIN)/hiphopss reproduce --preset corrected --epochs 12 -o runs/quick
+
+test: .venv/installed
+	$(TEST_ENV) $(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+lint: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/installed: setup.py pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hiphopss needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv build dist runs *.egg-info

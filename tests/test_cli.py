@@ -1,0 +1,158 @@
+"""The command line: fast help, one-line errors, and the verbs strung together."""
+
+import csv
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import RATE, noise, read_json
+
+from hiphopss import SOURCES
+
+PYTHON = [sys.executable, "-m", "hiphopss"]
+
+
+def test_help_is_fast_and_imports_no_backend():
+    code = (
+        "import sys; from hiphopss.cli import build_parser; build_parser().format_help();"
+        "heavy = {'tensorflow', 'keras', 'numpy', 'scipy', 'h5py', 'soundfile', 'mir_eval'};"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        done = subprocess.run([*PYTHON, "--help"], capture_output=True, text=True, check=True)
+        times.append(time.perf_counter() - start)
+    assert "separate" in done.stdout
+    assert min(times) < 0.5
+
+
+def test_importing_the_package_imports_no_backend():
+    code = "import hiphopss, sys; print('keras' in sys.modules, 'numpy' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "False"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["separate", "none.wav", "-o", "out", "--weights", "PUBLISHED"], "none.wav"),
+        (["separate", "song.wav", "-o", "out", "--weights", "none.pkl"], "none.pkl"),
+        (["separate", "song.wav", "-o", "out", "--weights", "text.txt"], "text.txt"),
+        (["separate", "text.txt", "-o", "out", "--weights", "PUBLISHED"], "text.txt"),
+        (["separate", "song.wav", "-o", "song.wav", "--weights", "PUBLISHED"], "song.wav"),
+        (["features", "empty", "-o", "f.h5"], "empty"),
+        (["train", "none.h5", "-o", "m.weights.h5"], "none.h5"),
+        (["train", "text.txt", "-o", "m.weights.h5"], "text.txt"),
+        (["train", "text.txt", "-o", "m.h5"], "m.h5"),
+        (["evaluate", "empty", "empty", "-o", "scores.csv"], "empty"),
+        (["weights", "info", "none.pkl"], "none.pkl"),
+        (["weights", "convert", "text.txt"], "text.txt"),
+        (["generate", "full", "--seconds", "5"], "full"),
+        (["reproduce", "-o", "full"], "full"),
+    ],
+)
+def test_a_user_error_is_one_line_that_names_the_file(
+    tmp_path, monkeypatch, run, published, arguments, named
+):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("song.wav", noise(2000, 1), RATE)
+    (tmp_path / "text.txt").write_text("neither audio nor weights")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "file").write_text("mine")
+    before = sorted(tmp_path.rglob("*"))
+    status, out, err = run(*[str(published) if a == "PUBLISHED" else a for a in arguments], "-q") \
+        if arguments[0] != "weights" else run(*arguments)  # fmt: skip
+    assert status == 2
+    assert out == ""
+    assert err.startswith("hiphopss: error: ")
+    assert err.count("\n") == 1
+    assert named in err
+    assert sorted(p for p in tmp_path.rglob("*") if p.name != "out") == before
+
+
+def test_error_in_a_process_of_its_own_is_one_line(tmp_path, published):
+    (tmp_path / "song.wav").write_bytes(b"RIFF but cut off")
+    done = subprocess.run(
+        [*PYTHON, "separate", "song.wav", "-o", "out", "--weights", published],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "song.wav: not an audio file" in done.stderr
+    assert done.stdout == ""
+
+
+def test_clipping_is_told_in_one_line(tmp_path, run, published):
+    loud = np.clip(40 * noise(20000, 1), -1, 1)  # stems of a clipped mixture exceed full scale
+    soundfile.write(tmp_path / "loud.wav", loud, RATE, subtype="PCM_16")
+    status, _, err = run(
+        "separate", tmp_path / "loud.wav", "-o", tmp_path / "out", "--weights", published, "-q"
+    )
+    assert status == 0
+    warnings = [line for line in err.splitlines() if "clipped" in line]
+    assert warnings
+    assert all(line.startswith("hiphopss: warning: ") for line in warnings)
+    assert "out/loud/" in warnings[0]
+
+
+def test_the_verbs_from_songs_to_a_table(dataset, tmp_path, run):
+    # `dataset` has songs of about a second: the whole way in a few seconds
+    features, weights = tmp_path / "f.h5", tmp_path / "m.weights.h5"
+    assert run("features", dataset, "-o", features, "--preset", "corrected", "-q")[0] == 0
+    assert run("train", features, "-o", weights, "--epochs", "2", "--batch-size", "8", "-q")[0] == 0
+    out = tmp_path / "stems"
+    test_songs = dataset / "Mixtures" / "Test"
+    assert run("separate", test_songs, "-o", out, "--weights", weights, "-q")[0] == 0
+    table = tmp_path / "scores.csv"
+    status, printed, _ = run("evaluate", dataset, out, "-o", table, "--bounds", "--jobs", 1, "-q")
+    assert status == 0
+    assert "ideal ratio mask" in printed
+    with open(table, newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(r["model"], r["song"], r["source"]) for r in rows[:4]] == [
+        ("m", "002 - song", source) for source in SOURCES
+    ]
+    assert {r["subset"] for r in rows} == {"Test"}
+    sdr = {model: [float(r["SDR"]) for r in rows if r["model"] == model] for model in
+           ("mixture", "ideal ratio mask")}  # fmt: skip
+    assert np.mean(sdr["ideal ratio mask"]) > np.mean(sdr["mixture"]) + 3
+
+
+def test_weights_info_and_convert(tmp_path, run, published):
+    status, out, _ = run("weights", "info", published)
+    assert status == 0
+    assert "preset     released" in out
+    own = tmp_path / "dsd.weights.h5"
+    assert run("weights", "convert", published, own)[0] == 0
+    _, out, _ = run("weights", "info", own)
+    assert "published  model_hh_fft_1024.pkl" in out
+
+
+@pytest.mark.slow
+def test_reproduce_resumes_where_it_stopped(tmp_path, run):
+    out = tmp_path / "run"
+    arguments = ["reproduce", "-o", out, "--seconds", 4, "--epochs", 1, "-q"]
+    status, printed, _ = run(*arguments)
+    assert status == 0
+    assert printed.strip().endswith("metrics.csv")
+    assert "HH " in printed
+    assert read_json(out / "settings.json")["preset"] == "released"
+    first = (out / "metrics.csv").read_bytes()
+    for name in ("metrics.csv", "estimates/HH/separation.json"):
+        (out / name).unlink()
+    kept = (out / "weights" / "HH.weights.h5").stat().st_mtime_ns
+    assert run(*arguments)[0] == 0
+    assert (out / "metrics.csv").read_bytes() == first
+    assert (out / "weights" / "HH.weights.h5").stat().st_mtime_ns == kept
+    status, _, err = run(*arguments, "--seed", 3)
+    assert status == 2
+    assert "a run with seed 0, not 3" in err
