@@ -160,8 +160,10 @@ def save_weights(
         raise HiphopssError(f"{path}: a weight file's name must end in {SUFFIX}: rename it")
     digest = _digest(network_arrays(model))
     info = WeightsInfo(config, fidelity, provenance or {}, digest)
+    keras = import_keras()
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)  # without an optimiser's state
     with written_whole(path) as temporary:
-        model.save_weights(temporary)
+        bare.save_weights(temporary)
         with h5py.File(temporary, "r+") as file:
             file.attrs[_ATTRIBUTE] = json.dumps(asdict(info), sort_keys=True)
     return info
