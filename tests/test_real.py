@@ -36,8 +36,8 @@ def test_overfitting_a_real_song_separates_it(sample, tmp_path):
         model: np.mean([row.SDR for row in rows if row.model == model])
         for model in ("real", "mixture", "ideal ratio mask")
     }
-    # Measured: -4.8 dB for the mixture, 1.4 dB after 60 epochs, 4.9 dB for ideal ratio masks
+    # Measured: -4.8 dB for the mixture, 4.0 after 60 epochs, 4.9 for ideal ratio masks
     assert mean["mixture"] == pytest.approx(-4.84, abs=0.05)
     assert mean["ideal ratio mask"] == pytest.approx(4.94, abs=0.05)
-    assert mean["real"] > mean["mixture"] + 4
+    assert mean["real"] > mean["mixture"] + 7
     assert read_json(out / "separation.json")["preset"] == "corrected"
