@@ -37,7 +37,7 @@ setup(
     },
     package_data={"hiphopss.datasets.generated": ["*.toml"]},
     install_requires=[
-        "keras>=3.12,<4",
+        "keras>=3.15,<4",
         "tensorflow>=2.20,<2.22",
         "numpy>=2.0,<3",
         "scipy>=1.13,<2",
@@ -48,7 +48,7 @@ setup(
         "tqdm>=4.66,<5",
         "espeakng-loader>=0.2.4,<0.3",
     ],
-    extras_require={"dev": ["pytest>=8,<10", "ruff>=0.12,<0.18", "build>=1.2,<2"]},
+    extras_require={"dev": ["pytest>=8,<10", "ruff>=0.17,<0.18", "build>=1.2,<2"]},
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},
     classifiers=[
         "License :: OSI Approved :: MIT License",
