@@ -18,14 +18,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hiphopss import audio
-from hiphopss.backend import import_keras
-from hiphopss.config import RECORD_NAME, SOURCES, Fidelity, SignalConfig, standalone
+from hiphopss.config import RECORD_NAME, SOURCES, Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.files import filled_whole, written_whole
 from hiphopss.patches import crossfade_weights, cut, overlap_add, separation_patch_count
 from hiphopss.progress import progress_bar
 from hiphopss.transform import InverseTransform, frame_count, magnitude, stft
-from hiphopss.weights import WeightsInfo, assign_arrays, read_arrays, read_info
+from hiphopss.weights import WeightsInfo, load_model, read_info
 
 if TYPE_CHECKING:
     import keras
@@ -66,17 +65,8 @@ class Separator:
         standalone_script : bool
             Separate as the released stand-alone script does (Q6).
         """
-        info = read_info(path)
-        arrays = read_arrays(path)
-        fidelity, config = info.fidelity, info.config
-        if standalone_script:
-            fidelity, config = standalone(fidelity, config)
-        import_keras()
-        from hiphopss.model import build_model
-
-        model = build_model(fidelity, config=config)
-        assign_arrays(model, arrays, origin=str(path))
-        return cls(model, config, fidelity)
+        model, info = load_model(path, standalone_script=standalone_script)
+        return cls(model, info.config, info.fidelity)
 
     def stems(
         self, waveform: np.ndarray, progress: Callable[[int], None] | None = None

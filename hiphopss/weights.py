@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hiphopss.backend import import_keras
-from hiphopss.config import Fidelity, SignalConfig, resolve_preset
+from hiphopss.config import Fidelity, SignalConfig, resolve_preset, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
 from hiphopss.published import PUBLISHED_ARRAYS, read_published, write_published
@@ -255,13 +255,17 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
-def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
+def load_model(
+    path: str | Path, *, standalone_script: bool = False
+) -> tuple[keras.Model, WeightsInfo]:
     """Build the network that a weight file of either kind is for, and load it.
 
     Parameters
     ----------
     path : path-like
         An own ``.weights.h5`` or a published ``.pkl``.
+    standalone_script : bool
+        Build it, and have ``info`` say, as the released stand-alone script does (Q6).
 
     Returns
     -------
@@ -275,8 +279,10 @@ def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
     HiphopssError
         As :func:`read_arrays`.
     """
-    info = read_info(path)
-    arrays = read_arrays(path)
+    info, arrays = read_info(path), read_arrays(path)
+    if standalone_script:
+        fidelity, config = standalone(info.fidelity, info.config)
+        info = replace(info, fidelity=fidelity, config=config)
     import_keras()
     from hiphopss.model import build_model
 
