@@ -51,7 +51,6 @@ setup(
     extras_require={"dev": ["pytest>=8,<10", "ruff>=0.17,<0.18", "build>=1.2,<2"]},
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},
     classifiers=[
-        "License :: OSI Approved :: MIT License",
         "Programming Language :: Python :: 3",
         "Topic :: Multimedia :: Sound/Audio :: Analysis",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss import __version__
-from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
+from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings, resolve_preset
 from hiphopss.datasets.layout import Song, load_stems, mixture_gain, read_songs, song_length
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
@@ -265,8 +265,10 @@ class FeatureFile:
             raise HiphopssError(
                 f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
             )
-        self.config = SignalConfig.from_json(attributes["config"])
-        self.fidelity = Fidelity.from_json(attributes["fidelity"])
+        self.config, self.fidelity = (
+            read_settings(kind, json.loads(attributes[name]), origin=str(path))
+            for kind, name in ((SignalConfig, "config"), (Fidelity, "fidelity"))
+        )
         self.provenance = json.loads(attributes["provenance"])
         self.starts = self._file[STARTS][:]
         self._mixture, self._sources = self._file[MIXTURE], self._file[TARGETS]

@@ -154,7 +154,13 @@ def load_stems(song: Song, sample_rate: int) -> np.ndarray:
     stems = np.zeros((len(SOURCES), song_length(song, sample_rate)), np.float32)
     for row, source in zip(stems, SOURCES, strict=True):
         if source in song.stems:
-            row[:] = _load_mono(song.stems[source], sample_rate)
+            stem = _load_mono(song.stems[source], sample_rate)
+            if len(stem) != len(row):
+                raise HiphopssError(
+                    f"{song.stems[source]}: cut off, it is shorter than its header says: "
+                    "export or copy it again"
+                )
+            row[:] = stem
     return stems
 
 
@@ -206,6 +212,10 @@ def mixture_gain(song: Song, stems: np.ndarray, sample_rate: int) -> float:
     if energy == 0:
         return 1.0
     gain = float(mixture @ total / energy)
+    if not mixture.any():
+        raise HiphopssError(
+            f"{song.mixture}: silent, but the stems of {song.name!r} are not: export it again"
+        )
     rest = np.sum((mixture - gain * total) ** 2) / (mixture @ mixture)
     if rest > 0.5:
         raise HiphopssError(

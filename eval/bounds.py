@@ -166,7 +166,8 @@ def _write_estimates(
     songs = [
         song
         for song in reference_songs(dataset)
-        if subset in (None, song.subset) and (names is None or song.name in names)
+        if (subset in (None, song.subset) or not song.subset)
+        and (names is None or song.name in names)
     ]
     if not songs:
         which = f"songs of subset {subset!r}" if subset else "songs"

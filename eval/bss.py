@@ -28,6 +28,8 @@ from hiphopss.eval.condition import SINGULAR, reciprocal_condition
 MODES = ("sources", "images")
 """The two variants of BSS Eval: distortion by a filter is allowed, or counts as an error."""
 
+_UNDETERMINED = "references dependent: not determined"
+
 METRICS = ("SDR", "SIR", "SAR", "ISR")
 """Ratios of source to distortion, interference and artifacts, and image to spatial distortion."""
 
@@ -250,5 +252,7 @@ def _mir_eval(references: np.ndarray, estimates: np.ndarray, mode: str) -> tuple
             # Its handler of singular equations names `np.linalg.linalg`, which NumPy 2 lacks.
             if not isinstance(error.__context__, np.linalg.LinAlgError):
                 raise
-            return {}, "references dependent: not determined"
+            return {}, _UNDETERMINED
+    if note and np.isneginf(values[0]).any():  # what older NumPy versions make of the same
+        return {}, _UNDETERMINED
     return dict(zip(names, values, strict=False)), note

@@ -13,6 +13,7 @@ released evaluation (section 8), and where all references are mono, estimates ar
 from __future__ import annotations
 
 import logging
+import math
 import multiprocessing
 import os
 from collections.abc import Iterable, Sequence
@@ -129,6 +130,9 @@ def evaluate(
         raise HiphopssError(f"no mode named {mode!r}: choose one of {', '.join(MODES)}")
     if n_jobs is not None and n_jobs < 1:
         raise HiphopssError(f"n_jobs is {n_jobs}: give 1 or more")
+    for name, seconds in (("window", window_s), ("hop", hop_s)):
+        if seconds is not None and not 0 < seconds < math.inf:
+            raise HiphopssError(f"{name} is {seconds} s: give a positive number")
     folders = [estimates] if isinstance(estimates, str | Path) else list(estimates)
     if model is not None and len(folders) > 1:
         raise HiphopssError(f"the name {model!r} is for several folders: give one folder, or none")
@@ -145,6 +149,13 @@ def evaluate(
                 write(references, folder, subset, names=names)
                 folders.append(folder)
                 jobs.append(_jobs(references, folder, None, subset, options))
+        names = [part[0].labels["model"] for part in jobs]
+        for name in names:
+            if names.count(name) > 1:
+                raise HiphopssError(
+                    f"{folders[names.index(name)]}: another folder's model is called {name!r} too: "
+                    "change 'model' in its separation.json, or evaluate them apart"
+                )
         results = iter(_run([job for part in jobs for job in part], n_jobs, progress))
         rows, records = [], {}
         for part, folder in zip(jobs, folders, strict=True):

@@ -17,7 +17,10 @@ import numpy as np
 from hiphopss.errors import HiphopssError
 
 OUTPUT_SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
-AUDIO_SUFFIXES = (".wav", ".flac", ".ogg", ".aif", ".aiff", ".mp3")
+AUDIO_SUFFIXES = (
+    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
+    *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
+)
 """Endings of audio files that libsndfile reads, lower case."""
 
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
@@ -199,17 +202,27 @@ class Writer:
 
     def write(self, waveform: np.ndarray) -> None:
         """Append samples `[shape=(n_samples, n_channels)]`."""
-        if self._bits is None:
-            self._file.write(waveform.astype(np.float32, copy=False))
-            return
+        import soundfile
+
+        samples = waveform.astype(np.float32, copy=False)
+        if self._bits is not None:
+            samples = self._to_integers(waveform)
+        try:
+            self._file.write(samples)
+        except soundfile.SoundFileError as error:
+            raise HiphopssError(
+                f"{self._label}: can't be written ({error}): is the disk full?"
+            ) from error
+
+    def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
+        """Round and clip, and count what was clipped."""
         full_scale = 2 ** (self._bits - 1) - 1
         scaled = np.rint(waveform.astype(np.float64) * full_scale)
         clipped = np.clip(scaled, -full_scale - 1, full_scale)
         self.n_clipped += int(np.count_nonzero(clipped != scaled))
         if self._bits == 16:
-            self._file.write(clipped.astype(np.int16))
-        else:  # libsndfile takes the upper bits of 32
-            self._file.write(clipped.astype(np.int32) << (32 - self._bits))
+            return clipped.astype(np.int16)
+        return clipped.astype(np.int32) << (32 - self._bits)  # libsndfile takes the upper bits
 
     def close(self) -> None:
         """Finish the file; warn if samples were clipped."""

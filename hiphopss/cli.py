@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import warnings
+from contextlib import suppress
 
 from hiphopss import __version__
 from hiphopss.config import PRESETS
@@ -18,6 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     warnings.showwarning = _show_warning
+    # An ordinary exit lets half-written files be removed.
+    with suppress(ValueError):  # not in the main thread
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         options.run(options)
     except HiphopssError as error:
@@ -41,9 +46,17 @@ def _show_warning(message, category, filename, lineno, file=None, line=None):
         print(f"hiphopss: warning: {message}", file=sys.stderr)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, without the usage."""
+
+    def error(self, message):
+        print(f"hiphopss: error: {message}: see `{self.prog} --help`", file=sys.stderr)
+        raise SystemExit(2)
+
+
 def build_parser() -> argparse.ArgumentParser:
     """The parser; each verb sets ``run``, the function that does it."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="hiphopss",
         description="Music source separation for hip hop: vocals, bass, drums and other. "
         "A Keras reference reimplementation of Martel & Miron (2017).",

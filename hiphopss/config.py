@@ -48,7 +48,8 @@ class SignalConfig:
     block_seconds: float = 30.0
 
     def __post_init__(self):
-        if self.frame != 2 * self.hop or self.context % self.patch_hop:
+        bad_overlap = self.overlap >= self.context or self.context % self.patch_hop
+        if self.frame != 2 * self.hop or bad_overlap:
             raise HiphopssError(
                 "signal settings: a frame must be two hops, and the context a multiple of "
                 "context - overlap"
@@ -67,11 +68,6 @@ class SignalConfig:
     def to_json(self) -> str:
         """The settings as a JSON object."""
         return json.dumps(asdict(self), sort_keys=True)
-
-    @classmethod
-    def from_json(cls, text: str) -> SignalConfig:
-        """Inverse of :meth:`to_json`."""
-        return cls(**json.loads(text))
 
     def require_same(self, other: SignalConfig, *, this: str, that: str) -> None:
         """Raise :class:`HiphopssError` where two files were made with different settings."""
@@ -131,11 +127,6 @@ class Fidelity:
         """The switches as a JSON object."""
         return json.dumps(asdict(self), sort_keys=True)
 
-    @classmethod
-    def from_json(cls, text: str) -> Fidelity:
-        """Inverse of :meth:`to_json`."""
-        return cls(**json.loads(text))
-
     @property
     def name(self) -> str:
         """``"released"``, ``"corrected"``, or ``"custom"``."""
@@ -174,6 +165,22 @@ def resolve_preset(preset: str | Fidelity) -> Fidelity:
     if preset not in PRESETS:
         raise HiphopssError(f"no preset named {preset!r}: choose one of {', '.join(PRESETS)}")
     return PRESETS[preset]
+
+
+def read_settings(kind: type, values: dict, *, origin: str):
+    """Settings as a file has them: a :class:`SignalConfig` or a :class:`Fidelity`.
+
+    Raises
+    ------
+    HiphopssError
+        If the file has other fields: another version of this package made it.
+    """
+    if set(values) != {field.name for field in fields(kind)}:
+        raise HiphopssError(
+            f"{origin}: made by another version of hiphopss (its settings have other fields): "
+            "make it again with this one"
+        )
+    return kind(**values)
 
 
 def standalone(fidelity: Fidelity, config: SignalConfig) -> tuple[Fidelity, SignalConfig]:

@@ -6,7 +6,7 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
@@ -33,19 +33,17 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     if path.is_dir() and any(path.iterdir()):
         raise HiphopssError(f"{path}: a folder with something in it: choose another output")
-    temporary = _temporary_beside(path)
-    try:
+    with _temporary_beside(path) as temporary:
         yield temporary
         os.replace(temporary, path)
-    finally:
-        _remove(temporary)
 
 
 @contextmanager
 def filled_whole(folder: str | Path) -> Iterator[Path]:
     """Yield a temporary folder; move its files into ``folder`` if the body succeeds.
 
-    Files of the same names in ``folder`` are replaced, others stay.
+    A new ``folder`` appears whole. In an existing one, files of the same names are replaced, one
+    after the other, and others stay.
 
     Parameters
     ----------
@@ -58,18 +56,25 @@ def filled_whole(folder: str | Path) -> Iterator[Path]:
         If the parent folder can't be made or written to.
     """
     folder = Path(folder)
-    temporary = _temporary_beside(folder)
-    try:
+    if folder.exists() and not folder.is_dir():
+        raise HiphopssError(f"{folder}: is a file, not a folder: choose another output")
+    with _temporary_beside(folder) as temporary:
         temporary.mkdir()
         yield temporary
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            os.replace(temporary, folder)
+            return
         for file in temporary.iterdir():
             os.replace(file, folder / file.name)
-    finally:
-        _remove(temporary)
 
 
-def _temporary_beside(path: Path) -> Path:
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` that nothing has; what is left of it in the end is removed.
+
+    The name is always the same, so that a run clears away what a killed one left.
+    """
+    new_parents = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -78,14 +83,22 @@ def _temporary_beside(path: Path) -> Path:
         ) from error
     if not os.access(path.parent, os.W_OK):
         raise HiphopssError(f"{path.parent}: no permission to write here: choose another output")
-    return path.with_name(f".partial-{os.getpid()}-{path.name}")
+    temporary = path.with_name(f".partial-{path.name}")
+    _remove(temporary)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        for parent in new_parents:  # innermost first; those with something in them stay
+            with suppress(OSError):
+                parent.rmdir()
 
 
-def _remove(temporary: Path) -> None:
-    if temporary.is_dir():
-        shutil.rmtree(temporary, ignore_errors=True)
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
     else:
-        temporary.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
 def sha256_of(path: str | Path) -> str:

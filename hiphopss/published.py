@@ -1,7 +1,8 @@
 """The published weight files: Python 2 pickles of a list of arrays, read without unpickling.
 
-Reference page, section 5. A pickle is a program. This reader runs it on stand-ins that can only
-describe arrays of floats: no name in the file is ever imported or called.
+Reference page, section 5. A pickle is a program. Here it is first read through, and refused unless
+it keeps to the instructions that a list of arrays needs; then it runs on stand-ins, made anew for
+each file, that can only describe arrays of floats. No name in the file is ever imported or called.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import io
 import math
 import pickle
+import pickletools
 from pathlib import Path
 
 import numpy as np
@@ -34,6 +36,18 @@ PUBLISHED_ARRAYS = (
 )
 """Name and shape of each array of a published file, in the file's order."""
 
+_CONTAINERS = {"MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE"}
+_SHORT_TUPLES = {"TUPLE1", "TUPLE2", "TUPLE3"}
+_CALLS = {"GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"}
+_MEMO = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET"}
+_NUMBERS = {"NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1"}
+_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}
+_BYTES = {"BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+_PLAIN_OPCODES = {"PROTO", "FRAME", "STOP"}.union(
+    _CONTAINERS, _SHORT_TUPLES, _CALLS, _MEMO, _NUMBERS, _TEXTS, _BYTES
+)
+"""What lists of arrays are made of, in all protocols."""
+
 _KNOWN_COUNTS = {
     13: "two decoders: probably the network for iKala (voice and accompaniment)",
     17: "four decoders: probably the network for Bach10, or a version without quirk Q1",
@@ -44,11 +58,11 @@ class _Dtype:
     """What a pickle says of a dtype; only float32 and float64 in either byte order pass."""
 
     def __init__(self, code, *_):
-        self.code = code.decode("ascii") if isinstance(code, bytes) else str(code)
+        self.code = _text(code)
         self.order = "<"
 
     def __setstate__(self, state):
-        order = state[1].decode("ascii") if isinstance(state[1], bytes) else str(state[1])
+        order = _text(state[1])
         self.order = "<" if order in "<=|" else order
 
     def resolve(self) -> np.dtype:
@@ -70,12 +84,15 @@ class _Array:
         self.values = _array(data, dtype, shape, "F" if fortran else "C")
 
 
-class _NdarrayType:
-    """Stands where a pickle names the type ``numpy.ndarray``."""
-
-
 class _Unreadable(Exception):
     """The file is not what a published file can be; the message says how."""
+
+
+def _text(value) -> str:
+    """A short text that may be bytes (Python 2)."""
+    if not isinstance(value, str | bytes) or len(value) > 8:
+        raise _Unreadable("describes an array's type in a way unknown")
+    return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
 def _array(data, dtype, shape, order: str) -> np.ndarray:
@@ -99,36 +116,49 @@ def _frombuffer(data, dtype, shape, order) -> _Array:
 
 
 def _latin1(text, encoding) -> bytes:
-    if encoding not in ("latin1", b"latin1"):
-        raise _Unreadable(f"asks for the encoding {encoding!r}")
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        raise _Unreadable("encodes something else than the bytes of an array")
     return text.encode("latin-1")
-
-
-def _make_array(*_) -> _Array:
-    return _Array()
-
-
-_ALLOWED = {
-    ("numpy.core.multiarray", "_reconstruct"): _make_array,
-    ("numpy._core.multiarray", "_reconstruct"): _make_array,
-    ("numpy.core.numeric", "_frombuffer"): _frombuffer,
-    ("numpy._core.numeric", "_frombuffer"): _frombuffer,
-    ("numpy", "ndarray"): _NdarrayType,
-    ("numpy", "dtype"): _Dtype,
-    ("_codecs", "encode"): _latin1,
-}
 
 
 class _ArrayUnpickler(pickle.Unpickler):
     """Runs a pickle with the stand-ins above in place of every name."""
 
+    def __init__(self, data: bytes):
+        super().__init__(io.BytesIO(data), encoding="latin1")
+        # A pickle can set attributes of what it names. These functions are this file's own.
+        reconstruct, frombuffer = lambda *_: _Array(), lambda *a: _frombuffer(*a)
+        self._allowed = {
+            ("numpy.core.multiarray", "_reconstruct"): reconstruct,
+            ("numpy._core.multiarray", "_reconstruct"): reconstruct,
+            ("numpy.core.numeric", "_frombuffer"): frombuffer,
+            ("numpy._core.numeric", "_frombuffer"): frombuffer,
+            ("numpy", "ndarray"): "numpy.ndarray",
+            ("numpy", "dtype"): lambda *a: _Dtype(*a),
+            ("_codecs", "encode"): lambda *a: _latin1(*a),
+        }
+
     def find_class(self, module, name):
-        if (module, name) not in _ALLOWED:
-            raise _Unreadable(f"asks for {module}.{name}, which a list of arrays does not need")
-        return _ALLOWED[module, name]
+        if (module, name) not in self._allowed:
+            wanted = repr(f"{module}.{name}"[:80])  # quoted: it may hold line ends and worse
+            raise _Unreadable(f"asks for {wanted}, which a list of arrays does not need")
+        return self._allowed[module, name]
 
     def persistent_load(self, pid):
         raise _Unreadable("refers to objects outside the file")
+
+
+def _require_plain(data: bytes) -> None:
+    """Read a pickle's instructions without running them; refuse those that arrays do not need.
+
+    That keeps out containers that can be made to take for ever, and memo indices for which
+    gigabytes would be set aside.
+    """
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name not in _PLAIN_OPCODES:
+            raise _Unreadable(f"has a {opcode.name}, which a list of arrays does not need")
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(data):
+            raise _Unreadable("numbers its parts beyond its own length")
 
 
 def read_pickle(path: str | Path) -> list[np.ndarray]:
@@ -155,7 +185,8 @@ def read_pickle(path: str | Path) -> list[np.ndarray]:
     except OSError as error:
         raise HiphopssError(f"{path}: can't be read ({error.strerror}): check the path") from error
     try:
-        content = _ArrayUnpickler(io.BytesIO(data), encoding="latin1").load()
+        _require_plain(data)
+        content = _ArrayUnpickler(data).load()
     except _Unreadable as error:
         raise HiphopssError(
             f"{path}: refused: the pickle {error}; use a published file as it was downloaded"

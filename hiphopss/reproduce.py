@@ -6,11 +6,13 @@ So far for one model of the paper's Table 1: HH, trained on hip-hop songs only.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hiphopss.config import resolve_preset
+from hiphopss.config import RECORD_NAME, resolve_preset
 from hiphopss.datasets.features import make_features
+from hiphopss.datasets.generated import generate, require_sensible
+from hiphopss.datasets.layout import read_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
 from hiphopss.weights import SUFFIX
@@ -76,8 +78,10 @@ def reproduce(
     from hiphopss.eval import evaluate, format_summary, read_rows, summarise
 
     settings = settings or Settings()
-    resolve_preset(settings.preset)
+    if settings.dataset is not None:
+        settings = replace(settings, dataset=str(Path(settings.dataset).resolve()))
     output = Path(output)
+    _validate(output, settings)
     _claim(output, settings)
     dataset = _songs(output, settings, progress)
     features = output / "features" / f"{MODEL}.h5"
@@ -89,7 +93,7 @@ def reproduce(
 
         train(features, weights, epochs=settings.epochs, seed=settings.seed, progress=progress)
     estimates = output / "estimates" / MODEL
-    if not (estimates / "separation.json").exists():
+    if not (estimates / RECORD_NAME).exists():
         from hiphopss.separation import separate_files
 
         mixtures = dataset / "Mixtures" / "Test"
@@ -98,6 +102,20 @@ def reproduce(
     if not table.exists():
         evaluate(dataset, estimates, table, subset="Test", bounds=True, progress=progress)
     return table, format_summary(summarise(read_rows(table)))
+
+
+def _validate(output: Path, settings: Settings) -> None:
+    """Raise before anything is written that would bind the folder to settings of no use."""
+    resolve_preset(settings.preset)
+    if settings.epochs < 1 or settings.seed < 0:
+        raise HiphopssError(
+            f"epochs {settings.epochs}, seed {settings.seed}: give at least 1 epoch, and a seed of "
+            "0 or more"
+        )
+    if settings.dataset is not None:
+        read_songs(settings.dataset)
+    elif not (output / "songs").exists():
+        require_sensible(output / "songs", seconds=settings.seconds, seed=settings.seed)
 
 
 def _claim(output: Path, settings: Settings) -> None:
@@ -124,7 +142,5 @@ def _songs(output: Path, settings: Settings, progress: bool) -> Path:
         return Path(settings.dataset)
     songs = output / "songs"
     if not songs.exists():
-        from hiphopss.datasets.generated import generate
-
         generate(songs, seconds=settings.seconds, seed=settings.seed, progress=progress)
     return songs

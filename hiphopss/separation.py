@@ -18,18 +18,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hiphopss import audio
-from hiphopss.config import RECORD_NAME, SOURCES, Fidelity, SignalConfig
+from hiphopss.config import RECORD_NAME, SOURCES, Fidelity, SignalConfig, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import filled_whole, written_whole
 from hiphopss.patches import crossfade_weights, cut, overlap_add, separation_patch_count
 from hiphopss.progress import progress_bar
 from hiphopss.transform import InverseTransform, frame_count, magnitude, stft
-from hiphopss.weights import WeightsInfo, load_model, read_info
+from hiphopss.weights import load_model, read_info
 
 if TYPE_CHECKING:
     import keras
 
-MAX_CHANNELS = 8
+MAX_CHANNELS = 32  # of an array; more is most likely a transposed one
 _BATCH = 128  # patches a call of the network
 _BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
 
@@ -113,7 +113,10 @@ class Separator:
                 progress(block.shape[-1])
             yield block.swapaxes(1, 2)
         if n_done < n_samples:  # only where the tail is dropped
-            yield np.zeros((len(SOURCES), n_samples - n_done, n_channels), np.float32)
+            rest = np.zeros((len(SOURCES), n_samples - n_done, n_channels), np.float32)
+            last = inverse.flush().swapaxes(1, 2)[:, : n_samples - n_done]
+            rest[:, : last.shape[1]] = last
+            yield rest
 
     def _patch_masks(self, spectrum: np.ndarray, n_patches: int) -> np.ndarray:
         """Masks of patches of the down-mix, `[shape=(n_patches, n_sources, context, n_bins)]`."""
@@ -269,8 +272,8 @@ def separate_files(
     inputs : iterable of path-like
         As :func:`find_tracks`.
     output : path-like
-        A folder; each track's folder appears whole or not at all. ``separation.json`` in it says
-        which weights and settings made the stems.
+        A folder; each new track's folder appears whole or not at all. ``separation.json`` in it
+        says which weights and settings made the stems.
     weights : path-like
         An own ``.weights.h5`` or a published ``.pkl``.
     mono : bool
@@ -293,13 +296,17 @@ def separate_files(
     Raises
     ------
     HiphopssError
-        As :func:`find_tracks` and :func:`hiphopss.weights.read_arrays`.
+        As :func:`find_tracks` and :func:`hiphopss.weights.read_arrays`, or if ``output`` has stems
+        that were made with other weights or settings.
     """
     output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     tracks = find_tracks(inputs)
     for path in tracks.values():
         audio.read_shape(path)  # a bad file is better told now than after an hour
-    info = read_info(weights)
+    record = _record(weights, mono, standalone_script, model_name)
+    _require_same_record(output, record)
     separator = Separator.from_weights(weights, standalone_script=standalone_script)
     rate = separator.config.sample_rate
     folders = []
@@ -318,7 +325,8 @@ def separate_files(
             blocks = _at_rate(separator, waveform, song.sample_rate, bar.update)
             _write_stems(folder, blocks, song.sample_rate, waveform.shape[1], kind, output / name)
         folders.append(output / name)
-    _write_record(output, weights, info, mono, standalone_script, model_name)
+    with written_whole(output / RECORD_NAME) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     return folders
 
 
@@ -341,16 +349,35 @@ def _write_stems(folder: Path, blocks, sample_rate: int, n_channels: int, subtyp
                 writer.write(stem)
 
 
-def _write_record(output, weights, info: WeightsInfo, mono, standalone_script, model_name) -> None:
+def _record(weights, mono: bool, standalone_script: bool, model_name: str | None) -> dict:
+    """What made the stems of a folder, as ``separation.json`` says it."""
+    info = read_info(weights)
+    fidelity, config = info.fidelity, info.config
+    if standalone_script:
+        fidelity, config = standalone(fidelity, config)
     default_name = Path(weights).name.removesuffix(".pkl").removesuffix(".weights.h5")
-    record = {
+    return {
         "model": model_name or default_name,
         "weights": Path(weights).name,
         "sha256": info.sha256,
         "preset": info.fidelity.name,
-        "config": asdict(info.config),
+        "config": asdict(config),
+        "fidelity": asdict(fidelity),
         "mono": mono,
-        "standalone_script": standalone_script,
     }
-    with written_whole(output / RECORD_NAME) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+
+
+def _require_same_record(output: Path, record: dict) -> None:
+    """One folder is one model's: stems of two would pass for those of the last."""
+    path = output / RECORD_NAME
+    if not path.exists():
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise HiphopssError(f"{path}: can't read this as JSON: remove it") from error
+    for name, value in record.items():
+        if before.get(name) != value:
+            raise HiphopssError(
+                f"{path}: the stems here were made with another {name}: choose another output"
+            )

@@ -74,7 +74,6 @@ def compile_model(
         optimizer=keras.optimizers.Adadelta(learning_rate, rho=0.95, epsilon=1e-6),
         loss=loss,
         metrics=loss.metrics(),
-        jit_compile="auto",  # a third faster with TensorFlow on a processor
     )
     return model
 
@@ -193,10 +192,10 @@ def train(
     output = Path(output)
     if not output.name.endswith(SUFFIX):
         raise HiphopssError(f"{output}: a weight file's name must end in {SUFFIX}: rename it")
-    if epochs < 1 or batch_size < 1 or learning_rate <= 0:
+    if epochs < 1 or batch_size < 1 or not learning_rate > 0 or seed < 0:
         raise HiphopssError(
-            f"epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}: "
-            "all must be positive"
+            f"epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, "
+            f"seed {seed}: all must be positive (a seed may be 0)"
         )
     with FeatureFile(features) as file:
         initial = None
@@ -227,6 +226,11 @@ def train(
         checkpoint = _beside(output, f".checkpoint{SUFFIX}")
         if checkpoint.exists() and not restart:
             _resume(checkpoint, model, run)
+        if run.epochs_done > epochs:
+            raise HiphopssError(
+                f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
+                "use --restart to begin anew, or another output"
+            )
         _run_epochs(model, file, run, epochs, checkpoint, progress)
         save_weights(
             output,

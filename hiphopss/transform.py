@@ -124,8 +124,8 @@ class InverseTransform:
         self._config = config
         self._window = analysis_window(config).astype(dtype)
         self._tail = np.zeros((*leading_shape, config.hop), dtype)
-        # Every sample that is kept lies in two frames, so the overlap-added squared window is
-        # periodic, and nowhere 0 for the windows we have.
+        # Between the first and the last hop every sample lies in two frames, so the overlap-added
+        # squared window is periodic there, and nowhere 0 for the windows we have.
         squared = analysis_window(config) ** 2
         self._norm = (squared[: config.hop] + squared[config.hop :]).astype(dtype)
 
@@ -153,6 +153,14 @@ class InverseTransform:
         self._tail = frames[..., -1, hop:].copy()
         samples /= self._norm
         return samples.reshape(*samples.shape[:-2], -1)
+
+    def flush(self) -> np.ndarray:
+        """The ``hop`` samples that only the last frame reaches, `[shape=(..., hop)]`.
+
+        Needed only where frames stop before the signal does.
+        """
+        alone = analysis_window(self._config)[self._config.hop :] ** 2
+        return self._tail / np.where(alone == 0, 1, alone).astype(self._tail.dtype)
 
 
 def magnitude(spectrum: np.ndarray, config: SignalConfig) -> np.ndarray:

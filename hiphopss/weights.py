@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hiphopss.backend import import_keras
-from hiphopss.config import Fidelity, SignalConfig, resolve_preset, standalone
+from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_preset, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
 from hiphopss.published import PUBLISHED_ARRAYS, read_published, write_published
@@ -191,9 +191,8 @@ def read_info(path: str | Path) -> WeightsInfo:
     if not _is_hdf5(path):
         read_published(path)
         digest = sha256_of(path)
-        return WeightsInfo(
-            SignalConfig(), resolve_preset("released"), {"published": path.name}, digest
-        )
+        provenance = {"published": path.name, "published_sha256": digest}
+        return WeightsInfo(SignalConfig(), resolve_preset("released"), provenance, digest)
     import h5py
 
     try:
@@ -208,8 +207,8 @@ def read_info(path: str | Path) -> WeightsInfo:
         )
     stored = json.loads(text)
     return WeightsInfo(
-        SignalConfig(**stored["config"]),
-        Fidelity(**stored["fidelity"]),
+        read_settings(SignalConfig, stored["config"], origin=str(path)),
+        read_settings(Fidelity, stored["fidelity"], origin=str(path)),
         stored["provenance"],
         stored["sha256"],
     )
@@ -310,7 +309,7 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
     Raises
     ------
     HiphopssError
-        As :func:`read_arrays`, and if the target's ending or its preset is of no use.
+        As :func:`read_arrays`, and if the target exists, or its ending or preset is of no use.
     """
     source = Path(source)
     arrays = read_arrays(source)
@@ -318,6 +317,8 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
         other = ".pkl" if _is_hdf5(source) else SUFFIX
         target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
     target = Path(target)
+    if target.exists():
+        raise HiphopssError(f"{target}: is there already: name another file, or remove it")
     if target.name.endswith(".pkl"):
         if set(arrays) != {name for name, _ in PUBLISHED_ARRAYS}:
             raise HiphopssError(

@@ -111,14 +111,18 @@ def soft_masks(y, noise, epsilon=1e-8):
     return raised / raised.sum(axis=0)
 
 
-def separate(x, arrays, win=None):
-    """A mono mixture to four stems (4, n_samples), as the training script separates."""
+def separate(x, arrays, win=None, reach=OVERLAP):
+    """A mono mixture to four stems (4, n_samples), as the training script separates.
+
+    With a Hann window and ``reach=CONTEXT`` as the stand-alone script does: frames that no patch
+    reaches are dropped, and what they would have made is silence.
+    """
     noise = np.random.default_rng(99).uniform(0.01, 1, (CONTEXT, 513))
     spectrum = stft(x, win)
     magnitude = np.abs(spectrum) / np.sqrt(FRAME) * SCALE
     n_frames = len(magnitude)
     joined, start = None, 0
-    while start + OVERLAP < n_frames:
+    while start + reach < n_frames:
         patch = np.zeros((CONTEXT, 513))
         piece = magnitude[start : start + CONTEXT]
         patch[: len(piece)] = piece
@@ -132,7 +136,9 @@ def separate(x, arrays, win=None):
             joined = np.concatenate([joined[:, :start], crossed, estimate[:, OVERLAP:]], axis=1)
         start += CONTEXT - OVERLAP
     joined = joined[:, :n_frames] / SCALE * np.sqrt(FRAME)
-    return np.array([istft(j * np.exp(1j * np.angle(spectrum)), len(x), win) for j in joined])
+    phase = np.exp(1j * np.angle(spectrum[: joined.shape[1]]))
+    stems = [istft(j * phase, len(x), win) for j in joined]
+    return np.array([np.pad(stem, (0, len(x) - len(stem))) for stem in stems])
 
 
 def loss(estimates, targets, *, released=True, alpha=0.001, beta=0.01, beta_voc=0.03):

@@ -3,6 +3,7 @@
 import csv
 import json
 import logging
+import math
 import shutil
 import warnings
 
@@ -325,8 +326,23 @@ def test_stereo_estimates_of_more_channels_are_refused(tmp_path, scored):
         run(tmp_path / "data", tmp_path / "net", tmp_path / "s.csv", mode="images")
 
 
+def test_two_models_of_one_name_are_refused_before_scoring(references, estimates, tmp_path, scored):
+    other = shutil.copytree(estimates, tmp_path / "again" / "net")
+    with pytest.raises(HiphopssError, match="model is called 'net' too"):
+        run(references, [estimates, other], tmp_path / "scores.csv")
+    assert not scored
+
+
+@pytest.mark.parametrize("window_s", [0, -1, math.nan, math.inf])
+def test_windows_of_no_length_are_refused(references, estimates, tmp_path, window_s):
+    with pytest.raises(HiphopssError, match=r"window is .* s: give a positive number"):
+        run(references, estimates, tmp_path / "scores.csv", window_s=window_s)
+
+
 def test_errors_come_back_from_processes(references, estimates, tmp_path):
-    (estimates / "a" / "bass.wav").unlink()
-    (estimates / "b" / "bass.wav").unlink()
-    with pytest.raises(HiphopssError, match=r"bass\.wav: no such file"):
+    broken = noise(0)
+    broken[7] = np.nan  # in the samples, which only the workers read
+    for song in "ab":
+        put(estimates / song / "bass.wav", broken, subtype="FLOAT")
+    with pytest.raises(HiphopssError, match=r"bass\.wav: has samples that are NaN"):
         evaluate(references, estimates, tmp_path / "scores.csv", n_jobs=2, progress=False)

@@ -83,6 +83,9 @@ def test_a_mastered_mixture_warns_and_a_foreign_one_is_refused(dataset):
     soundfile.write(song.mixture, mastered, RATE, subtype="FLOAT")
     with pytest.warns(UserWarning, match=r"mixture\.wav: -\d+ dB of it are not the scaled sum"):
         mixture_gain(song, stems, RATE)
+    soundfile.write(song.mixture, np.zeros(60000), RATE, subtype="FLOAT")
+    with pytest.raises(HiphopssError, match=r"mixture\.wav: silent, but the stems"):
+        mixture_gain(song, stems, RATE)
     soundfile.write(song.mixture, noise(60000, 77), RATE, subtype="FLOAT")
     with pytest.raises(HiphopssError, match=r"mixture\.wav: not the mixture of the stems"):
         mixture_gain(song, stems, RATE)

@@ -73,21 +73,26 @@ def test_a_pickle_that_runs_code_is_refused_unrun(tmp_path, arrays, protocol):
     assert not mark.exists()
 
 
-def object_array():
-    return pickle.dumps([np.array([{"a": 1}], dtype=object)], protocol=2)
-
-
 @pytest.mark.parametrize(
     ("data", "part"),
     [
         (b"<!doctype html><title>Sign in</title>", "not a pickle"),
         (b"", "not a pickle"),
         (pickle.dumps([np.zeros(3)])[:-20], "not a pickle"),
-        (pickle.dumps({"a": np.zeros(3)}, protocol=2), "not a list of arrays"),
+        (pickle.dumps({"a": np.zeros(3)}, protocol=2), "has a EMPTY_DICT"),
         (pickle.dumps([1, 2, 3], protocol=2), "not a list of arrays"),
         (pickle.dumps(np.zeros(3), protocol=2), "not a list of arrays"),
         (pickle.dumps([np.zeros(3, int)], protocol=2), "not float32 or float64"),
-        (object_array(), "type 'O8'"),
+        (pickle.dumps([np.zeros(3, object)], protocol=2), "type 'O8'"),
+        (pickle.dumps([np.array([{"a": 1}])], protocol=2), "has a EMPTY_DICT"),
+        (b"\x80\x02]r\xff\xff\xff\x7f.", "numbers its parts beyond"),
+        (b"\x80\x02]\x82\x01.", "has a EXT1"),
+        (b"\x80\x02]U\x01aQ.", "has a BINPERSID"),
+        (b"\x80\x02cos\nsystem\n.", r"asks for 'os\.system'"),
+        (b"\x80\x04\x8c\x08bad\x1b[2J\n\x8c\x01a\x93.", r"asks for 'bad\\x1b\[2J\\n\.a'"),
+        (b"\x80\x02" + b"(" * 100000 + b"t" * 100000 + b".", "not a list of arrays"),
+        (b"\x80\x02" + b"]" + b"2" * 50 + b".", "has a DUP"),
+        (b"\x80\x02cnumpy\ndtype\n](K\x01eK\x00K\x01\x87R.", "in a way unknown"),
     ],
 )
 def test_what_is_wrong_is_said(tmp_path, data, part):
@@ -97,6 +102,18 @@ def test_what_is_wrong_is_said(tmp_path, data, part):
         read_published(path)
     assert "wrong.pkl" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_pickle_cannot_spoil_the_next_read(tmp_path, arrays):
+    # BUILD on the named function, with attributes to set on it
+    poison = b"\x80\x02cnumpy.core.multiarray\n_reconstruct\n(N(U\x08__name__U\x01xtt"
+    (tmp_path / "poison.pkl").write_bytes(poison + b"b.")
+    good = tmp_path / "good.pkl"
+    released.write_python2_pickle(good, arrays)
+    with pytest.raises(HiphopssError):
+        read_published(tmp_path / "poison.pkl")
+    for array, value in zip(arrays, read_published(good).values(), strict=True):
+        np.testing.assert_array_equal(value, array)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from conftest import RATE, noise, read_json, write_song
 import hiphopss
 from hiphopss import SOURCES, HiphopssError, SignalConfig
 from hiphopss.separation import Separator, find_tracks, separate_files
+from hiphopss.weights import load_model
 
 pytestmark = pytest.mark.usefixtures("keras")
 
@@ -54,7 +55,8 @@ def test_a_16_bit_file_is_read_and_written_as_the_released_code_does(tmp_path, p
 def test_standalone_script_uses_hann_and_drops_the_tail(tmp_path, published, arrays):
     from scipy.signal import get_window
 
-    x = noise(30000, 3).astype(np.float32)
+    n_samples = 32100  # 65 frames, of which the patches of the script reach 60
+    x = noise(n_samples, 3).astype(np.float32)
     soundfile.write(tmp_path / "song.wav", x, RATE, subtype="FLOAT")
     separate_files(
         [tmp_path / "song.wav"],
@@ -64,14 +66,16 @@ def test_standalone_script_uses_hann_and_drops_the_tail(tmp_path, published, arr
         progress=False,
     )
     hann = get_window("hann", 1024, fftbins=False)
-    expected = released.separate(x.astype(float), arrays, win=hann)
-    n_frames = int(np.ceil(30000 / 512)) + 2
-    covered = (int(np.ceil((n_frames - 30) / 5)) - 1) * 5 + 30
-    same = (covered - 31) * 512  # before the last patch there, which here has a successor
+    expected = released.separate(x.astype(float), arrays, win=hann, reach=released.CONTEXT)
     for source, reference in zip(SOURCES, expected, strict=True):
         written, _ = soundfile.read(tmp_path / "out" / "song" / f"{source}.wav")
-        assert snr(written[:same], reference[:same]) > 80
-        assert not written[covered * 512 :].any()
+        assert snr(written, reference) > 80
+        assert np.abs(written[59 * 512 : 59 * 512 + 100]).max() > 0.001
+        assert not written[60 * 512 :].any()
+    record = read_json(tmp_path / "out" / "separation.json")
+    assert record["config"]["window"] == "hann"
+    model, _ = load_model(published, standalone_script=True)
+    assert model.get_layer("masks").epsilon == 1e-18
 
 
 @pytest.mark.parametrize("n_samples", [1, 600, 20000, 400000])
@@ -165,6 +169,25 @@ def test_files_of_others_in_the_output_stay(tmp_path, published):
     separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
     names = sorted(p.name for p in (tmp_path / "out" / "song").iterdir())
     assert names == sorted(["notes.txt", *(f"{s}.wav" for s in SOURCES)])
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["separation.json", "song"]
+
+
+def test_one_folder_is_one_models(tmp_path, published):
+    soundfile.write(tmp_path / "one.wav", noise(2000, 1), RATE)
+    soundfile.write(tmp_path / "two.wav", noise(2000, 1), RATE)
+    options = {"weights": published, "progress": False}
+    separate_files([tmp_path / "one.wav"], tmp_path / "out", **options)
+    separate_files([tmp_path / "two.wav"], tmp_path / "out", **options)
+    with pytest.raises(HiphopssError, match=r"separation\.json: .* with another mono"):
+        separate_files([tmp_path / "two.wav"], tmp_path / "out", mono=True, **options)
+
+
+def test_what_a_killed_run_left_is_cleared_away(tmp_path, published):
+    soundfile.write(tmp_path / "song.wav", noise(2000, 1), RATE)
+    left = tmp_path / "out" / ".partial-song"
+    left.mkdir(parents=True)
+    (left / "vocals.wav").write_text("half")
+    separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["separation.json", "song"]
 
 

@@ -1,5 +1,8 @@
 """Weight files: own and published, converted, checked."""
 
+import hashlib
+import json
+
 import h5py
 import numpy as np
 import pytest
@@ -98,11 +101,29 @@ def test_a_wrong_array_is_named(arrays):
 
 def test_convert_there_and_back(tmp_path, published, arrays):
     own = convert(published, tmp_path / "dsd.weights.h5")
-    assert read_info(own).provenance == {"published": published.name}
+    assert read_info(own).provenance == {
+        "published": published.name,
+        "published_sha256": hashlib.sha256(published.read_bytes()).hexdigest(),
+    }
     back = convert(own)
     assert back == tmp_path / "dsd.pkl"
     for a, b in zip(arrays, read_arrays(back).values(), strict=True):
         np.testing.assert_array_equal(a, b)
+    with pytest.raises(HiphopssError, match=r"dsd\.pkl: is there already"):
+        convert(own)
+
+
+def test_settings_of_another_version_are_refused(tmp_path):
+    from hiphopss.model import build_model
+
+    path = tmp_path / "m.weights.h5"
+    save_weights(path, build_model(), config=SignalConfig(), fidelity=PRESETS["released"])
+    with h5py.File(path, "r+") as file:
+        stored = json.loads(file.attrs["hiphopss"])
+        stored["fidelity"]["new_switch"] = True
+        file.attrs["hiphopss"] = json.dumps(stored)
+    with pytest.raises(HiphopssError, match=r"m\.weights\.h5: made by another version"):
+        read_arrays(path)
 
 
 def test_corrected_weights_do_not_fit_the_published_format(tmp_path):

@@ -67,7 +67,7 @@ def generate(
     from hiphopss.datasets.generated.song import render_song
 
     root = Path(root)
-    _require_sensible(root, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed)
+    require_sensible(root, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed)
     songs = []
     with (
         written_whole(root.resolve()) as folder,
@@ -86,8 +86,10 @@ def generate(
     return root
 
 
-def _require_sensible(root: Path, *, seconds: float, n_dev: int, n_test: int, seed: int) -> None:
-    """Raise :class:`HiphopssError` for arguments that can't be meant."""
+def require_sensible(
+    root: Path, *, seconds: float, n_dev: int = 13, n_test: int = 5, seed: int = 0
+) -> None:
+    """Raise :class:`HiphopssError` for arguments of :func:`generate` that can't be meant."""
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise HiphopssError(
             f"seconds is {seconds:g}: choose a length of {MIN_SECONDS:g} to {MAX_SECONDS:g} s"
