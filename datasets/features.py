@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import warnings
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
@@ -109,7 +110,13 @@ def make_features(
     fidelity = resolve_preset(preset)
     config = config or SignalConfig()
     output = Path(output)
+    if output.is_dir():
+        raise HiphopssError(f"{output}: is a folder: give the name of a file")
     songs = read_songs(dataset, (subset,))
+    without = [song.name for song in songs if "vocals" not in song.stems]
+    if without:
+        fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
+        warnings.warn(f"{dataset}: no vocals in {', '.join(without)}: {fate}", stacklevel=2)
     if fidelity.skip_songs_without_vocals:
         songs = [song for song in songs if "vocals" in song.stems]
     if not songs:

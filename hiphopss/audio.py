@@ -98,6 +98,10 @@ def opened(path: str | Path) -> Iterator:
             if file.frames == 0:
                 raise HiphopssError(f"{path}: has no samples: use another file")
             yield file
+    except UnicodeError as error:
+        raise HiphopssError(
+            f"{str(path)!r}: the file's name is not in the system's encoding: rename it"
+        ) from error
     except (soundfile.SoundFileError, OSError) as error:
         raise HiphopssError(
             f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"

@@ -6,12 +6,19 @@ import os
 import sys
 import tempfile
 
+from hiphopss.errors import HiphopssError
+
 
 def import_keras():
     """Import Keras and its backend (about 4 s with TensorFlow) and return the module.
 
     TensorFlow's C++ code writes notices to file descriptor 2 before anything can ask it not to;
-    what it wrote is shown only if the import fails.
+    it is kept back.
+
+    Raises
+    ------
+    HiphopssError
+        If the backend is not installed.
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
@@ -24,10 +31,12 @@ def import_keras():
             import keras
 
             keras.ops.zeros(1)  # looks for devices, which writes more notices
-        except BaseException:
-            notices.seek(0)
-            os.write(saved, notices.read())
-            raise
+        except (ImportError, ValueError) as error:
+            backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+            raise HiphopssError(
+                f"KERAS_BACKEND {backend}: can't be imported ({error}): install it, or unset the "
+                "variable for TensorFlow"
+            ) from error
         finally:
             os.dup2(saved, 2)
             os.close(saved)

@@ -131,8 +131,12 @@ def _add_generate(verbs) -> None:
     )
     verb.add_argument("output", metavar="OUT", help="folder to make")
     verb.add_argument("--seconds", type=float, default=30.0, help="of each song (default: 30)")
-    verb.add_argument("--dev", type=int, default=13, metavar="N", help="songs to train on (13)")
-    verb.add_argument("--test", type=int, default=5, metavar="N", help="songs to test on (5)")
+    verb.add_argument(
+        "--dev", type=int, default=13, metavar="N", help="songs to train on (default: 13)"
+    )
+    verb.add_argument(
+        "--test", type=int, default=5, metavar="N", help="songs to test on (default: 5)"
+    )
     verb.add_argument("--seed", type=int, default=0, help="another seed, other songs (default: 0)")
     _add_quiet(verb)
 
@@ -266,6 +270,9 @@ def _evaluate(options) -> None:
         progress=not options.quiet,
     )
     print(format_summary(summarise(rows)))
+    noted = sum(bool(row.note) for row in rows)
+    if noted:
+        print(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
     print(f"\n{options.output}")
 
 

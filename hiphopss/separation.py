@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     import keras
 
 MAX_CHANNELS = 32  # of an array; more is most likely a transposed one
+_OUTPUT_SUBTYPE = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
 _BATCH = 128  # patches a call of the network
 _BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
 
@@ -158,6 +159,10 @@ def separate(
     HiphopssError
         If the weights can't be used, or the waveform is not one.
     """
+    if np.asarray(waveform).dtype.kind in "iu":
+        raise HiphopssError("waveform: has integers: divide them by their full scale first")
+    if not sample_rate > 0:
+        raise HiphopssError(f"sample rate {sample_rate}: give a positive number of Hz")
     given = np.asarray(waveform, np.float32)
     samples = given[:, None] if given.ndim == 1 else given
     if samples.ndim != 2 or not len(samples) or samples.shape[1] > MAX_CHANNELS:
@@ -209,7 +214,7 @@ def _at_rate(
     yield np.pad(rest[:, : n_samples - n_done], [(0, 0), (0, missing), (0, 0)])
 
 
-def find_tracks(inputs: Iterable[str | Path]) -> dict[str, Path]:
+def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None) -> dict[str, Path]:
     """List the mixtures in files and folders, by track name.
 
     Parameters
@@ -217,6 +222,8 @@ def find_tracks(inputs: Iterable[str | Path]) -> dict[str, Path]:
     inputs : iterable of path-like
         Audio files, or folders to look through (dot-files skipped). A folder in the DSD100 layout
         gives its mixtures only.
+    skip : path-like, optional
+        A folder to leave out where it lies inside another: the output.
 
     Returns
     -------
@@ -230,6 +237,7 @@ def find_tracks(inputs: Iterable[str | Path]) -> dict[str, Path]:
         If an input does not exist, a folder has no audio, or two tracks would share a name.
     """
     tracks: dict[str, Path] = {}
+    skipped = Path(skip).resolve() if skip is not None else None
     for given in map(Path, inputs):
         if not given.exists():
             raise HiphopssError(f"{given}: no such file or folder: check the path")
@@ -241,11 +249,16 @@ def find_tracks(inputs: Iterable[str | Path]) -> dict[str, Path]:
                 for path in root.rglob("*")
                 if path.suffix.lower() in audio.AUDIO_SUFFIXES
                 and not any(part.startswith(".") for part in path.relative_to(root).parts)
+                and (skipped == root.resolve() or skipped not in path.resolve().parents)
             )
         if not found:
             raise HiphopssError(f"{given}: no audio files in this folder: name another")
         for path in found:
             name = path.resolve().parent.name if path.stem == "mixture" else path.stem
+            if name in ("", ".", ".."):
+                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
+            if name in tracks and path.resolve() == tracks[name].resolve():
+                continue
             if name in tracks:
                 raise HiphopssError(
                     f"{path}: would be written to the same folder as {tracks[name]}: rename one"
@@ -279,8 +292,7 @@ def separate_files(
     mono : bool
         Write one channel: the separated average, as the released code does.
     subtype : str, optional
-        Sample type of the stems; by default the input's where it is one of
-        ``audio.OUTPUT_SUBTYPES``, else 16 bit.
+        Sample type of the stems; by default of the input's precision, at most 24 bit or single.
     standalone_script : bool
         Separate as the released stand-alone script does (Q6).
     model_name : str, optional
@@ -302,18 +314,18 @@ def separate_files(
     output = Path(output)
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
-    tracks = find_tracks(inputs)
+    tracks = find_tracks(inputs, skip=output)
     for path in tracks.values():
         audio.read_shape(path)  # a bad file is better told now than after an hour
     record = _record(weights, mono, standalone_script, model_name)
-    _require_same_record(output, record)
+    _require_own(output, record, tracks)
     separator = Separator.from_weights(weights, standalone_script=standalone_script)
     rate = separator.config.sample_rate
     folders = []
     for number, (name, path) in enumerate(tracks.items(), 1):
         song = audio.read(path)
         waveform = audio.to_mono(song.waveform)[:, None] if mono else song.waveform
-        kind = subtype or (song.subtype if song.subtype in audio.OUTPUT_SUBTYPES else "PCM_16")
+        kind = subtype or _OUTPUT_SUBTYPE.get(song.subtype, "PCM_16")
         n_inner = audio.resampled_length(len(waveform), song.sample_rate, rate)
         label = f"{number}/{len(tracks)} {name}"
         with (
@@ -367,10 +379,17 @@ def _record(weights, mono: bool, standalone_script: bool, model_name: str | None
     }
 
 
-def _require_same_record(output: Path, record: dict) -> None:
-    """One folder is one model's: stems of two would pass for those of the last."""
+def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
+    """Raise where stems would be replaced, or joined, that other settings or people made."""
     path = output / RECORD_NAME
     if not path.exists():
+        for name in tracks:
+            found = [s for s in SOURCES if (output / name / f"{s}.wav").exists()]
+            if found:
+                raise HiphopssError(
+                    f"{output / name / found[0]}.wav: is there already, and nothing says that it "
+                    "was separated with these weights: choose another output"
+                )
         return
     try:
         before = json.loads(path.read_text("utf-8"))

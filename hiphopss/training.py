@@ -192,6 +192,8 @@ def train(
     output = Path(output)
     if not output.name.endswith(SUFFIX):
         raise HiphopssError(f"{output}: a weight file's name must end in {SUFFIX}: rename it")
+    if output.is_dir():
+        raise HiphopssError(f"{output}: is a folder: give the name of a file")
     if epochs < 1 or batch_size < 1 or not learning_rate > 0 or seed < 0:
         raise HiphopssError(
             f"epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, "
@@ -273,7 +275,7 @@ def _run_epochs(
             if not np.isfinite(sums["loss"]):
                 raise HiphopssError(
                     f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
-                    f"rate; the epochs before are in {checkpoint}"
+                    f"rate{f'; the epochs before are in {checkpoint}' if epoch else ''}"
                 )
             seconds = time.perf_counter() - begun
             columns = ["loss", *(term.name for term in model.loss.terms)]
@@ -335,7 +337,7 @@ def _resume(path: Path, model, run: _Run) -> None:
         for name, value in run.settings.items():
             if before["settings"].get(name) != value:
                 raise HiphopssError(
-                    f"{path}: a checkpoint of another run (its {name} differs): "
+                    f"{path}: a checkpoint of another run (another {name}): "
                     "use --restart to begin anew, or another output"
                 )
         for number, variable in enumerate(model.optimizer.variables):

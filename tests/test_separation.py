@@ -135,7 +135,12 @@ def test_integer_stems_sum_to_the_input_within_two_steps(tmp_path, published):
 
 
 def test_sample_type_of_the_stems(tmp_path, published):
-    for kind, expected in (("PCM_24", "PCM_24"), ("FLOAT", "FLOAT"), ("PCM_32", "PCM_16")):
+    for kind, expected in (
+        ("PCM_24", "PCM_24"),
+        ("FLOAT", "FLOAT"),
+        ("PCM_32", "PCM_24"),
+        ("PCM_U8", "PCM_16"),
+    ):
         path = tmp_path / f"{kind}.wav"
         soundfile.write(path, noise(2000, 1), 22050, subtype=kind)
         separate_files([path], tmp_path / "out", weights=published, progress=False)
@@ -191,8 +196,32 @@ def test_what_a_killed_run_left_is_cleared_away(tmp_path, published):
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["separation.json", "song"]
 
 
+def test_stems_of_others_are_not_replaced(tmp_path, published):
+    write_song(tmp_path / "set", "Test", "a", {s: noise(2000, 1) for s in SOURCES})
+    mixture = tmp_path / "set" / "Mixtures" / "Test" / "a" / "mixture.wav"
+    own = tmp_path / "set" / "Sources" / "Test"
+    before = (own / "a" / "vocals.wav").read_bytes()
+    with pytest.raises(HiphopssError, match=r"a/vocals\.wav: is there already"):
+        separate_files([mixture], own, weights=published, progress=False)
+    assert (own / "a" / "vocals.wav").read_bytes() == before
+
+
+def test_an_output_inside_the_input_is_not_an_input(tmp_path, published):
+    soundfile.write(tmp_path / "song.wav", noise(2000, 1), RATE)
+    for _ in range(2):
+        separate_files([tmp_path], tmp_path / "stems", weights=published, progress=False)
+    assert sorted(p.name for p in (tmp_path / "stems").iterdir()) == ["separation.json", "song"]
+    assert list(find_tracks([tmp_path / "song.wav", tmp_path / "song.wav"])) == ["song"]
+    soundfile.write(tmp_path / "...wav", noise(2000, 1), RATE)
+    with pytest.raises(HiphopssError, match=r"\.\.\.wav: no folder can be named"):
+        find_tracks([tmp_path / "...wav"])
+
+
 def test_a_bad_waveform_is_refused(separator):
+    with pytest.raises(HiphopssError, match="sample rate 0"):
+        hiphopss.separate(np.zeros(100), 0, weights=separator)
     for waveform, part in (
+        (np.zeros(100, np.int16), "has integers"),
         (np.zeros((2, 44100)), r"shape \(2, 44100\)"),
         (np.zeros(0), r"shape \(0,\)"),
         (np.array([np.nan, 0]), "not finite"),
