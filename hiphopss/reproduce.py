@@ -9,12 +9,13 @@ import json
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from hiphopss.config import RECORD_NAME, resolve_preset
+from hiphopss.config import resolve_preset
 from hiphopss.datasets.features import make_features
 from hiphopss.datasets.generated import generate, require_sensible
 from hiphopss.datasets.layout import read_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
+from hiphopss.separation import find_tracks, separate_files
 from hiphopss.weights import SUFFIX
 
 MODEL = "HH"
@@ -93,11 +94,12 @@ def reproduce(
 
         train(features, weights, epochs=settings.epochs, seed=settings.seed, progress=progress)
     estimates = output / "estimates" / MODEL
-    if not (estimates / RECORD_NAME).exists():
-        from hiphopss.separation import separate_files
-
-        mixtures = dataset / "Mixtures" / "Test"
-        separate_files([mixtures], estimates, weights=weights, progress=progress)
+    mixtures = dataset / "Mixtures" / "Test"
+    missing = [
+        path for name, path in find_tracks([mixtures]).items() if not (estimates / name).exists()
+    ]
+    if missing:
+        separate_files(missing, estimates, weights=weights, progress=progress)
     table = output / "metrics.csv"
     if not table.exists():
         evaluate(dataset, estimates, table, subset="Test", bounds=True, progress=progress)

@@ -336,9 +336,10 @@ def separate_files(
         ):
             blocks = _at_rate(separator, waveform, song.sample_rate, bar.update)
             _write_stems(folder, blocks, song.sample_rate, waveform.shape[1], kind, output / name)
+            if number == 1:  # before the first track appears, so that none is without it
+                with written_whole(output / RECORD_NAME) as temporary:
+                    temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
         folders.append(output / name)
-    with written_whole(output / RECORD_NAME) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
     return folders
 
 

@@ -1,6 +1,7 @@
 """The command line: fast help, one-line errors, and the verbs strung together."""
 
 import csv
+import shutil
 import subprocess
 import sys
 import time
@@ -151,12 +152,16 @@ def test_reproduce_resumes_where_it_stopped(tmp_path, run):
     assert "HH " in printed
     assert read_json(out / "settings.json")["preset"] == "released"
     first = (out / "metrics.csv").read_bytes()
-    for name in ("metrics.csv", "estimates/HH/separation.json"):
-        (out / name).unlink()
+    (out / "metrics.csv").unlink()
+    gone, other = sorted((out / "estimates" / "HH").glob("0*"))[:2]
+    shutil.rmtree(gone)
+    other_time = other.stat().st_mtime_ns
     kept = (out / "weights" / "HH.weights.h5").stat().st_mtime_ns
     assert run(*arguments)[0] == 0
     assert (out / "metrics.csv").read_bytes() == first
     assert (out / "weights" / "HH.weights.h5").stat().st_mtime_ns == kept
+    assert gone.is_dir()
+    assert other.stat().st_mtime_ns == other_time
     status, _, err = run(*arguments, "--seed", 3)
     assert status == 2
     assert "a run with seed 0, not 3" in err
