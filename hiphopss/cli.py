@@ -109,7 +109,7 @@ def _add_separate(verbs) -> None:
 
 
 def _separate(options) -> None:
-    from hiphopss.separation import separate_files
+    from hiphopss.tracks import separate_files
 
     folders = separate_files(
         options.inputs,

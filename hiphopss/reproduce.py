@@ -15,7 +15,7 @@ from hiphopss.datasets.generated import generate, require_sensible
 from hiphopss.datasets.layout import read_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
-from hiphopss.separation import find_tracks, separate_files
+from hiphopss.tracks import find_tracks, separate_files
 from hiphopss.weights import SUFFIX
 
 MODEL = "HH"

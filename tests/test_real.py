@@ -9,7 +9,7 @@ from hiphopss import SOURCES
 from hiphopss.datasets.features import FeatureFile, make_features
 from hiphopss.datasets.layout import read_songs
 from hiphopss.eval import evaluate
-from hiphopss.separation import separate_files
+from hiphopss.tracks import separate_files
 from hiphopss.training import train
 
 

@@ -8,7 +8,8 @@ from conftest import RATE, noise, read_json, write_song
 
 import hiphopss
 from hiphopss import SOURCES, HiphopssError, SignalConfig
-from hiphopss.separation import Separator, find_tracks, separate_files
+from hiphopss.separation import Separator
+from hiphopss.tracks import find_tracks, separate_files
 from hiphopss.weights import load_model
 
 pytestmark = pytest.mark.usefixtures("keras")

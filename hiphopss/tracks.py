@@ -1,0 +1,209 @@
+"""Songs in files and folders to folders of stems, and the record of what made them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path
+
+from hiphopss import audio
+from hiphopss.config import RECORD_NAME, SOURCES, standalone
+from hiphopss.errors import HiphopssError
+from hiphopss.files import filled_whole, written_whole
+from hiphopss.progress import progress_bar
+from hiphopss.separation import Separator, separate_blocks
+from hiphopss.weights import read_info
+
+_OUTPUT_SUBTYPE = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
+_BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
+
+
+def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None) -> dict[str, Path]:
+    """List the mixtures in files and folders, by track name.
+
+    Parameters
+    ----------
+    inputs : iterable of path-like
+        Audio files, or folders to look through (dot-files skipped). A folder in the DSD100 layout
+        gives its mixtures only.
+    skip : path-like, optional
+        A folder to leave out where it lies inside another: the output.
+
+    Returns
+    -------
+    dict of str to Path
+        A file ``<song>/mixture.wav`` is the track ``<song>``; another is named as the file, less
+        its suffix.
+
+    Raises
+    ------
+    HiphopssError
+        If an input does not exist, a folder has no audio, or two tracks would share a name.
+    """
+    tracks: dict[str, Path] = {}
+    skipped = Path(skip).resolve() if skip is not None else None
+    for given in map(Path, inputs):
+        if not given.exists():
+            raise HiphopssError(f"{given}: no such file or folder: check the path")
+        root = given / "Mixtures" if (given / "Mixtures").is_dir() else given
+        found = [given]
+        if given.is_dir():
+            found = sorted(
+                path
+                for path in root.rglob("*")
+                if path.suffix.lower() in audio.AUDIO_SUFFIXES
+                and not any(part.startswith(".") for part in path.relative_to(root).parts)
+                and (skipped == root.resolve() or skipped not in path.resolve().parents)
+            )
+        if not found:
+            raise HiphopssError(f"{given}: no audio files in this folder: name another")
+        for path in found:
+            name = path.resolve().parent.name if path.stem == "mixture" else path.stem
+            if name in ("", ".", ".."):
+                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
+            if name in tracks and path.resolve() == tracks[name].resolve():
+                continue
+            if name in tracks:
+                raise HiphopssError(
+                    f"{path}: would be written to the same folder as {tracks[name]}: rename one"
+                )
+            tracks[name] = path
+    return tracks
+
+
+def separate_files(
+    inputs: Iterable[str | Path],
+    output: str | Path,
+    *,
+    weights: str | Path,
+    mono: bool = False,
+    subtype: str | None = None,
+    standalone_script: bool = False,
+    model_name: str | None = None,
+    progress: bool = True,
+) -> list[Path]:
+    """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
+
+    Parameters
+    ----------
+    inputs : iterable of path-like
+        As :func:`find_tracks`.
+    output : path-like
+        A folder; each new track's folder appears whole or not at all. ``separation.json`` in it
+        says which weights and settings made the stems.
+    weights : path-like
+        An own ``.weights.h5`` or a published ``.pkl``.
+    mono : bool
+        Write one channel: the separated average, as the released code does.
+    subtype : str, optional
+        Sample type of the stems; by default of the input's precision, at most 24 bit or single.
+    standalone_script : bool
+        Separate as the released stand-alone script does (Q6).
+    model_name : str, optional
+        What tables of scores will call the model; by default the weight file's name.
+    progress : bool
+        Show a bar a track.
+
+    Returns
+    -------
+    list of Path
+        The tracks' folders.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`find_tracks` and :func:`hiphopss.weights.read_arrays`, or if ``output`` has stems
+        that were made with other weights or settings.
+    """
+    output = Path(output)
+    if output.exists() and not output.is_dir():
+        raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
+    tracks = find_tracks(inputs, skip=output)
+    for path in tracks.values():
+        audio.read_shape(path)  # a bad file is better told now than after an hour
+    record = _record(weights, mono, standalone_script, model_name)
+    _require_own(output, record, tracks)
+    separator = Separator.from_weights(weights, standalone_script=standalone_script)
+    rate = separator.config.sample_rate
+    folders = []
+    for number, (name, path) in enumerate(tracks.items(), 1):
+        song = audio.read(path)
+        waveform = audio.to_mono(song.waveform)[:, None] if mono else song.waveform
+        kind = subtype or _OUTPUT_SUBTYPE.get(song.subtype, "PCM_16")
+        n_inner = audio.resampled_length(len(waveform), song.sample_rate, rate)
+        label = f"{number}/{len(tracks)} {name}"
+        with (
+            filled_whole(output / name) as folder,
+            progress_bar(
+                total=n_inner, desc=label, unit_scale=1 / rate, bar_format=_BAR, show=progress
+            ) as bar,
+        ):
+            blocks = separate_blocks(separator, waveform, song.sample_rate, bar.update)
+            _write_stems(folder, blocks, song.sample_rate, waveform.shape[1], kind, output / name)
+            if number == 1:  # before the first track appears, so that none is without it
+                with written_whole(output / RECORD_NAME) as temporary:
+                    temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        folders.append(output / name)
+    return folders
+
+
+def _write_stems(folder: Path, blocks, sample_rate: int, n_channels: int, subtype, label) -> None:
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                audio.Writer(
+                    folder / f"{source}.wav",
+                    sample_rate,
+                    n_channels,
+                    subtype,
+                    label=label / f"{source}.wav",
+                )
+            )
+            for source in SOURCES
+        ]
+        for block in blocks:
+            for writer, stem in zip(writers, block, strict=True):
+                writer.write(stem)
+
+
+def _record(weights, mono: bool, standalone_script: bool, model_name: str | None) -> dict:
+    """What made the stems of a folder, as ``separation.json`` says it."""
+    info = read_info(weights)
+    fidelity, config = info.fidelity, info.config
+    if standalone_script:
+        fidelity, config = standalone(fidelity, config)
+    default_name = Path(weights).name.removesuffix(".pkl").removesuffix(".weights.h5")
+    return {
+        "model": model_name or default_name,
+        "weights": Path(weights).name,
+        "sha256": info.sha256,
+        "preset": info.fidelity.name,
+        "config": asdict(config),
+        "fidelity": asdict(fidelity),
+        "mono": mono,
+    }
+
+
+def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
+    """Raise where stems would be replaced, or joined, that other settings or people made."""
+    path = output / RECORD_NAME
+    if not path.exists():
+        for name in tracks:
+            found = [s for s in SOURCES if (output / name / f"{s}.wav").exists()]
+            if found:
+                raise HiphopssError(
+                    f"{output / name / found[0]}.wav: is there already, and nothing says that it "
+                    "was separated with these weights: choose another output"
+                )
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise HiphopssError(f"{path}: can't read this as JSON: remove it") from error
+    for name, value in record.items():
+        if before.get(name) != value:
+            raise HiphopssError(
+                f"{path}: the stems here were made with another {name}: choose another output"
+            )
