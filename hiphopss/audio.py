@@ -202,21 +202,29 @@ class Writer:
         self.n_clipped = 0
         self._label = label or str(path)
         self._bits = _BITS.get(subtype)
-        self._file = soundfile.SoundFile(path, "w", sample_rate, n_channels, subtype, format="WAV")
+        with self._reported():
+            self._file = soundfile.SoundFile(
+                path, "w", sample_rate, n_channels, subtype, format="WAV"
+            )
 
-    def write(self, waveform: np.ndarray) -> None:
-        """Append samples `[shape=(n_samples, n_channels)]`."""
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
         import soundfile
 
-        samples = waveform.astype(np.float32, copy=False)
-        if self._bits is not None:
-            samples = self._to_integers(waveform)
         try:
-            self._file.write(samples)
+            yield
         except soundfile.SoundFileError as error:
             raise HiphopssError(
                 f"{self._label}: can't be written ({error}): is the disk full?"
             ) from error
+
+    def write(self, waveform: np.ndarray) -> None:
+        """Append samples `[shape=(n_samples, n_channels)]`."""
+        samples = waveform.astype(np.float32, copy=False)
+        if self._bits is not None:
+            samples = self._to_integers(waveform)
+        with self._reported():
+            self._file.write(samples)
 
     def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
         """Round and clip, and count what was clipped."""
@@ -230,7 +238,8 @@ class Writer:
 
     def close(self) -> None:
         """Finish the file; warn if samples were clipped."""
-        self._file.close()
+        with self._reported():
+            self._file.close()
         if self.n_clipped:
             warnings.warn(
                 f"{self._label}: {self.n_clipped} samples clipped at full scale: "

@@ -1,5 +1,6 @@
 """Files in and out: sample types, clipping, rates, errors."""
 
+import os
 import warnings
 
 import numpy as np
@@ -91,3 +92,12 @@ def test_errors_name_the_file_in_one_line(tmp_path):
             audio.read(tmp_path / name)
         assert name in str(caught.value)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that Linux has")
+def test_a_full_disk_is_told_in_one_line():
+    with (
+        pytest.raises(HiphopssError, match=r"stem\.wav: can't be written"),
+        audio.Writer("/dev/full", 44100, 1, "FLOAT", label="stem.wav") as writer,
+    ):
+        writer.write(np.zeros((100000, 1)))

@@ -165,3 +165,17 @@ def test_reproduce_resumes_where_it_stopped(tmp_path, run):
     status, _, err = run(*arguments, "--seed", 3)
     assert status == 2
     assert "a run with seed 0, not 3" in err
+
+
+def test_progress_bars_show_what_is_done(dataset, tmp_path, run):
+    features, weights = tmp_path / "f.h5", tmp_path / "m.weights.h5"
+    _, _, err = run("features", dataset, "-o", features)
+    assert "2/2" in err
+    _, _, err = run("train", features, "-o", weights, "--epochs", "2", "--batch-size", "4")
+    last = err.rstrip().split("\r")[-1]
+    assert "epoch 2/2: 100%" in last
+    assert "patch/s, loss=" in last
+    mixtures = dataset / "Mixtures" / "Test"
+    _, _, err = run("separate", mixtures, "-o", tmp_path / "out", "--weights", weights)
+    assert "1/1 002 - song 100%" in err
+    assert "1/1 s of audio" in err

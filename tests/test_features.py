@@ -1,6 +1,7 @@
 """HDF5 feature files, patch by patch against NumPy."""
 
 import os
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -129,3 +130,17 @@ def test_what_is_no_feature_file_is_refused(tmp_path):
         with pytest.raises(HiphopssError, match=part) as caught:
             FeatureFile(tmp_path / name)
         assert name in str(caught.value)
+
+
+def test_reading_patches_does_not_load_the_file(tmp_path):
+    n_samples = 30 * RATE
+    write_song(tmp_path / "songs", "Dev", "a", {s: noise(n_samples, 1) for s in SOURCES})
+    path = make_features(tmp_path / "songs", tmp_path / "f.h5", preset="corrected", progress=False)
+    batch = np.random.default_rng(0).permutation(512)[:8]
+    tracemalloc.start()
+    with FeatureFile(path) as file:
+        file.read(batch)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    wanted = 8 * 5 * 30 * 513 * 4
+    assert wanted <= peak < 2 * wanted < os.path.getsize(path) / 4
