@@ -1,29 +1,36 @@
-"""Songs to HDF5 feature files.
+"""Songs and their augmented versions to HDF5 feature files (the format: ``feature_file.py``).
 
-A file holds each magnitude frame once; a patch is the index of its first frame, so patches that
-overlap six-fold cost nothing. Its datasets and attributes:
-
-- ``mixture`` `[shape=(n_frames, n_bins)]` and ``sources`` `[shape=(n_sources, n_frames, n_bins)]`:
-  ``|STFT| / sqrt(frame)`` in float32, not yet multiplied by the scale factor. They are stored
-  contiguously, so that a patch is a few plain reads, in or out of order.
-- ``patch_start`` `[shape=(n_patches,)]`: first frame of each patch.
-- ``segments``: a table with a row a block of audio: which song, where in it, which frames.
-- attributes: ``format``, ``config`` and ``fidelity`` (JSON), ``source_order`` and
-  ``provenance`` (JSON: the SHA-256 of every audio file read).
+The short-time Fourier transform is linear, so a version's mixture is the sum of its sources'
+spectra: each distinct source signal (a stem, shifted or not) is transformed once, however many
+versions it plays in.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import warnings
-from dataclasses import astuple, dataclass, fields, replace
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from hiphopss import __version__
-from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings, resolve_preset
+from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
+from hiphopss.datasets.augmentation import Recipe, recipes, resolve_augmentation, song_key
+from hiphopss.datasets.feature_file import (
+    FORMAT,
+    MIXTURE,
+    PATHS,
+    PHASE,
+    PROVENANCE,
+    TARGETS,
+    FeatureFile,
+    Part,
+    Segment,
+    write_tables,
+)
 from hiphopss.datasets.layout import Song, load_stems, mixture_gain, read_songs, song_length
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
@@ -31,66 +38,49 @@ from hiphopss.patches import training_patch_count
 from hiphopss.progress import progress_bar
 from hiphopss.transform import frame_count, magnitude, stft
 
-FORMAT = 1
-MIXTURE, TARGETS, STARTS, SEGMENTS = "mixture", "sources", "patch_start", "segments"
+__all__ = ["FeatureFile", "Part", "Segment", "SourceSignals", "make_features", "plan_segments"]
 
-
-@dataclass(frozen=True)
-class Segment:
-    """A block of audio and where it is in the file.
-
-    Attributes
-    ----------
-    song, subset : str
-        Where it is from.
-    augmentation : str
-        Which augmentation made it; ``"none"``.
-    start, n_samples : int
-        Where in the song, in samples at the configured rate.
-    gain : float
-        What mixture and targets were multiplied by.
-    first_frame, n_frames : int
-        Its frames in the file: those that its patches reach.
-    n_patches : int
-        Its patches in the file; the first starts at ``first_frame``.
-    """
-
-    song: str
-    subset: str
-    augmentation: str
-    start: int
-    n_samples: int
-    gain: float
-    first_frame: int
-    n_frames: int
-    n_patches: int
+_STEMS_BYTES = 2 << 30  # kept in memory: the mix augmentation goes through all songs for each block
+_SPECTRA_BYTES = 1 << 30
 
 
 def make_features(
-    dataset: str | Path,
+    dataset: str | Path | Sequence[Song],
     output: str | Path,
     *,
-    subset: str = "Dev",
+    augmentation: str = "none",
     preset: str | Fidelity = "released",
     config: SignalConfig | None = None,
+    seed: int = 0,
+    released_test_leak: bool = False,
+    store_phase: bool = False,
     progress: bool = True,
 ) -> Path:
-    """Compute the feature file of a data set.
+    """Compute the training features of a data set, with one of the paper's augmentations.
+
+    Songs of the subset ``Test`` don't get in; the hip-hop songs of DSD100 that the paper tests on
+    don't either, though one of them is in DSD100's ``Dev``.
 
     Parameters
     ----------
-    dataset : path-like
-        A root in the DSD100 layout.
+    dataset : path-like or sequence of Song
+        A root in the DSD100 layout, or songs.
     output : path-like
         The HDF5 file; it appears whole or not at all.
-    subset : str
-        ``"Dev"`` or ``"Test"``.
+    augmentation : str
+        One of :data:`~hiphopss.datasets.augmentation.AUGMENTATIONS`, or its abbreviation.
     preset : str or Fidelity
-        ``"released"`` keeps the first patches of every block (Q2), sums the stems, and skips songs
-        without vocals; ``"corrected"`` keeps all patches, and scales mixture and targets as the
-        data set's mixture is scaled.
+        ``"released"`` has the quirks of the released code (Q2, Q4, Q7; section 6 of the reference
+        page), ``"corrected"`` has not: all patches, mixtures and targets at the level of the data
+        set's mixtures, shifts that wrap round.
     config : SignalConfig
         Transform and patches.
+    seed : int
+        Of the random choices of the augmentations.
+    released_test_leak : bool
+        Q3: the circular shift uses the test songs too. The file says so, and all made from it.
+    store_phase : bool
+        Store the mixtures' phase too, which training does not need.
     progress : bool
         Show a bar.
 
@@ -103,48 +93,90 @@ def make_features(
     ------
     HiphopssError
         As :func:`~hiphopss.datasets.layout.read_songs` and
-        :func:`~hiphopss.datasets.layout.load_stems`, or if no song is left.
+        :func:`~hiphopss.datasets.layout.load_stems`, if no song is left, or if the test leak is
+        asked for where the released code has none.
     """
     import h5py
 
-    fidelity = resolve_preset(preset)
+    fidelity, augmentation = resolve_preset(preset), resolve_augmentation(augmentation)
     config = config or SignalConfig()
     output = Path(output)
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
-    songs = read_songs(dataset, (subset,))
-    without = [song.name for song in songs if "vocals" not in song.stems]
-    if without:
-        fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
-        warnings.warn(f"{dataset}: no vocals in {', '.join(without)}: {fate}", stacklevel=2)
-    if fidelity.skip_songs_without_vocals:
-        songs = [song for song in songs if "vocals" in song.stems]
-    if not songs:
+    if seed < 0:
+        raise HiphopssError(f"seed {seed}: give 0 or more")
+    if released_test_leak:
+        _require_leaky(fidelity, augmentation)
+    songs = _songs(dataset, fidelity, ("Dev", "Test") if released_test_leak else ("Dev",))
+    versions = recipes(
+        [song for song in songs if song.subset != "Test"],
+        augmentation,
+        fidelity,
+        seed=seed,
+        leaked=[song for song in songs if song.subset == "Test"] if released_test_leak else (),
+    )
+    segments, n_source_frames = plan_segments(versions, config, fidelity)
+    if not segments:
         raise HiphopssError(
-            f"{dataset}: no song of {subset} has vocals, and the preset 'released' skips those: "
-            "use the preset 'corrected'"
+            f"{_origin(dataset)}: the preset 'released' leaves nothing of these songs (it skips "
+            f"those without vocals, and its mix augmentation blocks under {config.block_seconds:g} "
+            "s): use the preset 'corrected', or longer songs"
         )
-    segments = plan_segments(songs, config, fidelity)
+    used = {song_key(song): song for version in versions for song in version.songs}
     with written_whole(output) as temporary, h5py.File(temporary, "w") as file:
-        n_frames = sum(segment.n_frames for segment in segments)
-        file.create_dataset(MIXTURE, (n_frames, config.bins), "<f4")
-        file.create_dataset(TARGETS, (len(SOURCES), n_frames, config.bins), "<f4")
-        filled = []
-        for song in progress_bar(songs, desc="features", unit="song", show=progress):
-            own = [segment for segment in segments if segment.song == song.name]
-            filled += _fill(file, song, own, config, fidelity)
-        _write_tables(file, filled, config)
-        _write_attributes(file, config, fidelity, songs)
+        n_frames = sum(segment.n_frames for segment, _ in segments)
+        for name in (MIXTURE, PHASE) if store_phase else (MIXTURE,):
+            file.create_dataset(name, (n_frames, config.bins), "<f4")
+        file.create_dataset(TARGETS, (n_source_frames, config.bins), "<f4")
+        _fill(file, segments, SourceSignals(config, fidelity), progress)
+        file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
+        file.attrs["released_test_leak"] = released_test_leak
+        _write_attributes(file, config, fidelity, list(used.values()))
     return output
 
 
-def plan_segments(songs: list[Song], config: SignalConfig, fidelity: Fidelity) -> list[Segment]:
-    """Cut songs into blocks and lay out their frames and patches (reference page, section 2).
+def _require_leaky(fidelity: Fidelity, augmentation: str) -> None:
+    if fidelity != resolve_preset("released"):
+        raise HiphopssError(
+            "the released test leak (Q3) trains on test songs, which only reproducing the released "
+            "code excuses: add the preset 'released', or leave the leak out"
+        )
+    if augmentation not in ("circular-shift", "combined"):
+        raise HiphopssError(
+            f"the released test leak (Q3) is one of the circular shift, not of {augmentation!r}: "
+            "leave it out here"
+        )
+
+
+def _origin(dataset) -> str:
+    return str(dataset) if isinstance(dataset, str | Path) else "these songs"
+
+
+def _songs(
+    dataset: str | Path | Sequence[Song], fidelity: Fidelity, subsets: Sequence[str]
+) -> list[Song]:
+    """Songs of a data set, without those that the paper tests on; tell what becomes of others."""
+    songs = read_songs(dataset, subsets) if isinstance(dataset, str | Path) else list(dataset)
+    if all(song.subset == "Test" for song in songs):
+        raise HiphopssError(f"{_origin(dataset)}: no songs to train on: put some in Sources/Dev")
+    without = [s.name for s in songs if s.subset != "Test" and "vocals" not in s.stems]
+    if without:
+        fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
+        warnings.warn(
+            f"{_origin(dataset)}: no vocals in {', '.join(without)}: {fate}", stacklevel=3
+        )
+    return songs
+
+
+def plan_segments(
+    versions: Sequence[Recipe], config: SignalConfig, fidelity: Fidelity
+) -> tuple[list[tuple[Segment, Recipe]], int]:
+    """Cut versions into blocks and lay out their frames (reference page, section 2).
 
     Parameters
     ----------
-    songs : list of Song
-        From :func:`~hiphopss.datasets.layout.read_songs`.
+    versions : sequence of Recipe
+        From :func:`~hiphopss.datasets.augmentation.recipes`.
     config : SignalConfig
         Block length, transform and patches.
     fidelity : Fidelity
@@ -152,66 +184,166 @@ def plan_segments(songs: list[Song], config: SignalConfig, fidelity: Fidelity) -
 
     Returns
     -------
-    list of Segment
-        In the order of the file. Every block's last frames that no patch reaches are left out.
+    segments : list of (Segment, Recipe)
+        In the order of the file, their parts without gains yet. A version is as long as the
+        shortest of its stems; a block's last frames that no patch reaches are left out.
+    n_source_frames : int
+        Frames of all distinct source signals.
     """
     block = round(config.block_seconds * config.sample_rate)
-    segments, first_frame = [], 0
-    for song in songs:
-        length = song_length(song, config.sample_rate)
-        for start in range(0, length, block):
+    lengths: dict[tuple, int] = {}
+    rows: dict[tuple, int] = {}  # first frame of each distinct source signal
+    segments, n_mixture_frames, n_source_frames = [], 0, 0
+    for version in versions:
+        for song in version.songs:
+            if song_key(song) not in lengths:
+                lengths[song_key(song)] = song_length(song, config.sample_rate)
+        length = min(lengths[song_key(song)] for song in version.songs)
+        stop = length // block * block if version.full_blocks_only else length
+        for start in range(0, stop, block):
             n_samples = min(block, length - start)
             n_patches = training_patch_count(
                 frame_count(n_samples, config), config, first_only=fidelity.first_patches_only
             )
             n_frames = (n_patches - 1) * config.patch_hop + config.context
-            segments.append(
-                Segment(
-                    song=song.name,
-                    subset=song.subset,
-                    augmentation="none",
-                    start=start,
-                    n_samples=n_samples,
-                    gain=1.0,
-                    first_frame=first_frame,
-                    n_frames=n_frames,
-                    n_patches=n_patches,
+            parts = []
+            for source, take in zip(SOURCES, version.takes, strict=True):
+                if take is None:
+                    parts.append(Part())
+                    continue
+                shift = round(take.shift * config.sample_rate)
+                signal = (*song_key(take.song), source, shift, start, n_samples)
+                if signal not in rows:
+                    rows[signal] = n_source_frames
+                    n_source_frames += n_frames
+                parts.append(
+                    Part(
+                        song=take.song.name,
+                        subset=take.song.subset,
+                        shift=shift,
+                        first_frame=rows[signal],
+                    )
                 )
+            segment = Segment(
+                augmentation=version.augmentation,
+                version=version.version,
+                start=start,
+                n_samples=n_samples,
+                first_frame=n_mixture_frames,
+                n_frames=n_frames,
+                n_patches=n_patches,
+                parts=tuple(parts),
             )
-            first_frame += n_frames
-    return segments
+            segments.append((segment, version))
+            n_mixture_frames += n_frames
+    return segments, n_source_frames
 
 
-def _fill(
-    file, song: Song, segments: list[Segment], config: SignalConfig, fidelity: Fidelity
-) -> list[Segment]:
-    """Write the frames of one song's segments; return the segments with their gain."""
-    sources = load_stems(song, config.sample_rate)
-    gain = mixture_gain(song, sources, config.sample_rate) if fidelity.normalised_mixture else 1.0
-    sources *= np.float32(gain)
-    signals = np.concatenate([sources.sum(axis=0, keepdims=True), sources])
-    for segment in segments:
-        block = signals[:, segment.start : segment.start + segment.n_samples]
-        stop = min(segment.n_frames, frame_count(segment.n_samples, config))
-        frames = magnitude(stft(block, config, stop=stop), config)  # (1 + n_sources, n, n_bins)
-        rows = slice(segment.first_frame, segment.first_frame + stop)  # the rest stays 0
-        file[MIXTURE][rows] = frames[0]
-        file[TARGETS][:, rows] = frames[1:]
-    return [replace(segment, gain=gain) for segment in segments]
+class SourceSignals:
+    """Blocks of stems, shifted as a recipe says, and their spectra; the latest are kept.
+
+    Parameters
+    ----------
+    config : SignalConfig
+        Transform.
+    fidelity : Fidelity
+        How shifts are done (Q7), and at what level songs are.
+    """
+
+    def __init__(self, config: SignalConfig, fidelity: Fidelity):
+        self.config, self.fidelity = config, fidelity
+        self._stems, self._spectra = _Recent(_STEMS_BYTES), _Recent(_SPECTRA_BYTES)
+        self._gains: dict[tuple, float] = {}
+
+    def gain(self, song: Song) -> float:
+        """The level of a song: its mixture's gain against the sum of its stems, or 1."""
+        self._song_stems(song)
+        return self._gains[song_key(song)]
+
+    def waveform(self, song: Song, source: str, segment: Segment) -> np.ndarray:
+        """Samples of a source in a segment at the stem's level, `[shape=(n_samples,)]`."""
+        index = SOURCES.index(source)
+        stem = self._song_stems(song)[index]
+        begin = segment.start - segment.parts[index].shift
+        places = np.arange(begin, begin + segment.n_samples)
+        if not self.fidelity.shift_by_delay:
+            return stem.take(places, mode="wrap")
+        return np.where(places < 0, np.float32(0), stem.take(places, mode="clip"))
+
+    def spectrum(self, song: Song, source: str, segment: Segment) -> np.ndarray:
+        """Frames of :meth:`waveform` that the segment's patches reach, complex, in order."""
+        part = segment.parts[SOURCES.index(source)]
+        n_frames = min(segment.n_frames, frame_count(segment.n_samples, self.config))
+        return self._spectra.get(
+            (part.first_frame, n_frames),
+            lambda: stft(self.waveform(song, source, segment), self.config, stop=n_frames),
+        )
+
+    def _song_stems(self, song: Song) -> np.ndarray:
+        def load() -> np.ndarray:
+            stems = load_stems(song, self.config.sample_rate)
+            if song_key(song) not in self._gains:
+                normalised = self.fidelity.normalised_mixture
+                self._gains[song_key(song)] = (
+                    mixture_gain(song, stems, self.config.sample_rate) if normalised else 1.0
+                )
+            return stems
+
+        return self._stems.get(song_key(song), load)
 
 
-def _write_tables(file, segments: list[Segment], config: SignalConfig) -> None:
-    import h5py
+class _Recent:
+    """The arrays that were used last, up to a number of bytes (and always the newest)."""
 
-    starts = [
-        segment.first_frame + config.patch_hop * np.arange(segment.n_patches)
-        for segment in segments
-    ]
-    file.create_dataset(STARTS, data=np.concatenate(starts).astype("<i8"))
-    text, columns = h5py.string_dtype(), fields(Segment)
-    kinds = {"str": text, "int": "<i8", "float": "<f8"}
-    dtype = np.dtype([(column.name, kinds[column.type]) for column in columns])
-    file.create_dataset(SEGMENTS, data=np.array([astuple(s) for s in segments], dtype))
+    def __init__(self, n_bytes: int):
+        self._limit, self._held, self._arrays = n_bytes, 0, OrderedDict()
+
+    def get(self, key, make: Callable[[], np.ndarray]) -> np.ndarray:
+        if key not in self._arrays:
+            self._arrays[key] = make()
+            self._held += self._arrays[key].nbytes
+            while self._held > self._limit and len(self._arrays) > 1:
+                _, oldest = self._arrays.popitem(last=False)
+                self._held -= oldest.nbytes
+        self._arrays.move_to_end(key)
+        return self._arrays[key]
+
+
+def _fill(file, segments: list, signals: SourceSignals, progress: bool) -> None:
+    """Write the frames of all segments, then the tables with the gains that were found."""
+    filled: list[Segment | None] = [None] * len(segments)
+    written: set[int] = set()
+    order = sorted(range(len(segments)), key=lambda index: _when(*segments[index], index))
+    for index in progress_bar(order, desc="features", unit="segment", show=progress):
+        segment, version = segments[index]
+        parts, total = [], 0
+        for source, take, part in zip(SOURCES, version.takes, segment.parts, strict=True):
+            if take is None:
+                parts.append(part)
+                continue
+            level = signals.gain(take.song)
+            part = replace(part, gain=level * version.attenuation, target_gain=level)
+            spectrum = signals.spectrum(take.song, source, segment)
+            total = total + np.float32(part.gain) * spectrum
+            if part.first_frame not in written:
+                rows = slice(part.first_frame, part.first_frame + len(spectrum))
+                file[TARGETS][rows] = magnitude(spectrum, signals.config)
+                written.add(part.first_frame)
+            parts.append(part)
+        # A block that is shorter than a patch stays 0 at its end.
+        rows = slice(segment.first_frame, segment.first_frame + len(total))
+        file[MIXTURE][rows] = magnitude(total, signals.config)
+        if PHASE in file:
+            file[PHASE][rows] = np.angle(total)
+        filled[index] = replace(segment, parts=tuple(parts))
+    write_tables(file, filled, signals.config)
+
+
+def _when(segment: Segment, version: Recipe, index: int) -> tuple:
+    """Sort key of the work: one song after the other, then mixes of songs, block after block."""
+    songs = version.songs
+    alone = song_key(songs[0]) if len(songs) == 1 else ("",)
+    return len(songs) > 1, alone, segment.start, index
 
 
 def _write_attributes(file, config: SignalConfig, fidelity: Fidelity, songs: list[Song]) -> None:
@@ -219,118 +351,8 @@ def _write_attributes(file, config: SignalConfig, fidelity: Fidelity, songs: lis
     file.attrs["config"] = config.to_json()
     file.attrs["fidelity"] = fidelity.to_json()
     file.attrs["source_order"] = list(SOURCES)
-    read = {
-        f"{song.subset}/{song.name}/{path.name}": sha256_of(path)
-        for song in songs
-        for path in song.stems.values()
-    }
-    file.attrs["provenance"] = json.dumps({"version": __version__, "sha256": read}, sort_keys=True)
-
-
-class FeatureFile:
-    """Reads patches out of a feature file; a context manager.
-
-    Parameters
-    ----------
-    path : path-like
-        From :func:`make_features`.
-
-    Attributes
-    ----------
-    config : SignalConfig
-        Settings of the magnitudes.
-    fidelity : Fidelity
-        Preset that the file was made with.
-    provenance : dict
-        What it was made from.
-    starts : np.ndarray [shape=(n_patches,)]
-        First frame of each patch.
-
-    Raises
-    ------
-    HiphopssError
-        If the file is missing or is not a feature file of this format.
-    """
-
-    def __init__(self, path: str | Path):
-        import h5py
-
-        self.path = Path(path)
-        if not self.path.is_file():
-            raise HiphopssError(
-                f"{path}: no such file: make it with `hiphopss features DATASET -o {path}`"
-            )
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise HiphopssError(
-                f"{path}: not an HDF5 file, or damaged: make it again with `hiphopss features`"
-            ) from error
-        attributes = self._file.attrs
-        if attributes.get("format") != FORMAT or MIXTURE not in self._file:
-            self._file.close()
-            raise HiphopssError(
-                f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
-            )
-        self.config, self.fidelity = (
-            read_settings(kind, json.loads(attributes[name]), origin=str(path))
-            for kind, name in ((SignalConfig, "config"), (Fidelity, "fidelity"))
-        )
-        self.provenance = json.loads(attributes["provenance"])
-        self.starts = self._file[STARTS][:]
-        self._mixture, self._sources = self._file[MIXTURE], self._file[TARGETS]
-
-    @property
-    def identity(self) -> str:
-        """SHA-256 of all that fixes the content: settings, audio files and their segments."""
-        told = [self._file.attrs[name] for name in ("config", "fidelity", "provenance")]
-        told += map(str, self.segments())
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
-
-    @property
-    def n_patches(self) -> int:
-        """Patches in the file."""
-        return len(self.starts)
-
-    def segments(self) -> list[Segment]:
-        """The table of blocks."""
-        table = self._file[SEGMENTS]
-        text = [column.name for column in fields(Segment) if column.type == "str"]
-        rows = (dict(zip(table.dtype.names, row, strict=True)) for row in table[:].tolist())
-        return [Segment(**(row | {name: row[name].decode() for name in text})) for row in rows]
-
-    def read(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Read patches, scaled for the network.
-
-        Parameters
-        ----------
-        patches : np.ndarray [shape=(n,)]
-            Their indices, in any order.
-
-        Returns
-        -------
-        mixture : np.ndarray [shape=(n, context, n_bins)]
-            Input of the network.
-        targets : np.ndarray [shape=(n, n_sources, context, n_bins)]
-            What it is to estimate.
-        """
-        context, bins = self.config.context, self.config.bins
-        mixture = np.empty((len(patches), context, bins), np.float32)
-        targets = np.empty((len(patches), len(SOURCES), context, bins), np.float32)
-        for row, start in enumerate(self.starts[patches]):
-            frames = slice(start, start + context)
-            self._mixture.read_direct(mixture, np.s_[frames], np.s_[row])
-            self._sources.read_direct(targets, np.s_[:, frames], np.s_[row])
-        mixture *= np.float32(self.config.scale)
-        targets *= np.float32(self.config.scale)
-        return mixture, targets
-
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
+    stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
+    read = {name: sha256_of(path) for name, path in stems.items()}
+    file[PROVENANCE] = json.dumps({"version": __version__, "sha256": read}, sort_keys=True)
+    paths = {name: str(path.absolute()) for name, path in stems.items()}
+    file[PATHS] = json.dumps(paths, sort_keys=True)

@@ -84,9 +84,8 @@ class SignalConfig:
 class Fidelity:
     """Which quirks of the released code are reproduced (reference page, last section).
 
-    Q3 (test songs in the training features) is not a switch here: it needs its own flag. Q4, Q5
-    and Q7 belong to the augmentations. Q12 (unseeded choices) and Q13 (16-bit wrap-round) are
-    never reproduced.
+    Q3 (test songs in the training features) is not a switch here: it needs its own flag. Q12
+    (unseeded choices) and Q13 (16-bit wrap-round) are never reproduced.
 
     Attributes
     ----------
@@ -94,10 +93,17 @@ class Fidelity:
         Q1. ``other`` reads the decoder of ``bass``; else it has its own.
     first_patches_only : bool
         Q2. Only the first ~157 of a block's 512 patches are used.
+    quarter_augmented_mixture : bool
+        Q4. Mixtures of the instrument and mix augmentations are divided by 4, targets are not.
+    weak_mix_dissimilarity : bool
+        Q5. The weights of the dissimilarity terms are divided by 1,000 for the mix augmentation.
     standalone_separation : bool
         Q6. Separate as the stand-alone script does: Hann window, mask epsilon 1e-18, and no
         patch for the last frames. False in both presets, because the evaluated files were made
         by the training script, which does none of this.
+    shift_by_delay : bool
+        Q7. The circular shift is a delay by 0.2 s with zeros in front; else 0.1 and 0.2 s, and the
+        end of the song wraps round to its start.
     redundant_biases : bool
         Q8. Each convolution has two biases that add up.
     reconstruct_other : bool
@@ -106,6 +112,8 @@ class Fidelity:
         Q10. The absolute value of the loss is minimised.
     local_shuffle : bool
         Q11. Patches are shuffled only among 6,400 neighbours; else over the whole file.
+    mix_drops_remainder : bool
+        Section 2. The mix augmentation uses full blocks only.
     skip_songs_without_vocals : bool
         Section 6. Songs without vocals are left out; else their vocals count as silence.
     normalised_mixture : bool
@@ -115,11 +123,15 @@ class Fidelity:
 
     shared_other_decoder: bool = True
     first_patches_only: bool = True
+    quarter_augmented_mixture: bool = True
+    weak_mix_dissimilarity: bool = True
     standalone_separation: bool = False
+    shift_by_delay: bool = True
     redundant_biases: bool = True
     reconstruct_other: bool = False
     absolute_loss: bool = True
     local_shuffle: bool = True
+    mix_drops_remainder: bool = True
     skip_songs_without_vocals: bool = True
     normalised_mixture: bool = False
 
@@ -141,10 +153,14 @@ PRESETS = {
     "corrected": Fidelity(
         shared_other_decoder=False,
         first_patches_only=False,
+        quarter_augmented_mixture=False,
+        weak_mix_dissimilarity=False,
+        shift_by_delay=False,
         redundant_biases=False,
         reconstruct_other=True,
         absolute_loss=False,
         local_shuffle=False,
+        mix_drops_remainder=False,
         skip_songs_without_vocals=False,
         normalised_mixture=True,
     ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import keras
 import numpy as np
@@ -31,6 +31,17 @@ class LossWeights:
     alpha: float = 0.001
     beta: float = 0.01
     beta_voc: float = 0.03
+
+
+_WEAK = 1 / 1000  # Q5
+
+
+def default_loss_weights(fidelity: Fidelity, augmentation: str) -> LossWeights:
+    """The released weights, which the mix augmentation has divided by 1,000 (Q5)."""
+    weights = LossWeights()
+    if augmentation == "mix" and fidelity.weak_mix_dissimilarity:
+        return LossWeights(*(_WEAK * weight for weight in astuple(weights)))
+    return weights
 
 
 @dataclass(frozen=True)

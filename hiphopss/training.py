@@ -5,24 +5,20 @@ Reference page, sections 2 (batches) and 4 (loss, optimiser).
 
 from __future__ import annotations
 
-import csv
-import io
-import json
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiphopss import __version__
 from hiphopss.backend import import_keras
+from hiphopss.checkpoints import Run, beside, provenance, resume, save_checkpoint
 from hiphopss.config import Fidelity, resolve_preset
-from hiphopss.datasets.features import FeatureFile
+from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.errors import HiphopssError
-from hiphopss.files import written_whole
 from hiphopss.progress import progress_bar
 from hiphopss.weights import SUFFIX, assign_arrays, read_arrays, read_info, save_weights
 
@@ -35,7 +31,6 @@ BATCH_SIZE = 32
 EPOCHS = 40
 LEARNING_RATE = 1.0
 _SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
-_STATE = "training"  # group of a checkpoint with what resuming needs
 
 
 def compile_model(
@@ -79,7 +74,13 @@ def compile_model(
 
 
 def epoch_batches(
-    n_patches: int, batch_size: int, *, seed: int, epoch: int, local_shuffle: bool
+    n_patches: int,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    local_shuffle: bool,
+    patches_per_epoch: int | None = None,
 ) -> np.ndarray:
     """Which patches make up the batches of an epoch.
 
@@ -93,6 +94,8 @@ def epoch_batches(
         Together they fix the order.
     local_shuffle : bool
         Shuffle within consecutive runs of 200 batches only (Q11).
+    patches_per_epoch : int, optional
+        Keep only a random choice of the batches, with as many patches (at least one batch).
 
     Returns
     -------
@@ -106,7 +109,11 @@ def epoch_batches(
         [start + rng.permutation(min(run, n_patches - start)) for start in range(0, n_patches, run)]
     )
     n_batches = n_patches // batch_size
-    return order[: n_batches * batch_size].reshape(n_batches, batch_size)
+    batches = order[: n_batches * batch_size].reshape(n_batches, batch_size)
+    if patches_per_epoch is None or patches_per_epoch >= n_batches * batch_size:
+        return batches
+    n_kept = max(1, patches_per_epoch // batch_size)
+    return batches[np.sort(rng.choice(n_batches, n_kept, replace=False))]
 
 
 def _read_ahead(
@@ -123,18 +130,6 @@ def _read_ahead(
         yield coming.result()
 
 
-@dataclass
-class _Run:
-    """A training run: what fixes it, and how far it is."""
-
-    settings: dict
-    log: list[dict] = field(default_factory=list)
-
-    @property
-    def epochs_done(self) -> int:
-        return len(self.log)
-
-
 def train(
     features: str | Path,
     output: str | Path,
@@ -145,6 +140,7 @@ def train(
     batch_size: int = BATCH_SIZE,
     learning_rate: float = LEARNING_RATE,
     loss_weights: LossWeights | None = None,
+    patches_per_epoch: int | None = None,
     restart: bool = False,
     progress: bool = True,
 ) -> Path:
@@ -173,7 +169,10 @@ def train(
     learning_rate : float
         Of Adadelta.
     loss_weights : LossWeights
-        Of the dissimilarity terms.
+        Of the dissimilarity terms; by default as the preset has them for this augmentation (Q5).
+    patches_per_epoch : int, optional
+        Train each epoch on a random choice of that many patches, in whole batches; by default on
+        all. Training sets of different sizes then cost the same.
     restart : bool
         Don't go on from a checkpoint: begin anew.
     progress : bool
@@ -194,30 +193,32 @@ def train(
         raise HiphopssError(f"{output}: a weight file's name must end in {SUFFIX}: rename it")
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
-    if epochs < 1 or batch_size < 1 or not learning_rate > 0 or seed < 0:
-        raise HiphopssError(
-            f"epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, "
-            f"seed {seed}: all must be positive (a seed may be 0)"
-        )
+    _require_sensible(epochs, batch_size, learning_rate, seed, patches_per_epoch)
     with FeatureFile(features) as file:
         initial = None
         if init is not None:
             info, initial = read_info(init), read_arrays(init)
             file.config.require_same(info.config, this=str(features), that=str(init))
         import_keras()
-        from hiphopss.losses import LossWeights
+        from hiphopss.losses import default_loss_weights
         from hiphopss.model import build_model
 
-        loss_weights = loss_weights or LossWeights()
-        run = _Run(
+        loss_weights = loss_weights or default_loss_weights(file.fidelity, file.augmentation)
+        leak = file.released_test_leak
+        if init is not None:
+            leak = leak or info.provenance.get("released_test_leak", False)
+        run = Run(
             {
                 "features": file.identity,
+                "augmentation": file.augmentation,
+                "released_test_leak": leak,
                 "preset": file.fidelity.name,
                 "init": info.sha256 if init is not None else None,
                 "seed": seed,
                 "batch_size": batch_size,
                 "learning_rate": learning_rate,
                 "loss_weights": asdict(loss_weights),
+                "patches_per_epoch": patches_per_epoch,
             }
         )
         model = build_model(file.fidelity, config=file.config, seed=seed)
@@ -225,9 +226,9 @@ def train(
             assign_arrays(model, initial, origin=str(init))
         compile_model(model, file.fidelity, learning_rate=learning_rate, loss_weights=loss_weights)
         model.optimizer.build(model.trainable_variables)
-        checkpoint = _beside(output, f".checkpoint{SUFFIX}")
+        checkpoint = beside(output, f".checkpoint{SUFFIX}")
         if checkpoint.exists() and not restart:
-            _resume(checkpoint, model, run)
+            resume(checkpoint, model, run)
         if run.epochs_done > epochs:
             raise HiphopssError(
                 f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
@@ -239,17 +240,33 @@ def train(
             model,
             config=file.config,
             fidelity=file.fidelity,
-            provenance=_provenance(run),
+            provenance=provenance(run),
         )
     return output
 
 
+def _require_sensible(
+    epochs: int, batch_size: int, learning_rate: float, seed: int, patches_per_epoch: int | None
+) -> None:
+    if epochs < 1 or batch_size < 1 or not learning_rate > 0 or seed < 0:
+        raise HiphopssError(
+            f"epochs {epochs}, batch size {batch_size}, learning rate {learning_rate}, "
+            f"seed {seed}: all must be positive (a seed may be 0)"
+        )
+    if patches_per_epoch is not None and patches_per_epoch < 1:
+        raise HiphopssError(f"patches per epoch {patches_per_epoch}: give 1 or more")
+
+
 def _run_epochs(
-    model, file: FeatureFile, run: _Run, epochs: int, checkpoint: Path, progress: bool
+    model, file: FeatureFile, run: Run, epochs: int, checkpoint: Path, progress: bool
 ) -> None:
     settings = run.settings
-    size = min(settings["batch_size"], file.n_patches)
-    per_epoch = file.n_patches // size * size
+    order = {
+        "seed": settings["seed"],
+        "local_shuffle": file.fidelity.local_shuffle,
+        "patches_per_epoch": settings["patches_per_epoch"],
+    }
+    per_epoch = epoch_batches(file.n_patches, settings["batch_size"], epoch=0, **order).size
     with progress_bar(
         total=epochs * per_epoch,
         initial=run.epochs_done * per_epoch,
@@ -257,13 +274,7 @@ def _run_epochs(
         show=progress,
     ) as bar:
         for epoch in range(run.epochs_done, epochs):
-            batches = epoch_batches(
-                file.n_patches,
-                settings["batch_size"],
-                seed=settings["seed"],
-                epoch=epoch,
-                local_shuffle=file.fidelity.local_shuffle,
-            )
+            batches = epoch_batches(file.n_patches, settings["batch_size"], epoch=epoch, **order)
             begun, sums = time.perf_counter(), {}
             for number, (mixture, targets) in enumerate(_read_ahead(file, batches), 1):
                 values = model.train_on_batch(mixture, targets, return_dict=True)
@@ -271,7 +282,7 @@ def _run_epochs(
                     sums[name] = sums.get(name, 0.0) + float(value)
                 bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
                 bar.set_postfix(loss=f"{sums['loss'] / number:.4g}", refresh=False)
-                bar.update(size)
+                bar.update(len(mixture))
             if not np.isfinite(sums["loss"]):
                 raise HiphopssError(
                     f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
@@ -282,75 +293,4 @@ def _run_epochs(
             means = {name: sums[name] / number for name in columns}
             rate = {"patches_per_s": round(per_epoch / seconds, 1), "seconds": round(seconds, 3)}
             run.log.append({"epoch": epoch + 1, **means, **rate})
-            _save_checkpoint(checkpoint, model, file, run)
-
-
-def _beside(path: Path, ending: str, suffix: str = SUFFIX) -> Path:
-    return path.with_name(path.name.removesuffix(suffix) + ending)
-
-
-def _provenance(run: _Run) -> dict:
-    keras = import_keras()
-    return {
-        **run.settings,
-        "epochs": run.epochs_done,
-        "final_loss": run.log[-1]["loss"],
-        "versions": {
-            "hiphopss": __version__,
-            "keras": keras.__version__,
-            "backend": keras.backend.backend(),
-            "numpy": np.__version__,
-        },
-    }
-
-
-def _save_checkpoint(path: Path, model, file: FeatureFile, run: _Run) -> None:
-    """Write weights and optimiser state whole; the log too, so that it can be watched."""
-    import h5py
-
-    with written_whole(path) as temporary:
-        save_weights(
-            temporary,
-            model,
-            config=file.config,
-            fidelity=file.fidelity,
-            provenance=_provenance(run),
-        )
-        with h5py.File(temporary, "r+") as stored:
-            group = stored.create_group(_STATE)
-            group.attrs["run"] = json.dumps(asdict(run))
-            for number, variable in enumerate(model.optimizer.variables):
-                group[str(number)] = variable.numpy()
-    _write_log(_beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
-
-
-def _resume(path: Path, model, run: _Run) -> None:
-    """Load weights, optimiser state and log of a checkpoint into ``model`` and ``run``."""
-    import h5py
-
-    assign_arrays(model, read_arrays(path), origin=str(path))
-    with h5py.File(path, "r") as stored:
-        if _STATE not in stored:
-            raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
-        state = stored[_STATE]
-        before = json.loads(state.attrs["run"])
-        for name, value in run.settings.items():
-            if before["settings"].get(name) != value:
-                raise HiphopssError(
-                    f"{path}: a checkpoint of another run (another {name}): "
-                    "use --restart to begin anew, or another output"
-                )
-        for number, variable in enumerate(model.optimizer.variables):
-            variable.assign(state[str(number)][()])
-    run.log = before["log"]
-
-
-def _write_log(path: Path, log: list[dict]) -> None:
-    if not log:
-        return
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(log[0]), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(log)
-    with written_whole(path) as temporary:
-        temporary.write_text(text.getvalue(), "utf-8")
+            save_checkpoint(checkpoint, model, run, config=file.config, fidelity=file.fidelity)

@@ -55,7 +55,8 @@ def test_blocks_of_30_seconds_and_the_segment_table(tmp_path):
     path = make_features(tmp_path / "songs", tmp_path / "f.h5", progress=False)
     with FeatureFile(path) as file:
         first, rest = file.segments()
-        assert (first.song, first.subset, first.augmentation) == ("long", "Dev", "none")
+        assert (first.songs, first.augmentation, first.version) == (["long"], "none", "unaugmented")
+        assert {(part.song, part.subset, part.shift) for part in first.parts} == {("long", "Dev", 0)}
         assert (first.n_patches, first.n_frames, first.n_samples) == (157, 810, 30 * RATE)
         assert (rest.n_patches, rest.n_frames) == (1, 30)
         assert (rest.start, rest.first_frame) == (30 * RATE, 810)
@@ -85,12 +86,12 @@ def test_songs_without_vocals(dataset, tmp_path):
     with pytest.warns(UserWarning, match="no vocals in 000 - song: left out"):
         released_path = make_features(dataset, tmp_path / "r.h5", progress=False)
     with FeatureFile(released_path) as file:
-        assert {s.song for s in file.segments()} == {"001 - song"}
+        assert {song for s in file.segments() for song in s.songs} == {"001 - song"}
     silent = pytest.warns(UserWarning, match="their vocals are silence")
     with silent, pytest.warns(UserWarning, match="not the scaled sum"):  # it still has the vocals
         path = make_features(dataset, tmp_path / "c.h5", preset="corrected", progress=False)
     with FeatureFile(path) as file:
-        assert {s.song for s in file.segments()} == {"000 - song", "001 - song"}
+        assert {song for s in file.segments() for song in s.songs} == {"000 - song", "001 - song"}
         _, targets = file.read(np.array([0]))
         assert not targets[0, SOURCES.index("vocals")].any()
 

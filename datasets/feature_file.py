@@ -1,0 +1,321 @@
+"""Reading HDF5 feature files: patches, and what each is made of.
+
+A file holds each magnitude frame once; a patch is the index of its first frame, so patches that
+overlap six-fold, and versions of a song that share sources, cost nothing. Its datasets and
+attributes:
+
+- ``mixture`` `[shape=(n_mixture_frames, n_bins)]`: ``|STFT| / sqrt(frame)`` of every version's
+  mixture, in float32, not yet multiplied by the scale factor; ``phase``, of the same shape, is
+  there on request.
+- ``sources`` `[shape=(n_source_frames, n_bins)]`: the same of every distinct source signal, once,
+  at the level of its stem. All are stored contiguously, so that a patch is a few plain reads.
+- ``patch_segment``, ``patch_start`` `[shape=(n_patches,)]`: each patch's segment, and its first
+  frame in ``mixture``.
+- ``segments`` `[shape=(n_segments,)]`: a table with a row a block of a version (:class:`Segment`).
+- ``parts`` `[shape=(n_segments, n_sources)]`: a table of what each segment's sources are
+  (:class:`Part`).
+- ``provenance``, ``paths``: JSON with the SHA-256 of every audio file read, and where it was.
+- attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
+  ``fidelity`` (JSON), ``source_order``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
+from hiphopss.errors import HiphopssError
+
+FORMAT = 2
+MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
+STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
+PROVENANCE, PATHS = "provenance", "paths"
+SILENT = -1
+"""``first_frame`` of a part that is silence."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one source of a segment is.
+
+    Attributes
+    ----------
+    song, subset : str
+        Whose stem plays; empty for silence.
+    shift : int
+        How many samples later it is.
+    gain, target_gain : float
+        What the stem was multiplied by in the mixture, and what the network is to estimate is
+        multiplied by. They differ in the augmentations of the released code (Q4).
+    first_frame : int
+        Its first frame in ``sources``, -1 for silence.
+    """
+
+    song: str = ""
+    subset: str = ""
+    shift: int = 0
+    gain: float = 0.0
+    target_gain: float = 0.0
+    first_frame: int = SILENT
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A block of a version of a song, and where it is in the file.
+
+    Attributes
+    ----------
+    augmentation, version : str
+        Which augmentation made it, and what it is, for people to read.
+    start, n_samples : int
+        Where in the version, in samples at the configured rate.
+    first_frame, n_frames : int
+        Its frames in ``mixture``: those that its patches reach.
+    n_patches : int
+        Its patches; the first starts at ``first_frame``.
+    parts : tuple of Part [length=n_sources]
+        Its sources, in the order of ``SOURCES``.
+    """
+
+    augmentation: str
+    version: str
+    start: int
+    n_samples: int
+    first_frame: int
+    n_frames: int
+    n_patches: int
+    parts: tuple[Part, ...]
+
+    @property
+    def songs(self) -> list[str]:
+        """Names of the songs that it takes from, each once."""
+        return list(dict.fromkeys(part.song for part in self.parts if part.song))
+
+    def describe(self, sample_rate: int) -> str:
+        """One line for people: time, augmentation, version and songs."""
+        stop = (self.start + self.n_samples) / sample_rate
+        times = f"{self.start / sample_rate:7.1f}..{stop:<7.1f} s"
+        return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
+
+
+_SEGMENT_COLUMNS = tuple(column for column in fields(Segment) if column.name != "parts")
+
+
+def table_dtype(columns) -> np.dtype:
+    """HDF5 type of a table whose columns are fields of a dataclass."""
+    import h5py
+
+    kinds = {"str": h5py.string_dtype(), "int": "<i8", "float": "<f8"}
+    return np.dtype([(column.name, kinds[column.type]) for column in columns])
+
+
+def write_tables(file, segments: list[Segment], config: SignalConfig) -> None:
+    """Write the tables of an open feature file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    segments : list of Segment
+        All of them.
+    config : SignalConfig
+        Decides on the distance of patches.
+    """
+    counts = [segment.n_patches for segment in segments]
+    starts = [s.first_frame + config.patch_hop * np.arange(s.n_patches) for s in segments]
+    file.create_dataset(STARTS, data=np.concatenate(starts).astype("<i8"))
+    owners = np.repeat(np.arange(len(segments)), counts)
+    file.create_dataset(PATCH_SEGMENT, data=owners.astype("<i8"))
+    rows = [tuple(getattr(s, column.name) for column in _SEGMENT_COLUMNS) for s in segments]
+    file.create_dataset(SEGMENTS, data=np.array(rows, table_dtype(_SEGMENT_COLUMNS)))
+    parts = [[astuple(part) for part in segment.parts] for segment in segments]
+    file.create_dataset(PARTS, data=np.array(parts, table_dtype(fields(Part))))
+
+
+class FeatureFile:
+    """Reads patches out of a feature file; a context manager.
+
+    Parameters
+    ----------
+    path : path-like
+        From :func:`hiphopss.datasets.features.make_features`.
+
+    Attributes
+    ----------
+    config : SignalConfig
+        Settings of the magnitudes.
+    fidelity : Fidelity
+        Preset that the file was made with.
+    augmentation : str
+        What made its versions.
+    released_test_leak : bool
+        Whether it contains test songs (Q3).
+    provenance : dict
+        What it was made from.
+    starts, owners : np.ndarray [shape=(n_patches,)]
+        First frame of each patch in the mixture, and its segment.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is missing or is not a feature file of this format.
+    """
+
+    def __init__(self, path: str | Path):
+        import h5py
+
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise HiphopssError(
+                f"{path}: no such file: make it with `hiphopss features DATASET -o {path}`"
+            )
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise HiphopssError(
+                f"{path}: not an HDF5 file, or damaged: make it again with `hiphopss features`"
+            ) from error
+        attributes = self._file.attrs
+        if attributes.get("format") != FORMAT or MIXTURE not in self._file:
+            self._file.close()
+            raise HiphopssError(
+                f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
+            )
+        self.config, self.fidelity = (
+            read_settings(kind, json.loads(attributes[name]), origin=str(path))
+            for kind, name in ((SignalConfig, "config"), (Fidelity, "fidelity"))
+        )
+        self.augmentation = attributes["augmentation"]
+        self.released_test_leak = bool(attributes["released_test_leak"])
+        self.provenance = self._json(PROVENANCE)
+        self.starts = self._file[STARTS][:]
+        self.owners = self._file[PATCH_SEGMENT][:]
+        self._mixture, self._sources = self._frames(MIXTURE), self._frames(TARGETS)
+        table, parts = self._file[SEGMENTS][:], self._file[PARTS][:]
+        self._offsets = parts["first_frame"] - table["first_frame"][:, None]
+        self._silent = parts["first_frame"] == SILENT
+        self._target_gains = parts["target_gain"].astype(np.float32)
+
+    def _frames(self, name: str) -> np.ndarray:
+        """Frames of the file as an array: HDF5's own reads would take most of a batch's time."""
+        dataset = self._file[name]
+        if not dataset.size:
+            return np.empty(dataset.shape, np.float32)
+        return np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
+
+    def _json(self, name: str) -> dict:
+        return json.loads(self._file[name][()])
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that fixes the content: settings, audio files and their segments."""
+        names = ("config", "fidelity", "released_test_leak")
+        told = [str(self._file.attrs[name]) for name in names]
+        told.append(json.dumps(self.provenance, sort_keys=True))
+        told += map(str, self.segments())
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    @property
+    def n_patches(self) -> int:
+        """Patches in the file."""
+        return len(self.starts)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Where the audio files were, by ``<subset>/<song>/<source>``."""
+        return self._json(PATHS)
+
+    @property
+    def has_phase(self) -> bool:
+        """Whether the mixtures' phase is stored."""
+        return PHASE in self._file
+
+    def segments(self) -> list[Segment]:
+        """The table of segments, with their parts."""
+        parts = [
+            tuple(Part(**row) for row in rows)
+            for rows in _as_dicts(self._file[PARTS], fields(Part))
+        ]
+        rows = _as_dicts(self._file[SEGMENTS], _SEGMENT_COLUMNS)
+        return [Segment(**row, parts=own) for row, own in zip(rows, parts, strict=True)]
+
+    def frames(self, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+        """All frames of a segment, not scaled for the network.
+
+        Returns
+        -------
+        mixture : np.ndarray [shape=(n_frames, n_bins)]
+            Magnitudes of the mixture.
+        targets : np.ndarray [shape=(n_sources, n_frames, n_bins)]
+            Magnitudes of the targets.
+        """
+        rows = slice(segment.first_frame, segment.first_frame + segment.n_frames)
+        targets = np.zeros((len(SOURCES), segment.n_frames, self.config.bins), np.float32)
+        for target, part in zip(targets, segment.parts, strict=True):
+            if part.first_frame != SILENT:
+                own = self._sources[part.first_frame : part.first_frame + segment.n_frames]
+                np.multiply(own, np.float32(part.target_gain), out=target)
+        return np.array(self._mixture[rows]), targets
+
+    def phase(self, segment: Segment) -> np.ndarray:
+        """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if stored."""
+        return self._file[PHASE][segment.first_frame : segment.first_frame + segment.n_frames]
+
+    def read(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Read patches, scaled for the network.
+
+        Parameters
+        ----------
+        patches : np.ndarray [shape=(n,)]
+            Their indices, in any order.
+
+        Returns
+        -------
+        mixture : np.ndarray [shape=(n, context, n_bins)]
+            Input of the network.
+        targets : np.ndarray [shape=(n, n_sources, context, n_bins)]
+            What it is to estimate.
+        """
+        context, bins, scale = self.config.context, self.config.bins, np.float32(self.config.scale)
+        mixture = np.empty((len(patches), context, bins), np.float32)
+        targets = np.empty((len(patches), len(SOURCES), context, bins), np.float32)
+        for row, (start, owner) in enumerate(
+            zip(self.starts[patches], self.owners[patches], strict=True)
+        ):
+            np.multiply(self._mixture[start : start + context], scale, out=mixture[row])
+            for source, target in enumerate(targets[row]):
+                if self._silent[owner, source]:
+                    target[:] = 0
+                    continue
+                first = start + self._offsets[owner, source]
+                gain = scale * self._target_gains[owner, source]
+                np.multiply(self._sources[first : first + context], gain, out=target)
+        return mixture, targets
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _as_dicts(table, columns) -> list:
+    """Rows of a table of any shape as (nested lists of) dicts, with text decoded."""
+    text = {column.name for column in columns if column.type == "str"}
+
+    def convert(rows):
+        if isinstance(rows, list):
+            return [convert(row) for row in rows]
+        row = dict(zip(table.dtype.names, rows, strict=True))
+        return {name: value.decode() if name in text else value for name, value in row.items()}
+
+    return convert(table[:].tolist())

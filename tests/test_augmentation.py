@@ -1,0 +1,403 @@
+"""The augmentations: counts, and feature files patch by patch against NumPy."""
+
+import itertools
+import math
+
+import numpy as np
+import pytest
+import released
+import soundfile
+from conftest import RATE, noise, write_song
+
+from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
+from hiphopss.datasets import features as features_module
+from hiphopss.datasets.audition import audition, list_segments
+from hiphopss.datasets.augmentation import AUGMENTATIONS, recipes
+from hiphopss.datasets.features import FeatureFile, make_features
+from hiphopss.datasets.layout import Song, read_songs
+
+RELEASED, CORRECTED = PRESETS["released"], PRESETS["corrected"]
+BLOCK_SECONDS = 1.0  # so that songs of a second or two have full blocks and a remainder
+CONFIG = SignalConfig(block_seconds=BLOCK_SECONDS)
+ALPHABETICAL = ("bass", "drums", "other", "vocals")
+AUGMENTED = [name for name in AUGMENTATIONS if name != "none"]
+
+
+def songs(n_songs, without_vocals=()):
+    """Songs that no file stands behind."""
+    return [
+        Song(
+            name=f"{number:02d}",
+            subset="Dev",
+            mixture=None,
+            stems={s: None for s in SOURCES if s != "vocals" or number not in without_vocals},
+        )
+        for number in range(n_songs)
+    ]
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory):
+    """Five Dev songs of different lengths and a Test song; mixtures 0.5, 0.6, ... of the sum."""
+    root = tmp_path_factory.mktemp("tiny") / "songs"
+    for number in range(6):
+        n_samples = 60000 + 7001 * number
+        stems = {s: noise(n_samples, 10 * number + i) for i, s in enumerate(SOURCES)}
+        subset = "Test" if number == 5 else "Dev"
+        write_song(root, subset, f"{number} song", stems, gain=0.5 + number / 10)
+    return root
+
+
+def stem(root, name, source, subset="Dev"):
+    return soundfile.read(root / "Sources" / subset / name / f"{source}.wav")[0]
+
+
+def expected_versions(root, augmentation, preset, choices):
+    """(mixture, targets) waveforms of every version, in NumPy, in the order of the file.
+
+    ``choices`` are the versions that the file has where they are drawn at random: their songs
+    follow from combinatorics, their sounds from the stems.
+    """
+    names = sorted(folder.name for folder in (root / "Sources" / "Dev").iterdir())
+    level = {name: 0.5 + int(name[0]) / 10 if preset == "corrected" else 1.0 for name in names}
+    quarter = 1 / 4 if preset == "released" else 1.0
+    own = {name: {s: level[name] * stem(root, name, s) for s in SOURCES} for name in names}
+
+    def mixed(parts, scale):
+        length = min(len(part) for part in parts)
+        targets = np.array([part[:length] for part in parts])
+        return scale * targets.sum(axis=0), targets
+
+    if augmentation == "circular-shift":
+        for name, version in choices:
+            shifts = dict(word.rstrip("s").split("+") for word in version.split())
+            parts = []
+            for source in SOURCES:
+                shift = round(float(shifts[source]) * RATE)
+                x = own[name][source]
+                if preset == "released":
+                    x = np.concatenate([np.zeros(shift), x[: len(x) - shift]])
+                else:
+                    x = np.concatenate([x[len(x) - shift :], x[: len(x) - shift]])
+                parts.append(x)
+            yield mixed(parts, 1.0)
+    elif augmentation == "instrument":
+        for name in names:
+            for muted in (*ALPHABETICAL, None):
+                parts = [own[name][s] * (s != muted) for s in SOURCES]
+                yield mixed(parts, quarter)
+    else:
+        for name in names:
+            yield mixed([own[name][s] for s in SOURCES], quarter)
+        fours = list(itertools.combinations(names, 4))
+        for _, version in choices:
+            if version.startswith("combination"):
+                numbers = [int(word.strip(",")) for word in version.split() if word[0].isdigit()]
+                four = list(itertools.permutations(fours[numbers[0]]))[numbers[1]]
+                yield mixed([own[n][s] for n, s in zip(four, SOURCES, strict=True)], quarter)
+
+
+def expected_patches(waveforms, augmentation, preset):
+    """Scaled input and targets of every patch of a version, block by block."""
+    mixture, targets = waveforms
+    block = round(BLOCK_SECONDS * RATE)
+    for start in range(0, len(mixture), block):
+        signals = np.array([mixture, *targets])[:, start : start + block]
+        if augmentation == "mix" and preset == "released" and signals.shape[1] < block:
+            continue
+        frames = np.array([np.abs(released.stft(x)) for x in signals]) / math.sqrt(1024) * 0.3
+        n_frames = frames.shape[1]
+        if preset == "released":
+            count = max(1, (n_frames + n_frames // 30 * 25) // 30)
+        else:
+            count = max(1, (n_frames - 30) // 5 + 1)
+        frames = np.pad(frames, ((0, 0), (0, 30), (0, 0)))
+        for number in range(count):
+            patch = frames[:, 5 * number : 5 * number + 30]
+            yield patch[0], patch[1:]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("augmentation", ["circular-shift", "instrument", "mix"])
+def test_every_patch_against_numpy(tiny, tmp_path, augmentation, preset):
+    dataset = read_songs(tiny, ("Dev",))[:2] if augmentation == "circular-shift" else tiny
+    path = make_features(
+        dataset,
+        tmp_path / "f.h5",
+        augmentation=augmentation,
+        preset=preset,
+        config=CONFIG,
+        progress=False,
+    )
+    with FeatureFile(path) as file:
+        versions = dict.fromkeys((s.songs[0], s.version) for s in file.segments())
+        expected = [
+            patch
+            for waveforms in expected_versions(tiny, augmentation, preset, list(versions))
+            for patch in expected_patches(waveforms, augmentation, preset)
+        ]
+        assert file.n_patches == len(expected)
+        mixture, targets = file.read(np.arange(file.n_patches))
+    # Magnitudes are below 10, in single precision.
+    np.testing.assert_allclose(mixture, [patch for patch, _ in expected], atol=2e-6)
+    np.testing.assert_allclose(targets, [patch for _, patch in expected], atol=2e-6)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_counts_of_circular_shift_and_instrument(preset):
+    fidelity = PRESETS[preset]
+    shifted = recipes(songs(1), "circular-shift", fidelity)
+    assert len(shifted) == 14
+    assert len(recipes(songs(1), "instrument", fidelity)) == 5
+    assignments = {tuple(take.shift for take in recipe.takes) for recipe in shifted}
+    assert len(assignments) == 14
+    if preset == "released":
+        assert assignments == set(itertools.product((0, 0.2), repeat=4)) - {(0,) * 4, (0.2,) * 4}
+    else:
+        assert (0, 0, 0, 0) in assignments
+        assert {shift for shifts in assignments for shift in shifts} == {0, 0.1, 0.2}
+        assert all(min(shifts) == 0 for shifts in assignments)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("seed", range(12))
+def test_mix_combinations_of_13_songs(preset, seed):
+    found = recipes(songs(13), "mix", PRESETS[preset], seed=seed)
+    assert [r.version for r in found[:13]] == ["unaugmented"] * 13
+    assert math.comb(13, 4) == 715
+    by_combination = {}
+    fours = list(itertools.combinations(range(13), 4))
+    for recipe in found[13:]:
+        four = tuple(int(take.song.name) for take in recipe.takes)
+        number = fours.index(tuple(sorted(four)))
+        order = list(itertools.permutations(sorted(four))).index(four)
+        assert recipe.version == f"combination {number}, assignment {order}"
+        by_combination.setdefault(number, []).append(order)
+    assert len({number % 10 for number in by_combination}) == 1
+    assert len(by_combination) in (71, 72)
+    for orders in by_combination.values():
+        assert len(orders) in (2, 3)
+        assert len({order % 10 for order in orders}) == 1
+    assert len({orders[0] % 10 for orders in by_combination.values()}) > 5  # drawn for each
+
+
+def test_choices_follow_the_seed():
+    for augmentation, fidelity in (("mix", RELEASED), ("circular-shift", CORRECTED)):
+        first, again, other = (
+            [r.version for r in recipes(songs(6), augmentation, fidelity, seed=seed)]
+            for seed in (0, 0, 1)
+        )
+        assert first == again != other
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_combined_is_the_union(preset):
+    fidelity = PRESETS[preset]
+
+    def sounds(found):
+        return {
+            (tuple(t and (t.song.name, t.shift) for t in r.takes), r.attenuation) for r in found
+        }
+
+    union = recipes(songs(6), "combined", fidelity)
+    parts = [recipes(songs(6), name, fidelity) for name in AUGMENTATIONS if name != "combined"]
+    assert sounds(union) == set.union(*map(sounds, parts))
+    assert len(union) == len(sounds(union))
+
+
+def test_songs_without_vocals():
+    these = songs(5, without_vocals=(1,))
+    for name in ("circular-shift", "instrument"):
+        skipped = recipes(these, name, RELEASED)
+        assert "01" not in {r.songs[0].name for r in skipped}
+        kept = [r for r in recipes(these, name, CORRECTED) if r.songs[0].name == "01"]
+        assert len({r.version for r in kept}) == len(kept) == {"instrument": 4}.get(name, 14)
+    unaugmented = [r for r in recipes(these, "mix", RELEASED) if r.version == "unaugmented"]
+    assert unaugmented[1].takes[0] is None  # counts as silence there
+
+
+def test_patches_of_a_block(tmp_path):
+    stems = {s: np.zeros(30 * RATE, np.float32) for s in SOURCES}
+    write_song(tmp_path / "songs", "Dev", "long", stems)
+    for preset, expected in (("released", 157), ("corrected", 512)):
+        path = make_features(
+            tmp_path / "songs",
+            tmp_path / f"{preset}.h5",
+            augmentation="instrument",
+            preset=preset,
+            progress=False,
+        )
+        with FeatureFile(path) as file:
+            assert [s.n_patches for s in file.segments()] == [expected] * 5
+            assert file.n_patches == 5 * expected
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("augmentation", AUGMENTED)
+def test_scaling_of_targets_and_audition(tiny, tmp_path, augmentation, preset):
+    """The sum of the targets is the mixture; 4 x the mixture in released IA and MA (Q4)."""
+    path = make_features(
+        tiny,
+        tmp_path / "f.h5",
+        augmentation=augmentation,
+        preset=preset,
+        config=CONFIG,
+        progress=False,
+    )
+    with FeatureFile(path) as file:
+        segments = file.segments()
+        chosen = np.random.default_rng(0).permutation(len(segments))[:12]
+        for number in chosen:
+            segment = segments[number]
+            folder = tmp_path / str(number)
+            names = [p.name for p in audition(path, number, folder)]
+            assert names == ["mixture.wav", *(f"{s}.wav" for s in SOURCES)]
+            mixture, *targets = (soundfile.read(folder / name)[0] for name in names)
+            quartered = preset == "released" and segment.augmentation in ("instrument", "mix")
+            factor = 4 if quartered else 1
+            np.testing.assert_allclose(sum(targets), factor * mixture, atol=1e-6)  # 24-bit float
+            # What is written is what the file's magnitudes are of.
+            inner = slice(0, len(mixture) // 512 - 1)
+            stored_mixture, stored_targets = file.frames(segment)
+            for stored, x in zip((stored_mixture, *stored_targets), (mixture, *targets)):  # noqa: B905
+                again = np.abs(released.stft(x)) / 32
+                np.testing.assert_allclose(stored[inner], again[inner], atol=1e-5)
+
+
+def test_audition_with_the_stored_phase(tiny, tmp_path):
+    for name, phase in (("with.h5", True), ("without.h5", False)):
+        path = make_features(
+            tiny,
+            tmp_path / name,
+            augmentation="mix",
+            preset="corrected",
+            config=CONFIG,
+            store_phase=phase,
+            progress=False,
+        )
+        audition(path, 7, tmp_path / name.removesuffix(".h5"))
+    own, true = (
+        {s: soundfile.read(tmp_path / kind / f"{s}.wav")[0] for s in ("mixture", *SOURCES)}
+        for kind in ("with", "without")
+    )
+    assert len(own["mixture"]) == len(true["mixture"])
+    inner = slice(0, len(true["mixture"]) - 1024)  # a frame at the cut has lost its neighbour
+    np.testing.assert_allclose(own["mixture"][inner], true["mixture"][inner], atol=1e-5)
+    for source in SOURCES:  # the mixture's phase is not the target's own
+        assert np.linalg.norm(own[source]) == pytest.approx(np.linalg.norm(true[source]), rel=0.3)
+
+
+def test_audition_refuses_other_audio(dataset, tmp_path):
+    path = make_features(dataset, tmp_path / "f.h5", progress=False)
+    with pytest.raises(HiphopssError, match=r"no segment 9: choose one of 0\.\.1"):
+        audition(path, 9, tmp_path / "out")
+    moved = dataset.rename(tmp_path / "moved")
+    with pytest.raises(HiphopssError, match="not there any more: say where the data set is"):
+        audition(path, 0, tmp_path / "out")
+    assert audition(path, 0, tmp_path / "out", dataset=moved)
+    stem_path = moved / "Sources" / "Dev" / "000 - song" / "drums.wav"
+    soundfile.write(stem_path, noise(60000, 77), RATE)
+    with pytest.raises(HiphopssError, match=r"drums\.wav: not the stem that .*f\.h5 was made from"):
+        audition(path, 0, tmp_path / "again", dataset=moved)
+    lines = list_segments(path).splitlines()
+    assert len(lines) == 2
+    assert "unaugmented" in lines[0]
+    assert "000 - song" in lines[0]
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("augmentation", AUGMENTED)
+def test_each_source_signal_is_transformed_once(tiny, tmp_path, monkeypatch, augmentation, preset):
+    transformed = []
+    stft = features_module.stft
+
+    def counting(waveform, *arguments, **options):
+        transformed.append(waveform.shape)
+        return stft(waveform, *arguments, **options)
+
+    monkeypatch.setattr(features_module, "stft", counting)
+    path = make_features(
+        tiny,
+        tmp_path / "f.h5",
+        augmentation=augmentation,
+        preset=preset,
+        config=CONFIG,
+        progress=False,
+    )
+    with FeatureFile(path) as file:
+        segments = file.segments()
+    distinct = {
+        (part.song, source, part.shift, segment.start, segment.n_samples)
+        for segment in segments
+        for source, part in zip(SOURCES, segment.parts, strict=True)
+        if part.song
+    }
+    assert len(transformed) == len(distinct)
+    assert all(len(shape) == 1 for shape in transformed)
+    if augmentation == "circular-shift":
+        blocks = {(s.songs[0], s.start) for s in segments}
+        assert len(distinct) == (8 if preset == "released" else 12) * len(blocks)
+
+
+def test_memory_for_audio_is_bounded(tiny, tmp_path, monkeypatch):
+    whole = make_features(
+        tiny, tmp_path / "a.h5", augmentation="mix", config=CONFIG, progress=False
+    )
+    monkeypatch.setattr(features_module, "_STEMS_BYTES", 1)  # only the latest song is kept
+    monkeypatch.setattr(features_module, "_SPECTRA_BYTES", 1)
+    scarce = make_features(
+        tiny, tmp_path / "b.h5", augmentation="mix", config=CONFIG, progress=False
+    )
+    with FeatureFile(whole) as one, FeatureFile(scarce) as other:
+        everything = np.arange(one.n_patches)
+        for a, b in zip(one.read(everything), other.read(everything), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_test_songs_stay_out(tiny, tmp_path):
+    for augmentation in AUGMENTATIONS:
+        path = make_features(
+            tiny, tmp_path / f"{augmentation}.h5", augmentation=augmentation, progress=False,
+            config=CONFIG,
+        )  # fmt: skip
+        with FeatureFile(path) as file:
+            assert {part.subset for s in file.segments() for part in s.parts} <= {"Dev", ""}
+            assert not file.released_test_leak
+
+
+def test_the_released_test_leak(tiny, tmp_path):
+    options = {"config": CONFIG, "progress": False, "released_test_leak": True}
+    path = make_features(tiny, tmp_path / "f.h5", augmentation="CS", **options)
+    with FeatureFile(path) as file:
+        assert file.released_test_leak
+        versions = {
+            (part.subset, s.songs[0], s.version) for s in file.segments() for part in s.parts
+        }
+        assert len(versions) == 6 * 14  # five Dev songs and the Test song
+        assert {subset for subset, *_ in versions} == {"Dev", "Test"}
+    combined = make_features(tiny, tmp_path / "c.h5", augmentation="combined", **options)
+    with FeatureFile(combined) as file:
+        of_test = {s.augmentation for s in file.segments() for p in s.parts if p.subset == "Test"}
+        assert of_test == {"circular-shift"}
+    for bad, message in (
+        ({"augmentation": "CS", "preset": "corrected"}, "add the preset 'released'"),
+        ({"augmentation": "mix"}, "is one of the circular shift, not of 'mix'"),
+    ):
+        with pytest.raises(HiphopssError, match=message):
+            make_features(tiny, tmp_path / "bad.h5", **(options | bad))
+    assert not (tmp_path / "bad.h5").exists()
+
+
+def test_what_is_of_no_use_is_refused(dataset, tmp_path):
+    with pytest.raises(HiphopssError, match="no augmentation named 'speed': choose one of none"):
+        make_features(dataset, tmp_path / "f.h5", augmentation="speed", progress=False)
+    with pytest.raises(HiphopssError, match="from 4 songs, but there are 2: add songs"):
+        make_features(dataset, tmp_path / "f.h5", augmentation="MA", progress=False)
+    with pytest.raises(HiphopssError, match="seed -1: give 0 or more"):
+        make_features(dataset, tmp_path / "f.h5", seed=-1, progress=False)
+    for number in range(4):
+        write_song(
+            tmp_path / "short", "Dev", f"{number}", {s: noise(44100, number) for s in SOURCES}
+        )
+    with pytest.raises(HiphopssError, match="leaves nothing of these songs"):
+        make_features(tmp_path / "short", tmp_path / "f.h5", augmentation="MA", progress=False)
