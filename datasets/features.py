@@ -32,6 +32,7 @@ from hiphopss.datasets.feature_file import (
     write_tables,
 )
 from hiphopss.datasets.layout import Song, load_stems, mixture_gain, read_songs, song_length
+from hiphopss.datasets.testsets import is_paper_test_song
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
 from hiphopss.patches import training_patch_count
@@ -156,7 +157,10 @@ def _songs(
     dataset: str | Path | Sequence[Song], fidelity: Fidelity, subsets: Sequence[str]
 ) -> list[Song]:
     """Songs of a data set, without those that the paper tests on; tell what becomes of others."""
-    songs = read_songs(dataset, subsets) if isinstance(dataset, str | Path) else list(dataset)
+    if isinstance(dataset, str | Path):
+        songs = [s for s in read_songs(dataset, subsets) if not is_paper_test_song(s)]
+    else:
+        songs = list(dataset)
     if all(song.subset == "Test" for song in songs):
         raise HiphopssError(f"{_origin(dataset)}: no songs to train on: put some in Sources/Dev")
     without = [s.name for s in songs if s.subset != "Test" and "vocals" not in s.stems]

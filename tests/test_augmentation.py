@@ -401,3 +401,16 @@ def test_what_is_of_no_use_is_refused(dataset, tmp_path):
         )
     with pytest.raises(HiphopssError, match="leaves nothing of these songs"):
         make_features(tmp_path / "short", tmp_path / "f.h5", augmentation="MA", progress=False)
+
+
+def test_the_papers_test_songs_stay_out_of_dsd100s_dev(tmp_path):
+    stems = {s: noise(40000, i) for i, s in enumerate(SOURCES)}
+    for subset, name in (
+        ("Dev", "052 - ANiMAL - Easy Tiger"),
+        ("Dev", "055 - Someone - Else"),
+        ("Test", "001 - ANiMAL - Clinic A"),
+    ):
+        write_song(tmp_path / "songs", subset, name, stems)
+    path = make_features(tmp_path / "songs", tmp_path / "f.h5", progress=False)
+    with FeatureFile(path) as file:
+        assert {song for s in file.segments() for song in s.songs} == {"055 - Someone - Else"}

@@ -1,0 +1,132 @@
+"""DSD100 and the styles of its songs (reference page, section 7).
+
+100 songs, stereo, 44.1 kHz: 001-050 are Test, 051-100 Dev. There is no download here: the data set
+is read from where it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from hiphopss.datasets.layout import Song
+from hiphopss.datasets.names import match_name
+from hiphopss.datasets.roots import (
+    all_songs,
+    facts,
+    find_root,
+    generated_songs,
+    warn_unless_complete,
+)
+from hiphopss.errors import HiphopssError
+
+SHEET = "dsd100.xlsx"
+"""DSD100's own list of its songs, with the columns Name, Style and Duration."""
+
+
+def dsd100_songs(root: str | Path) -> list[Song]:
+    """The songs of DSD100.
+
+    Parameters
+    ----------
+    root : path-like
+        The unpacked archive, or a generated set in its stead.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name: 50 Dev and 50 Test.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`hiphopss.datasets.roots.all_songs`.
+
+    Warns
+    -----
+    UserWarning
+        If there aren't 50 and 50; a generated set may have any number.
+    """
+    root = find_root(root)
+    songs = all_songs(root)
+    warn_unless_complete("dsd100", songs, root)
+    return songs
+
+
+def styles(root: str | Path) -> dict[str, str]:
+    """What is known of the songs' styles.
+
+    From ``dsd100.xlsx`` in the root; else from ``generated.json``, if the set is a generated one;
+    else the six songs of which the paper or the reference page (section 7) says something.
+
+    Parameters
+    ----------
+    root : path-like
+        As :func:`hiphopss.datasets.roots.find_root`.
+
+    Returns
+    -------
+    dict of str to str
+        Name of the song's folder to style, as the list has it. Songs that aren't listed are left
+        out.
+
+    Raises
+    ------
+    HiphopssError
+        If the list can't be read, or as :func:`hiphopss.datasets.roots.all_songs`.
+    """
+    root = find_root(root)
+    sheets = [path for path in root.iterdir() if path.name.lower() == SHEET]
+    generated = generated_songs(root)
+    if sheets:
+        listed = _read_sheet(sheets[0])
+    elif generated is not None:
+        listed = [(song["name"], song["style"]) for song in generated if song.get("style")]
+    else:
+        listed = [(name, style) for style, names in facts()["styles"].items() for name in names]
+    by_name = dict(listed)
+    found = {song.name: match_name(song.name, by_name) for song in all_songs(root)}
+    return {name: by_name[matches[0]] for name, matches in found.items() if len(matches) == 1}
+
+
+def is_hip_hop(style: str) -> bool:
+    """Whether a style is hip-hop, however it is written: ``HipHop``, ``Hip-Hop/Rap``, ..."""
+    return "hiphop" in "".join(char for char in style.lower() if char.isalpha())
+
+
+def _read_sheet(path: Path) -> list[tuple[str, str]]:
+    """Names and styles in a spreadsheet, from the first sheet that has columns so called."""
+    import openpyxl
+
+    try:
+        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        try:
+            for sheet in book.worksheets:
+                sheet.reset_dimensions()  # some programs write wrong ones
+                listed = _read_rows(sheet.iter_rows(values_only=True))
+                if listed:
+                    return listed
+        finally:
+            book.close()
+    except Exception as error:  # openpyxl raises all sorts on damaged files
+        raise HiphopssError(
+            f"{path}: can't read this as a spreadsheet: take {SHEET} from DSD100 again, "
+            "or remove it"
+        ) from error
+    raise HiphopssError(
+        f"{path}: no songs under columns 'Name' and 'Style': take {SHEET} from DSD100 again, "
+        "or remove it"
+    )
+
+
+def _read_rows(rows: Iterable[tuple]) -> list[tuple[str, str]]:
+    columns, listed = None, []
+    for row in rows:
+        cells = [str(cell).strip() if cell is not None else "" for cell in row]
+        if columns is None:
+            titles = [cell.lower() for cell in cells]
+            if "name" in titles and "style" in titles:
+                columns = titles.index("name"), titles.index("style")
+        elif len(cells) > max(columns) and all(cells[column] for column in columns):
+            listed.append((cells[columns[0]], cells[columns[1]]))
+    return listed

@@ -1,0 +1,123 @@
+"""HHDS, the hip hop data set of the paper (section 3.1; reference page, section 7).
+
+18 songs, 13 Dev and 5 Test, mono, 44.1 kHz, in the layout of DSD100. The archive also holds three
+songs of DSD100, which are no part of it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from hiphopss.datasets.download import ZENODO, download, zenodo_files
+from hiphopss.datasets.layout import Song
+from hiphopss.datasets.roots import all_songs, facts, find_root, warn_unless_complete
+from hiphopss.datasets.testsets import is_paper_test_song
+from hiphopss.datasets.unzip import unzip
+from hiphopss.errors import HiphopssError
+
+
+def download_hhds(
+    folder: str | Path,
+    *,
+    archive: str | Path | None = None,
+    base_url: str | None = None,
+    progress: bool = True,
+) -> Path:
+    """Download HHDS from Zenodo by its DOI, and unpack it.
+
+    The archive is checked against Zenodo's checksum, kept beside ``folder`` under a name with a dot
+    in front until it is unpacked, then removed. A broken download goes on where it stopped, in the
+    same call or the next. ``folder`` appears when everything is in it.
+
+    Parameters
+    ----------
+    folder : path-like
+        What will be the root. If it is one already (or has one in it), nothing is fetched.
+    archive : path-like, optional
+        The archive, if it was downloaded by other means: nothing is fetched, and it stays.
+    base_url : str, optional
+        A server with Zenodo's API; by default Zenodo.
+    progress : bool
+        Show bars on standard error.
+
+    Returns
+    -------
+    Path
+        The root, in the layout of DSD100.
+
+    Raises
+    ------
+    HiphopssError
+        If ``folder`` holds other things, the server can't be reached or sends something else, the
+        disk is full, or the archive is not safe to unpack.
+
+    Warns
+    -----
+    UserWarning
+        If the record has several zip files: the largest is taken.
+    """
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        try:
+            return find_root(folder)
+        except HiphopssError as error:
+            raise HiphopssError(
+                f"{folder}: is there, but no data set is in it: choose a new folder"
+            ) from error
+    if archive is not None:
+        return unzip(archive, folder, holding="Sources", progress=progress)
+    fetched = _fetch(folder.absolute(), base_url, progress)
+    unzip(fetched, folder, holding="Sources", progress=progress)
+    fetched.unlink()
+    return folder
+
+
+def _fetch(folder: Path, base_url: str | None, progress: bool) -> Path:
+    doi = facts()["hhds"]["doi"]
+    files = zenodo_files(doi, base_url=base_url or ZENODO)
+    zips = sorted((f for f in files if f.name.lower().endswith(".zip")), key=lambda f: f.size)
+    if not zips:
+        names = ", ".join(f.name for f in files) or "nothing"
+        raise HiphopssError(
+            f"doi {doi}: no .zip in the record, which lists {names}: "
+            f"download HHDS from https://doi.org/{doi} and unpack it"
+        )
+    if len(zips) > 1:
+        others = ", ".join(f.name for f in zips[:-1])
+        warnings.warn(
+            f"doi {doi}: several archives: taking {zips[-1].name}, the largest, and not {others}",
+            stacklevel=3,
+        )
+    # The checksum in the name: a part of another version is never gone on with.
+    path = folder.with_name(f".{folder.name}-{zips[-1].checksum[-8:]}.zip")
+    return download(zips[-1], path, page=f"https://doi.org/{doi}", progress=progress)
+
+
+def hhds_songs(root: str | Path) -> list[Song]:
+    """The songs of HHDS: those of the archive but the three of DSD100.
+
+    Parameters
+    ----------
+    root : path-like
+        The unpacked archive, or a generated set in its stead.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name: 13 Dev and 5 Test.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`hiphopss.datasets.roots.all_songs`.
+
+    Warns
+    -----
+    UserWarning
+        If there aren't 13 and 5; a generated set may have any number.
+    """
+    root = find_root(root)
+    songs = [song for song in all_songs(root) if not is_paper_test_song(song)]
+    warn_unless_complete("hhds", songs, root)
+    return songs

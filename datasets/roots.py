@@ -1,0 +1,178 @@
+"""Where the data sets are, and what is known of them.
+
+The facts of HHDS and DSD100 are in ``sets.toml`` beside this module (reference page, section 7).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tomllib
+import warnings
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from hiphopss.datasets import layout
+from hiphopss.errors import HiphopssError
+
+RECORD = "generated.json"
+"""What a generated set has in its root: its songs' names, splits and styles."""
+
+
+@lru_cache
+def facts() -> dict[str, Any]:
+    """The content of ``sets.toml``."""
+    return tomllib.loads(files(__package__).joinpath("sets.toml").read_text("utf-8"))
+
+
+def dataset_root(dataset: str, given: str | Path | None = None) -> Path:
+    """The root of HHDS or DSD100: as given, or from ``HHDS_PATH`` or ``DSD_PATH``.
+
+    Parameters
+    ----------
+    dataset : str
+        ``"hhds"`` or ``"dsd100"``.
+    given : path-like, optional
+        Goes before the environment variable. A folder with the root in it will do.
+
+    Returns
+    -------
+    Path
+        The folder with ``Sources`` in it.
+
+    Raises
+    ------
+    HiphopssError
+        If neither is there, or as :func:`find_root`.
+    """
+    known = facts()[dataset]
+    variable, title = known["variable"], known["title"]
+    if given is not None:
+        return find_root(given)
+    if not os.environ.get(variable):
+        raise HiphopssError(
+            f"{variable}: not set, so it isn't known where {title} is: name its folder, "
+            f"or set the variable: export {variable}=/path/to/{title}"
+        )
+    try:
+        return find_root(os.environ[variable])
+    except HiphopssError as error:
+        raise HiphopssError(f"{variable}={error}") from error
+
+
+def find_root(folder: str | Path) -> Path:
+    """The root of a data set: the folder itself, or the one folder in it that is a root.
+
+    Parameters
+    ----------
+    folder : path-like
+        A folder in the DSD100 layout, or the one above.
+
+    Returns
+    -------
+    Path
+        The folder with ``Sources`` in it.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such folder, or there are several.
+    """
+    folder = Path(folder)
+    if (folder / "Sources").is_dir():
+        return folder
+    if not folder.is_dir():
+        raise HiphopssError(f"{folder}: no such folder: check the path")
+    inner = sorted(
+        path.parent for path in folder.glob("*/Sources") if not path.parent.name.startswith(".")
+    )
+    if not inner:
+        raise HiphopssError(
+            f"{folder}: no folder 'Sources' in it: name the root of a data set in the DSD100 layout"
+        )
+    if len(inner) > 1:
+        names = ", ".join(path.name for path in inner)
+        raise HiphopssError(f"{folder}: several data sets in it ({names}): name one of them")
+    return inner[0]
+
+
+def all_songs(root: str | Path) -> list[layout.Song]:
+    """The songs of whichever of Dev and Test are there.
+
+    Parameters
+    ----------
+    root : path-like
+        As :func:`find_root`.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`find_root` and :func:`hiphopss.datasets.layout.read_songs`.
+    """
+    root = find_root(root)
+    there = [subset for subset in layout.SUBSETS if (root / "Sources" / subset).is_dir()]
+    return layout.read_songs(root, there or layout.SUBSETS)
+
+
+def song_root(song: layout.Song) -> Path:
+    """The root of the data set, or else the plain folder of songs, that a song is from."""
+    folder = song_folder(song)
+    return next((p.parent for p in folder.parents if p.name == "Sources"), folder.parent)
+
+
+def song_folder(song: layout.Song) -> Path:
+    """The folder of a song's stems."""
+    return next(iter(song.stems.values())).parent
+
+
+def generated_songs(root: Path) -> list[dict[str, Any]] | None:
+    """What ``generated.json`` says of the songs of a generated set.
+
+    Parameters
+    ----------
+    root : Path
+        The folder with ``Sources`` in it.
+
+    Returns
+    -------
+    list of dict or None
+        A dict a song, with ``"name"``, ``"split"`` and perhaps ``"style"``; None if the set isn't a
+        generated one.
+
+    Raises
+    ------
+    HiphopssError
+        If the file can't be read.
+    """
+    path = root / RECORD
+    if not path.exists():
+        return None
+    try:
+        songs = json.loads(path.read_text("utf-8"))["songs"]
+        if not all(isinstance(song["name"], str) for song in songs):
+            raise TypeError
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HiphopssError(
+            f"{path}: can't read the songs of the generated set from this: generate it again"
+        ) from error
+    return songs
+
+
+def warn_unless_complete(dataset: str, songs: list[layout.Song], root: Path) -> None:
+    """Warn if a data set hasn't the sizes that it is known for; generated sets may have any."""
+    known = facts()[dataset]
+    found = {s: sum(song.subset == s for song in songs) for s in layout.SUBSETS}
+    if found == known["sizes"] or generated_songs(root) is not None:
+        return
+    has, should = (" + ".join(f"{n} {s}" for s, n in x.items()) for x in (found, known["sizes"]))
+    warnings.warn(
+        f"{root}: {has} songs, but {known['title']} has {should}: check that it is complete",
+        stacklevel=3,
+    )
