@@ -1,8 +1,8 @@
 """Packaging of hiphopss.
 
-``datasets/`` and ``eval/`` stand at the top level of the checkout and are installed as
-``hiphopss.datasets`` and ``hiphopss.eval``: top-level packages of those names would break
-other people's environments.
+``datasets/``, ``eval/`` and ``weights/`` stand at the top level of the checkout and are installed
+as ``hiphopss.datasets``, ``hiphopss.eval`` and ``hiphopss.shipped``: top-level packages of those
+names would break other people's environments.
 """
 
 import re
@@ -26,16 +26,25 @@ setup(
     python_requires=">=3.11",
     packages=[
         "hiphopss",
+        "hiphopss.cli",
+        "hiphopss.reproduce",
         "hiphopss.datasets",
         "hiphopss.datasets.generated",
         "hiphopss.eval",
+        "hiphopss.shipped",
     ],
     package_dir={
         "hiphopss": "hiphopss",
         "hiphopss.datasets": "datasets",
         "hiphopss.eval": "eval",
+        "hiphopss.shipped": "weights",
     },
-    package_data={"hiphopss.datasets.generated": ["*.toml"]},
+    package_data={
+        "hiphopss": ["*.toml"],
+        "hiphopss.datasets": ["*.toml"],
+        "hiphopss.datasets.generated": ["*.toml"],
+        "hiphopss.shipped": ["*.toml", "*.weights.h5"],
+    },
     install_requires=[
         "keras>=3.15,<4",
         "tensorflow>=2.20,<2.22",

@@ -18,6 +18,7 @@ from hiphopss import audio
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.patches import crossfade_weights, cut, overlap_add, separation_patch_count
+from hiphopss.registry import resolve_weights
 from hiphopss.transform import InverseTransform, frame_count, magnitude, stft
 from hiphopss.weights import load_model
 
@@ -49,17 +50,19 @@ class Separator:
         self._drop_tail = fidelity.standalone_separation
 
     @classmethod
-    def from_weights(cls, path: str | Path, *, standalone_script: bool = False) -> Separator:
+    def from_weights(
+        cls, path: str | Path | None = None, *, standalone_script: bool = False
+    ) -> Separator:
         """Read a weight file of either kind.
 
         Parameters
         ----------
-        path : path-like
-            An own ``.weights.h5`` or a published ``.pkl``.
+        path : path-like or None
+            As :func:`hiphopss.registry.resolve_weights`.
         standalone_script : bool
             Separate as the released stand-alone script does (Q6).
         """
-        model, info = load_model(path, standalone_script=standalone_script)
+        model, info = load_model(resolve_weights(path), standalone_script=standalone_script)
         return cls(model, info.config, info.fidelity)
 
     def stems(
@@ -125,7 +128,7 @@ def separate(
     waveform: np.ndarray,
     sample_rate: int,
     *,
-    weights: str | Path | Separator,
+    weights: str | Path | Separator | None = None,
     mono: bool = False,
 ) -> dict[str, np.ndarray]:
     """Separate a mixture into its stems.
@@ -136,8 +139,9 @@ def separate(
         The mixture; full scale is 1.
     sample_rate : int
         In Hz. Other rates than the network's are resampled there and back.
-    weights : path-like or Separator
-        A weight file (own or published); a :class:`Separator` saves reading it again.
+    weights : path-like, Separator or None
+        A weight file (own or published), by path or by name in the registry; a :class:`Separator`
+        saves reading it again. By default the shipped one.
     mono : bool
         Separate the average of the channels, as the released code does.
 

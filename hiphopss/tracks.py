@@ -13,6 +13,7 @@ from hiphopss.config import RECORD_NAME, SOURCES, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import filled_whole, written_whole
 from hiphopss.progress import progress_bar
+from hiphopss.registry import resolve_weights
 from hiphopss.separation import Separator, separate_blocks
 from hiphopss.weights import read_info
 
@@ -77,7 +78,7 @@ def separate_files(
     inputs: Iterable[str | Path],
     output: str | Path,
     *,
-    weights: str | Path,
+    weights: str | Path | None = None,
     mono: bool = False,
     subtype: str | None = None,
     standalone_script: bool = False,
@@ -93,8 +94,9 @@ def separate_files(
     output : path-like
         A folder; each new track's folder appears whole or not at all. ``separation.json`` in it
         says which weights and settings made the stems.
-    weights : path-like
-        An own ``.weights.h5`` or a published ``.pkl``.
+    weights : path-like or None
+        An own ``.weights.h5`` or a published ``.pkl``, by path or by name in the registry; by
+        default the shipped one.
     mono : bool
         Write one channel: the separated average, as the released code does.
     subtype : str, optional
@@ -123,6 +125,7 @@ def separate_files(
     tracks = find_tracks(inputs, skip=output)
     for path in tracks.values():
         audio.read_shape(path)  # a bad file is better told now than after an hour
+    weights = resolve_weights(weights)
     record = _record(weights, mono, standalone_script, model_name)
     _require_own(output, record, tracks)
     separator = Separator.from_weights(weights, standalone_script=standalone_script)
@@ -175,7 +178,7 @@ def _record(weights, mono: bool, standalone_script: bool, model_name: str | None
     if standalone_script:
         fidelity, config = standalone(fidelity, config)
     default_name = Path(weights).name.removesuffix(".pkl").removesuffix(".weights.h5")
-    return {
+    record = {
         "model": model_name or default_name,
         "weights": Path(weights).name,
         "sha256": info.sha256,
@@ -184,6 +187,9 @@ def _record(weights, mono: bool, standalone_script: bool, model_name: str | None
         "fidelity": asdict(fidelity),
         "mono": mono,
     }
+    if info.provenance.get("released_test_leak"):
+        record["released_test_leak"] = True
+    return record
 
 
 def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:

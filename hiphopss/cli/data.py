@@ -1,0 +1,145 @@
+"""Data sets and features."""
+
+from __future__ import annotations
+
+from hiphopss.cli.common import add_preset, add_quiet, add_verb
+from hiphopss.errors import HiphopssError
+
+AUDITION = "features-audition"
+"""``features audition`` in one word, as the parser needs it."""
+
+
+def add_generate(verbs) -> None:
+    verb = add_verb(
+        verbs, "generate", "make a generated data set, in the layout of DSD100", _generate
+    )
+    verb.add_argument("output", metavar="OUT", help="folder to make")
+    verb.add_argument(
+        "--set",
+        choices=("hhds", "dsd100"),
+        default="hhds",
+        help="which data set it stands in for: one producer's hip hop, or many styles with played "
+        "drums and sung vocals (default: hhds)",
+    )
+    verb.add_argument("--seconds", type=float, default=30.0, help="of each song (default: 30)")
+    verb.add_argument(
+        "--dev", type=int, metavar="N", help="songs to train on (default: 13, dsd100: 16)"
+    )
+    verb.add_argument(
+        "--test", type=int, metavar="N", help="songs to test on (default: 5, dsd100: 6)"
+    )
+    verb.add_argument("--seed", type=int, default=0, help="another seed, other songs (default: 0)")
+    add_quiet(verb)
+
+
+def _generate(options) -> None:
+    from hiphopss.datasets.generated import generate
+
+    path = generate(
+        options.output,
+        collection=options.set,
+        seconds=options.seconds,
+        n_dev=options.dev,
+        n_test=options.test,
+        seed=options.seed,
+        progress=not options.quiet,
+    )
+    print(path)
+
+
+def add_download(verbs) -> None:
+    verb = add_verb(
+        verbs, "download", "fetch HHDS from Zenodo; run again to go on after a break", _download
+    )
+    verb.add_argument("dataset", choices=("hhds",), help="DSD100 is read from where you have it")
+    verb.add_argument("output", metavar="OUT", help="folder to make: the data set's root")
+    verb.add_argument("--archive", metavar="ZIP", help="unpack this, which is there already")
+    add_quiet(verb)
+
+
+def _download(options) -> None:
+    from hiphopss.datasets.hhds import download_hhds
+
+    path = download_hhds(options.output, archive=options.archive, progress=not options.quiet)
+    print(path)
+
+
+def add_features(verbs) -> None:
+    verb = add_verb(
+        verbs,
+        "features",
+        "compute the HDF5 feature file of a data set, augmented or not",
+        _features,
+    )
+    verb.add_argument(
+        "dataset",
+        metavar="DATASET",
+        help="root in the layout of DSD100; the word 'audition' is a verb of its own: see "
+        "`hiphopss features audition --help`",
+    )
+    verb.add_argument("-o", "--output", required=True, metavar="FILE", help="HDF5 file to write")
+    verb.add_argument(
+        "--augmentation",
+        default="none",
+        metavar="NAME",
+        help="none, circular-shift (CS), instrument (IA), mix (MA), or combined (COMBI), the union "
+        "(default: none)",
+    )
+    add_preset(verb, "; training follows it")
+    verb.add_argument(
+        "--seed", type=int, default=0, help="of the random choices of CS and MA (default: 0)"
+    )
+    verb.add_argument(
+        "--released-test-leak",
+        action="store_true",
+        help="Q3: the circular shift uses the test songs too, as in the released code; the file, "
+        "weights, scores and figures made from it say so (only with --preset released)",
+    )
+    verb.add_argument(
+        "--store-phase",
+        action="store_true",
+        help="store the phase of the mixtures too, for `features audition`",
+    )
+    add_quiet(verb)
+
+
+def _features(options) -> None:
+    from hiphopss.datasets.features import make_features
+
+    path = make_features(
+        options.dataset,
+        options.output,
+        augmentation=options.augmentation,
+        preset=options.preset,
+        seed=options.seed,
+        released_test_leak=options.released_test_leak,
+        store_phase=options.store_phase,
+        progress=not options.quiet,
+    )
+    print(path)
+
+
+def add_audition(verbs) -> None:
+    verb = add_verb(
+        verbs,
+        AUDITION,
+        "list the segments of a feature file, or write one as WAV files",
+        _audition,
+    )
+    verb.prog = "hiphopss features audition"
+    verb.add_argument("features", metavar="FILE", help="HDF5 file from `features`")
+    verb.add_argument("--segment", type=int, metavar="N", help="which to write (default: list all)")
+    verb.add_argument("-o", "--output", metavar="OUT", help="folder for the WAV files")
+    verb.add_argument("--dataset", metavar="DATASET", help="where the data set is now, if it moved")
+
+
+def _audition(options) -> None:
+    from hiphopss.datasets.audition import audition, list_segments
+
+    if options.segment is None:
+        print(list_segments(options.features))
+        return
+    if options.output is None:
+        raise HiphopssError("no folder to write to: add -o OUT")
+    paths = audition(options.features, options.segment, options.output, dataset=options.dataset)
+    print(*paths, sep="\n")

@@ -1,0 +1,125 @@
+"""The whole way."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from hiphopss.cli.common import add_quiet, add_verb
+from hiphopss.config import PRESETS
+from hiphopss.errors import HiphopssError
+
+
+def add_reproduce(verbs) -> None:
+    verb = add_verb(
+        verbs,
+        "reproduce",
+        "train and evaluate the eight models of the paper's Table 1 on both test sets, and report; "
+        "run again to resume",
+        _reproduce,
+    )
+    verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the run")
+    verb.add_argument(
+        "--profile",
+        choices=("quick", "paper"),
+        default="quick",
+        help="quick: generated songs, 8 epochs, minutes; paper: 40 epochs on HHDS and DSD100 "
+        "(default: quick)",
+    )
+    verb.add_argument(
+        "--preset", choices=tuple(PRESETS), help="(default: quick: corrected, paper: released)"
+    )
+    verb.add_argument(
+        "--hhds",
+        metavar="DIR",
+        help="HHDS, or songs of yours in the layout of DSD100 (default: generated songs; with "
+        "--profile paper $HHDS_PATH)",
+    )
+    verb.add_argument(
+        "--dsd", metavar="DIR", help="DSD100 (default: as above; with --profile paper $DSD_PATH)"
+    )
+    verb.add_argument(
+        "--generated", action="store_true", help="with --profile paper: generated songs, not HHDS"
+    )
+    verb.add_argument("--models", metavar="A,B", help="of Table 1 (default: all eight)")
+    verb.add_argument(
+        "--weights",
+        action="append",
+        default=[],
+        metavar="MODEL=FILE",
+        help="weights that stand in for a model, such as DSD=model_dsd_fft_1024.pkl",
+    )
+    verb.add_argument(
+        "--test-song",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a song of the second test set (default: DSD100's three songs by ANiMAL)",
+    )
+    verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
+    verb.add_argument("--epochs", type=int, metavar="N", help="instead of the profile's 8 or 40")
+    verb.add_argument("--patches-per-epoch", type=int, metavar="N", help="at most")
+    verb.add_argument("--seconds", type=float, metavar="S", help="of each generated song")
+    verb.add_argument(
+        "--released-test-leak",
+        action="store_true",
+        help="Q3: HH_CS and HH_COMBI train on test songs too, as in the released code; all that "
+        "comes from it says so (only with --preset released)",
+    )
+    verb.add_argument(
+        "--store",
+        metavar="DIR",
+        help="where stages put what they make; runs that name the same one share it (default: "
+        "OUT/store)",
+    )
+    add_quiet(verb)
+
+
+def _reproduce(options) -> None:
+    from hiphopss.experiments import profile
+    from hiphopss.reproduce import Settings, reproduce
+
+    chosen = profile(options.profile)
+    chosen = replace(
+        chosen,
+        epochs=chosen.epochs if options.epochs is None else options.epochs,
+        patches=chosen.patches if options.patches_per_epoch is None else options.patches_per_epoch,
+    )
+    if options.seconds is not None:
+        chosen = replace(chosen, seconds=dict.fromkeys(chosen.seconds, options.seconds))
+    hhds, dsd100 = _data_sets(options)
+    settings = Settings(
+        profile=chosen,
+        preset=options.preset or "",
+        hhds=hhds,
+        dsd100=dsd100,
+        models=tuple(options.models.split(",")) if options.models else (),
+        weights=dict(map(_stand_in, options.weights)),
+        test_songs=tuple(options.test_song),
+        seed=options.seed,
+        released_test_leak=options.released_test_leak,
+    )
+    outcome = reproduce(options.output, settings, store=options.store, progress=not options.quiet)
+    print(outcome.summary, "", *outcome.files.values(), sep="\n")
+
+
+def _data_sets(options) -> tuple[str | None, str | None]:
+    """Roots of HHDS and DSD100; none for generated songs."""
+    from hiphopss.datasets.roots import dataset_root
+
+    named = options.hhds or options.dsd
+    if options.generated and named:
+        raise HiphopssError("--generated: goes without --hhds and --dsd: leave one out")
+    if options.generated or (options.profile == "quick" and not named):
+        return None, None
+    hhds, dsd100 = str(dataset_root("hhds", options.hhds)), None
+    if options.dsd or (options.profile == "paper" and os.environ.get("DSD_PATH")):
+        dsd100 = str(dataset_root("dsd100", options.dsd))
+    return hhds, dsd100
+
+
+def _stand_in(text: str) -> tuple[str, str]:
+    name, equals, path = text.partition("=")
+    if not equals or not path:
+        raise HiphopssError(f"--weights {text}: write MODEL=FILE, such as DSD=model.pkl")
+    return name, path

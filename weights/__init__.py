@@ -1,0 +1,1 @@
+"""Weight files that are shipped, and ``registry.toml``; read by :mod:`hiphopss.registry`."""
