@@ -56,6 +56,7 @@ setup(
         "mir_eval>=0.8,<0.9",
         "tqdm>=4.66,<5",
         "scikit-learn>=1.5,<2",
+        "threadpoolctl>=3,<4",
         "matplotlib>=3.9,<4",
         "pooch>=1.8,<2",
         "requests>=2.31,<3",

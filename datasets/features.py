@@ -161,6 +161,12 @@ def _songs(
         songs = [s for s in read_songs(dataset, subsets) if not is_paper_test_song(s)]
     else:
         songs = list(dataset)
+    names = [song_key(song) for song in songs]
+    for subset, name in names:
+        if names.count((subset, name)) > 1:
+            raise HiphopssError(
+                f"{_origin(dataset)}: two songs of {subset} are called {name!r}: rename one"
+            )
     if all(song.subset == "Test" for song in songs):
         raise HiphopssError(f"{_origin(dataset)}: no songs to train on: put some in Sources/Dev")
     without = [s.name for s in songs if s.subset != "Test" and "vocals" not in s.stems]

@@ -3,7 +3,8 @@
 ``<root>/Mixtures/{Dev,Test}/<song>/mixture.wav`` and
 ``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav`` (reference page, section 6).
 Other formats than WAV will do. Names beginning with a dot are skipped. Multi-channel files are
-averaged to mono.
+averaged to mono. As the truth to score against, a plain folder of songs will do as well:
+``<root>/<song>/{vocals,bass,drums,other}.wav``, with ``mixture.wav`` beside them if there is one.
 """
 
 from __future__ import annotations
@@ -29,8 +30,11 @@ class Song:
 
     Attributes
     ----------
-    name, subset : str
-        Folder name, and ``"Dev"`` or ``"Test"``.
+    name : str
+        Name of its folder.
+    subset : str
+        ``"Dev"`` or ``"Test"``; empty where a folder has no subsets. Scores take any other label
+        too, such as ``"HHDS test"``.
     mixture : Path or None
         ``mixture.wav``, if there is one.
     stems : dict of str to Path
@@ -71,32 +75,111 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
         )
     songs = []
     for subset in subsets:
-        folders = sorted(
-            folder
-            for folder in (root / "Sources" / subset).glob("*")
-            if folder.is_dir() and not folder.name.startswith(".")
-        )
+        folders = _folders(root / "Sources" / subset)
         if not folders:
             raise HiphopssError(
                 f"{root / 'Sources' / subset}: no songs: put them there, or leave out {subset}"
             )
-        songs += [_song(root, subset, folder) for folder in folders]
+        for folder in folders:
+            song = _song(folder, subset, root / "Mixtures" / subset / folder.name)
+            require_stems(song, folder)
+            songs.append(song)
     return songs
 
 
-def _song(root: Path, subset: str, folder: Path) -> Song:
-    stems = {}
+def find_songs(root: str | Path) -> list[Song]:
+    """List the songs of a data set or of a plain folder of songs, complete or not.
+
+    Parameters
+    ----------
+    root : path-like
+        A data set in the layout of DSD100, its ``Sources`` folder, or a folder of songs, whose
+        subset is empty.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name. Folders without any stem are no songs.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise HiphopssError(f"{root}: no such folder: give the folder that holds the songs")
+    base = root / "Sources" if (root / "Sources").is_dir() else root
+    subsets = [subset for subset in SUBSETS if (base / subset).is_dir()]
+    mixtures = base.absolute().parent / "Mixtures"
+    songs = [
+        _song(folder, subset, mixtures / subset / folder.name)
+        for subset in subsets
+        for folder in _folders(base / subset)
+    ]
+    if not subsets:
+        songs = [_song(folder, "", folder) for folder in _folders(base)]
+    return [song for song in songs if song.stems]
+
+
+def song_at(folder: str | Path, *, subset: str = "", name: str | None = None) -> Song:
+    """The song whose stems, and mixture if there is one, lie in a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        With ``vocals.wav`` and so on in it.
+    subset : str
+        Its label.
+    name : str, optional
+        The song's name; by default the folder's.
+
+    Returns
+    -------
+    Song
+        With those stems that exist.
+    """
+    folder = Path(folder)
+    return _song(folder, subset, folder, name)
+
+
+def require_stems(song: Song, folder: Path | None = None) -> None:
+    """See that a song is complete; vocals may be missing.
+
+    Songs without vocals exist in HHDS and DSD100.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+    folder : Path, optional
+        Where a missing stem belongs; by default beside the others.
+
+    Raises
+    ------
+    HiphopssError
+        If another stem is missing.
+    """
+    beside = next(iter(song.stems.values()), Path(song.name) / "")
+    folder = folder or Path(beside).parent
     for source in SOURCES:
-        path = audio.find(folder, source)
-        if path is not None:
-            stems[source] = path
-        elif source not in OPTIONAL_SOURCES:
+        if source not in song.stems and source not in OPTIONAL_SOURCES:
             raise HiphopssError(
-                f"{folder / source}.wav: missing, so the song {folder.name!r} has no {source}: "
+                f"{folder / source}.wav: missing, so the song {song.name!r} has no {source}: "
                 "add the stem (silence if it does not play), or take the song's folder out"
             )
-    mixture = audio.find(root / "Mixtures" / subset / folder.name, "mixture")
-    return Song(folder.name, subset, mixture, stems)
+
+
+def _folders(parent: Path) -> list[Path]:
+    """The folders in a folder, by name, without those that begin with a dot."""
+    return sorted(p for p in parent.glob("*") if p.is_dir() and not p.name.startswith("."))
+
+
+def _song(folder: Path, subset: str, mixture_folder: Path, name: str | None = None) -> Song:
+    """The song whose stems are in a folder, as far as they exist."""
+    found = {source: audio.find(folder, source) for source in SOURCES}
+    stems = {source: path for source, path in found.items() if path is not None}
+    return Song(name or folder.name, subset, audio.find(mixture_folder, "mixture"), stems)
 
 
 def song_length(song: Song, sample_rate: int) -> int:

@@ -8,8 +8,14 @@ import importlib
 _MODULE_OF = {
     "Scores": "bss",
     "bss_eval": "bss",
+    "ENGINES": "bss",
+    "MODES": "bss",
+    "References": "bss",
     "COLUMNS": "table",
+    "LEAK_NOTE": "table",
     "Row": "table",
+    "is_uncertain": "table",
+    "trained_on_test": "table",
     "concatenate": "table",
     "read_rows": "table",
     "rows_from_scores": "table",
@@ -22,6 +28,16 @@ _MODULE_OF = {
     "evaluate": "evaluation",
     "ideal_ratio_mask_estimates": "bounds",
     "mixture_estimates": "bounds",
+    "nmf_estimates": "nmf",
+    "Comparison": "comparison",
+    "compare": "comparison",
+    "Difference": "paired",
+    "format_differences": "paired",
+    "paired_differences": "paired",
+    "paired_path": "paired",
+    "write_differences": "paired",
+    "write_museval": "museval",
+    "plot_fig1": "figure",
 }
 
 __all__ = sorted(_MODULE_OF)

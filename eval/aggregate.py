@@ -71,13 +71,13 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
     songs = defaultdict(list)  # a song's score, by model, subset, source, metric
     stems = defaultdict(list)  # a source's score, by model, subset, song, metric
     for (model, subset, song, source, metric), values in windows.items():
-        value = _mean(values)
+        value = finite_mean(values)
         songs[model, subset, source, metric].append(value)
         stems[model, subset, song, metric].append(value)
     for (model, subset, _, metric), values in stems.items():
-        songs[model, subset, MEAN, metric].append(_mean(values))
+        songs[model, subset, MEAN, metric].append(finite_mean(values))
     groups = dict.fromkeys((model, subset) for model, subset, *_ in songs)
-    sources = sorted({source for _, _, source, _ in songs}, key=_source_order)
+    sources = sorted({source for _, _, source, _ in songs}, key=source_order)
     return [
         _summary(songs, *group, source)
         for group in groups
@@ -88,32 +88,32 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
 
 def _summary(songs: dict, model: str, subset: str, source: str) -> Summary:
     """The summary of one group of songs' scores."""
-    values = {metric: _finite(songs[model, subset, source, metric]) for metric in METRICS}
+    values = {metric: finite(songs[model, subset, source, metric]) for metric in METRICS}
     return Summary(
         model=model,
         subset=subset,
         source=source,
-        mean={metric: _mean(values[metric]) for metric in METRICS},
+        mean={metric: finite_mean(values[metric]) for metric in METRICS},
         ci95={metric: confidence_interval(values[metric]) for metric in METRICS},
         n_songs=len(values["SDR"]),
     )
 
 
-def _source_order(source: str) -> tuple:
+def source_order(source: str) -> tuple:
     """Sort key: the known sources in their order, then others by name, then the mean."""
     rank = SOURCES.index(source) if source in SOURCES else len(SOURCES)
     return source == MEAN, rank, source
 
 
-def _finite(values: Iterable[float | None]) -> list[float]:
+def finite(values: Iterable[float | None]) -> list[float]:
     """The values a mean can use."""
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
-def _mean(values: Iterable[float | None]) -> float | None:
+def finite_mean(values: Iterable[float | None]) -> float | None:
     """Mean of the finite values; None if there are none."""
-    finite = _finite(values)
-    return math.fsum(finite) / len(finite) if finite else None
+    usable = finite(values)
+    return math.fsum(usable) / len(usable) if usable else None
 
 
 def confidence_interval(values: Sequence[float]) -> float | None:
@@ -169,13 +169,15 @@ def write_summary(path: str | Path, summaries: Iterable[Summary]) -> None:
         write_csv(temporary, header, lines)
 
 
-def format_summary(summaries: Sequence[Summary]) -> str:
+def format_summary(summaries: Sequence[Summary], *, what: str = "means over songs") -> str:
     """Summaries as a text table for the terminal, one block a subset.
 
     Parameters
     ----------
     summaries : sequence of Summary
         Of :func:`summarise`.
+    what : str
+        What the numbers are, for the heading.
 
     Returns
     -------
@@ -184,21 +186,21 @@ def format_summary(summaries: Sequence[Summary]) -> str:
         defined.
     """
     return "\n\n".join(
-        _format_block(subset, [s for s in summaries if s.subset == subset])
+        _format_block(what, subset, [s for s in summaries if s.subset == subset])
         for subset in dict.fromkeys(s.subset for s in summaries)
     )
 
 
-def _format_block(subset: str, summaries: Sequence[Summary]) -> str:
+def _format_block(what: str, subset: str, summaries: Sequence[Summary]) -> str:
     """The table of one subset: a line a model."""
     cells = {(s.model, s.source): s for s in summaries}
     models = list(dict.fromkeys(s.model for s in summaries))
-    sources = sorted({s.source for s in summaries} - {MEAN}, key=_source_order)
+    sources = sorted({s.source for s in summaries} - {MEAN}, key=source_order)
     metrics = [m for m in METRICS if m != "ISR" or any(s.mean[m] is not None for s in summaries)]
     first = max(len(model) for model in [*models, "model"])
     widths = [max(len(source), 6) + 1 for source in sources]
     lines = [
-        f"{subset or 'All songs'}: means over songs ± half the 95 % confidence interval, in dB",
+        f"{subset or 'All songs'}: {what} ± half the 95 % confidence interval, in dB",
         f"{'':{first}}      {'SDR of a source':^{sum(widths)}}   mean of the sources",
         f"{'model':{first}} songs"
         + "".join(f"{source:>{width}}" for source, width in zip(sources, widths, strict=True))
@@ -210,10 +212,13 @@ def _format_block(subset: str, summaries: Sequence[Summary]) -> str:
         for source, width in zip(sources, widths, strict=True):
             summary = cells.get((model, source))
             line += f"{_number(summary.mean['SDR'] if summary else None):>{width}}"
-        for metric in metrics:
+        start = len(line)
+        for column, metric in enumerate(metrics):
+            # A wide interval takes room from the next column, and pushes nothing aside.
+            width = start + 14 * column + 7 - len(line)
             half = mean.ci95[metric]
-            line += f"{_number(mean.mean[metric]):>8}"
-            line += " " * 6 if half is None else f" ±{_number(half):<4}"
+            line += f" {_number(mean.mean[metric]):>{width}}"
+            line += "" if half is None else f" ±{_number(half)}"
         lines.append(line)
     return "\n".join(line.rstrip() for line in lines)
 

@@ -9,28 +9,29 @@ of estimates, ``<output>/<song>/<source>.wav``, for :func:`hiphopss.eval.evaluat
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import numpy as np
 
-from hiphopss.audio import find
-from hiphopss.config import RECORD_NAME, SOURCES, SignalConfig
-from hiphopss.errors import HiphopssError
+from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.datasets.layout import Song
 from hiphopss.eval.folders import (
     Audio,
-    Song,
     fit_channels,
     read_audio,
-    reference_songs,
     reference_stems,
     require_alike,
+    select_songs,
+    write_estimates,
 )
-from hiphopss.files import written_whole
+
+MIXTURE, IDEAL_RATIO_MASK = "mixture", "ideal ratio mask"
+"""Names of the two in tables of scores."""
 
 
 def mixture_estimates(
-    dataset: str | Path,
+    dataset: str | Path | Sequence[Song],
     output: str | Path,
     subset: str | None = None,
     *,
@@ -40,11 +41,12 @@ def mixture_estimates(
 
     Parameters
     ----------
-    dataset : path-like
-        A data set in the layout of DSD100, or a folder of songs that holds ``mixture.wav`` too.
+    dataset : path-like or sequence of Song
+        A data set in the layout of DSD100, a folder of songs that holds ``mixture.wav`` too, or
+        songs from anywhere.
     output : path-like
         Folder to write, whole or not at all; it must be new or empty.
-    subset : {"Dev", "Test"}, optional
+    subset : str, optional
         Only songs of this subset; all by default.
     names : collection of str, optional
         Only songs of these names.
@@ -57,22 +59,25 @@ def mixture_estimates(
     Raises
     ------
     HiphopssError
-        If there are no songs, a song's mixture can't be read, or the folder can't be written.
+        If there are no songs, two have the same name, a song's mixture can't be read, or the folder
+        can't be written.
     """
 
     def estimate(song: Song, mixture: Audio) -> np.ndarray:
         return np.broadcast_to(mixture.samples, (len(SOURCES), *mixture.samples.shape))
 
-    return _write_estimates(dataset, output, subset, names, estimate, {"model": "mixture"})
+    songs = select_songs(dataset, subset, names=names)
+    return write_estimates(songs, output, estimate, {"model": MIXTURE})
 
 
 def ideal_ratio_mask_estimates(
-    dataset: str | Path,
+    dataset: str | Path | Sequence[Song],
     output: str | Path,
     subset: str | None = None,
     *,
     names: Collection[str] | None = None,
     config: SignalConfig | None = None,
+    length_tolerance_s: float = 0.0,
 ) -> list[str]:
     """Write what the magnitudes' ideal ratio masks make of each mixture: the upper bound.
 
@@ -85,6 +90,8 @@ def ideal_ratio_mask_estimates(
         As in :func:`mixture_estimates`. Missing vocals count as silence.
     config : SignalConfig, optional
         Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
+    length_tolerance_s : float
+        As in :func:`hiphopss.eval.evaluate`.
 
     Returns
     -------
@@ -100,10 +107,12 @@ def ideal_ratio_mask_estimates(
     config = config or SignalConfig()
 
     def estimate(song: Song, mixture: Audio) -> np.ndarray:
-        return ideal_ratio_masked(_sources(song, mixture), mixture.samples, config)
+        sources = _sources(song, mixture, length_tolerance_s)
+        return ideal_ratio_masked(sources, mixture.samples[: sources.shape[1]], config)
 
-    record = {"model": "ideal ratio mask", "config": json.loads(config.to_json())}
-    return _write_estimates(dataset, output, subset, names, estimate, record)
+    record = {"model": IDEAL_RATIO_MASK, "config": json.loads(config.to_json())}
+    songs = select_songs(dataset, subset, names=names)
+    return write_estimates(songs, output, estimate, record)
 
 
 def ideal_ratio_masked(
@@ -141,57 +150,13 @@ def ideal_ratio_masked(
     return estimates
 
 
-def _sources(song: Song, mixture: Audio) -> np.ndarray:
+def _sources(song: Song, mixture: Audio, length_tolerance_s: float) -> np.ndarray:
     """A song's stems [shape=(n_sources, n_samples, n_channels)], silence for missing vocals."""
-    stems = np.zeros((len(SOURCES), *mixture.samples.shape))
     paths = reference_stems(song)
-    require_alike([mixture.path, *filter(None, paths.values())])
+    n_samples = require_alike([mixture.path, *filter(None, paths.values())], length_tolerance_s)
+    n_channels = mixture.samples.shape[1]
+    stems = np.zeros((len(SOURCES), n_samples, n_channels))
     for stem, source in zip(stems, SOURCES, strict=True):
         if paths[source] is not None:
-            stem[:] = fit_channels(read_audio(paths[source]), mixture.samples.shape[1])
+            stem[:] = fit_channels(read_audio(paths[source]), n_channels)[:n_samples]
     return stems
-
-
-def _write_estimates(
-    dataset: str | Path,
-    output: str | Path,
-    subset: str | None,
-    names: Collection[str] | None,
-    estimate: Callable[[Song, Audio], np.ndarray],
-    record: dict,
-) -> list[str]:
-    """Write a folder of estimates, and what made them; return the songs' names."""
-    import soundfile
-
-    songs = [
-        song
-        for song in reference_songs(dataset)
-        if (subset in (None, song.subset) or not song.subset)
-        and (names is None or song.name in names)
-    ]
-    if not songs:
-        which = f"songs of subset {subset!r}" if subset else "songs"
-        raise HiphopssError(f"{dataset}: holds no {which}: give a data set's folder")
-    with written_whole(output) as temporary:
-        for song in songs:
-            mixture = read_audio(_mixture_path(song))
-            folder = temporary / song.name
-            folder.mkdir(parents=True)
-            for source, samples in zip(SOURCES, estimate(song, mixture), strict=True):
-                # 32-bit floating point holds 16 and 24-bit mixtures exactly and never clips.
-                path = folder / f"{source}.wav"
-                soundfile.write(path, samples, mixture.sample_rate, subtype="FLOAT")
-        text = json.dumps(record, indent=2, sort_keys=True)
-        (temporary / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
-    return [song.name for song in songs]
-
-
-def _mixture_path(song: Song) -> Path:
-    """A song's mixture: beside its stems, or in the parallel folder of the DSD100 layout."""
-    folder = song.folder
-    if song.subset:
-        folder = song.folder.absolute().parents[2] / "Mixtures" / song.subset / song.name
-    path = find(folder, "mixture")
-    if path is None:
-        raise HiphopssError(f"{folder / 'mixture'}.wav: no such file: put the mixture there")
-    return path

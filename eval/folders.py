@@ -1,44 +1,29 @@
-"""Songs as folders of stems: which are there, and what they hold.
+"""Songs as folders of stems: which are there, what they hold, and how estimates are written.
 
 Conventions
 -----------
 A song is a folder named for it, a stem a file in it named for its source, such as ``vocals.wav``.
-References lie either in the layout of DSD100, ``<root>/Sources/{Dev,Test}/<song>/`` with mixtures
-in ``<root>/Mixtures/{Dev,Test}/<song>/`` (reference page, section 6), or directly in
-``<root>/<song>/``. Names that begin with a dot are skipped.
+References are songs in the layout of DSD100 or in a plain folder, as
+:func:`hiphopss.datasets.layout.find_songs` reads them, or any sequence of
+:class:`~hiphopss.datasets.layout.Song`. Names that begin with a dot are skipped.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import json
+import warnings
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hiphopss import audio
-from hiphopss.config import SOURCES
-from hiphopss.datasets.layout import SUBSETS
+from hiphopss.config import RECORD_NAME, SOURCES
+from hiphopss.datasets.layout import Song, find_songs, require_stems
 from hiphopss.errors import HiphopssError
-
-
-@dataclass(frozen=True)
-class Song:
-    """One song's folder of reference stems.
-
-    Attributes
-    ----------
-    name : str
-        The folder's name.
-    subset : str
-        ``"Dev"`` or ``"Test"``; empty if the layout has no subsets.
-    folder : Path
-        Where the stems are.
-    """
-
-    name: str
-    subset: str
-    folder: Path
+from hiphopss.files import written_whole
+from hiphopss.progress import progress_bar
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,34 +65,69 @@ def song_folders(folder: str | Path) -> list[Path]:
     )
 
 
-def reference_songs(root: str | Path) -> list[Song]:
-    """Songs of a data set, subset after subset, by name.
+def reference_songs(references: str | Path | Sequence[Song]) -> list[Song]:
+    """The songs to score against.
 
     Parameters
     ----------
-    root : path-like
-        A data set in the layout of DSD100, its ``Sources`` folder, or a folder of songs.
+    references : path-like or sequence of Song
+        A data set in the layout of DSD100, a folder of songs, or songs from anywhere.
 
     Returns
     -------
     list of Song
-        Empty if the folder is.
+        Of a folder: subset after subset, by name. Empty if the folder is.
 
     Raises
     ------
     HiphopssError
         If there is no such folder.
     """
-    root = Path(root)
-    base = root / "Sources" if (root / "Sources").is_dir() else root
-    subsets = [subset for subset in SUBSETS if (base / subset).is_dir()]
-    if not subsets:
-        return [Song(folder.name, "", folder) for folder in song_folders(base)]
-    return [
-        Song(folder.name, subset, folder)
-        for subset in subsets
-        for folder in song_folders(base / subset)
+    return find_songs(references) if isinstance(references, str | Path) else list(references)
+
+
+def told(references: str | Path | Sequence[Song]) -> str:
+    """What messages call the references."""
+    return str(references) if isinstance(references, str | Path) else "the list of songs"
+
+
+def select_songs(
+    references: str | Path | Sequence[Song],
+    subset: str | None = None,
+    *,
+    names: Collection[str] | None = None,
+) -> list[Song]:
+    """Some of the songs; at least one.
+
+    Parameters
+    ----------
+    references
+        As in :func:`reference_songs`.
+    subset : str, optional
+        Only songs of this subset, or of none; all by default.
+    names : collection of str, optional
+        Only songs of these names.
+
+    Returns
+    -------
+    list of Song
+        In their order.
+
+    Raises
+    ------
+    HiphopssError
+        If there are none.
+    """
+    songs = [
+        song
+        for song in reference_songs(references)
+        if (subset in (None, song.subset) or not song.subset)
+        and (names is None or song.name in names)
     ]
+    if not songs:
+        which = f"songs of subset {subset!r}" if subset else "songs"
+        raise HiphopssError(f"{told(references)}: holds no {which}: give a data set's folder")
+    return songs
 
 
 def reference_stems(song: Song) -> dict[str, Path | None]:
@@ -121,22 +141,94 @@ def reference_stems(song: Song) -> dict[str, Path | None]:
     Returns
     -------
     dict of str to Path or None
-        File by source; None for vocals that a song doesn't have. Songs without vocals exist in HHDS
-        and DSD100; their vocals count as silence.
+        File by source; None for vocals that a song doesn't have, which count as silence.
 
     Raises
     ------
     HiphopssError
         If another stem is missing.
     """
-    stems = {source: audio.find(song.folder, source) for source in SOURCES}
-    for source, path in stems.items():
-        if path is None and source != "vocals":
-            raise HiphopssError(
-                f"{song.folder / source}.wav: no such file: only vocals may be missing; "
-                "put the stem there (silence will do)"
-            )
-    return stems
+    require_stems(song)
+    return {source: song.stems.get(source) for source in SOURCES}
+
+
+def read_mixture(song: Song) -> Audio:
+    """Read a song's mixture.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+
+    Returns
+    -------
+    Audio
+        All of it.
+
+    Raises
+    ------
+    HiphopssError
+        If the song has none, or it can't be read.
+    """
+    if song.mixture is None:
+        raise HiphopssError(
+            f"{Path(song.subset) / song.name / 'mixture'}.wav: no such file: put the mixture into "
+            "the folder Mixtures of the data set, or beside the stems in a plain folder of songs"
+        )
+    return read_audio(song.mixture)
+
+
+def write_estimates(
+    songs: Sequence[Song],
+    output: str | Path,
+    estimate: Callable[[Song, Audio], Iterable[np.ndarray]],
+    record: dict,
+    *,
+    progress: bool = False,
+) -> list[str]:
+    """Write a folder of estimates, ``<output>/<song>/<source>.wav``, and what made them.
+
+    Parameters
+    ----------
+    songs : sequence of Song
+        What to separate; they need their mixtures.
+    output : path-like
+        Folder to write, whole or not at all; it must be new or empty.
+    estimate : callable
+        Gives the sources ``[shape=(n_sources, n_samples, n_channels)]`` of a song and its mixture.
+    record : dict
+        For ``separation.json``; its key ``model`` is the model's name.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    list of str
+        Names of the songs.
+
+    Raises
+    ------
+    HiphopssError
+        If a mixture can't be read, two songs have the same name, or the folder can't be written.
+    """
+    import soundfile
+
+    names = [song.name for song in songs]
+    for name in names:
+        if names.count(name) > 1:
+            raise HiphopssError(f"{output}: two songs are called {name!r}: say which subset")
+    with written_whole(output) as temporary:
+        for song in progress_bar(songs, desc=record["model"], unit="song", show=progress):
+            mixture = read_mixture(song)
+            folder = temporary / song.name
+            folder.mkdir(parents=True)
+            for source, samples in zip(SOURCES, estimate(song, mixture), strict=True):
+                # 32-bit floating point holds 16 and 24-bit mixtures exactly and never clips.
+                path = folder / f"{source}.wav"
+                soundfile.write(path, samples, mixture.sample_rate, subtype="FLOAT")
+        text = json.dumps(record, indent=2, sort_keys=True)
+        (temporary / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
+    return names
 
 
 def read_audio(path: Path) -> Audio:
@@ -165,34 +257,55 @@ def read_audio(path: Path) -> Audio:
     return read
 
 
-def require_alike(paths: Iterable[Path]) -> None:
+def require_alike(paths: Iterable[Path], tolerance_s: float = 0.0) -> int:
     """Look at the headers of a song's files, which is fast, before the work begins.
 
     Parameters
     ----------
     paths : iterable of Path
         All files of one song.
+    tolerance_s : float
+        By less than this, in seconds, lengths may differ: codecs such as MP3 pad what they encode.
+
+    Returns
+    -------
+    int
+        Length of the shortest, in samples.
 
     Raises
     ------
     HiphopssError
         If a file can't be read or is empty, or two differ in sampling rate or length.
+
+    Warns
+    -----
+    UserWarning
+        If lengths differ by what is tolerated.
     """
+    lengths: dict[Path, int] = {}
     first = None
     for path in paths:
-        with audio.opened(path) as file:
-            rate, n_samples = file.samplerate, file.frames
+        n_samples, rate = audio.read_shape(path)
         first = first or (path, rate, n_samples)
         if rate != first[1]:
             raise HiphopssError(
                 f"{path}: {rate} Hz, but {first[0]} has {first[1]} Hz: "
                 "resample one of them, or separate the mixture again"
             )
-        if n_samples != first[2]:
+        if n_samples != first[2] and abs(n_samples - first[2]) >= tolerance_s * rate:
             raise HiphopssError(
                 f"{path}: {n_samples} samples, but {first[0]} has {first[2]}: "
                 "separate the mixture again, or cut both to the same length"
             )
+        lengths[path] = n_samples
+    shortest, longest = min(lengths, key=lengths.get), max(lengths, key=lengths.get)
+    if lengths[shortest] != lengths[longest]:
+        warnings.warn(
+            f"{shortest}: {lengths[shortest]} samples, but {longest} has {lengths[longest]}: "
+            "only the first that all files of the song have are scored",
+            stacklevel=2,
+        )
+    return lengths[shortest]
 
 
 def fit_channels(track: Audio, n_channels: int) -> np.ndarray:

@@ -14,7 +14,7 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
@@ -29,7 +29,7 @@ class Row:
     Attributes
     ----------
     song, subset, source : str
-        What was scored. ``subset`` is ``"Dev"``, ``"Test"`` or empty.
+        What was scored. ``subset`` is ``"Dev"``, ``"Test"``, another label or empty.
     window_start_s : float
         Where the window starts, in seconds.
     SDR, SIR, SAR, ISR : float or None
@@ -37,7 +37,8 @@ class Row:
     model : str
         What made the estimates.
     note : str
-        Why a score is missing or peculiar; else empty.
+        Why a score is missing or peculiar, and :data:`LEAK_NOTE` where it applies; else empty.
+        Several are joined by ``"; "``.
     """
 
     song: str
@@ -59,6 +60,43 @@ class Row:
 
 COLUMNS = tuple(field.name for field in fields(Row))
 """The columns of the CSV file, in order."""
+
+
+LEAK_NOTE = "trained on test songs (Q3)"
+"""Note on every row of a model whose training features include the test songs.
+
+The released features of HH_CS do (reference page, section 6)."""
+
+_JOINT = "; "
+
+
+def with_leak_note(rows: Iterable[Row]) -> list[Row]:
+    """Rows that say, beside what they say already, that the model was trained on test songs."""
+    return [
+        replace(row, note=_JOINT.join(note for note in (row.note, LEAK_NOTE) if note))
+        for row in rows
+    ]
+
+
+def is_uncertain(row: Row) -> bool:
+    """Whether a row's note says that a score is undefined or uncertain.
+
+    Parameters
+    ----------
+    row : Row
+        Of a table.
+
+    Returns
+    -------
+    bool
+        False for :data:`LEAK_NOTE`, which is about the model and not about the measurement.
+    """
+    return any(note not in ("", LEAK_NOTE) for note in row.note.split(_JOINT))
+
+
+def trained_on_test(rows: Iterable[Row]) -> list[str]:
+    """Names of the models whose rows say :data:`LEAK_NOTE`, in order of first appearance."""
+    return list(dict.fromkeys(row.model for row in rows if LEAK_NOTE in row.note.split(_JOINT)))
 
 
 def rows_from_scores(

@@ -393,6 +393,8 @@ def test_what_is_of_no_use_is_refused(dataset, tmp_path):
         make_features(dataset, tmp_path / "f.h5", augmentation="speed", progress=False)
     with pytest.raises(HiphopssError, match="from 4 songs, but there are 2: add songs"):
         make_features(dataset, tmp_path / "f.h5", augmentation="MA", progress=False)
+    with pytest.raises(HiphopssError, match="two songs of Dev are called '000 - song': rename one"):
+        make_features([*read_songs(dataset), *read_songs(dataset)], tmp_path / "f.h5")
     with pytest.raises(HiphopssError, match="seed -1: give 0 or more"):
         make_features(dataset, tmp_path / "f.h5", seed=-1, progress=False)
     for number in range(4):

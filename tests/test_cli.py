@@ -57,9 +57,12 @@ def test_importing_the_package_imports_no_backend():
         (["generate", "full", "--seconds", "5"], "full"),
         (["separate", "song.wav", "--weights", "PUBLISHED"], "-o"),
         (["train", "text.txt", "-o", "m.weights.h5", "--epochs", "ten"], "--epochs"),
-        (["reproduce", "-o", "run", "--dataset", "nowhere"], "nowhere"),
+        (["reproduce", "-o", "run", "--hhds", "nowhere"], "nowhere"),
         (["reproduce", "-o", "run", "--seconds", "1"], "seconds"),
         (["reproduce", "-o", "full"], "full"),
+        (["compare", "empty", "-o", "scores.csv"], "empty"),
+        (["download", "hhds", "full"], "full"),
+        (["separate", "song.wav", "-o", "out", "--weights", "model_hh_fft_1024"], "by hand"),
     ],
 )
 def test_a_user_error_is_one_line_that_names_the_file(
@@ -143,28 +146,42 @@ def test_weights_info_and_convert(tmp_path, run, published):
 
 
 @pytest.mark.slow
-def test_reproduce_resumes_where_it_stopped(tmp_path, run):
+def test_reproduce_by_default_runs_on_generated_songs(tmp_path, run):
     out = tmp_path / "run"
     arguments = ["reproduce", "-o", out, "--seconds", 4, "--epochs", 1, "-q"]
+    arguments += ["--patches-per-epoch", 64, "--models", "HH,HH_IA"]
     status, printed, _ = run(*arguments)
     assert status == 0
-    assert printed.strip().endswith("metrics.csv")
-    assert "HH " in printed
-    assert read_json(out / "settings.json")["preset"] == "released"
+    for name in ("report.md", "fig1.png", "metrics.csv", "table1.csv", "HH_IA.weights.h5"):
+        assert name in printed
+    assert "On generated songs, not on music" in (out / "report.md").read_text("utf-8")
+    assert read_json(out / "run.json")["preset"] == "corrected"
     first = (out / "metrics.csv").read_bytes()
-    (out / "metrics.csv").unlink()
-    gone, other = sorted((out / "estimates" / "HH").glob("0*"))[:2]
+    gone = next((out / "store" / "estimates").glob("HH-*/0*"))
     shutil.rmtree(gone)
-    other_time = other.stat().st_mtime_ns
-    kept = (out / "weights" / "HH.weights.h5").stat().st_mtime_ns
-    assert run(*arguments)[0] == 0
-    assert (out / "metrics.csv").read_bytes() == first
-    assert (out / "weights" / "HH.weights.h5").stat().st_mtime_ns == kept
+    shutil.rmtree(out / "store" / "scores")
+    assert run(*arguments) == (0, printed, "")
     assert gone.is_dir()
-    assert other.stat().st_mtime_ns == other_time
-    status, _, err = run(*arguments, "--seed", 3)
-    assert status == 2
-    assert "a run with seed 0, not 3" in err
+    assert (out / "metrics.csv").read_bytes() == first
+
+
+def test_audition_lists_and_writes_segments(dataset, tmp_path, run):
+    features = tmp_path / "f.h5"
+    run("features", dataset, "-o", features, "--augmentation", "IA", "--store-phase", "-q")
+    status, listed, _ = run("features", "audition", features)
+    assert status == 0
+    assert len(listed.splitlines()) == 10  # two songs, five versions each
+    assert "without drums" in listed.splitlines()[1]
+    status, written, _ = run("features", "audition", features, "--segment", 1, "-o", tmp_path / "w")
+    assert status == 0
+    assert len(written.splitlines()) == 5
+    drums, rate = soundfile.read(tmp_path / "w" / "drums.wav")
+    assert rate == RATE
+    assert not drums.any()
+    for arguments, message in (((), "add -o OUT"), (("-o", tmp_path / "x"), "no segment 10")):
+        status, _, err = run("features", "audition", features, "--segment", 10, *arguments)
+        assert status == 2
+        assert message in err
 
 
 def test_progress_bars_show_what_is_done(dataset, tmp_path, run):

@@ -134,3 +134,13 @@ def test_text_table():
         "mixture     2  -7.00  -2.50  -2.00      -   -3.83 ±8.47    9.50 ±0.00    4.00 ±0.00",
         "hh          1   5.00   6.40 -16.80   1.00   -1.10          9.50          4.00",
     ]
+
+
+def test_a_wide_interval_pushes_no_column_aside():
+    rows = [
+        Row(name, "", "bass", 0.0, value, -value, 4.0, None, "m")
+        for name, value in (("a", 0.0), ("b", 4.0))
+    ]
+    heading, line = format_summary(summarise(rows)).splitlines()[2:]
+    assert line == "m         2   2.00    2.00 ±25.41  -2.00 ±25.41   4.00 ±0.00"
+    assert heading.index("SAR") + 3 == line.index("4.00") + 4

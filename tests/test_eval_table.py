@@ -9,8 +9,19 @@ import numpy as np
 import pytest
 
 from hiphopss import HiphopssError
-from hiphopss.eval import COLUMNS, Row, Scores, concatenate, read_rows, rows_from_scores, write_rows
-from hiphopss.eval.table import read_record, write_record
+from hiphopss.eval import (
+    COLUMNS,
+    LEAK_NOTE,
+    Row,
+    Scores,
+    concatenate,
+    is_uncertain,
+    read_rows,
+    rows_from_scores,
+    trained_on_test,
+    write_rows,
+)
+from hiphopss.eval.table import read_record, with_leak_note, write_record
 
 LABELS = {"song": 'Straße, "live"', "subset": "Test", "model": "hh"}
 
@@ -133,6 +144,16 @@ def test_a_record_that_is_no_object_is_named(tmp_path):
             read_record(tmp_path / "a.csv")
     write_record(tmp_path / "a.csv", {"b": 1, "a": "±"})
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"a": "±", "b": 1}
+
+
+def test_a_leak_is_noted_beside_other_notes_and_is_no_uncertainty():
+    _, rows = make_rows()
+    noted = with_leak_note(rows)
+    assert noted[0].note == LEAK_NOTE == "trained on test songs (Q3)"
+    assert noted[3].note == "silent reference; trained on test songs (Q3)"
+    for table in (rows, noted):
+        assert [is_uncertain(row) for row in table] == [False, False, False, True, False, False]
+    assert trained_on_test(make_rows("honest")[1] + noted) == ["hh"]
 
 
 def test_importing_the_package_is_cheap():

@@ -8,7 +8,14 @@ import soundfile
 from conftest import RATE, noise, write_song
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.datasets.layout import load_stems, mixture_gain, read_songs, song_length
+from hiphopss.datasets.layout import (
+    find_songs,
+    load_stems,
+    mixture_gain,
+    read_songs,
+    song_at,
+    song_length,
+)
 
 
 def test_songs_are_listed_by_subset_and_name(dataset):
@@ -89,3 +96,30 @@ def test_a_mastered_mixture_warns_and_a_foreign_one_is_refused(dataset):
     soundfile.write(song.mixture, noise(60000, 77), RATE, subtype="FLOAT")
     with pytest.raises(HiphopssError, match=r"mixture\.wav: not the mixture of the stems"):
         mixture_gain(song, stems, RATE)
+
+
+def test_songs_are_found_in_a_data_set_its_sources_and_plain_folders(dataset, monkeypatch):
+    songs = find_songs(dataset)
+    assert songs == read_songs(dataset)
+    monkeypatch.chdir(dataset / "Sources")
+    relative = find_songs(".")
+    assert [(s.name, s.subset) for s in relative] == [(s.name, s.subset) for s in songs]
+    assert [s.mixture.resolve() for s in relative] == [s.mixture for s in songs]
+    plain = dataset / "Sources" / "Dev"
+    shutil.copy(songs[0].mixture, plain / "000 - song")
+    (plain / "pictures").mkdir()
+    first, second = find_songs(plain)
+    assert (first.name, first.subset, first.stems) == ("000 - song", "", songs[0].stems)
+    assert first.mixture == plain / "000 - song" / "mixture.wav"
+    assert second.mixture is None
+    with pytest.raises(HiphopssError, match="nowhere: no such folder"):
+        find_songs(dataset / "nowhere")
+
+
+def test_an_incomplete_song_is_found_as_it_is(dataset):
+    folder = dataset / "Sources" / "Dev" / "001 - song"
+    (folder / "drums.wav").unlink()
+    assert set(find_songs(dataset)[1].stems) == {"vocals", "bass", "other"}
+    song = song_at(folder, subset="any label", name="mine")
+    assert (song.name, song.subset, song.mixture) == ("mine", "any label", None)
+    assert song.stems["bass"] == folder / "bass.wav"

@@ -72,6 +72,7 @@ def build_parser() -> argparse.ArgumentParser:
         data.add_audition,
         train.add_train,
         evaluate.add_evaluate,
+        evaluate.add_compare,
         reproduce.add_reproduce,
         train.add_weights,
     ):

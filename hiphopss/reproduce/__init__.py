@@ -165,6 +165,14 @@ def _validate(output: Path, settings: Settings) -> list[Experiment]:
     )
     if strange and not (output / RUN_RECORD).exists():
         raise HiphopssError(f"{output}: a folder with something in it: choose another output")
+    if settings.hhds is None:
+        from hiphopss.datasets.generated import require_sensible
+
+        require_sensible(
+            output / "store" / "songs" / "new",
+            seconds=settings.profile.seconds[settings.preset],
+            seed=settings.seed,
+        )
     from hiphopss.weights import read_arrays
 
     select(settings.weights)

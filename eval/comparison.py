@@ -1,0 +1,211 @@
+"""Other people's separations and ours in one table, and what the difference is.
+
+The paper's demo page has, for one song, the true stems and the stems of several models
+(reference page, section 10). What is laid out as that page, or any folders of estimates, is scored
+on the same samples and compared song by song with a baseline.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiphopss.datasets.layout import Song, song_at
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.aggregate import Summary, format_summary, summarise
+from hiphopss.eval.evaluation import evaluate_models, require_sensible
+from hiphopss.eval.folders import song_folders
+from hiphopss.eval.matching import Estimates, estimate_stems, find_estimates, named_estimates
+from hiphopss.eval.paired import (
+    Difference,
+    format_differences,
+    paired_differences,
+    paired_path,
+    write_differences,
+)
+from hiphopss.eval.scoring import Options
+from hiphopss.eval.table import Row, csv_path
+
+GROUND_TRUTH = "ground_truth"
+"""Folder of the true stems on the demo page."""
+
+LENGTH_TOLERANCE_S = 0.1
+"""A codec's delay and padding are less than this (MP3: some 0.05 s at 44.1 kHz)."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What :func:`compare` found.
+
+    Attributes
+    ----------
+    rows : list of Row
+        The table.
+    summaries : list of Summary
+        Its means over songs.
+    baseline : str
+        The model that the others are compared with.
+    differences : dict of (str, str) to list of Difference
+        By model and subset.
+    """
+
+    rows: list[Row]
+    summaries: list[Summary]
+    baseline: str
+    differences: dict[tuple[str, str], list[Difference]]
+
+    def text(self) -> str:
+        """Both as text tables for the terminal, without a final newline."""
+        paired = format_differences(self.differences, self.baseline)
+        return "\n\n".join(part for part in (format_summary(self.summaries), paired) if part)
+
+
+def compare(
+    estimates: str | Path | Sequence[str | Path],
+    output: str | Path,
+    *,
+    references: str | Path | Sequence[Song] | None = None,
+    ours: Sequence[str | Path] = (),
+    baseline: str | None = None,
+    subset: str | None = None,
+    mode: str = "sources",
+    window_s: float | None = None,
+    hop_s: float | None = None,
+    engine: str = "hiphopss",
+    bounds: bool = False,
+    n_jobs: int | None = None,
+    progress: bool = True,
+) -> Comparison:
+    """Score models on the same songs, and compare them with one of them.
+
+    Where the files of a song differ in length by less than 0.1 s, as MP3 makes them, only what all
+    have is scored, with a warning.
+
+    Parameters
+    ----------
+    estimates : path-like or sequence of path-like
+        Without ``references``: a folder laid out as the paper's demo page, with
+        ``songs/<model>/<stem>.mp3`` and ``songs/ground_truth/<stem>.mp3``, or, with several songs,
+        ``songs/<model>/<song>/<stem>.mp3``; the folder ``songs`` itself will do, and any format. A
+        model's folder may hold a ``separation.json`` as :func:`hiphopss.eval.evaluate` reads it.
+        With ``references``: folders ``<song>/<stem>.wav``, one a model.
+    output : path-like
+        The table, ``<name>.csv``; ``<name>.json``, ``<name>_summary.csv`` and the differences,
+        ``<name>_paired.csv``, appear beside it.
+    references : path-like or sequence of Song, optional
+        As in :func:`hiphopss.eval.evaluate`.
+    ours : sequence of path-like
+        More folders of estimates, one a model. Of a page with one song, the stems may lie in the
+        folder itself, or in the only song in it, however that is called.
+    baseline : str, optional
+        Name of the model to compare with; by default the first.
+    subset : str, optional
+        With ``references`` as in :func:`hiphopss.eval.evaluate`; the label of a page's songs.
+    mode, window_s, hop_s, engine, bounds, n_jobs, progress
+        As in :func:`hiphopss.eval.evaluate`.
+
+    Returns
+    -------
+    Comparison
+        Rows, summaries and differences.
+
+    Raises
+    ------
+    HiphopssError
+        If songs, files or options don't fit one another; the message names them.
+    """
+    options = Options(mode, window_s, hop_s, engine, LENGTH_TOLERANCE_S)
+    require_sensible(options, n_jobs)
+    csv_path(output)
+    folders = [estimates] if isinstance(estimates, str | Path) else list(estimates)
+    if not folders:
+        raise HiphopssError("no folder of estimates: give one at least")
+    if references is not None:
+        models = [find_estimates(references, f, subset=subset) for f in [*folders, *ours]]
+    elif len(folders) == 1:
+        models = _page_models(Path(folders[0]), ours, subset or "")
+    else:
+        raise HiphopssError(
+            f"{len(folders)} folders of estimates, but no true stems: give their folder as "
+            "references, or one folder laid out as the demo page"
+        )
+    names = [model.model for model in models]
+    baseline = names[0] if baseline is None else baseline
+    if baseline not in names:
+        raise HiphopssError(f"no model named {baseline!r}: choose one of {', '.join(names)}")
+    rows = evaluate_models(models, output, options, bounds=bounds, n_jobs=n_jobs, progress=progress)
+    differences = _differences(rows, baseline)
+    write_differences(paired_path(output), differences, baseline)
+    return Comparison(rows, summarise(rows), baseline, differences)
+
+
+def _differences(rows: Sequence[Row], baseline: str) -> dict[tuple[str, str], list[Difference]]:
+    """Of every other model, by subset, where both were scored."""
+    scored = dict.fromkeys((row.model, row.subset) for row in rows)
+    return {
+        (model, subset): paired_differences(rows, model, baseline, subset=subset)
+        for model, subset in scored
+        if model != baseline and (baseline, subset) in scored
+    }
+
+
+def _page_models(page: Path, ours: Sequence[str | Path], subset: str) -> list[Estimates]:
+    """The models of a folder laid out as the demo page, and of others' folders."""
+    root = page / "songs" if (page / "songs").is_dir() else page
+    truth = root / GROUND_TRUTH
+    if not truth.is_dir():
+        raise HiphopssError(
+            f"{truth}: no such folder: put the true stems there, or give the references' folder"
+        )
+    songs = _page_songs(page, truth, subset)
+    folders = [f for f in song_folders(root) if f != truth and (_has_stems(f) or _inner(f))]
+    if not folders:
+        raise HiphopssError(f"{root}: no model's stems beside {GROUND_TRUTH}: put them there")
+    return [named_estimates(f, _matched(Path(f), songs, truth)) for f in [*folders, *ours]]
+
+
+def _page_songs(page: Path, truth: Path, subset: str) -> list[Song]:
+    """The true stems: one song, named after the page, or several in folders of their own."""
+    if _has_stems(truth):
+        whole = page.resolve()
+        name = whole.parent.name if whole.name == "songs" else whole.name
+        return [song_at(truth, subset=subset, name=name)]
+    songs = [song_at(folder, subset=subset) for folder in _inner(truth)]
+    if not songs:
+        raise HiphopssError(f"{truth}: no stems in it: put vocals, bass, drums and other there")
+    return songs
+
+
+def _matched(
+    folder: Path, songs: Sequence[Song], truth: Path
+) -> list[tuple[Song, dict[str, Path]]]:
+    """A model's stems with their references."""
+    inner = _inner(folder)
+    if _has_stems(truth):  # one song, which has no name of its own
+        if not _has_stems(folder) and len(inner) != 1:
+            raise HiphopssError(
+                f"{folder}: {len(inner)} songs, but {truth} is one: put the stems into the folder"
+            )
+        return [(songs[0], estimate_stems(folder if _has_stems(folder) else inner[0]))]
+    by_name = {song.name: song for song in songs}
+    for found in inner:
+        if found.name not in by_name:
+            raise HiphopssError(
+                f"{found}: {truth} has no song of this name: rename or remove the folder"
+            )
+    if not inner:
+        raise HiphopssError(
+            f"{folder}: no folders of songs as in {truth}: put the stems into <song>/"
+        )
+    return [(by_name[found.name], estimate_stems(found)) for found in inner]
+
+
+def _has_stems(folder: Path) -> bool:
+    """Whether stems lie in the folder itself."""
+    return bool(song_at(folder).stems)
+
+
+def _inner(folder: Path) -> list[Path]:
+    """The folders in a folder that hold stems."""
+    return [inner for inner in song_folders(folder) if _has_stems(inner)]

@@ -1,0 +1,276 @@
+"""The paper's Fig. 1: SDR, SIR and SAR of all models, one panel a test set.
+
+Conventions
+-----------
+Points are means over songs of the mean over sources, bars their 95 % confidence intervals. What
+would squash the rest, such as an interval of two songs or the mixture's SAR, is cut off and ends in
+an arrow; a mean that is off the axis is given as a number. Colours are Okabe and Ito's, which the
+colour-blind tell apart; metrics differ in their markers too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.aggregate import MEAN, Summary
+from hiphopss.eval.bounds import IDEAL_RATIO_MASK, MIXTURE
+from hiphopss.eval.nmf import NMF
+from hiphopss.files import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BASELINES = (MIXTURE, NMF, IDEAL_RATIO_MASK)
+"""Models that are set apart, in this order."""
+
+METRICS = ("SDR", "SIR", "SAR")
+
+LEAK_MARK = "†"
+
+_STYLES = {  # colour, marker and its size (to look alike) of a metric
+    "SDR": ("#0072B2", "o", 4.0),
+    "SIR": ("#D55E00", "s", 3.8),
+    "SAR": ("#009E73", "^", 4.8),
+}
+_OFFSETS = {"SDR": -0.24, "SIR": 0.0, "SAR": 0.24}
+_ARROW_SIZE = 3.4
+_SIZE_INCHES = (7.16, 3.3)  # two columns of the paper's format
+_BEYOND_DB = 20.0  # a baseline's mean further than this from all models' is off the axis
+_INTERVAL_DB = 6.0  # so much of an interval may widen the axis
+_MARGIN_DB = 1.5
+_SETTINGS = {
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so that it is the same everywhere
+    "font.size": 7.5,
+    "axes.linewidth": 0.6,
+    "svg.hashsalt": "hiphopss",
+    "svg.fonttype": "path",
+}
+
+
+def plot_fig1(
+    summaries: Sequence[Summary],
+    path: str | Path,
+    *,
+    subsets: Sequence[str] | Mapping[str, str],
+    models: Sequence[str],
+    marks: Collection[str] = (),
+    title: str | None = None,
+) -> list[Path]:
+    """Draw the figure, as PNG and as SVG.
+
+    Parameters
+    ----------
+    summaries : sequence of Summary
+        Of :func:`hiphopss.eval.summarise`.
+    path : path-like
+        ``<name>.png``, ``<name>.svg`` or ``<name>``: both are written.
+    subsets : sequence of str, or mapping of str to str
+        Subset of each panel, from left to right (the paper: two test sets); a mapping gives the
+        panels' titles too.
+    models : sequence of str
+        The trained models, from left to right. The mixture, NMF and the ideal ratio mask come after
+        them, set apart, as far as there are scores of them.
+    marks : collection of str
+        Models that were trained on test songs (Q3): they get a dagger and a footnote.
+    title : str, optional
+        Above the panels.
+
+    Returns
+    -------
+    list of Path
+        The PNG and the SVG. The same numbers give the same bytes (with one version of matplotlib).
+
+    Raises
+    ------
+    HiphopssError
+        If a subset or a model has no scores, or the folder can't be written to.
+    """
+    from matplotlib import rc_context
+
+    stem = Path(path)
+    stem = stem.with_suffix("") if stem.suffix.lower() in (".png", ".svg") else stem
+    files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
+    with rc_context(_SETTINGS):
+        figure = draw_fig1(summaries, subsets=subsets, models=models, marks=marks, title=title)
+        for file in files:
+            with written_whole(file) as temporary:
+                # Without dates, so that the same picture is the same file.
+                metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
+                figure.savefig(temporary, dpi=300, metadata=metadata)
+    return files
+
+
+def draw_fig1(
+    summaries: Sequence[Summary],
+    *,
+    subsets: Sequence[str] | Mapping[str, str],
+    models: Sequence[str],
+    marks: Collection[str] = (),
+    title: str | None = None,
+) -> Figure:
+    """The figure itself, with matplotlib's settings of the moment.
+
+    Parameters
+    ----------
+    summaries, subsets, models, marks, title
+        As in :func:`plot_fig1`.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Not known to pyplot, so nothing needs to be closed.
+
+    Raises
+    ------
+    HiphopssError
+        If a subset or a model has no scores.
+    """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
+    titles = dict(subsets) if isinstance(subsets, Mapping) else {name: name for name in subsets}
+    cells = {(s.subset, s.model): s for s in summaries if s.source == MEAN}
+    trained = [name for name in models if name not in BASELINES]
+    _require_scores(cells, titles, trained)
+    baselines = [n for n in BASELINES if any((subset, n) in cells for subset in titles)]
+    figure = Figure(figsize=_SIZE_INCHES, layout="constrained")
+    panels = figure.subplots(1, len(titles), sharey=True, squeeze=False)[0]
+    panels[0].set_ylim(*_limits(cells, titles, trained, baselines))
+    clipped = False
+    for axes, (subset, heading) in zip(panels, titles.items(), strict=True):
+        shown = {model: cells.get((subset, model)) for model in [*trained, *baselines]}
+        clipped |= _draw_panel(axes, shown, len(trained), marks)
+        n_songs = max(summary.n_songs for summary in shown.values() if summary)
+        songs = "1 song" if n_songs == 1 else f"{n_songs} songs"
+        axes.set_title(f"{heading or 'All songs'} ({songs})", fontsize=8.5)
+    panels[0].set_ylabel("dB")
+    panels[0].yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+    _annotate(figure, title, clipped, set(marks) & set(trained))
+    return figure
+
+
+def _require_scores(cells: dict, subsets: Collection[str], models: Sequence[str]) -> None:
+    """Raise where a panel would be empty, or a model would be in none."""
+    if not subsets or not models:
+        raise HiphopssError("the figure needs a subset and a model: name one of each at least")
+    for subset in subsets:
+        if not any((subset, model) in cells for model in models):
+            known = ", ".join(dict.fromkeys(repr(name) for name, _ in cells)) or "nothing"
+            raise HiphopssError(f"no scores of subset {subset!r}: the table has {known}")
+    for model in models:
+        if not any((subset, model) in cells for subset in subsets):
+            known = ", ".join(dict.fromkeys(name for _, name in cells))
+            raise HiphopssError(f"no scores of model {model!r}: the table has {known}")
+
+
+def _limits(
+    cells: dict, subsets: Collection[str], models: Sequence[str], baselines: Sequence[str]
+) -> tuple[float, float]:
+    """Ends of the axis that all panels share, in dB."""
+    centres, ends = [0.0], []
+    for group in (models, baselines):
+        low, high = min(centres), max(centres)
+        for subset in subsets:
+            for summary in filter(None, (cells.get((subset, model)) for model in group)):
+                for metric in METRICS:
+                    mean, half = summary.mean[metric], summary.ci95[metric] or 0.0
+                    near = mean is not None and low - _BEYOND_DB <= mean <= high + _BEYOND_DB
+                    if near or (mean is not None and group is models):
+                        centres.append(mean)
+                        ends += [mean - half, mean + half]
+    low = max(min(ends), min(centres) - _INTERVAL_DB)
+    high = min(max(ends), max(centres) + _INTERVAL_DB)
+    return min(low, min(centres)) - _MARGIN_DB, max(high, max(centres)) + _MARGIN_DB
+
+
+def _draw_panel(
+    axes: Axes, shown: dict[str, Summary | None], n_trained: int, marks: Collection[str]
+) -> bool:
+    """Draw one test set; tell whether anything was cut off."""
+    gap = 0.5  # between the trained models and the others
+    places = [i + gap * (i >= n_trained) for i in range(len(shown))]
+    for number, place in enumerate(places):
+        if number % 2:
+            axes.axvspan(place - 0.5, place + 0.5, color="0.95", linewidth=0, zorder=0)
+    if n_trained < len(shown):
+        axes.axvline(places[n_trained] - 0.5 - gap / 2, color="0.3", linewidth=0.8)
+    axes.axhline(0, color="0.3", linewidth=0.6, zorder=1)
+    clipped = False
+    for place, summary in zip(places, shown.values(), strict=True):
+        for metric in METRICS if summary else ():
+            mean, half = summary.mean[metric], summary.ci95[metric]
+            if mean is not None:
+                clipped |= _draw_score(axes, metric, place + _OFFSETS[metric], mean, half or 0.0)
+    labels = [fill(name, 12) + LEAK_MARK * (name in marks) for name in shown]
+    axes.set_xticks(places, labels, rotation=40, ha="right", rotation_mode="anchor")
+    axes.set_xlim(places[0] - 0.6, places[-1] + 0.6)
+    axes.tick_params(axis="x", length=0, pad=2)
+    axes.grid(axis="y", color="0.85", linewidth=0.5)
+    axes.set_axisbelow(True)
+    return clipped
+
+
+def _draw_score(axes: Axes, metric: str, x: float, mean: float, half: float) -> bool:
+    """Draw a mean and its interval; tell whether something was cut off."""
+    colour, marker, size = _STYLES[metric]
+    low, high = axes.get_ylim()
+    inset = 0.015 * (high - low)  # keeps arrows inside the panel
+    style = {"color": colour, "linestyle": "none", "clip_on": False}
+    if not low <= mean <= high:
+        above = mean > high
+        end, inwards = (high, -1) if above else (low, 1)
+        arrow = "^" if above else "v"
+        axes.plot(x, end + inwards * inset, marker=arrow, markersize=_ARROW_SIZE, **style)
+        axes.annotate(
+            f"{mean:.0f}",
+            (x, end),
+            xytext=(0, inwards * 7),
+            textcoords="offset points",
+            ha="center",
+            va="top" if above else "bottom",
+            fontsize=6,
+            color=colour,
+        )
+        return True
+    bottom, top = mean - half, mean + half
+    axes.vlines(x, max(bottom, low), min(top, high), color=colour, linewidth=1.1)
+    cut = False
+    ends = ((bottom, low + inset, "v"), (top, high - inset, "^")) if half else ()
+    for end, inside, arrow in ends:
+        if low <= end <= high:
+            axes.plot(x, end, marker="_", markersize=4, markeredgewidth=0.9, **style)
+        else:
+            axes.plot(x, inside, marker=arrow, markersize=_ARROW_SIZE, **style)
+            cut = True
+    axes.plot(x, mean, marker=marker, markersize=size, mec="white", mew=0.4, zorder=3, **style)
+    return cut
+
+
+def _annotate(figure: Figure, title: str | None, clipped: bool, marked: Collection[str]) -> None:
+    """Legend above, footnotes below."""
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker=marker, markersize=size, linewidth=1.1, label=metric)
+        for metric, (colour, marker, size) in _STYLES.items()
+    ]
+    # The title as that of the legend: the layout would put a figure's own title over it.
+    figure.legend(
+        handles=handles,
+        loc="outside upper center",
+        ncols=len(handles),
+        frameon=False,
+        title=title,
+        title_fontsize=9.5,
+    )
+    notes = ["Means over songs with 95 % confidence intervals."]
+    if clipped:
+        notes.append("Arrows: beyond the axis.")
+    if marked:
+        notes.append(f"{LEAK_MARK} trained on test songs (Q3).")
+    figure.supxlabel("  ".join(notes), fontsize=6.5, color="0.25")

@@ -1,0 +1,224 @@
+"""A baseline that was there before networks: supervised non-negative matrix factorisation.
+
+A dictionary of magnitude spectra is learnt for each source from the stems of the training songs,
+with the Kullback-Leibler divergence and multiplicative updates (Lee and Seung 2001). The magnitudes
+of a test mixture are then factorised with the joined dictionaries held fixed; what each source's
+part of the model is of the whole is its soft mask. Transform and masks are the network's kind, so
+the scores say what the network adds.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.datasets.layout import Song, load_stems
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.folders import Audio, select_songs, write_estimates
+from hiphopss.transform import istft, stft
+
+NMF = "NMF"
+"""Name in tables of scores."""
+
+_N_FRAMES = 3000  # a source, to learn from: more changed little
+_LEARN_ITERATIONS = 100
+_MASK_ITERATIONS = 60
+_FLOOR = 1e-6  # of the loudest frame's energy (-60 dB): quieter frames teach nothing
+
+
+def nmf_estimates(
+    train_songs: str | Path | Sequence[Song],
+    test_songs: str | Path | Sequence[Song],
+    output: str | Path,
+    *,
+    n_components: int = 50,
+    seed: int = 0,
+    config: SignalConfig | None = None,
+    progress: bool = True,
+) -> list[str]:
+    """Separate test songs with dictionaries learnt from training songs.
+
+    Parameters
+    ----------
+    train_songs : path-like or sequence of Song
+        Their stems are learnt from. A data set in the layout of DSD100 gives its songs of Dev.
+    test_songs : path-like or sequence of Song
+        Their mixtures are separated, at their own sampling rates. A data set gives its songs of
+        Test.
+    output : path-like
+        Folder of estimates to write, ``<output>/<song>/<source>.wav``, whole or not at all; it must
+        be new or empty.
+    n_components : int
+        Spectra in the dictionary of a source.
+    seed : int
+        Of the choice of frames and of the starting values.
+    config : SignalConfig, optional
+        Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
+    progress : bool
+        Show bars.
+
+    Returns
+    -------
+    list of str
+        Names of the songs.
+
+    Raises
+    ------
+    HiphopssError
+        If a song is in both, there are no songs, their files can't be read, a source is silent in
+        all training songs, or the folder can't be written.
+    """
+    from threadpoolctl import threadpool_limits
+
+    if n_components < 1:
+        raise HiphopssError(f"{n_components} components: give 1 or more")
+    config = config or SignalConfig()
+    train = _chosen(train_songs, "Dev")
+    test = _chosen(test_songs, "Test")
+    files = ({path for song in songs for path in song.stems.values()} for songs in (train, test))
+    common = set.intersection(*files)
+    if common:
+        raise HiphopssError(f"{min(common)}: a song to train on and to test: take it out of one")
+    dictionaries: dict[int, np.ndarray] = {}  # by sampling rate
+
+    def estimate(song: Song, mixture: Audio) -> np.ndarray:
+        rate = mixture.sample_rate
+        if rate not in dictionaries:
+            dictionaries[rate] = learn_dictionaries(
+                train, rate, n_components=n_components, seed=seed, config=config
+            )
+        return nmf_masked(mixture.samples, dictionaries[rate], config)
+
+    record = {
+        "model": NMF,
+        "n_components": n_components,
+        "seed": seed,
+        "trained_on": [song.name for song in train],
+        "config": json.loads(config.to_json()),
+    }
+    with threadpool_limits(1):  # so that the last digits don't depend on the machine
+        return write_estimates(test, output, estimate, record, progress=progress)
+
+
+def _chosen(songs: str | Path | Sequence[Song], subset: str) -> list[Song]:
+    """The songs given, or a folder's of a subset."""
+    return select_songs(songs, subset if isinstance(songs, str | Path) else None)
+
+
+def learn_dictionaries(
+    songs: Sequence[Song],
+    sample_rate: int,
+    *,
+    n_components: int,
+    seed: int,
+    config: SignalConfig,
+) -> np.ndarray:
+    """Learn a dictionary of each source.
+
+    Parameters
+    ----------
+    songs : sequence of Song
+        To learn from.
+    sample_rate : int
+        In Hz; stems of another rate are resampled.
+    n_components, seed, config
+        As in :func:`nmf_estimates`.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_components, n_bins)]
+        Magnitude spectra that each add up to 1, in single precision.
+
+    Raises
+    ------
+    HiphopssError
+        If a source is silent in all songs, or files can't be read.
+    """
+    from sklearn.decomposition import NMF as Factorisation
+    from sklearn.exceptions import ConvergenceWarning
+
+    random = np.random.default_rng(seed)
+    frames: list[list[np.ndarray]] = [[] for _ in SOURCES]
+    n_wanted = -(-_N_FRAMES // len(songs))  # of a song
+    for song in songs:
+        for found, stem in zip(frames, load_stems(song, sample_rate), strict=True):
+            magnitudes = np.abs(stft(stem, config))  # (n_frames, n_bins)
+            energies = np.square(magnitudes).sum(axis=1)
+            sounding = np.flatnonzero(energies > _FLOOR * energies.max())
+            chosen = random.permutation(sounding)[:n_wanted]
+            found.append(magnitudes[np.sort(chosen)])
+    learnt = []
+    for source, found in zip(SOURCES, map(np.concatenate, frames), strict=True):
+        if not len(found):
+            raise HiphopssError(
+                f"{source}: silent in all {len(songs)} songs to train on: add a song that has it"
+            )
+        model = Factorisation(
+            n_components,
+            init="random",
+            solver="mu",
+            beta_loss="kullback-leibler",
+            max_iter=_LEARN_ITERATIONS,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number is chosen, see above
+            model.fit(found)
+        spectra = model.components_
+        learnt.append(spectra / np.maximum(spectra.sum(axis=1, keepdims=True), 1e-12))
+    return np.array(learnt, np.float32)
+
+
+def nmf_masked(mixture: np.ndarray, dictionaries: np.ndarray, config: SignalConfig) -> np.ndarray:
+    """Filter a mixture by the soft masks of its factorisation.
+
+    Parameters
+    ----------
+    mixture : np.ndarray [shape=(n_samples, n_channels)]
+        At any scale.
+    dictionaries : np.ndarray [shape=(n_sources, n_components, n_bins)]
+        Of :func:`learn_dictionaries`, at the mixture's sampling rate.
+    config : SignalConfig
+        Frame, hop and window.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_samples, n_channels)]
+        Estimates, which add up to the mixture.
+    """
+    n_samples, n_channels = mixture.shape
+    estimates = np.empty((len(dictionaries), n_samples, n_channels))
+    for channel in range(n_channels):
+        spectrum = stft(mixture[:, channel], config)  # (n_frames, n_bins)
+        models = _source_models(np.abs(spectrum).astype(np.float32), dictionaries)
+        total = models.sum(axis=0)
+        # Where the model has nothing, the sources share equally, as in the network's masks.
+        empty = total == 0
+        models[:, empty] = 1
+        total[empty] = len(models)
+        for estimate, model in zip(estimates, models, strict=True):
+            # In double precision, so that the masks add up to 1.
+            mask = model.astype(np.float64) / total
+            estimate[:, channel] = istft(mask * spectrum, n_samples, config)
+    return estimates
+
+
+def _source_models(magnitudes: np.ndarray, dictionaries: np.ndarray) -> np.ndarray:
+    """What the sources have in the factorisation `[shape=(n_sources, n_frames, n_bins)]`."""
+    n_sources, n_components, n_bins = dictionaries.shape
+    joined = dictionaries.reshape(-1, n_bins)  # (n_sources * n_components, n_bins)
+    tiny = np.float32(1e-12)
+    scale = magnitudes.max(initial=tiny)
+    scaled = magnitudes / scale
+    # With spectra that add up to 1, the update needs no denominator.
+    activations = np.repeat(scaled.sum(axis=1, keepdims=True) / len(joined), len(joined), axis=1)
+    for _ in range(_MASK_ITERATIONS):
+        ratio = scaled / np.maximum(activations @ joined, tiny)
+        activations *= ratio @ joined.T
+    by_source = activations.reshape(-1, n_sources, n_components).swapaxes(0, 1)
+    return by_source @ dictionaries * scale

@@ -1,0 +1,181 @@
+"""Differences between two models on the same songs.
+
+Conventions
+-----------
+Scores of songs differ far more than models do, so two models are compared song by song: the mean of
+the differences, with the half-width of the 95 % confidence interval of Student's t over songs.
+What one of the two has no score for is left out of both. A song's difference is the mean over its
+windows; the source ``"mean"`` is each song's mean over its sources.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.aggregate import (
+    MEAN,
+    Summary,
+    confidence_interval,
+    finite,
+    finite_mean,
+    format_summary,
+    source_order,
+)
+from hiphopss.eval.bss import METRICS
+from hiphopss.eval.table import Row, write_csv
+from hiphopss.files import written_whole
+
+
+@dataclass(frozen=True)
+class Difference:
+    """How much better a model is than the baseline, in one metric.
+
+    Attributes
+    ----------
+    source : str
+        The source, or ``"mean"``.
+    metric : str
+        ``"SDR"``, ``"SIR"``, ``"SAR"`` or ``"ISR"``.
+    mean : float
+        Mean over songs of model minus baseline, in dB.
+    ci95 : float or None
+        Half of its 95 % confidence interval; None for one song.
+    n_songs : int
+        Songs for which both have a score.
+    """
+
+    source: str
+    metric: str
+    mean: float
+    ci95: float | None
+    n_songs: int
+
+
+def paired_differences(
+    rows: Iterable[Row], model: str, baseline: str, *, subset: str | None = None
+) -> list[Difference]:
+    """Compare two models song by song.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+        A table with both.
+    model, baseline : str
+        Their names.
+    subset : str, optional
+        Only songs of this subset; all by default.
+
+    Returns
+    -------
+    list of Difference
+        By source, ``"mean"`` last, and metric; without those that no song has for both.
+
+    Raises
+    ------
+    HiphopssError
+        If the table has not both models.
+    """
+    rows = [row for row in rows if subset in (None, row.subset)]
+    for name in (model, baseline):
+        if not any(row.model == name for row in rows):
+            known = ", ".join(dict.fromkeys(row.model for row in rows)) or "nothing"
+            raise HiphopssError(f"no model named {name!r} in the table: it has {known}")
+    baseline_rows = {row.key[1:]: row for row in rows if row.model == baseline}
+    windows = defaultdict(list)  # differences, by song, source, metric
+    for row in rows:
+        other = baseline_rows.get(row.key[1:]) if row.model == model else None
+        if other is None:
+            continue
+        for metric in METRICS:
+            pair = finite((getattr(row, metric), getattr(other, metric)))
+            if len(pair) == 2:
+                windows[(row.subset, row.song), row.source, metric].append(pair[0] - pair[1])
+    stems = defaultdict(list)  # a source's difference, by song, metric
+    songs = defaultdict(list)  # a song's difference, by source, metric
+    for (song, source, metric), values in windows.items():
+        value = finite_mean(values)
+        songs[source, metric].append(value)
+        stems[song, metric].append(value)
+    for (_, metric), values in stems.items():
+        songs[MEAN, metric].append(finite_mean(values))
+    order = sorted(songs, key=lambda key: (source_order(key[0]), METRICS.index(key[1])))
+    return [
+        Difference(*key, finite_mean(songs[key]), confidence_interval(songs[key]), len(songs[key]))
+        for key in order
+    ]
+
+
+def paired_path(path: str | Path) -> Path:
+    """``<name>_paired.csv`` for the table ``<name>.csv``."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}_paired.csv")
+
+
+def write_differences(
+    path: str | Path,
+    differences: dict[tuple[str, str], Sequence[Difference]],
+    baseline: str,
+) -> None:
+    """Write differences as CSV: model, baseline, subset, source, metric, mean, interval, songs.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, such as :func:`paired_path` names it.
+    differences : dict of (str, str) to sequence of Difference
+        By model and subset.
+    baseline : str
+        What they are differences to.
+
+    Raises
+    ------
+    HiphopssError
+        If the folder can't be written to.
+    """
+    header = ["model", "baseline", "subset", "source", "metric", "mean", "ci95", "n_songs"]
+    lines = (
+        [model, baseline, subset, d.source, d.metric, d.mean, d.ci95, d.n_songs]
+        for (model, subset), found in differences.items()
+        for d in found
+    )
+    with written_whole(path) as temporary:
+        write_csv(temporary, header, lines)
+
+
+def format_differences(
+    differences: dict[tuple[str, str], Sequence[Difference]], baseline: str
+) -> str:
+    """Differences as a text table for the terminal, one block a subset.
+
+    Parameters
+    ----------
+    differences : dict of (str, str) to sequence of Difference
+        By model and subset.
+    baseline : str
+        What they are differences to.
+
+    Returns
+    -------
+    str
+        Lines without a final newline.
+    """
+    summaries = []
+    for (model, subset), found in differences.items():
+        cells = {(d.source, d.metric): d for d in found}
+        for source in dict.fromkeys(d.source for d in found):
+            of_source = {metric: cells.get((source, metric)) for metric in METRICS}
+            summaries.append(
+                Summary(
+                    model=model,
+                    subset=subset,
+                    source=source,
+                    mean={name: d and d.mean for name, d in of_source.items()},
+                    ci95={name: d and d.ci95 for name, d in of_source.items()},
+                    n_songs=max(d.n_songs for d in of_source.values() if d),
+                )
+            )
+    return format_summary(summaries, what=f"differences to {baseline}, mean over songs")

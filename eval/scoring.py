@@ -1,0 +1,241 @@
+"""Scores of many models on the same songs, in one process or several.
+
+A song is one piece of work: its references are read, and with the project's own engine factorised,
+once for all models.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.bss import References
+from hiphopss.eval.folders import Audio, fit_channels, read_audio, reference_stems, require_alike
+from hiphopss.eval.matching import Estimates
+from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
+from hiphopss.progress import progress_bar
+
+_SAMPLES_A_PROCESS = 20_000_000
+"""Samples to score (some 8 minutes at 44.1 kHz) before another process is worth its start."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How to score; as in :func:`hiphopss.eval.evaluate`."""
+
+    mode: str = "sources"
+    window_s: float | None = None
+    hop_s: float | None = None
+    engine: str = "hiphopss"
+    length_tolerance_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class SongScores:
+    """What one model scored on one song.
+
+    Attributes
+    ----------
+    rows : list of Row
+        By source and window.
+    duration_s : float
+        Length of each window, in seconds.
+    facts : dict of str to set
+        Sampling rate and sample types of the files.
+    """
+
+    rows: list[Row]
+    duration_s: float
+    facts: dict[str, set]
+
+
+@dataclass(frozen=True)
+class _Estimate:
+    """A model's estimates of one song."""
+
+    model: str
+    stems: dict[str, Path]
+    trained_on_test: bool
+
+
+@dataclass(frozen=True)
+class _Job:
+    """What a worker needs to score some models on one song."""
+
+    song: str
+    subset: str
+    references: dict[str, Path | None]
+    estimates: list[_Estimate]
+    n_samples: int
+    options: Options
+
+
+def score_songs(
+    models: Sequence[Estimates], options: Options, *, n_jobs: int | None, progress: bool
+) -> list[list[SongScores]]:
+    """Score models.
+
+    Parameters
+    ----------
+    models : sequence of Estimates
+        With their references.
+    options : Options
+        How.
+    n_jobs : int or None
+        Processes, as in :func:`hiphopss.eval.evaluate`.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    list of list of SongScores
+        In the order of the models, and of the songs of each.
+
+    Raises
+    ------
+    HiphopssError
+        If a song's files don't fit one another, or can't be read.
+    """
+    jobs = _jobs(models, options)
+    if options.engine != "hiphopss":  # no work to share, but more to spread
+        jobs = [replace(job, estimates=[one]) for job in jobs for one in job.estimates]
+    scored = {}
+    for job, results in zip(jobs, _run(jobs, n_jobs, progress), strict=True):
+        for estimate, result in zip(job.estimates, results, strict=True):
+            scored[estimate.model, job.subset, job.song] = result
+    return [
+        [scored[estimates.model, song.subset, song.name] for song, _ in estimates.songs]
+        for estimates in models
+    ]
+
+
+def _jobs(models: Sequence[Estimates], options: Options) -> list[_Job]:
+    """One job a song, all models in it; looks at the headers of all files."""
+    jobs: dict[tuple[str, str], _Job] = {}
+    for model in models:
+        for song, stems in model.songs:
+            references = reference_stems(song)
+            n_samples = require_alike(
+                [*filter(None, references.values()), *stems.values()], options.length_tolerance_s
+            )
+            key = song.subset, song.name
+            if key not in jobs:
+                jobs[key] = _Job(song.name, song.subset, references, [], n_samples, options)
+            # All models are scored on the same samples.
+            jobs[key] = replace(
+                jobs[key],
+                estimates=[
+                    *jobs[key].estimates,
+                    _Estimate(model.model, stems, model.trained_on_test),
+                ],
+                n_samples=min(n_samples, jobs[key].n_samples),
+            )
+    return list(jobs.values())
+
+
+def _run(jobs: Sequence[_Job], n_jobs: int | None, progress: bool) -> list[list[SongScores]]:
+    """Do the jobs, in as many processes; results in their order."""
+    n_jobs = min(n_jobs or _worthwhile(jobs), len(jobs))
+    total = sum(len(job.estimates) for job in jobs)
+    with progress_bar(total=total, desc="evaluate", unit="song", show=progress) as bar:
+        if n_jobs == 1:
+            return [_score_song(job, bar.update) for job in jobs]
+        # Forked children could deadlock in the threads of BLAS or TensorFlow.
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
+            futures = [pool.submit(_score_song, job) for job in jobs]
+            try:
+                for future in as_completed(futures):
+                    bar.update(len(future.result()))
+            except BrokenProcessPool as error:
+                raise HiphopssError(
+                    "a process died while scoring: use n_jobs=1, which needs less memory and no "
+                    "guard around the calling script"
+                ) from error
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        return [future.result() for future in futures]
+
+
+def _worthwhile(jobs: Sequence[_Job]) -> int:
+    """Processes that are worth their start, at most one a processor."""
+    n_processors = os.cpu_count() or 1
+    if any(job.options.engine != "hiphopss" for job in jobs):
+        return n_processors
+    n_samples = sum(job.n_samples * len(job.estimates) for job in jobs)
+    return min(n_processors, 1 + n_samples // _SAMPLES_A_PROCESS)
+
+
+def _score_song(job: _Job, done: Callable[[], object] | None = None) -> list[SongScores]:
+    """Scores of one song, model after model; ``done`` is called after each."""
+    import scipy.linalg  # noqa: F401 (what is not loaded yet is not limited)
+    from threadpoolctl import threadpool_limits
+
+    # Threads of BLAS gain little here, get in each other's way where the processors are busy, and
+    # would let the last digits depend on their number.
+    with threadpool_limits(1):
+        return _score_models(job, done)
+
+
+def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScores]:
+    """As :func:`_score_song`, in any number of threads."""
+    options = job.options
+    targets = {source: path and read_audio(path) for source, path in job.references.items()}
+    sounding = [audio for audio in targets.values() if audio]
+    rate = sounding[0].sample_rate
+    n_channels = 1
+    if options.mode == "images":
+        n_channels = max(audio.samples.shape[1] for audio in sounding)
+    silence = np.zeros((job.n_samples, n_channels))
+    prepared = References(
+        [
+            _samples(targets[source], job.n_samples, n_channels) if targets[source] else silence
+            for source in SOURCES
+        ],
+        mode=options.mode,
+        window=None if options.window_s is None else round(options.window_s * rate),
+        hop=None if options.hop_s is None else round(options.hop_s * rate),
+        engine=options.engine,
+        keep=len(job.estimates) > 1,
+    )
+    results = []
+    for estimate in job.estimates:
+        outputs = {source: read_audio(path) for source, path in estimate.stems.items()}
+        scores = prepared.score(
+            [_samples(outputs[source], job.n_samples, n_channels) for source in SOURCES]
+        )
+        rows = rows_from_scores(
+            scores, SOURCES, rate, song=job.song, subset=job.subset, model=estimate.model
+        )
+        if estimate.trained_on_test:
+            rows = with_leak_note(rows)
+        windowed = len(scores.window_starts) > 1
+        facts = {
+            "sample_rate": {rate},
+            "reference_sample_type": {audio.subtype for audio in sounding},
+            "estimate_sample_type": {audio.subtype for audio in outputs.values()},
+        }
+        duration_s = options.window_s if windowed else job.n_samples / rate
+        results.append(SongScores(rows, duration_s, facts))
+        if done:
+            done()
+    return results
+
+
+def _samples(audio: Audio, n_samples: int, n_channels: int) -> np.ndarray:
+    """A file's samples, as many as are scored `[shape=(n_samples, n_channels)]`."""
+    if len(audio.samples) < n_samples:
+        raise HiphopssError(
+            f"{audio.path}: cut off, it is shorter than its header says: export or copy it again"
+        )
+    return fit_channels(audio, n_channels)[:n_samples]
