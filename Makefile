@@ -1,16 +1,14 @@
 # Everything happens in .venv, which `make run` and `make test` set up by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
-# One thread a process: mir_eval is slower on several.
-ENV := OPENBLAS_NUM_THREADS=1
 
 .PHONY: run test lint clean
 
 run: .venv/installed
-	$(ENV) $(BIN)/hiphopss reproduce --preset corrected --seconds 16 --epochs 12 -o runs/quick
+	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
 
 test: .venv/installed
-	$(ENV) $(BIN)/python -m pytest -q $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

@@ -56,7 +56,7 @@ def test_blocks_of_30_seconds_and_the_segment_table(tmp_path):
     with FeatureFile(path) as file:
         first, rest = file.segments()
         assert (first.songs, first.augmentation, first.version) == (["long"], "none", "unaugmented")
-        assert {(part.song, part.subset, part.shift) for part in first.parts} == {("long", "Dev", 0)}
+        assert {(p.song, p.subset, p.shift) for p in first.parts} == {("long", "Dev", 0)}
         assert (first.n_patches, first.n_frames, first.n_samples) == (157, 810, 30 * RATE)
         assert (rest.n_patches, rest.n_frames) == (1, 30)
         assert (rest.start, rest.first_frame) == (30 * RATE, 810)

@@ -1,7 +1,11 @@
-"""The generated data set: synthetic hip hop with spoken Spanish vocals, in the DSD100 layout.
+"""The generated data sets: synthetic stand-ins for sets that can't be shipped, in DSD100's layout.
 
-It stands in for HHDS, which can't be downloaded: 18 songs by one "producer" with 12 voices. The
-songs' facts (kits, patterns, chords, instruments, effects, lines, voices) are in the TOML files
+``"hhds"`` stands in for HHDS (paper, section 3.1): 18 songs of hip hop by one "producer", with a
+drum machine, loops and spoken Spanish by 12 voices. ``"dsd100"`` stands in for DSD100, as different
+from the first as DSD100 is from HHDS (paper, section 4.3): rock, pop, folk, heavy, reggae,
+electronic and some hip hop, by bands with played drums, with sung and rapped English. All of it is
+synthesised: neither is music that anybody made, and figures measured on them say nothing of real
+songs. What characterises collections, styles, instruments, lines and voices is in the TOML files
 beside this module.
 """
 
@@ -17,41 +21,47 @@ from hiphopss.files import written_whole
 from hiphopss.progress import progress_bar
 
 VERSION = 1
-"""Goes up when the same seed gives other audio."""
+"""Goes up when the same seed gives other audio, in whichever collection."""
 
 MIN_SECONDS = 4.0
 MAX_SECONDS = 600.0
-MAX_SONGS = 999
 
 
 def generate(
     root: str | Path,
     *,
+    collection: str = "hhds",
     seconds: float = 30.0,
-    n_dev: int = 13,
-    n_test: int = 5,
+    n_dev: int | None = None,
+    n_test: int | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> Path:
-    """Write a generated data set.
+    """Write a generated data set: a synthetic stand-in for HHDS or DSD100.
 
     The folder gets ``Mixtures/{Dev,Test}/<song>/mixture.wav``,
     ``Sources/{Dev,Test}/<song>/{bass,drums,other,vocals}.wav`` (mono, 44.1 kHz, 16 bit) and
     ``generated.json``, which says what each song is made of. It appears when it is complete.
     A mixture is its gain (in ``generated.json``) times the sum of the four written stems,
-    rounded to 16 bits.
+    rounded to 16 bits: normalised in ``"hhds"``, as the paper says of HHDS, and the sum itself in
+    ``"dsd100"``.
 
     Parameters
     ----------
     root : path-like
         Folder to make; it may exist if it is empty.
+    collection : str
+        ``"hhds"`` (hip hop by one producer, Spanish, 13 Dev and 5 Test songs) or ``"dsd100"``
+        (several styles, played by bands, English, 16 and 6; of the first six Test songs the
+        first three are hip hop). No song of one has the name of a song of the other.
     seconds : float
         Length of every song, 4..600.
-    n_dev, n_test : int
-        Songs to train and to test on.
+    n_dev, n_test : int, optional
+        Songs to train and to test on, if not as many as the collection has: together at most 999,
+        in ``"dsd100"`` at most 949 and 50, as its Test songs are numbered 001-050.
     seed : int
         The same seed gives the same bytes on the same machine. Song ``k`` does not depend on how
-        many songs there are.
+        many songs there are; in ``"dsd100"`` it is the same ``k``-th song of its split.
     progress : bool
         Show a bar on standard error.
 
@@ -62,42 +72,64 @@ def generate(
     Raises
     ------
     HiphopssError
-        If an argument makes no sense, the folder holds something, or espeak-ng can't be used.
+        If an argument makes no sense, there is no such collection, the folder holds something, or
+        espeak-ng can't be used.
     """
+    from hiphopss.datasets.generated.collection import load_collection
     from hiphopss.datasets.generated.song import render_song
 
     root = Path(root)
-    require_sensible(root, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed)
+    chosen = load_collection(collection)
+    n_dev, n_test = chosen.sizes(n_dev, n_test)
+    require_sensible(
+        root, collection=collection, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed
+    )
     songs = []
     with (
         written_whole(root.resolve()) as folder,
         progress_bar(total=n_dev + n_test, desc="generate", unit="song", show=progress) as bar,
     ):
-        for index in range(n_dev + n_test):
-            stems, facts = render_song(index, seconds=seconds, seed=seed)
-            split = "Dev" if index < n_dev else "Test"
-            name = f"{index + 1:03d} - Generated - {facts['title']}"
-            gain = _write_song(folder, split, name, stems)
-            songs.append({"name": name, "split": split, "mixture_gain": gain, **facts})
+        for song in chosen.songs(n_dev, n_test):
+            stems, facts = render_song(chosen, song, seconds=seconds, seed=seed)
+            name = chosen.song_name(song, facts["title"])
+            gain = _write_song(folder, song.split, name, stems, chosen.facts.get("mixture_peak"))
+            songs.append({"name": name, "split": song.split, "mixture_gain": gain, **facts})
             bar.update()
-        record = {"version": VERSION, "seed": seed, "seconds": seconds, "songs": songs}
+        record = {
+            "collection": collection,
+            "version": VERSION,
+            "seed": seed,
+            "seconds": seconds,
+            "songs": songs,
+        }
         text = json.dumps(record, ensure_ascii=False, indent=1)
         (folder / "generated.json").write_text(text + "\n", "utf-8")
     return root
 
 
 def require_sensible(
-    root: Path, *, seconds: float, n_dev: int = 13, n_test: int = 5, seed: int = 0
+    root: Path,
+    *,
+    collection: str = "hhds",
+    seconds: float,
+    n_dev: int | None = None,
+    n_test: int | None = None,
+    seed: int = 0,
 ) -> None:
     """Raise :class:`HiphopssError` for arguments of :func:`generate` that can't be meant."""
+    from hiphopss.datasets.generated.collection import load_collection
+
+    chosen = load_collection(collection)
     if not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise HiphopssError(
             f"seconds is {seconds:g}: choose a length of {MIN_SECONDS:g} to {MAX_SECONDS:g} s"
         )
-    if min(n_dev, n_test) < 1 or n_dev + n_test > MAX_SONGS:
+    n_dev, n_test = chosen.sizes(n_dev, n_test)
+    most = chosen.most(n_dev, n_test)
+    if not (1 <= n_dev <= most["Dev"] and 1 <= n_test <= most["Test"]):
         raise HiphopssError(
-            f"n_dev is {n_dev} and n_test {n_test}: choose at least 1 of each and at most "
-            f"{MAX_SONGS} together"
+            f"n_dev is {n_dev} and n_test {n_test}: choose 1 to {most['Dev']} and 1 to "
+            f"{most['Test']}"
         )
     if seed < 0:
         raise HiphopssError(f"seed is {seed}: choose 0 or more")
@@ -105,17 +137,18 @@ def require_sensible(
         raise HiphopssError(f"{root}: is there already: choose a new folder or delete this one")
 
 
-def _write_song(folder: Path, split: str, name: str, stems: dict[str, Any]) -> float:
-    """Write the stems and their normalised sum; return the gain of the sum."""
+def _write_song(
+    folder: Path, split: str, name: str, stems: dict[str, Any], peak: float | None
+) -> float:
+    """Write the stems and their sum, brought to a peak if one is given; return its gain."""
     import numpy as np
     import soundfile as sf
 
     from hiphopss.datasets.generated.effects import RATE
-    from hiphopss.datasets.generated.song import mixture_peak
 
     written = {source: np.round(stems[source] * 32767).astype(np.int16) for source in SOURCES}
     total = sum(x.astype(np.int64) for x in written.values())
-    gain = mixture_peak() * 32767 / int(np.abs(total).max())
+    gain = 1.0 if peak is None else peak * 32767 / int(np.abs(total).max())
     sources, mixtures = (folder / kind / split / name for kind in ("Sources", "Mixtures"))
     for place in (sources, mixtures):
         place.mkdir(parents=True)

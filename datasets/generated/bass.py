@@ -21,7 +21,7 @@ def perform(
     bars: list[bool],
     *,
     instrument: dict[str, Any],
-    line: list[list[int]],
+    lines: list[list[list[int]]],
     tonic: int,
     chords: list[list],
     rng: np.random.Generator,
@@ -35,8 +35,8 @@ def perform(
         In which bars the bass plays.
     instrument : dict
         One of the style's ``basses``.
-    line : list of [sixteenth, sixteenths, semitones]
-        Start, length and height above the root of each note of a bar.
+    lines : list of list of [sixteenth, sixteenths, semitones]
+        For each bar, start, length and height above the root of its notes.
     tonic : int
         Pitch class of the key, 0 (C) .. 11.
     chords : list of [semitones, quality]
@@ -52,7 +52,7 @@ def perform(
     out = np.zeros(grid.n_samples)
     for bar, playing in enumerate(bars):
         root = pitch_above(register, tonic, chords[bar % len(chords)][0])
-        for step, length, height in line if playing else []:
+        for step, length, height in lines[bar] if playing else []:
             midi = root + height
             key = (midi, length)
             if key not in notes:

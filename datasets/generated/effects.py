@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -16,13 +17,19 @@ RATE = 44100
 """Sampling rate of everything in the set, in Hz."""
 
 
+@lru_cache(256)
+def _butterworth(order: int, hz: float, kind: str) -> np.ndarray:
+    """Second-order sections; the design takes as long as filtering a short sound."""
+    return butter(order, hz, kind, fs=RATE, output="sos")
+
+
 def band(x: np.ndarray, *, low: float = 0.0, high: float = 0.0, order: int = 2) -> np.ndarray:
     """Butterworth high-pass at ``low`` and low-pass at ``high`` Hz; 0 leaves that side open."""
     ceiling = 0.49 * RATE
     if low > 0:
-        x = sosfilt(butter(order, min(low, ceiling), "highpass", fs=RATE, output="sos"), x)
+        x = sosfilt(_butterworth(order, min(low, ceiling), "highpass"), x)
     if 0 < high < ceiling:
-        x = sosfilt(butter(order, high, "lowpass", fs=RATE, output="sos"), x)
+        x = sosfilt(_butterworth(order, high, "lowpass"), x)
     return x
 
 

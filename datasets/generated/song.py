@@ -1,4 +1,4 @@
-"""One song: what is drawn for it, who plays when, and the balance of the stems."""
+"""One song: who plays when, the performance, and the balance of the stems."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from hiphopss.config import SOURCES
-from hiphopss.datasets.generated import bass, drums, keys, rap
+from hiphopss.datasets.generated import band, producer
+from hiphopss.datasets.generated.collection import Collection, Song
 from hiphopss.datasets.generated.effects import RATE, process
 from hiphopss.datasets.generated.grid import Grid
-from hiphopss.datasets.generated.style import deal, draw, load, nudged
+from hiphopss.datasets.generated.style import Dealer, load
 
-STYLE = "hiphop"
+PLAYERS = {"producer": producer, "band": band}
 GATE = 30.0  # dB under the loudest frame: what is quieter doesn't count as playing
 
 
@@ -51,108 +52,11 @@ def arrange(
     return sections[:n_bars], playing[:n_bars]
 
 
-def choose(index: int, seed: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Everything that is drawn for a song, as tables of its style."""
-    style = load(STYLE)
-    language = load(style["language"])
-
-    def dealt(topic: str) -> Any:
-        return deal(style[topic], seed=seed, topic=topic, index=index)
-
-    texture = dealt("textures")
-    return {
-        "title": deal(language["titles"], seed=seed, topic="titles", index=index),
-        "tempo": round(rng.uniform(*style["tempo"]), 1),
-        "swing": round(rng.uniform(*style["swing"]), 3),
-        "tonic": int(rng.integers(12)),
-        "form": dealt("forms"),
-        "progression": dealt("progressions"),
-        "pattern": dealt("patterns"),
-        "kit": nudged(dealt("kits"), rng, **style["nudge"]),
-        "bass": nudged(dealt("basses"), rng, **style["nudge"]),
-        "bass_line": dealt("bass_lines"),
-        "texture": texture,
-        "keys": {
-            part: {"name": texture[part]}
-            | nudged(style["keys"][texture[part]], rng, **style["nudge"])
-            for part in ("chords", "lead")
-        },
-        "voice": language["voices"][language["cast"][index % len(language["cast"])]],
-        "delivery": draw(rng, style["delivery"]),
-        "levels": draw(rng, style["levels"]),
-        "effects": {
-            source: {**draw(rng, style["effects"][source]), "drive": draw(rng, drive)}
-            for source, drive in style["drive"].items()
-        },
-        "peak": draw(rng, style["peak"]),
-    }
-
-
-def mixture_peak() -> float:
-    """Peak that the sum of the stems is brought to."""
-    return load(STYLE)["mixture_peak"]
-
-
 def gated_rms(x: np.ndarray) -> float:
     """RMS over the 0.1 s frames that lie within 30 dB of the loudest; 0 for silence."""
     n = len(x) // 4410 * 4410
     power = np.mean(x[:n].reshape(-1, 4410) ** 2, axis=1)
     return float(np.sqrt(power[power >= power.max() * 10 ** (-GATE / 10)].mean()))
-
-
-def _perform(
-    chosen: dict[str, Any],
-    grid: Grid,
-    sections: list[str],
-    playing: list[frozenset[str]],
-    rngs: dict[str, np.random.Generator],
-) -> tuple[dict[str, np.ndarray], list[int]]:
-    """The dry stems, and where the kick drum hits."""
-    style = load(STYLE)
-    bars = {source: [source in now for now in playing] for source in SOURCES}
-    tonic, chords = chosen["tonic"], chosen["progression"]["chords"]
-    stems = {}
-    stems["drums"], kicks = drums.perform(
-        grid,
-        bars["drums"],
-        kit=chosen["kit"],
-        pattern=chosen["pattern"],
-        fills=style["fills"],
-        humanise=style["humanise"],
-        rng=rngs["drums"],
-    )
-    stems["bass"] = bass.perform(
-        grid,
-        bars["bass"],
-        instrument=chosen["bass"],
-        line=chosen["bass_line"]["notes"],
-        tonic=tonic,
-        chords=chords,
-        rng=rngs["bass"],
-    )
-    # the melody leaves room for the verses' words
-    lead = [on and name != "verse" for on, name in zip(bars["other"], sections, strict=True)]
-    stems["other"] = keys.perform(
-        grid,
-        bars["other"],
-        lead,
-        style=style,
-        texture=chosen["texture"],
-        instruments=chosen["keys"],
-        tonic=tonic,
-        chords=chords,
-        rng=rngs["other"],
-    )
-    stems["vocals"] = rap.perform(
-        grid,
-        sections,
-        bars["vocals"],
-        voice=chosen["voice"],
-        language=load(style["language"]),
-        delivery=chosen["delivery"],
-        rng=rngs["vocals"],
-    )
-    return stems, kicks
 
 
 def _faded(x: np.ndarray) -> np.ndarray:
@@ -162,15 +66,29 @@ def _faded(x: np.ndarray) -> np.ndarray:
     return x
 
 
+def _balanced(
+    stems: dict[str, np.ndarray], levels: dict[str, float], peak: float, *, plain_sum: bool
+) -> dict[str, np.ndarray]:
+    """The stems at their levels; the loudest one, or their plain sum, has that peak."""
+    stems = {
+        source: _faded(stems[source] * 10 ** (levels[source] / 20) / gated_rms(stems[source]))
+        for source in SOURCES
+    }
+    heard = [*stems.values(), sum(stems.values())] if plain_sum else list(stems.values())
+    loudest = max(np.abs(x).max() for x in heard)
+    return {source: stems[source] * (peak / loudest) for source in SOURCES}
+
+
 def render_song(
-    index: int, *, seconds: float, seed: int
+    collection: Collection, song: Song, *, seconds: float, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Make one song of the set with that seed; the other songs are not needed for it.
 
     Parameters
     ----------
-    index : int
-        Number of the song, from 0.
+    collection : Collection
+    song : Song
+        Which of its songs.
     seconds : float
         Its length.
     seed : int
@@ -188,33 +106,44 @@ def render_song(
     HiphopssError
         If espeak-ng can't be used.
     """
-    rng = np.random.default_rng([seed, index])
-    children = rng.spawn(len(SOURCES))
-    rngs = dict(zip(SOURCES, children, strict=True))
-    chosen = choose(index, seed, rng)
+    name, turn = collection.style(song)
+    style = load(name)
+    players = PLAYERS[style["players"]]
+    rng = np.random.default_rng([seed, song.number - 1, *collection.facts["salt"]])
+    rngs = dict(zip(SOURCES, rng.spawn(len(SOURCES)), strict=True))
+    serial = collection.serial(song)
+    title = Dealer(seed, serial)("titles", load(style["language"])["titles"])
+    voice = collection.voice(song, load(style["language"]))
+    # alone in the set, a style has its decks to itself; else each split of each style has
+    decks = f"{name} {song.split} " if collection.mixed else ""
+    dealt = Dealer(seed, turn if collection.mixed else serial, decks)
+    chosen = players.choose(style, dealt, voice=voice, rng=rng)
     grid = Grid(RATE, chosen["tempo"], chosen["swing"], round(seconds * RATE))
-    sections, playing = arrange(load(STYLE), chosen["form"], grid.n_bars, rng)
-    stems, kicks = _perform(chosen, grid, sections, playing, rngs)
+    sections, playing = arrange(players.arrangement(style), chosen["form"], grid.n_bars, rng)
+    stems, kicks = players.perform(chosen, style, grid, sections, playing, rngs)
     for source in SOURCES:
         settings = chosen["effects"][source]
-        x = process(stems[source], settings, step=grid.step, hits=kicks, rng=rngs[source])
-        stems[source] = _faded(x * 10 ** (chosen["levels"][source] / 20) / gated_rms(x))
-    loudest = max(np.abs(x).max() for x in stems.values())
-    stems = {source: stems[source] * (chosen["peak"] / loudest) for source in SOURCES}
-    return stems, _facts(chosen, sections, playing)
+        stems[source] = process(
+            stems[source], settings, step=grid.step, hits=kicks, rng=rngs[source]
+        )
+    stems = _balanced(stems, chosen["levels"], chosen["peak"], plain_sum=collection.plain_sum)
+    facts = {"style": style["label"], "title": title}
+    return stems, facts | _facts(chosen, players.named(chosen), sections, playing)
 
 
 def _facts(
-    chosen: dict[str, Any], sections: list[str], playing: list[frozenset[str]]
+    chosen: dict[str, Any],
+    named: dict[str, str],
+    sections: list[str],
+    playing: list[frozenset[str]],
 ) -> dict[str, Any]:
     """What is written down about a song."""
-    named = ("form", "progression", "pattern", "bass_line", "texture")
     tonics = ("C", "C#", "D", "Eb", "E", "F", "F#", "G", "Ab", "A", "Bb", "B")
     facts = {key: value for key, value in chosen.items() if key not in ("tonic", "form")}
     return {
         **facts,
-        **{key: chosen[key]["name"] for key in named},
-        "key": f"{tonics[chosen['tonic']]} minor",
+        **{key: name for key, name in named.items() if key != "mode"},
+        "key": f"{tonics[chosen['tonic']]} {named['mode']}",
         "bars": [
             f"{section}: {' '.join(source for source in SOURCES if source in now)}"
             for section, now in zip(sections, playing, strict=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 import zlib
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -41,6 +42,27 @@ def deal(deck: list, *, seed: int, topic: str, index: int) -> Any:
     turn, place = divmod(index, len(deck))
     rng = np.random.default_rng([seed, zlib.crc32(topic.encode()), turn])
     return deck[rng.permutation(len(deck))[place]]
+
+
+@dataclass(frozen=True)
+class Dealer:
+    """Deals one song its cards.
+
+    Attributes
+    ----------
+    seed, index : int
+        The set's seed and the song's number among those that share the decks, from 0.
+    decks : str
+        Tells decks of the same topic apart.
+    """
+
+    seed: int
+    index: int
+    decks: str = ""
+
+    def __call__(self, topic: str, deck: list) -> Any:
+        """The song's card of a deck."""
+        return deal(deck, seed=self.seed, topic=f"{self.decks}{topic}", index=self.index)
 
 
 def draw(rng: np.random.Generator, facts: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Spanish speech from espeak-ng, driven through its C interface."""
+"""Speech from espeak-ng, driven through its C interface."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from hiphopss.errors import HiphopssError
 
 AUDIO_OUTPUT_SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT
 DONT_EXIT = 0x8000  # espeak_Initialize returns an error instead of ending the process
+PHONEME_EVENTS = 0x0001  # espeak_Initialize: tell when each phoneme starts
 RATE, PITCH, RANGE = 1, 3, 4  # espeak_PARAMETER
 POSITION_CHARACTER = 1  # espeak_POSITION_TYPE
 CHARS_UTF8 = 1
 RANDOM_SEED = 1
-EVENT_LIST_TERMINATED, EVENT_WORD = 0, 1  # espeak_EVENT_TYPE
+EVENT_LIST_TERMINATED, EVENT_WORD, EVENT_PHONEME = 0, 1, 7  # espeak_EVENT_TYPE
+STRESS = "',%=\""  # marks before a phoneme's name
 
 
 class _Event(ctypes.Structure):
@@ -56,15 +58,19 @@ class Utterance:
         Its sampling rate in Hz.
     words : tuple of (int, int)
         For each word, the sample at which it starts and the index of its first character.
+    phonemes : tuple of (int, str)
+        For each phoneme, the sample at which it starts and its name in espeak-ng, without stress;
+        empty if they weren't asked for.
     """
 
     samples: np.ndarray
     sample_rate: int
     words: tuple[tuple[int, int], ...]
+    phonemes: tuple[tuple[int, str], ...] = ()
 
 
 @contextmanager
-def _fresh_library() -> Iterator[tuple[ctypes.CDLL, int]]:
+def _fresh_library(options: int) -> Iterator[tuple[ctypes.CDLL, int]]:
     """Load and initialise the library, yield it and its sampling rate, and unload it.
 
     Two things would make an utterance depend on more than its arguments. The phase of the
@@ -83,7 +89,7 @@ def _fresh_library() -> Iterator[tuple[ctypes.CDLL, int]]:
             f"espeak-ng can't be loaded ({error}): pip install espeakng-loader"
         ) from error
     try:
-        sample_rate = library.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, data, DONT_EXIT)
+        sample_rate = library.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, data, options)
         if sample_rate <= 0:
             raise HiphopssError(
                 "espeak-ng can't read its voices: pip install --force-reinstall espeakng-loader"
@@ -98,7 +104,9 @@ def _fresh_library() -> Iterator[tuple[ctypes.CDLL, int]]:
         unload(library._handle)
 
 
-def speak(text: str, *, voice: str, rate: int, pitch: int, pitch_range: int) -> Utterance:
+def speak(
+    text: str, *, voice: str, rate: int, pitch: int, pitch_range: int, phonemes: bool = False
+) -> Utterance:
     """Speak a text; the same arguments give the same samples, whatever was spoken before.
 
     Parameters
@@ -111,6 +119,8 @@ def speak(text: str, *, voice: str, rate: int, pitch: int, pitch_range: int) -> 
         Speed in words a minute, 80..450.
     pitch, pitch_range : int
         Base pitch and liveliness of the intonation, 0..100; 50 is as the voice file has it.
+    phonemes : bool
+        Tell where each phoneme starts, too.
 
     Returns
     -------
@@ -123,6 +133,7 @@ def speak(text: str, *, voice: str, rate: int, pitch: int, pitch_range: int) -> 
     """
     chunks: list[np.ndarray] = []
     words: list[tuple[int, int]] = []
+    sounds: list[tuple[int, str]] = []
 
     @_CALLBACK
     def collect(samples, count, events):
@@ -132,11 +143,15 @@ def speak(text: str, *, voice: str, rate: int, pitch: int, pitch_range: int) -> 
         while events[index].type != EVENT_LIST_TERMINATED:
             if events[index].type == EVENT_WORD:
                 words.append((events[index].sample, events[index].text_position - 1))
+            elif events[index].type == EVENT_PHONEME:
+                name = events[index].id.decode("utf-8", "replace").lstrip(STRESS)
+                sounds.append((events[index].sample, name))
             index += 1
         return 0
 
     encoded = text.encode() + b"\0"
-    with _lock, _fresh_library() as (library, sample_rate):
+    options = DONT_EXIT | PHONEME_EVENTS if phonemes else DONT_EXIT
+    with _lock, _fresh_library(options) as (library, sample_rate):
         library.espeak_SetSynthCallback(collect)
         if library.espeak_SetVoiceByName(voice.encode()) != 0:
             raise HiphopssError(f"espeak-ng has no voice {voice!r}: name one that it has")
@@ -145,4 +160,5 @@ def speak(text: str, *, voice: str, rate: int, pitch: int, pitch_range: int) -> 
         library.espeak_Synth(
             encoded, len(encoded), 0, POSITION_CHARACTER, 0, CHARS_UTF8, None, None
         )
-    return Utterance(np.concatenate(chunks) / 32768.0, sample_rate, tuple(words))
+    samples = np.concatenate(chunks) / 32768.0
+    return Utterance(samples, sample_rate, tuple(words), tuple(sounds))

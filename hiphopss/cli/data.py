@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hiphopss.cli.common import add_preset, add_quiet, add_verb
-from hiphopss.errors import HiphopssError
 
 AUDITION = "features-audition"
 """``features audition`` in one word, as the parser needs it."""
@@ -129,7 +128,9 @@ def add_audition(verbs) -> None:
     verb.prog = "hiphopss features audition"
     verb.add_argument("features", metavar="FILE", help="HDF5 file from `features`")
     verb.add_argument("--segment", type=int, metavar="N", help="which to write (default: list all)")
-    verb.add_argument("-o", "--output", metavar="OUT", help="folder for the WAV files")
+    verb.add_argument(
+        "-o", "--output", metavar="OUT", help="folder for the WAV files (default: FILE-segment-N)"
+    )
     verb.add_argument("--dataset", metavar="DATASET", help="where the data set is now, if it moved")
 
 
@@ -139,7 +140,8 @@ def _audition(options) -> None:
     if options.segment is None:
         print(list_segments(options.features))
         return
-    if options.output is None:
-        raise HiphopssError("no folder to write to: add -o OUT")
-    paths = audition(options.features, options.segment, options.output, dataset=options.dataset)
+    output = options.output
+    if output is None:
+        output = f"{options.features.removesuffix('.h5')}-segment-{options.segment}"
+    paths = audition(options.features, options.segment, output, dataset=options.dataset)
     print(*paths, sep="\n")
