@@ -1,34 +1,32 @@
-"""BSS Eval v3 as mir_eval computes it, with silence handled source by source.
+"""BSS Eval v3, with silence handled source by source.
 
 Conventions
 -----------
-References and estimates are matched by their index; no permutation is tried. Scores are in dB.
-mir_eval (like the MATLAB original) is undefined where a source is silent: its plain functions
-raise, and its framewise functions give up the whole window. Here a silent source voids its own
-score only:
+References and estimates are matched by their index, unless a permutation is asked for. Scores are
+in dB. Two engines give the same numbers: the project's own, which works on correlations and is
+explained in :mod:`hiphopss.eval.engine`, and mir_eval.
+
+BSS Eval is undefined where a source is silent. Here a silent source voids its own score only:
 
 - a silent reference adds nothing to the space that estimates are projected on, so it is left out;
-- a silent estimate has no score, but its reference still spans part of that space: the reference
-  takes the estimate's place, and the score is discarded. Without permutations, no estimate has a
-  part in another one's score.
-
-Where nothing is silent, the numbers are exactly mir_eval's.
+- a silent estimate has no score, and has no part in another one's score.
 """
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.condition import SINGULAR, reciprocal_condition
+from hiphopss.eval.engine import UNDETERMINED, CorrelationEngine, PairScores
+from hiphopss.eval.mir_eval_engine import MirEvalEngine
 
 MODES = ("sources", "images")
 """The two variants of BSS Eval: distortion by a filter is allowed, or counts as an error."""
 
-_UNDETERMINED = "references dependent: not determined"
+ENGINES = ("hiphopss", "mir_eval")
+"""What computes: the project's own engine, or mir_eval, which is many times slower."""
 
 METRICS = ("SDR", "SIR", "SAR", "ISR")
 """Ratios of source to distortion, interference and artifacts, and image to spatial distortion."""
@@ -41,12 +39,14 @@ class Scores:
     Attributes
     ----------
     sdr, sir, sar, isr : np.ndarray [shape=(n_sources, n_windows)]
-        In dB; NaN where undefined. ``isr`` is NaN throughout in mode ``"sources"``. An infinite
-        ratio (no interference at all) is left as mir_eval gives it.
+        In dB; NaN where undefined. ``isr`` is NaN throughout in mode ``"sources"``. ``sir`` is
+        infinite where no other reference sounds.
     window_starts : np.ndarray [shape=(n_windows,)]
         First sample of each window.
     notes : np.ndarray of str [shape=(n_sources, n_windows)]
         Why a score is missing or peculiar; else empty.
+    permutation : np.ndarray of int [shape=(n_sources, n_windows)], optional
+        Index of the estimate that was scored against each reference.
     """
 
     sdr: np.ndarray
@@ -55,13 +55,24 @@ class Scores:
     isr: np.ndarray
     window_starts: np.ndarray
     notes: np.ndarray
+    permutation: np.ndarray | None = None
 
 
-def bss_eval(references, estimates, *, mode="sources", window=None, hop=None) -> Scores:
+def bss_eval(
+    references,
+    estimates,
+    *,
+    mode="sources",
+    window=None,
+    hop=None,
+    permutation=False,
+    engine="hiphopss",
+) -> Scores:
     """BSS Eval of the estimates of one song's sources.
 
     The paper scores with SDR, SIR and SAR (section 4); the released MATLAB uses ``"images"`` in
-    windows of 30 s every 15 s (reference page, section 8).
+    windows of 30 s every 15 s (reference page, section 8). For many estimates of the same sources,
+    :class:`References` is faster.
 
     Parameters
     ----------
@@ -76,6 +87,11 @@ def bss_eval(references, estimates, *, mode="sources", window=None, hop=None) ->
         counts them: only full ones, and if fewer than two fit, the whole signal is one window.
     hop : int, optional
         Samples between the starts of windows; half a window by default.
+    permutation : bool
+        In each window, give the references those estimates that make the mean SIR highest; where
+        only one reference sounds, those that make the SDR highest.
+    engine : {"hiphopss", "mir_eval"}
+        What computes.
 
     Returns
     -------
@@ -87,20 +103,111 @@ def bss_eval(references, estimates, *, mode="sources", window=None, hop=None) ->
     HiphopssError
         If the shapes, the samples or the options can't be scored.
     """
-    if mode not in MODES:
-        raise HiphopssError(f"no mode named {mode!r}: choose one of {', '.join(MODES)}")
-    references, estimates = _validated(references, estimates, mode)
-    n_sources, n_samples = references.shape[:2]
-    starts, length = window_layout(n_samples, window, hop)
-    shape = (n_sources, len(starts))
-    ratios = {name: np.full(shape, np.nan) for name in METRICS}
-    notes = np.full(shape, "", dtype=object)
-    for k, start in enumerate(starts):
-        part = slice(start, start + length)
-        scored, notes[:, k] = _score_window(references[:, part], estimates[:, part], mode)
-        for name in METRICS:
-            ratios[name][:, k] = scored[name]
-    return Scores(*(ratios[name] for name in METRICS), starts, notes.astype(str))
+    prepared = References(references, mode=mode, window=window, hop=hop, engine=engine, keep=False)
+    return prepared.score(estimates, permutation=permutation)
+
+
+class References:
+    """One song's true sources, ready to score any number of estimates.
+
+    The references are correlated and factorised once, where :func:`bss_eval` does it each time.
+
+    Parameters
+    ----------
+    references : array_like [shape=(n_sources, n_samples[, n_channels])]
+        Waveforms.
+    mode, window, hop, engine
+        As in :func:`bss_eval`.
+    keep : bool
+        Keep each window's factors for further estimates, as far as they fit in 1 GiB (mono: 20 MB a
+        window with 4 sources; stereo images: 80 MB). The rest are made again.
+
+    Raises
+    ------
+    HiphopssError
+        If the shape, the samples or the options can't be scored.
+    """
+
+    def __init__(
+        self, references, *, mode="sources", window=None, hop=None, engine="hiphopss", keep=True
+    ):
+        for name, choice, choices in (("mode", mode, MODES), ("engine", engine, ENGINES)):
+            if choice not in choices:
+                raise HiphopssError(
+                    f"no {name} named {choice!r}: choose one of {', '.join(choices)}"
+                )
+        references = _as_array("references", references)
+        self._shape, self._mode = references.shape, mode
+        references = _validated("references", references, mode)
+        self._starts, self._length = window_layout(references.shape[1], window, hop)
+        self._sounding = self._sound(references)
+        layout = references, mode, self._starts, self._length, self._sounding
+        if engine == "mir_eval":
+            self._engine = MirEvalEngine(*layout)
+        else:
+            self._engine = CorrelationEngine(*layout, keep=keep)
+
+    def score(self, estimates, *, permutation=False) -> Scores:
+        """Score estimates of these sources.
+
+        Parameters
+        ----------
+        estimates : array_like
+            Waveforms, of the references' shape.
+        permutation : bool
+            As in :func:`bss_eval`.
+
+        Returns
+        -------
+        Scores
+            Arrays of ``(n_sources, n_windows)``.
+
+        Raises
+        ------
+        HiphopssError
+            If the shape or the samples can't be scored.
+        """
+        estimates = _as_array("estimates", estimates)
+        if estimates.shape != self._shape:
+            raise HiphopssError(
+                f"references have shape {self._shape}, estimates {estimates.shape}: "
+                "both must be the same"
+            )
+        estimates = _validated("estimates", estimates, self._mode)
+        sounding = self._sound(estimates)
+        wanted = sounding[:, None] & self._sounding
+        if not permutation:
+            wanted &= np.eye(len(estimates), dtype=bool)[..., None]
+        ratios = {name: np.full(sounding.shape, np.nan) for name in METRICS}
+        notes = np.full(sounding.shape, "", dtype=object)
+        chosen = np.tile(np.arange(len(estimates))[:, None], len(self._starts))
+        for k, scored in enumerate(self._engine.windows(estimates, wanted)):
+            if permutation:
+                chosen[:, k] = _best_permutation(scored, wanted[..., k])
+            pairs = chosen[:, k], np.arange(len(estimates))
+            for name, table in scored.ratios.items():
+                ratios[name][:, k] = np.where(wanted[(*pairs, k)], table[pairs], np.nan)
+            silent = ~self._sounding[:, k], ~sounding[chosen[:, k], k]
+            notes[:, k] = _notes(scored.note, ratios["SDR"][:, k], *silent)
+        return Scores(*(ratios[n] for n in METRICS), self._starts, notes.astype(str), chosen)
+
+    def _sound(self, signals: np.ndarray) -> np.ndarray:
+        """Which sources are not what mir_eval calls silent: channels that add up to 0 everywhere.
+
+        Parameters
+        ----------
+        signals : np.ndarray [shape=(n_sources, n_samples, n_channels)]
+            Waveforms.
+
+        Returns
+        -------
+        np.ndarray of bool [shape=(n_sources, n_windows)]
+            True where a source sounds.
+        """
+        total = sum(np.moveaxis(signals, 2, 0))
+        return np.stack(
+            [total[:, start : start + self._length].any(axis=1) for start in self._starts], axis=1
+        )
 
 
 def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[np.ndarray, int]:
@@ -133,126 +240,76 @@ def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[
     return np.arange(n_windows) * hop, window
 
 
-def _validated(references, estimates, mode: str) -> tuple[np.ndarray, np.ndarray]:
-    """Both as double precision arrays: 2-D for ``"sources"``, 3-D for ``"images"``."""
-    references = np.asarray(references, dtype=np.float64)
-    estimates = np.asarray(estimates, dtype=np.float64)
-    if references.shape != estimates.shape:
+def _as_array(name: str, signals) -> np.ndarray:
+    """Waveforms in double precision, of any shape."""
+    try:
+        return np.asarray(signals, dtype=np.float64)
+    except ValueError as error:
         raise HiphopssError(
-            f"references have shape {references.shape}, estimates {estimates.shape}: "
-            "both must be the same"
-        )
-    if references.ndim not in (2, 3) or references.size == 0:
+            f"{name}: sources differ in shape, or are not numbers: cut them to the same length"
+        ) from error
+
+
+def _validated(name: str, signals: np.ndarray, mode: str) -> np.ndarray:
+    """Waveforms that can be scored [shape=(n_sources, n_samples, n_channels)]."""
+    if signals.ndim not in (2, 3) or signals.size == 0:
         raise HiphopssError(
-            f"references and estimates have shape {references.shape}: "
+            f"{name} have shape {signals.shape}: "
             "give (n_sources, n_samples) or (n_sources, n_samples, n_channels), none of them 0"
         )
-    for name, signals in (("references", references), ("estimates", estimates)):
-        bad = [i for i, signal in enumerate(signals) if not np.isfinite(signal).all()]
-        if bad:
-            raise HiphopssError(
-                f"{name}: source {bad[0]} has samples that are NaN or infinite: mend the signal"
-            )
-    if mode == "images":
-        shape = (*references.shape[:2], -1)
-        return references.reshape(shape), estimates.reshape(shape)
-    if references.ndim == 3:
-        if references.shape[2] != 1:
-            raise HiphopssError(
-                f"mode 'sources' takes one channel, not {references.shape[2]}: "
-                "use mode='images', or average the channels"
-            )
-        references, estimates = references[..., 0], estimates[..., 0]
-    return references, estimates
+    bad = [i for i, signal in enumerate(signals) if not np.isfinite(signal).all()]
+    if bad:
+        raise HiphopssError(
+            f"{name}: source {bad[0]} has samples that are NaN or infinite: mend the signal"
+        )
+    signals = signals.reshape(*signals.shape[:2], -1)
+    if mode == "sources" and signals.shape[2] != 1:
+        raise HiphopssError(
+            f"mode 'sources' takes one channel, not {signals.shape[2]}: "
+            "use mode='images', or average the channels"
+        )
+    return signals
 
 
-def _silent(signals: np.ndarray) -> np.ndarray:
-    """Which sources mir_eval calls silent: those whose channels add up to 0 everywhere.
+def _best_permutation(scored: PairScores, wanted: np.ndarray) -> np.ndarray:
+    """The estimate of each reference with which the mean SIR is highest.
 
     Parameters
     ----------
-    signals : np.ndarray [shape=(n_sources, n_samples[, n_channels])]
-        Waveforms.
+    scored : PairScores
+        Of one window.
+    wanted : np.ndarray of bool [shape=(n_estimates, n_references)]
+        The pairs of which neither is silent.
 
     Returns
     -------
-    np.ndarray of bool [shape=(n_sources,)]
-        True where silent.
+    np.ndarray of int [shape=(n_references,)]
+        Silent ones have what is left, in order.
     """
-    if signals.ndim == 3:
-        signals = signals.sum(axis=2)
-    return ~signals.any(axis=1)
+    from scipy.optimize import linear_sum_assignment
+
+    estimates, references = np.flatnonzero(wanted.any(axis=1)), np.flatnonzero(wanted.any(axis=0))
+    chosen = np.full(len(wanted), -1)
+    if scored.ratios:
+        merit = scored.ratios["SDR" if len(references) == 1 else "SIR"]
+        # A pair without overlap has minus infinity, which would forbid it.
+        merit = np.maximum(np.nan_to_num(merit[np.ix_(estimates, references)], nan=-1e6), -1e6)
+        rows, columns = linear_sum_assignment(merit, maximize=True)
+        chosen[references[columns]] = estimates[rows]
+    chosen[chosen < 0] = np.setdiff1d(np.arange(len(wanted)), chosen)
+    return chosen
 
 
-def _score_window(references: np.ndarray, estimates: np.ndarray, mode: str):
-    """Scores of one window, and a note on each source.
-
-    Parameters
-    ----------
-    references, estimates : np.ndarray [shape=(n_sources, n_samples[, n_channels])]
-        One window of the waveforms.
-    mode : str
-        As in :func:`bss_eval`.
-
-    Returns
-    -------
-    scored : dict of np.ndarray [shape=(n_sources,)]
-        By metric; NaN where undefined.
-    notes : list of str
-        One a source.
-    """
-    no_reference, no_estimate = _silent(references), _silent(estimates)
-    scored = {name: np.full(len(references), np.nan) for name in METRICS}
-    notes = [_silence_note(*pair) for pair in zip(no_reference, no_estimate, strict=True)]
-    kept = np.flatnonzero(~no_reference)
-    wanted = ~(no_reference | no_estimate)
-    if not wanted.any():
-        return scored, notes
-    if len(kept) < len(references) or no_estimate[kept].any():
-        stand_in = no_estimate.reshape((-1,) + (1,) * (references.ndim - 1))
-        estimates = np.where(stand_in, references, estimates)[kept]
-        references = references[kept]
-    values, note = _mir_eval(references, estimates, mode)
-    if len(kept) == 1 < len(no_reference):
-        note = note or "no other reference sounds"
-    for index, position in enumerate(kept):
-        if wanted[position]:
-            notes[position] = note
-            for name in values:
-                scored[name][position] = values[name][index]
-    return scored, notes
-
-
-def _silence_note(no_reference: bool, no_estimate: bool) -> str:
-    """What to say about a source that is silent in a window."""
-    silent = ["reference"] * bool(no_reference) + ["estimate"] * bool(no_estimate)
-    return f"silent {' and '.join(silent)}" if silent else ""
-
-
-def _mir_eval(references: np.ndarray, estimates: np.ndarray, mode: str) -> tuple[dict, str]:
-    """mir_eval's scores by metric, and a note where the references hardly determine them."""
-    # It imports scipy.stats and scipy.signal, which take seconds.
-    from mir_eval import separation
-
-    if mode == "sources":
-        function, names = separation.bss_eval_sources, ("SDR", "SIR", "SAR")
-        channels = references
-    else:
-        function, names = separation.bss_eval_images, ("SDR", "ISR", "SIR", "SAR")
-        channels = np.concatenate(np.moveaxis(references, 2, 1))
-    note = ""
-    if reciprocal_condition(channels) < SINGULAR:
-        note = "references nearly dependent: SIR, SAR and ISR are uncertain"
-    with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        # mir_eval is pinned below 0.9, where these functions go.
-        warnings.filterwarnings("ignore", r"mir_eval\.separation", FutureWarning)
-        try:
-            values = function(references, estimates, compute_permutation=False)
-        except AttributeError as error:
-            # Its handler of singular equations names `np.linalg.linalg`, which NumPy 2 lacks.
-            if not isinstance(error.__context__, np.linalg.LinAlgError):
-                raise
-            return {}, _UNDETERMINED
-    if note and np.isneginf(values[0]).any():  # what older NumPy versions make of the same
-        return {}, _UNDETERMINED
-    return dict(zip(names, values, strict=False)), note
+def _notes(note: str, sdr: np.ndarray, no_reference: np.ndarray, no_estimate: np.ndarray) -> list:
+    """What to say about each source of one window."""
+    only_one = np.count_nonzero(~no_reference) == 1 < len(no_reference)
+    notes = []
+    for score, *silent in zip(sdr, no_reference, no_estimate, strict=True):
+        if any(silent):
+            named = [n for n, is_so in zip(("reference", "estimate"), silent, strict=True) if is_so]
+            notes.append(f"silent {' and '.join(named)}")
+        elif np.isnan(score):
+            notes.append(UNDETERMINED)
+        else:
+            notes.append(note or ("no other reference sounds" if only_one else ""))
+    return notes
