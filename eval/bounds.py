@@ -134,20 +134,46 @@ def ideal_ratio_masked(
     np.ndarray [shape=(n_sources, n_samples, n_channels)]
         Estimates, which add up to the mixture.
     """
-    from hiphopss.transform import istft, stft
+    from hiphopss.transform import stft
 
     n_samples, n_channels = mixture.shape
     estimates = np.empty(sources.shape)
     for channel in range(n_channels):
-        magnitudes = np.abs(stft(sources[:, :, channel], config))  # (n_sources, n_frames, n_bins)
-        total = magnitudes.sum(axis=0)
-        empty = total == 0
-        magnitudes[:, empty] = 1
-        total[empty] = len(sources)
-        spectrum = stft(mixture[:, channel], config)  # (n_frames, n_bins)
-        for estimate, magnitude in zip(estimates, magnitudes, strict=True):
-            estimate[:, channel] = istft(magnitude / total * spectrum, n_samples, config)
+        magnitudes = np.abs(stft(sources[:, :, channel], config))
+        spectrum = stft(mixture[:, channel], config)
+        estimates[:, :, channel] = ratio_masked(magnitudes, spectrum, n_samples, config)
     return estimates
+
+
+def ratio_masked(
+    magnitudes: np.ndarray, spectrum: np.ndarray, n_samples: int, config: SignalConfig
+) -> np.ndarray:
+    """Share a spectrum out to sources in proportion to their magnitudes.
+
+    Parameters
+    ----------
+    magnitudes : np.ndarray [shape=(n_sources, n_frames, n_bins)]
+        Of the sources, known or estimated. Where all are 0 they share equally, as in the network's
+        masks.
+    spectrum : np.ndarray [shape=(n_frames, n_bins)]
+        Of the mixture.
+    n_samples : int
+        Of the mixture.
+    config : SignalConfig
+        Frame, hop and window.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_samples)]
+        Estimates, which add up to the mixture.
+    """
+    from hiphopss.transform import istft
+
+    magnitudes = magnitudes.astype(np.float64)  # so that the masks add up to 1
+    total = magnitudes.sum(axis=0)
+    magnitudes[:, total == 0] = 1
+    total[total == 0] = len(magnitudes)
+    return np.stack([istft(one / total * spectrum, n_samples, config) for one in magnitudes])
 
 
 def _sources(song: Song, mixture: Audio, length_tolerance_s: float) -> np.ndarray:

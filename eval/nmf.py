@@ -19,8 +19,9 @@ import numpy as np
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.layout import Song, load_stems
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.bounds import ratio_masked
 from hiphopss.eval.folders import Audio, select_songs, write_estimates
-from hiphopss.transform import istft, stft
+from hiphopss.transform import stft
 
 NMF = "NMF"
 """Name in tables of scores."""
@@ -196,15 +197,7 @@ def nmf_masked(mixture: np.ndarray, dictionaries: np.ndarray, config: SignalConf
     for channel in range(n_channels):
         spectrum = stft(mixture[:, channel], config)  # (n_frames, n_bins)
         models = _source_models(np.abs(spectrum).astype(np.float32), dictionaries)
-        total = models.sum(axis=0)
-        # Where the model has nothing, the sources share equally, as in the network's masks.
-        empty = total == 0
-        models[:, empty] = 1
-        total[empty] = len(models)
-        for estimate, model in zip(estimates, models, strict=True):
-            # In double precision, so that the masks add up to 1.
-            mask = model.astype(np.float64) / total
-            estimate[:, channel] = istft(mask * spectrum, n_samples, config)
+        estimates[:, :, channel] = ratio_masked(models, spectrum, n_samples, config)
     return estimates
 
 
