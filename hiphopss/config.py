@@ -1,4 +1,4 @@
-"""Sources, signal settings and fidelity presets: the facts that every stage shares.
+"""Sources, signal settings, fidelity presets, loss weights: the facts that every stage shares.
 
 The reference page's quirks Q1..Q13 of the released code are switches of :class:`Fidelity`;
 nothing else in the project branches on which code is being mirrored.
@@ -7,7 +7,7 @@ nothing else in the project branches on which code is being mirrored.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, fields, replace
 
 from hiphopss.errors import HiphopssError
 
@@ -202,3 +202,30 @@ def read_settings(kind: type, values: dict, *, origin: str):
 def standalone(fidelity: Fidelity, config: SignalConfig) -> tuple[Fidelity, SignalConfig]:
     """Both settings as the released stand-alone separation script has them (Q6)."""
     return replace(fidelity, standalone_separation=True), replace(config, window="hann")
+
+
+@dataclass(frozen=True)
+class LossWeights:
+    """Weights of the dissimilarity terms of the loss (reference page, section 4).
+
+    Attributes
+    ----------
+    alpha : float
+        Between different ones of vocals, bass and drums.
+    beta : float
+        Bass and drums against ``other``.
+    beta_voc : float
+        Vocals against ``other``.
+    """
+
+    alpha: float = 0.001
+    beta: float = 0.01
+    beta_voc: float = 0.03
+
+
+def default_loss_weights(fidelity: Fidelity, augmentation: str) -> LossWeights:
+    """The released weights, which the mix augmentation has divided by 1,000 (Q5)."""
+    weights = LossWeights()
+    if augmentation == "mix" and fidelity.weak_mix_dissimilarity:
+        return LossWeights(*(weight / 1000 for weight in astuple(weights)))
+    return weights

@@ -3,45 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, astuple, dataclass
+from dataclasses import asdict, dataclass
 
 import keras
 import numpy as np
 from keras import ops
 
-from hiphopss.config import SOURCES, Fidelity
+from hiphopss.config import SOURCES, Fidelity, LossWeights
 
 VOCALS, BASS, DRUMS, OTHER = range(len(SOURCES))
-
-
-@dataclass(frozen=True)
-class LossWeights:
-    """Weights of the dissimilarity terms.
-
-    Attributes
-    ----------
-    alpha : float
-        Between different ones of vocals, bass and drums.
-    beta : float
-        Bass and drums against ``other``.
-    beta_voc : float
-        Vocals against ``other``.
-    """
-
-    alpha: float = 0.001
-    beta: float = 0.01
-    beta_voc: float = 0.03
-
-
-_WEAK = 1 / 1000  # Q5
-
-
-def default_loss_weights(fidelity: Fidelity, augmentation: str) -> LossWeights:
-    """The released weights, which the mix augmentation has divided by 1,000 (Q5)."""
-    weights = LossWeights()
-    if augmentation == "mix" and fidelity.weak_mix_dissimilarity:
-        return LossWeights(*(_WEAK * weight for weight in astuple(weights)))
-    return weights
 
 
 @dataclass(frozen=True)

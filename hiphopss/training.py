@@ -16,7 +16,7 @@ import numpy as np
 
 from hiphopss.backend import import_keras
 from hiphopss.checkpoints import Run, beside, provenance, resume, save_checkpoint
-from hiphopss.config import Fidelity, resolve_preset
+from hiphopss.config import Fidelity, LossWeights, default_loss_weights, resolve_preset
 from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.errors import HiphopssError
 from hiphopss.progress import progress_bar
@@ -24,8 +24,6 @@ from hiphopss.weights import SUFFIX, assign_arrays, read_arrays, read_info, save
 
 if TYPE_CHECKING:
     import keras
-
-    from hiphopss.losses import LossWeights
 
 BATCH_SIZE = 32
 EPOCHS = 40
@@ -200,7 +198,6 @@ def train(
             info, initial = read_info(init), read_arrays(init)
             file.config.require_same(info.config, this=str(features), that=str(init))
         import_keras()
-        from hiphopss.losses import default_loss_weights
         from hiphopss.model import build_model
 
         loss_weights = loss_weights or default_loss_weights(file.fidelity, file.augmentation)

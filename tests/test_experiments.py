@@ -5,6 +5,7 @@ from dataclasses import asdict, replace
 import pytest
 
 from hiphopss import PRESETS, HiphopssError
+from hiphopss.config import default_loss_weights
 from hiphopss.datasets.augmentation import AUGMENTATIONS
 from hiphopss.experiments import TEST_SETS, Claim, claims, profile, profiles, select, table1
 
@@ -29,8 +30,6 @@ def test_table_1_is_the_papers():
 
 
 def test_dissimilarity_weights_are_those_that_training_takes_by_itself():
-    from hiphopss.losses import default_loss_weights
-
     for model in table1():
         assert model.augmentation in AUGMENTATIONS
         for name, fidelity in PRESETS.items():

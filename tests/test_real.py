@@ -22,7 +22,8 @@ def test_overfitting_a_real_song_separates_it(sample, tmp_path):
     with FeatureFile(features) as file:
         assert file.n_patches == 100  # 268,288 samples: 526 frames
         (segment,) = file.segments()
-        assert segment.gain == pytest.approx(0.969, abs=0.001)
+        for part in segment.parts:
+            assert part.gain == part.target_gain == pytest.approx(0.969, abs=0.001)
     weights = train(features, tmp_path / "real.weights.h5", epochs=60, progress=False)
     out = tmp_path / "stems"
     separate_files([song.mixture], out, weights=weights, progress=False)

@@ -6,8 +6,9 @@ import json
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from hiphopss.config import SignalConfig, resolve_preset
+from hiphopss.config import LossWeights, SignalConfig, resolve_preset
 from hiphopss.datasets.feature_file import FORMAT
 from hiphopss.datasets.features import make_features
 from hiphopss.eval.table import Row, read_rows, write_rows
@@ -104,7 +105,6 @@ class Stages:
         }
         path = self.store.path("weights", experiment.name, inputs, SUFFIX)
         if not path.exists():
-            from hiphopss.losses import LossWeights
             from hiphopss.training import train
 
             self.say(f"{experiment.name}: training")
@@ -184,8 +184,8 @@ class Stages:
         new = [folder for folder, table in tables.items() if not table.exists()]
         if new:
             self.say("evaluation")
-            joint = self.store.root / "scores" / "new.csv"
-            rows = evaluate(tests, new, joint, progress=self.progress)
+            with TemporaryDirectory() as scratch:
+                rows = evaluate(tests, new, Path(scratch) / "new.csv", progress=self.progress)
             for folder in new:
                 model = json.loads((folder / "separation.json").read_text("utf-8"))["model"]
                 write_rows(tables[folder], [row for row in rows if row.model == model])
