@@ -176,7 +176,9 @@ def _circular_shift(song: Song, fidelity: Fidelity, seed: int) -> list[Recipe]:
     """Versions whose sources are shifted against one another.
 
     Released: each of two delays for each source, but not the same for all; the song as it is, is
-    not among them. Corrected: the song as it is, and a choice of the assignments of three shifts in
+    not among them. Delayed sources are cut, so that a version is as long as the song: the reference
+    page's "cut at ``length - 0.2 s``" is taken to be said of the source before the zeros.
+    Corrected: the song as it is, and a choice of the assignments of three shifts in
     which some source stays and not all do: one where all are shifted is another one's rotation.
     """
     sources = [source for source in SOURCES if source in song.stems]

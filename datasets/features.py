@@ -32,7 +32,8 @@ from hiphopss.datasets.feature_file import (
     write_tables,
 )
 from hiphopss.datasets.layout import Song, load_stems, mixture_gain, read_songs, song_length
-from hiphopss.datasets.testsets import is_paper_test_song
+from hiphopss.datasets.roots import all_songs
+from hiphopss.datasets.testsets import is_paper_test_song, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
 from hiphopss.patches import training_patch_count
@@ -41,8 +42,10 @@ from hiphopss.transform import frame_count, magnitude, stft
 
 __all__ = ["FeatureFile", "Part", "Segment", "SourceSignals", "make_features", "plan_segments"]
 
-_STEMS_BYTES = 2 << 30  # kept in memory: the mix augmentation goes through all songs for each block
-_SPECTRA_BYTES = 1 << 30
+# Kept in memory at most: the mix augmentation goes through all songs for each block. 13 songs of
+# 4 minutes and all their shifted spectra of a block fit.
+_STEMS_BYTES = 3 << 30
+_SPECTRA_BYTES = 2 << 30
 
 
 def make_features(
@@ -157,10 +160,8 @@ def _songs(
     dataset: str | Path | Sequence[Song], fidelity: Fidelity, subsets: Sequence[str]
 ) -> list[Song]:
     """Songs of a data set, without those that the paper tests on; tell what becomes of others."""
-    if isinstance(dataset, str | Path):
-        songs = [s for s in read_songs(dataset, subsets) if not is_paper_test_song(s)]
-    else:
-        songs = list(dataset)
+    songs = _read_without_tests(dataset, subsets) if isinstance(dataset, str | Path) else dataset
+    songs = list(songs)
     names = [song_key(song) for song in songs]
     for subset, name in names:
         if names.count((subset, name)) > 1:
@@ -176,6 +177,19 @@ def _songs(
             f"{_origin(dataset)}: no vocals in {', '.join(without)}: {fate}", stacklevel=3
         )
     return songs
+
+
+def _read_without_tests(root: str | Path, subsets: Sequence[str]) -> list[Song]:
+    """Songs of a data set, Dev without those that are in Test too or that the paper tests on."""
+    songs = read_songs(root, subsets)
+    tests = [song for song in all_songs(root) if song.subset == "Test"]
+    tests += [song for song in songs if is_paper_test_song(song)]
+    dev = [song for song in songs if song.subset != "Test"]
+    kept = training_songs(dev, tests)
+    dropped = ", ".join(song.name for song in dev if song not in kept)
+    if dropped:
+        warnings.warn(f"{root}: test songs, left out of the training: {dropped}", stacklevel=4)
+    return kept + [s for s in songs if s.subset == "Test" and not is_paper_test_song(s)]
 
 
 def plan_segments(
@@ -323,7 +337,16 @@ def _fill(file, segments: list, signals: SourceSignals, progress: bool) -> None:
     """Write the frames of all segments, then the tables with the gains that were found."""
     filled: list[Segment | None] = [None] * len(segments)
     written: set[int] = set()
-    order = sorted(range(len(segments)), key=lambda index: _when(*segments[index], index))
+    mixed = any(len(version.songs) > 1 for _, version in segments)
+
+    def when(index: int) -> tuple:
+        """Block after block where songs are mixed, else song after song."""
+        segment, version = segments[index]
+        if mixed:
+            return (segment.start, index)
+        return (*song_key(version.songs[0]), segment.start, index)
+
+    order = sorted(range(len(segments)), key=when)
     for index in progress_bar(order, desc="features", unit="segment", show=progress):
         segment, version = segments[index]
         parts, total = [], 0
@@ -347,13 +370,6 @@ def _fill(file, segments: list, signals: SourceSignals, progress: bool) -> None:
             file[PHASE][rows] = np.angle(total)
         filled[index] = replace(segment, parts=tuple(parts))
     write_tables(file, filled, signals.config)
-
-
-def _when(segment: Segment, version: Recipe, index: int) -> tuple:
-    """Sort key of the work: one song after the other, then mixes of songs, block after block."""
-    songs = version.songs
-    alone = song_key(songs[0]) if len(songs) == 1 else ("",)
-    return len(songs) > 1, alone, segment.start, index
 
 
 def _write_attributes(file, config: SignalConfig, fidelity: Fidelity, songs: list[Song]) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from hiphopss.datasets.layout import Song, song_at
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import Summary, format_summary, summarise
-from hiphopss.eval.evaluation import evaluate_models, require_sensible
+from hiphopss.eval.evaluation import evaluate_models, own_dev_songs, require_sensible
 from hiphopss.eval.folders import song_folders
 from hiphopss.eval.matching import Estimates, estimate_stems, find_estimates, named_estimates
 from hiphopss.eval.paired import (
@@ -74,6 +74,7 @@ def compare(
     hop_s: float | None = None,
     engine: str = "hiphopss",
     bounds: bool = False,
+    nmf: str | Path | Sequence[Song] | None = None,
     n_jobs: int | None = None,
     progress: bool = True,
 ) -> Comparison:
@@ -102,7 +103,7 @@ def compare(
         Name of the model to compare with; by default the first.
     subset : str, optional
         With ``references`` as in :func:`hiphopss.eval.evaluate`; the label of a page's songs.
-    mode, window_s, hop_s, engine, bounds, n_jobs, progress
+    mode, window_s, hop_s, engine, bounds, nmf, n_jobs, progress
         As in :func:`hiphopss.eval.evaluate`.
 
     Returns
@@ -134,7 +135,11 @@ def compare(
     baseline = names[0] if baseline is None else baseline
     if baseline not in names:
         raise HiphopssError(f"no model named {baseline!r}: choose one of {', '.join(names)}")
-    rows = evaluate_models(models, output, options, bounds=bounds, n_jobs=n_jobs, progress=progress)
+    if bounds and nmf is None and references is not None:
+        nmf = own_dev_songs(references, models)
+    rows = evaluate_models(
+        models, output, options, bounds=bounds, nmf=nmf, n_jobs=n_jobs, progress=progress
+    )
     differences = _differences(rows, baseline)
     write_differences(paired_path(output), differences, baseline)
     return Comparison(rows, summarise(rows), baseline, differences)

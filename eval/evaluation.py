@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import hiphopss
-from hiphopss.datasets.layout import Song
+from hiphopss.datasets.layout import Song, find_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import summarise, summary_path, write_summary
 from hiphopss.eval.bss import ENGINES, MODES
@@ -43,6 +43,7 @@ def evaluate(
     model: str | None = None,
     subset: str | None = None,
     bounds: bool = False,
+    nmf: str | Path | Sequence[Song] | None = None,
     museval_json: str | Path | None = None,
     length_tolerance_s: float = 0.0,
     n_jobs: int | None = None,
@@ -74,7 +75,11 @@ def evaluate(
         Score only songs of this subset; a folder of songs without subsets is labelled with it.
     bounds : bool
         Add rows for two reference models on the same songs: the mixture as the estimate of every
-        source, and ideal ratio masks. The references need their mixtures.
+        source, and ideal ratio masks; and NMF, where the references are a data set whose Dev songs
+        aren't scored. The references need their mixtures.
+    nmf : path-like or sequence of Song, optional
+        Add rows for NMF with dictionaries learnt from the Dev songs of this data set, or from these
+        songs (:func:`hiphopss.eval.nmf_estimates`).
     museval_json : path-like, optional
         A folder for museval's JSON files too, one a song; see
         :func:`hiphopss.eval.museval.write_museval`.
@@ -108,11 +113,14 @@ def evaluate(
         raise HiphopssError(f"the name {model!r} is for several folders: give one folder, or none")
     csv_path(output)
     models = [find_estimates(references, folder, model=model, subset=subset) for folder in folders]
+    if bounds and nmf is None:
+        nmf = own_dev_songs(references, models)
     return evaluate_models(
         models,
         output,
         options,
         bounds=bounds,
+        nmf=nmf,
         museval_json=museval_json,
         n_jobs=n_jobs,
         progress=progress,
@@ -146,6 +154,7 @@ def evaluate_models(
     options: Options,
     *,
     bounds: bool = False,
+    nmf: str | Path | Sequence[Song] | None = None,
     museval_json: str | Path | None = None,
     n_jobs: int | None = None,
     progress: bool = True,
@@ -160,7 +169,7 @@ def evaluate_models(
         The table.
     options : Options
         How to score.
-    bounds, museval_json, n_jobs, progress
+    bounds, nmf, museval_json, n_jobs, progress
         As in :func:`evaluate`.
 
     Returns
@@ -173,12 +182,18 @@ def evaluate_models(
     HiphopssError
         As :func:`evaluate`.
     """
+    from hiphopss.eval.nmf import nmf_estimates
+
     with (
         written_whole(csv_path(output)) as temporary,  # says at once if that can't be written
         TemporaryDirectory() as scratch,
     ):
         if bounds:
             models = [*models, *_bounds(models, Path(scratch), options.length_tolerance_s)]
+        if nmf is not None:
+            songs, folder = _scored_songs(models), Path(scratch) / "nmf"
+            nmf_estimates(nmf, songs, folder, progress=progress)
+            models = [*models, find_estimates(songs, folder)]
         require_distinct(models)
         if museval_json is not None:
             require_writable(museval_json, models)
@@ -205,12 +220,28 @@ def _bounds(
     """Reference models on all songs of the others."""
     from hiphopss.eval.bounds import ideal_ratio_mask_estimates, mixture_estimates
 
-    by_key = {(s.subset, s.name): s for estimates in models for s, _ in estimates.songs}
-    songs = list(by_key.values())
+    songs = _scored_songs(models)
     lower, upper = scratch / "lower", scratch / "upper"
     mixture_estimates(songs, lower)
     ideal_ratio_mask_estimates(songs, upper, length_tolerance_s=length_tolerance_s)
     return [find_estimates(songs, folder) for folder in (lower, upper)]
+
+
+def _scored_songs(models: Sequence[Estimates]) -> list[Song]:
+    """The songs of all models, each once."""
+    by_key = {(s.subset, s.name): s for estimates in models for s, _ in estimates.songs}
+    return list(by_key.values())
+
+
+def own_dev_songs(
+    references: str | Path | Sequence[Song], models: Sequence[Estimates]
+) -> list[Song] | None:
+    """Dev songs of a data set, to learn from, if it has any and none of them is scored."""
+    if not isinstance(references, str | Path):
+        return None
+    dev = [song for song in find_songs(references) if song.subset == "Dev"]
+    scored = {(song.subset, song.name) for song in _scored_songs(models)}
+    return dev if dev and scored.isdisjoint((s.subset, s.name) for s in dev) else None
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

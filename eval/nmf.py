@@ -71,8 +71,8 @@ def nmf_estimates(
     Raises
     ------
     HiphopssError
-        If a song is in both, there are no songs, their files can't be read, a source is silent in
-        all training songs, or the folder can't be written.
+        If a song is in both, there are no songs, their files can't be read, or the folder can't
+        be written.
     """
     from threadpoolctl import threadpool_limits
 
@@ -138,7 +138,7 @@ def learn_dictionaries(
     Raises
     ------
     HiphopssError
-        If a source is silent in all songs, or files can't be read.
+        If files can't be read.
     """
     from sklearn.decomposition import NMF as Factorisation
     from sklearn.exceptions import ConvergenceWarning
@@ -154,11 +154,10 @@ def learn_dictionaries(
             chosen = random.permutation(sounding)[:n_wanted]
             found.append(magnitudes[np.sort(chosen)])
     learnt = []
-    for source, found in zip(SOURCES, map(np.concatenate, frames), strict=True):
-        if not len(found):
-            raise HiphopssError(
-                f"{source}: silent in all {len(songs)} songs to train on: add a song that has it"
-            )
+    for found in map(np.concatenate, frames):
+        if not len(found):  # nothing to learn: its estimates are silence
+            learnt.append(np.zeros((n_components, config.bins)))
+            continue
         model = Factorisation(
             n_components,
             init="random",

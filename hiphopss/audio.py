@@ -7,7 +7,7 @@ code does, and multiplied by it on the way out, so what is read and written unch
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ AUDIO_SUFFIXES = (
 )
 """Endings of audio files that libsndfile reads, lower case."""
 
+_BLOCK = 2**17  # samples read at a time, 3 s
+_CACHED = 2**14  # samples converted at a time
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 
 
@@ -45,6 +47,28 @@ class Audio:
     subtype: str
 
 
+@dataclass(frozen=True)
+class Header:
+    """What a file's header says.
+
+    Attributes
+    ----------
+    n_samples : int
+        Of each channel.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+    subtype : str
+        As that of :class:`Audio`.
+    """
+
+    n_samples: int
+    sample_rate: int
+    n_channels: int
+    subtype: str
+
+
 def read(path: str | Path) -> Audio:
     """Read a file whole.
 
@@ -64,20 +88,53 @@ def read(path: str | Path) -> Audio:
         If the file is missing, unreadable, empty, or has samples that are not finite.
     """
     with opened(path) as file:
-        waveform = file.read(dtype="float32", always_2d=True)
-        sample_rate, subtype = file.samplerate, file.subtype
+        return Audio(_decode(file, -1, path), file.samplerate, file.subtype)
+
+
+def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
+    """Read a file block by block, so that memory does not grow with its length.
+
+    Parameters
+    ----------
+    path : path-like
+        As :func:`read`.
+
+    Yields
+    ------
+    np.ndarray [shape=(n_block, n_channels)]
+        Consecutive samples, together those that :func:`read` gives.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`read`; for samples that are not finite when it comes to them.
+    """
+    with opened(path) as file:
+        while len(block := _decode(file, _BLOCK, path)):
+            yield block
+
+
+def _decode(file, n_samples: int, path) -> np.ndarray:
+    """The next samples of an open file, -1 for all, divided by their type's largest value."""
+    waveform = file.read(n_samples, dtype="float32", always_2d=True)
     if not np.isfinite(waveform).all():
         raise HiphopssError(f"{path}: has samples that are not finite: export it again")
-    if subtype in _BITS:  # libsndfile divides by 2^(bits - 1)
-        half = 2 ** (_BITS[subtype] - 1)
+    if file.subtype in _BITS:  # libsndfile divides by 2^(bits - 1)
+        half = 2 ** (_BITS[file.subtype] - 1)
         waveform *= np.float32(half / (half - 1))
-    return Audio(waveform, sample_rate, subtype)
+    return waveform
+
+
+def read_header(path: str | Path) -> Header:
+    """What a file's header says, without decoding it; errors as :func:`read`."""
+    with opened(path) as file:
+        return Header(file.frames, file.samplerate, file.channels, file.subtype)
 
 
 def read_shape(path: str | Path) -> tuple[int, int]:
     """Number of samples and sampling rate in Hz, from a file's header; errors as :func:`read`."""
-    with opened(path) as file:
-        return file.frames, file.samplerate
+    header = read_header(path)
+    return header.n_samples, header.sample_rate
 
 
 @contextmanager
@@ -167,6 +224,52 @@ def resample(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
     return np.pad(resampled, [(0, n_samples - len(resampled)), (0, 0)])
 
 
+def resample_blocks(
+    blocks: Iterable[np.ndarray],
+    rate_in: int,
+    rate_out: int,
+    *,
+    n_samples: Callable[[], int] | None = None,
+) -> Iterator[np.ndarray]:
+    """As :func:`resample`, block by block.
+
+    Parameters
+    ----------
+    blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
+        Consecutive samples in single precision.
+    rate_in, rate_out : int
+        In Hz.
+    n_samples : callable, optional
+        Called when the blocks have ended: how many samples are to come out. By default
+        :func:`resampled_length` of those that went in.
+
+    Yields
+    ------
+    np.ndarray [shape=(n_block, n_channels)]
+        The blocks themselves if the rates are equal.
+    """
+    if rate_in == rate_out:
+        yield from blocks
+        return
+    import soxr
+
+    stream, n_in, n_out = None, 0, 0
+    for block in blocks:
+        if stream is None:
+            n_channels = block.shape[1]
+            stream = soxr.ResampleStream(rate_in, rate_out, n_channels, "float32", quality="VHQ")
+        n_in += len(block)
+        resampled = stream.resample_chunk(np.ascontiguousarray(block))
+        n_out += len(resampled)
+        yield resampled
+    if stream is None:
+        return
+    wanted = n_samples() if n_samples else resampled_length(n_in, rate_in, rate_out)
+    rest = stream.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
+    rest = rest[: wanted - n_out]  # the filter's delay keeps more than this back
+    yield np.pad(rest, [(0, wanted - n_out - len(rest)), (0, 0)])
+
+
 def resampled_length(n_samples: int, rate_in: int, rate_out: int) -> int:
     """Samples that :func:`resample` makes of ``n_samples``; at least 1."""
     return max(1, round(n_samples * rate_out / rate_in))
@@ -229,12 +332,18 @@ class Writer:
     def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
         """Round and clip, and count what was clipped."""
         full_scale = 2 ** (self._bits - 1) - 1
-        scaled = np.rint(waveform.astype(np.float64) * full_scale)
-        clipped = np.clip(scaled, -full_scale - 1, full_scale)
-        self.n_clipped += int(np.count_nonzero(clipped != scaled))
-        if self._bits == 16:
-            return clipped.astype(np.int16)
-        return clipped.astype(np.int32) << (32 - self._bits)  # libsndfile takes the upper bits
+        kind, precise = (np.int16, np.float32) if self._bits == 16 else (np.int32, np.float64)
+        integers = np.empty(waveform.shape, kind)
+        for start in range(0, len(waveform), _CACHED):  # each piece stays in the cache
+            piece = slice(start, start + _CACHED)
+            scaled = np.multiply(waveform[piece], full_scale, dtype=precise)
+            np.rint(scaled, out=scaled)
+            if scaled.max() > full_scale or scaled.min() < -full_scale - 1:
+                clipped = np.clip(scaled, -full_scale - 1, full_scale)
+                self.n_clipped += int(np.count_nonzero(clipped != scaled))
+                scaled = clipped
+            integers[piece] = scaled
+        return integers if self._bits == 16 else integers << (32 - self._bits)  # upper bits
 
     def close(self) -> None:
         """Finish the file; warn if samples were clipped."""

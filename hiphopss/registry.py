@@ -38,6 +38,8 @@ class Entry:
         Under which it may be used.
     get : str
         Where to get it; empty for a shipped one.
+    released_test_leak : bool
+        Whether it was trained on test songs (Q3).
     model : str
         Which model of Table 1 it is; empty if none.
     """
@@ -49,6 +51,7 @@ class Entry:
     sha256: str
     licence: str
     get: str = ""
+    released_test_leak: bool = False
     model: str = ""
 
     @property
@@ -102,6 +105,11 @@ def resolve_weights(given: str | Path | None) -> Path:
 
 def _names() -> dict[str, Entry]:
     return {entry.name: entry for entry in registry()} | {DEFAULT: registry()[0]}
+
+
+def trained_on_test(path: str | Path) -> bool:
+    """Whether a published file, by its name, is one that was trained on test songs (Q3)."""
+    return any(e.file == Path(path).name and e.released_test_leak for e in registry())
 
 
 def describe_default() -> str:

@@ -1,32 +1,64 @@
 """From a mixture to its four stems.
 
-A song is worked through in runs of patches, so apart from the waveforms themselves memory does not
-grow with its length. The masks come from the mono down-mix (the network knows nothing else) and are
-applied to the spectrum of each channel. Masks sum to 1 and the transform inverts exactly, so the
-stems sum to the mixture: to about -120 dB in floating point, within two steps of integer types.
+A song is worked through in runs of patches, as it is read, so memory does not grow with its length;
+with the NumPy engine several runs at once. The masks come from the mono down-mix (the network knows
+nothing else) and are applied to the spectrum of each channel. Masks sum to 1 and the transform
+inverts exactly, so the stems sum to the mixture: to about -120 dB in floating point, within two
+steps of integer types.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hiphopss import audio
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
+from hiphopss.engines import KerasNetwork, load_network
 from hiphopss.errors import HiphopssError
-from hiphopss.patches import crossfade_weights, cut, overlap_add, separation_patch_count
+from hiphopss.forward import NumpyNetwork
+from hiphopss.patches import crossfade_weights, separation_patch_count
 from hiphopss.registry import resolve_weights
+from hiphopss.threads import ordered_map, processor_count
 from hiphopss.transform import InverseTransform, frame_count, magnitude, stft
-from hiphopss.weights import load_model
-
-if TYPE_CHECKING:
-    import keras
 
 MAX_CHANNELS = 32  # of an array; more is most likely a transposed one
-_BATCH = 128  # patches a call of the network
+_RUN = 128  # patches worked on together
+_CACHED = 32  # frames transformed together
+_PIECE = 2**17  # samples of an array taken at a time
+_MOST_THREADS = 8  # each needs memory for a run
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Consecutive patches, the samples they need, and the frames that they complete.
+
+    Attributes
+    ----------
+    samples : np.ndarray [shape=(n_samples, n_channels)]
+        From the beginning of the first patch's first frame.
+    n_frames : int
+        Frames of the patches, where the signal reaches.
+    n_before, n_patches, n_after : int
+        Patches of the signal before the run, in it, and after it as far as they matter.
+    start : int
+        First frame to be inverted, counted from the first patch's first. The run before has
+        inverted it, too: the first samples that come out lie in it and in the next one.
+    n_out : int
+        Samples to come out.
+    """
+
+    samples: np.ndarray
+    n_frames: int
+    n_before: int
+    n_patches: int
+    n_after: int
+    start: int
+    n_out: int
 
 
 class Separator:
@@ -34,24 +66,28 @@ class Separator:
 
     Parameters
     ----------
-    model : keras.Model
-        From :func:`hiphopss.model.build_model`.
+    network : NumpyNetwork or KerasNetwork
+        From :func:`hiphopss.engines.load_network`.
     config : SignalConfig
         The transform.
     fidelity : Fidelity
-        Of the model; also says whether the tail is dropped (Q6).
+        Of the network; also says whether the tail is dropped (Q6).
     """
 
-    def __init__(self, model: keras.Model, config: SignalConfig, fidelity: Fidelity):
-        from hiphopss.model import mask_model
-
+    def __init__(
+        self, network: NumpyNetwork | KerasNetwork, config: SignalConfig, fidelity: Fidelity
+    ):
         self.config = config
-        self._masks = mask_model(model)
+        self._network = network
         self._drop_tail = fidelity.standalone_separation
 
     @classmethod
     def from_weights(
-        cls, path: str | Path | None = None, *, standalone_script: bool = False
+        cls,
+        path: str | Path | None = None,
+        *,
+        standalone_script: bool = False,
+        engine: str = "numpy",
     ) -> Separator:
         """Read a weight file of either kind.
 
@@ -61,67 +97,117 @@ class Separator:
             As :func:`hiphopss.registry.resolve_weights`.
         standalone_script : bool
             Separate as the released stand-alone script does (Q6).
+        engine : str
+            One of :data:`hiphopss.engines.ENGINES`; the stems are the same, to rounding.
         """
-        model, info = load_model(resolve_weights(path), standalone_script=standalone_script)
-        return cls(model, info.config, info.fidelity)
+        network, info = load_network(
+            resolve_weights(path), engine=engine, standalone_script=standalone_script
+        )
+        return cls(network, info.config, info.fidelity)
 
     def stems(
-        self, waveform: np.ndarray, progress: Callable[[int], None] | None = None
+        self, blocks: Iterable[np.ndarray], progress: Callable[[int], None] | None = None
     ) -> Iterator[np.ndarray]:
-        """Separate a waveform at the network's own rate, block by block.
+        """Separate a mixture at the network's own rate, block by block.
 
         Parameters
         ----------
-        waveform : np.ndarray [shape=(n_samples, n_channels)]
-            The mixture, in single precision.
+        blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
+            Consecutive samples of the mixture, in single precision.
         progress : callable, optional
             Called with the number of samples done after each block.
 
         Yields
         ------
         np.ndarray [shape=(n_sources, n_block, n_channels)]
-            Consecutive blocks of the stems; together as long as the mixture.
+            Consecutive blocks of the stems, other ones; together as long as the mixture.
         """
-        config = self.config
-        n_samples, n_channels = waveform.shape
-        n_frames = frame_count(n_samples, config)
-        n_patches = separation_patch_count(n_frames, config, drop_tail=self._drop_tail)
-        shape = (len(SOURCES), n_channels)
-        inverse = InverseTransform(shape, np.float32, config)
-        tail = np.zeros((len(SOURCES), config.overlap, config.bins), np.float32)
-        n_done = -config.hop  # the transform's zeros before the signal
-        for first in range(0, n_patches, _BATCH):
-            last = min(first + _BATCH, n_patches)
-            start = first * config.patch_hop
-            stop = min((last - 1) * config.patch_hop + config.context, n_frames)
-            spectrum = stft(waveform.T, config, start=start, stop=stop)  # (n_channels, n, n_bins)
-            masks = self._patch_masks(spectrum.mean(axis=0), last - first)
-            weights = crossfade_weights(
-                config, n_before=first, n_patches=last - first, n_after=n_patches - last
-            )
-            masks *= weights[:, None, :, None].astype(np.float32)
-            frames = overlap_add(masks, tail, config)
-            complete = (last - first) * config.patch_hop if last < n_patches else stop - start
-            tail = frames[:, complete:]
-            block = inverse.push(frames[:, None, :complete] * spectrum[:, :complete])
-            block = block[..., max(-n_done, 0) : n_samples - n_done]
-            n_done = max(n_done, 0) + block.shape[-1]
+        separate_all = map
+        if self._network.parallel:
+            n_threads = min(processor_count(), _MOST_THREADS)
+            separate_all = partial(ordered_map, n_threads=n_threads)
+        for stems in separate_all(self._separate_run, self._runs(blocks)):
             if progress:
-                progress(block.shape[-1])
-            yield block.swapaxes(1, 2)
-        if n_done < n_samples:  # only where the tail is dropped
-            rest = np.zeros((len(SOURCES), n_samples - n_done, n_channels), np.float32)
-            last = inverse.flush().swapaxes(1, 2)[:, : n_samples - n_done]
-            rest[:, : last.shape[1]] = last
-            yield rest
+                progress(stems.shape[1])
+            yield stems
 
-    def _patch_masks(self, spectrum: np.ndarray, n_patches: int) -> np.ndarray:
-        """Masks of patches of the down-mix, `[shape=(n_patches, n_sources, context, n_bins)]`."""
-        scaled = magnitude(spectrum, self.config) * np.float32(self.config.scale)
-        patches = cut(scaled, n_patches, self.config)
-        if n_patches < _BATCH:  # one batch size, so that the network is compiled once
-            patches = np.pad(patches, [(0, _BATCH - n_patches), (0, 0), (0, 0)])
-        return np.array(self._masks.predict_on_batch(patches)[:n_patches])
+    def _runs(self, blocks: Iterable[np.ndarray]) -> Iterator[_Run]:
+        """Gather samples into runs; the last one has all that is left."""
+        config = self.config
+        patch_samples = config.patch_hop * config.hop
+        fading = (config.context - 1) // config.patch_hop  # patches that fade a patch out
+        n_read, first, start, held = 0, 0, 0, None  # held: from the first patch's first frame
+        for block in blocks:
+            if held is None:  # the transform's zeros before the signal
+                held = np.zeros((config.hop, block.shape[1]), np.float32)
+            held = np.concatenate([held, block])
+            n_read += len(block)
+            # A run goes when it is certain that none of the patches that fade it out is missing.
+            while n_read > (first + _RUN + fading) * patch_samples + config.context * config.hop:
+                stop = (first + _RUN) * config.patch_hop  # later frames have later patches, too
+                yield self._run(held, n_read, first, _RUN, fading, start, stop)
+                start = stop - 1
+                following = -(-(start - config.context + 1) // config.patch_hop)
+                held = held[(following - first) * patch_samples :]
+                first = following
+        if held is not None:
+            n_frames = frame_count(n_read, config)
+            n_patches = separation_patch_count(n_frames, config, drop_tail=self._drop_tail)
+            yield self._run(held, n_read, first, n_patches - first, 0, start, None)
+
+    def _run(self, held, n_read, first, n_patches, n_after, start, stop) -> _Run:
+        """A run of the patches from ``first`` on; ``stop`` is None for the last."""
+        config = self.config
+        before = first * config.patch_hop
+        n_frames = (n_patches - 1) * config.patch_hop + config.context
+        return _Run(
+            samples=held[: (n_frames + 1) * config.hop],
+            n_frames=min(n_frames, frame_count(n_read, config) - before),
+            n_before=first,
+            n_patches=n_patches,
+            n_after=n_after,
+            start=start - before,
+            n_out=n_read - start * config.hop if stop is None else (stop - 1 - start) * config.hop,
+        )
+
+    def _separate_run(self, run: _Run) -> np.ndarray:
+        """Stems of a run, `[shape=(n_sources, n_out, n_channels)]`."""
+        config = self.config
+        n_channels = run.samples.shape[1]
+        spectrum = np.empty((n_channels, run.n_frames, config.bins), np.complex64)
+        for frames in _pieces(0, run.n_frames):
+            # The samples begin with the first frame, not half a frame later as a signal does.
+            start, stop = frames.start + 1, frames.stop + 1
+            spectrum[:, frames] = stft(run.samples.T, config, start=start, stop=stop)
+        magnitudes = magnitude(spectrum.mean(axis=0), config) * np.float32(config.scale)
+        weights = crossfade_weights(
+            config, n_before=run.n_before, n_patches=run.n_patches, n_after=run.n_after
+        )
+        masks = self._network.joined_masks(magnitudes, weights)  # (n_sources, n_frames, n_bins)
+        inverse = InverseTransform((len(SOURCES), n_channels), np.float32, config)
+        stems = np.zeros((len(SOURCES), run.n_out, n_channels), np.float32)
+        n_done = -config.hop  # what the first frame completes alone is another run's, or silence
+        for frames in _pieces(run.start, run.n_frames):
+            block = inverse.push(masks[:, None, frames] * spectrum[:, frames])
+            n_done = _put(stems, block, n_done)
+            if n_done >= run.n_out:
+                return stems
+        _put(stems, inverse.flush(), n_done)  # only where the tail is dropped
+        return stems
+
+
+def _pieces(start: int, stop: int) -> Iterator[slice]:
+    """Cut a range of frames into pieces whose spectra stay in the processor's cache."""
+    for first in range(start, stop, _CACHED):
+        yield slice(first, min(first + _CACHED, stop))
+
+
+def _put(stems: np.ndarray, block: np.ndarray, start: int) -> int:
+    """Put samples `(n_sources, n_channels, n_block)` at ``start``; return where they end."""
+    stop = start + block.shape[-1]
+    inside = block[..., max(-start, 0) : max(len(stems[0]) - start, 0)]
+    stems[:, max(start, 0) : max(stop, 0)] = inside.swapaxes(1, 2)
+    return stop
 
 
 def separate(
@@ -130,6 +216,7 @@ def separate(
     *,
     weights: str | Path | Separator | None = None,
     mono: bool = False,
+    engine: str = "numpy",
 ) -> dict[str, np.ndarray]:
     """Separate a mixture into its stems.
 
@@ -144,6 +231,8 @@ def separate(
         saves reading it again. By default the shipped one.
     mono : bool
         Separate the average of the channels, as the released code does.
+    engine : str
+        ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
 
     Returns
     -------
@@ -169,8 +258,11 @@ def separate(
     if not np.isfinite(samples).all():
         raise HiphopssError("waveform: has samples that are not finite: mend them first")
     samples = audio.to_mono(samples)[:, None] if mono else samples
-    separator = weights if isinstance(weights, Separator) else Separator.from_weights(weights)
-    blocks = separate_blocks(separator, samples, sample_rate)
+    separator = weights
+    if not isinstance(weights, Separator):
+        separator = Separator.from_weights(weights, engine=engine)
+    pieces = (samples[start : start + _PIECE] for start in range(0, len(samples), _PIECE))
+    blocks = separate_blocks(separator, pieces, sample_rate)
     joined = np.concatenate(list(blocks), axis=1)  # (n_sources, n_samples, n_channels)
     joined = joined[..., 0] if given.ndim == 1 or mono else joined
     return dict(zip(SOURCES, joined, strict=True))
@@ -178,34 +270,27 @@ def separate(
 
 def separate_blocks(
     separator: Separator,
-    waveform: np.ndarray,
+    blocks: Iterable[np.ndarray],
     sample_rate: int,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[np.ndarray]:
     """As :meth:`Separator.stems`, at any rate; exactly as many samples come out as went in."""
     rate = separator.config.sample_rate
     if sample_rate == rate:
-        yield from separator.stems(waveform, progress)
+        yield from separator.stems(blocks, progress)
         return
-    import soxr
+    n_samples = n_channels = 0
 
-    n_samples, n_channels = waveform.shape
-    inner = audio.resample(waveform, sample_rate, rate)
-    back = [
-        soxr.ResampleStream(rate, sample_rate, n_channels, dtype="float32", quality="VHQ")
-        for _ in SOURCES
-    ]
-    n_done = 0
-    for block in separator.stems(inner, progress):
-        pieces = np.stack(
-            [
-                stream.resample_chunk(np.ascontiguousarray(stem))
-                for stream, stem in zip(back, block, strict=True)
-            ]
-        )[:, : n_samples - n_done]
-        n_done += pieces.shape[1]
-        yield pieces
-    nothing = np.zeros((0, n_channels), np.float32)
-    rest = np.stack([stream.resample_chunk(nothing, last=True) for stream in back])
-    missing = max(n_samples - n_done - rest.shape[1], 0)
-    yield np.pad(rest[:, : n_samples - n_done], [(0, 0), (0, missing), (0, 0)])
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal n_samples, n_channels
+        for block in blocks:
+            n_samples += len(block)
+            n_channels = block.shape[1]
+            yield block
+
+    inner = separator.stems(audio.resample_blocks(counted(), sample_rate, rate), progress)
+    # the stems side by side, as channels of one stream
+    flat = (stems.swapaxes(0, 1).reshape(stems.shape[1], -1) for stems in inner)
+    back = audio.resample_blocks(flat, rate, sample_rate, n_samples=lambda: n_samples)
+    for block in back:
+        yield block.reshape(len(block), len(SOURCES), n_channels).swapaxes(0, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
@@ -61,7 +62,8 @@ def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None)
         if not found:
             raise HiphopssError(f"{given}: no audio files in this folder: name another")
         for path in found:
-            name = path.resolve().parent.name if path.stem == "mixture" else path.stem
+            folder = Path(os.path.abspath(path)).parent  # the name as given: links aren't followed
+            name = folder.name if path.stem == "mixture" else path.stem
             if name in ("", ".", ".."):
                 raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
             if name in tracks and path.resolve() == tracks[name].resolve():
@@ -83,6 +85,7 @@ def separate_files(
     subtype: str | None = None,
     standalone_script: bool = False,
     model_name: str | None = None,
+    engine: str = "numpy",
     progress: bool = True,
 ) -> list[Path]:
     """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
@@ -105,6 +108,8 @@ def separate_files(
         Separate as the released stand-alone script does (Q6).
     model_name : str, optional
         What tables of scores will call the model; by default the weight file's name.
+    engine : str
+        ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
     progress : bool
         Show a bar a track.
 
@@ -123,19 +128,19 @@ def separate_files(
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     tracks = find_tracks(inputs, skip=output)
-    for path in tracks.values():
-        audio.read_shape(path)  # a bad file is better told now than after an hour
+    # a bad file is better told now than after an hour
+    headers = {name: audio.read_header(path) for name, path in tracks.items()}
     weights = resolve_weights(weights)
     record = _record(weights, mono, standalone_script, model_name)
     _require_own(output, record, tracks)
-    separator = Separator.from_weights(weights, standalone_script=standalone_script)
+    separator = Separator.from_weights(weights, standalone_script=standalone_script, engine=engine)
     rate = separator.config.sample_rate
     folders = []
     for number, (name, path) in enumerate(tracks.items(), 1):
-        song = audio.read(path)
-        waveform = audio.to_mono(song.waveform)[:, None] if mono else song.waveform
+        song = headers[name]
         kind = subtype or _OUTPUT_SUBTYPE.get(song.subtype, "PCM_16")
-        n_inner = audio.resampled_length(len(waveform), song.sample_rate, rate)
+        n_channels = 1 if mono else song.n_channels
+        n_inner = audio.resampled_length(song.n_samples, song.sample_rate, rate)
         label = f"{number}/{len(tracks)} {name}"
         with (
             filled_whole(output / name) as folder,
@@ -143,8 +148,11 @@ def separate_files(
                 total=n_inner, desc=label, unit_scale=1 / rate, bar_format=_BAR, show=progress
             ) as bar,
         ):
-            blocks = separate_blocks(separator, waveform, song.sample_rate, bar.update)
-            _write_stems(folder, blocks, song.sample_rate, waveform.shape[1], kind, output / name)
+            mixture = audio.read_blocks(path)
+            if mono:
+                mixture = (audio.to_mono(block)[:, None] for block in mixture)
+            blocks = separate_blocks(separator, mixture, song.sample_rate, bar.update)
+            _write_stems(folder, blocks, song.sample_rate, n_channels, kind, output / name)
             if number == 1:  # before the first track appears, so that none is without it
                 with written_whole(output / RECORD_NAME) as temporary:
                     temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
@@ -209,7 +217,7 @@ def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
     except ValueError as error:
         raise HiphopssError(f"{path}: can't read this as JSON: remove it") from error
     for name, value in record.items():
-        if before.get(name) != value:
+        if name != "weights" and before.get(name) != value:  # a renamed file is the same one
             raise HiphopssError(
                 f"{path}: the stems here were made with another {name}: choose another output"
             )

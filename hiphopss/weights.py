@@ -20,6 +20,7 @@ from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_prese
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
 from hiphopss.published import PUBLISHED_ARRAYS, read_published, write_published
+from hiphopss.registry import trained_on_test
 
 if TYPE_CHECKING:
     import keras
@@ -56,12 +57,61 @@ def network_arrays(model: keras.Model) -> dict[str, np.ndarray]:
     return {variable.path: variable.numpy() for variable in model.weights}
 
 
-def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: str) -> None:
-    """Set all weights of a model from arrays by name, bridging the two wirings.
+def fit_arrays(
+    arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], *, origin: str
+) -> dict[str, np.ndarray]:
+    """Fit arrays to a network, bridging the two wirings.
 
     A file without redundant biases fits a network that has them (they become 0) and the other way
     round (they are added up), and ``other`` starts from the decoder of ``bass`` where the file has
     none of its own: the network computes exactly what the file's own network does.
+
+    Parameters
+    ----------
+    arrays : dict of str to np.ndarray
+        By name.
+    shapes : dict of str to tuple of int
+        What the network has, such as from :func:`hiphopss.forward.array_shapes`.
+    origin : str
+        Where the arrays come from, for messages.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        In the order of ``shapes``.
+
+    Raises
+    ------
+    HiphopssError
+        If an array is missing, left over or of another shape.
+    """
+    arrays = dict(arrays)
+    for conv in ("conv1", "conv2"):
+        extra = f"{conv}/extra_bias"
+        if extra in shapes and extra not in arrays:
+            arrays[extra] = np.zeros(shapes[extra], np.float32)
+        elif extra in arrays and extra not in shapes:
+            arrays[f"{conv}/bias"] = arrays[f"{conv}/bias"] + arrays.pop(extra)
+    for part in ("kernel", "bias"):
+        if f"decoder_other/{part}" in shapes and f"decoder_other/{part}" not in arrays:
+            arrays[f"decoder_other/{part}"] = arrays[f"decoder_bass/{part}"]
+    if "decoder_other/kernel" in arrays and "decoder_other/kernel" not in shapes:
+        raise HiphopssError(
+            f"{origin}: has a decoder of its own for 'other', which the preset 'released' lacks "
+            "(Q1): use the preset 'corrected'"
+        )
+    for name, shape in shapes.items():
+        found = arrays[name].shape if name in arrays else "nothing"
+        if found != shape:
+            raise HiphopssError(
+                f"{origin}: array {name}: found {found}, expected {shape}: "
+                "use a weight file of this network"
+            )
+    return {name: arrays[name] for name in shapes}
+
+
+def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: str) -> None:
+    """Set all weights of a model from arrays by name, which :func:`fit_arrays` fits to it.
 
     Parameters
     ----------
@@ -75,32 +125,10 @@ def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: 
     Raises
     ------
     HiphopssError
-        If an array is missing, left over or of another shape.
+        As :func:`fit_arrays`.
     """
-    arrays = dict(arrays)
-    wanted = {variable.path: tuple(variable.shape) for variable in model.weights}
-    for conv in ("conv1", "conv2"):
-        extra = f"{conv}/extra_bias"
-        if extra in wanted and extra not in arrays:
-            arrays[extra] = np.zeros(wanted[extra], np.float32)
-        elif extra in arrays and extra not in wanted:
-            arrays[f"{conv}/bias"] = arrays[f"{conv}/bias"] + arrays.pop(extra)
-    for part in ("kernel", "bias"):
-        if f"decoder_other/{part}" in wanted and f"decoder_other/{part}" not in arrays:
-            arrays[f"decoder_other/{part}"] = arrays[f"decoder_bass/{part}"]
-    if "decoder_other/kernel" in arrays and "decoder_other/kernel" not in wanted:
-        raise HiphopssError(
-            f"{origin}: has a decoder of its own for 'other', which the preset 'released' lacks "
-            "(Q1): use the preset 'corrected'"
-        )
-    for name, shape in wanted.items():
-        found = arrays[name].shape if name in arrays else "nothing"
-        if found != shape:
-            raise HiphopssError(
-                f"{origin}: array {name}: found {found}, expected {shape}: "
-                "use a weight file of this network"
-            )
-    model.set_weights([arrays[variable.path] for variable in model.weights])
+    shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
+    model.set_weights(list(fit_arrays(arrays, shapes, origin=origin).values()))
 
 
 def load_published(path: str | Path, model: keras.Model) -> keras.Model:
@@ -192,6 +220,8 @@ def read_info(path: str | Path) -> WeightsInfo:
         read_published(path)
         digest = sha256_of(path)
         provenance = {"published": path.name, "published_sha256": digest}
+        if trained_on_test(path):
+            provenance["released_test_leak"] = True
         return WeightsInfo(SignalConfig(), resolve_preset("released"), provenance, digest)
     import h5py
 
@@ -254,6 +284,32 @@ def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
     return arrays
 
 
+def read_weights(
+    path: str | Path, *, standalone_script: bool = False
+) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
+    """Read what a weight file of either kind says of itself, and its arrays, without Keras.
+
+    Parameters
+    ----------
+    path : path-like
+        An own ``.weights.h5`` or a published ``.pkl``.
+    standalone_script : bool
+        Have ``info`` say what the released stand-alone script does (Q6).
+
+    Returns
+    -------
+    info : WeightsInfo
+        What the file says of itself.
+    arrays : dict of str to np.ndarray
+        As :func:`read_arrays`, which also says what is raised.
+    """
+    info, arrays = read_info(path), read_arrays(path)
+    if standalone_script:
+        fidelity, config = standalone(info.fidelity, info.config)
+        info = replace(info, fidelity=fidelity, config=config)
+    return info, arrays
+
+
 def load_model(
     path: str | Path, *, standalone_script: bool = False
 ) -> tuple[keras.Model, WeightsInfo]:
@@ -278,10 +334,7 @@ def load_model(
     HiphopssError
         As :func:`read_arrays`.
     """
-    info, arrays = read_info(path), read_arrays(path)
-    if standalone_script:
-        fidelity, config = standalone(info.fidelity, info.config)
-        info = replace(info, fidelity=fidelity, config=config)
+    info, arrays = read_weights(path, standalone_script=standalone_script)
     import_keras()
     from hiphopss.model import build_model
 
@@ -309,7 +362,8 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
     Raises
     ------
     HiphopssError
-        As :func:`read_arrays`, and if the target exists, or its ending or preset is of no use.
+        As :func:`read_arrays`, and if the target exists, its ending or preset is of no use, or a
+        ``.pkl`` would hide that test songs were trained on (Q3).
     """
     source = Path(source)
     arrays = read_arrays(source)
@@ -324,6 +378,10 @@ def convert(source: str | Path, target: str | Path | None = None) -> Path:
             raise HiphopssError(
                 f"{source}: in the preset {read_info(source).fidelity.name!r}, which the published "
                 "format can't hold: only 'released' weights convert to .pkl"
+            )
+        if read_info(source).provenance.get("released_test_leak"):
+            raise HiphopssError(
+                f"{source}: trained on test songs (Q3), which a .pkl can't say: keep this file"
             )
         with written_whole(target) as temporary:
             write_published(temporary, arrays)

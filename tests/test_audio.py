@@ -77,6 +77,40 @@ def test_resampling_there_and_back_keeps_length_and_band(tmp_path):
     np.testing.assert_allclose(back[2000:-2000], tone[2000:-2000], atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["wav", "flac", "ogg", "mp3"])
+def test_blocks_are_the_whole_file(tmp_path, monkeypatch, kind):
+    monkeypatch.setattr("hiphopss.audio._BLOCK", 5000)
+    path = tmp_path / f"a.{kind}"
+    soundfile.write(path, np.stack([noise(17001, 1), noise(17001, 2)], axis=1), 44100)
+    whole = audio.read(path)
+    blocks = list(audio.read_blocks(path))
+    assert len(blocks) == 4
+    np.testing.assert_array_equal(np.concatenate(blocks), whole.waveform)
+    header = audio.read_header(path)
+    assert (header.n_samples, header.sample_rate) == audio.read_shape(path) == (17001, 44100)
+    assert (header.n_channels, header.subtype) == (2, whole.subtype)
+
+
+@pytest.mark.parametrize(("rate_in", "rate_out"), [(48000, 44100), (16000, 44100), (96000, 44100)])
+@pytest.mark.parametrize("n_samples", [1, 100, 30011])
+def test_resampling_in_blocks_is_resampling(rate_in, rate_out, n_samples):
+    x = np.stack([noise(n_samples, 1), noise(n_samples, 2)], axis=1).astype(np.float32)
+    expected = audio.resample(x, rate_in, rate_out)
+    blocks = (x[start : start + 7001] for start in range(0, n_samples, 7001))
+    found = np.concatenate(list(audio.resample_blocks(blocks, rate_in, rate_out)))
+    assert found.shape == expected.shape
+    np.testing.assert_allclose(found, expected, atol=1e-6)  # -120 dB
+    blocks = audio.resample_blocks([x], rate_in, rate_out, n_samples=lambda: len(expected) + 3)
+    assert sum(map(len, blocks)) == len(expected) + 3
+    assert list(audio.resample_blocks([], rate_in, rate_out)) == []
+
+
+def test_equal_rates_leave_blocks_alone():
+    blocks = [np.ones((3, 1), np.float32), np.zeros((2, 1), np.float32)]
+    for one, other in zip(audio.resample_blocks(blocks, 44100, 44100), blocks, strict=True):
+        assert one is other
+
+
 def test_errors_name_the_file_in_one_line(tmp_path):
     (tmp_path / "text.wav").write_text("no audio")
     soundfile.write(tmp_path / "empty.wav", np.zeros((0, 1)), 44100)

@@ -316,6 +316,9 @@ def test_each_source_signal_is_transformed_once(tiny, tmp_path, monkeypatch, aug
         return stft(waveform, *arguments, **options)
 
     monkeypatch.setattr(features_module, "stft", counting)
+    # No more memory than 13 songs' shifted spectra of a block need, as in the real limit.
+    frames = 88 * 513 * 8
+    monkeypatch.setattr(features_module, "_SPECTRA_BYTES", (5 * 4 * 3 + 1) * frames)
     path = make_features(
         tiny,
         tmp_path / "f.h5",
@@ -413,6 +416,10 @@ def test_the_papers_test_songs_stay_out_of_dsd100s_dev(tmp_path):
         ("Test", "001 - ANiMAL - Clinic A"),
     ):
         write_song(tmp_path / "songs", subset, name, stems)
-    path = make_features(tmp_path / "songs", tmp_path / "f.h5", progress=False)
+    write_song(tmp_path / "songs", "Dev", "Someone - Both", stems)
+    write_song(tmp_path / "songs", "Test", "Someone - Both", stems)
+    left_out = "left out of the training: 052 - ANiMAL - Easy Tiger, Someone - Both"
+    with pytest.warns(UserWarning, match=left_out):
+        path = make_features(tmp_path / "songs", tmp_path / "f.h5", progress=False)
     with FeatureFile(path) as file:
         assert {song for s in file.segments() for song in s.songs} == {"055 - Someone - Else"}

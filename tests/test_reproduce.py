@@ -8,7 +8,9 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import soundfile
@@ -22,7 +24,8 @@ from hiphopss.eval.table import LEAK_NOTE, read_rows
 from hiphopss.experiments import TEST_SETS, Claim, profile, table1
 from hiphopss.reproduce import Settings, reproduce
 from hiphopss.reproduce.report import judge
-from hiphopss.weights import read_info
+from hiphopss.reproduce.store import Store
+from hiphopss.weights import convert, read_info
 
 TINY = replace(profile("quick"), epochs=2, patches=64)
 MODELS = [model.name for model in table1()]
@@ -195,7 +198,7 @@ def test_published_weights_stand_in(data, store, tmp_path, published):
 
 
 @pytest.mark.slow
-def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path):
+def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, published):
     settings = Settings(
         TINY, preset="released", **data, models=("HH", "HH_CS"), released_test_leak=True
     )
@@ -221,6 +224,16 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path):
     options = {"epochs": 1, "init": outcome.files["HH_CS"], "progress": False}
     path = train(features, tmp_path / "t.weights.h5", **options)
     assert read_info(path).provenance["released_test_leak"] is True
+    with pytest.raises(
+        HiphopssError, match=r"trained on test songs \(Q3\), which a \.pkl can't say"
+    ):
+        convert(outcome.files["HH_CS"], tmp_path / "x.pkl")
+    # The published one was, too, and is known by its name.
+    known = shutil.copy(published, tmp_path / "model_hh_cs_aug_fft_1024.pkl")
+    settings = replace(settings, released_test_leak=False, weights={"HH_CS": str(known)})
+    outcome = reproduce(tmp_path / "known", settings, store=store, progress=False)
+    rows = read_rows(outcome.files["metrics"])
+    assert {r.model for r in rows if LEAK_NOTE in r.note} == {"HH_CS"}
 
 
 @pytest.mark.slow
@@ -242,17 +255,21 @@ def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
         command = [sys.executable, "-c", program, str(tmp_path / folder), json.dumps(settings)]
         return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
 
+    begun = time.monotonic()
     whole = start("whole")
     told, _ = whole.communicate(timeout=300)
     assert whole.returncode == 0, told.decode()
-    seconds = random.Random(0)
+    seconds = time.monotonic() - begun
+    random_part, landed = random.Random(0), 0
     for _ in range(kills):
         process = start("killed")
         try:
-            process.communicate(timeout=seconds.uniform(3, 12))
+            process.communicate(timeout=random_part.uniform(0.2, 0.8) * seconds)
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.communicate()
+            landed += process.returncode == -signal.SIGKILL
+    assert landed
     process = start("killed")
     told, _ = process.communicate(timeout=300)
     assert process.returncode == 0, told.decode()
@@ -260,6 +277,53 @@ def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     partial = [p for p in (tmp_path / "killed").rglob(".partial-*")]
     assert not partial
+
+
+def test_bad_test_songs_are_told_before_any_work(data, tmp_path):
+    from hiphopss.reproduce.songs import choose_songs
+
+    def copied(name):
+        return {
+            kind.upper(): Path(shutil.copytree(root, tmp_path / name / kind))
+            for kind, root in data.items()
+        }
+
+    test = "Test/005 - Maker - Test 5"
+    roots = copied("short")
+    path = roots["HHDS"] / "Mixtures" / test / "mixture.wav"
+    soundfile.write(path, soundfile.read(path)[0][:-1000], RATE, subtype="FLOAT")
+    with pytest.raises(HiphopssError, match=r"mixture\.wav|vocals\.wav"):
+        choose_songs(roots)
+    path.write_bytes(b"")
+    with pytest.raises(HiphopssError, match=r"mixture\.wav: not an audio file|mixture\.wav"):
+        choose_songs(roots)
+    path.unlink()
+    with pytest.raises(HiphopssError, match=r"Test 5: a test song without mixture\.wav"):
+        choose_songs(roots)
+    with pytest.raises(HiphopssError, match="a test song of the same name as"):
+        choose_songs(copied("named"), ["005 - Maker - Test 5"])
+    roots = copied("both")
+    for kind in ("Sources", "Mixtures"):
+        moved = roots["HHDS"] / kind / "Dev" / "005 - Maker - Test 5"
+        shutil.copytree(roots["HHDS"] / kind / test, moved)
+    with pytest.warns(UserWarning, match="because they are test songs: 005 - Maker - Test 5"):
+        chosen = choose_songs(roots)
+    assert len(chosen.dev["HHDS"]) == 5
+    assert not chosen.generated
+
+
+def test_a_stamp_that_lies_is_seen_through(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"one")
+    store = Store(tmp_path / "store")
+    first = store.sha256(path)
+    stat = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert store.sha256(path) != first
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "hashes.json").write_text('{"a')
+    assert Store(tmp_path / "store").sha256(path) == store.sha256(path)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,9 @@
 """Separation: against NumPy, of long and short songs, at other rates, in stereo."""
 
+import subprocess
+import sys
+import tracemalloc
+
 import numpy as np
 import pytest
 import released
@@ -7,10 +11,11 @@ import soundfile
 from conftest import RATE, noise, read_json, write_song
 
 import hiphopss
-from hiphopss import SOURCES, HiphopssError, SignalConfig
+from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
+from hiphopss.engines import ENGINES
 from hiphopss.separation import Separator
 from hiphopss.tracks import find_tracks, separate_files
-from hiphopss.weights import load_model
+from hiphopss.weights import load_model, save_weights
 
 pytestmark = pytest.mark.usefixtures("keras")
 
@@ -92,7 +97,7 @@ def test_stems_sum_to_the_input(separator, n_samples):
 def test_runs_of_patches_leave_no_seam(separator, monkeypatch):
     x = noise(200000, 4)
     whole = hiphopss.separate(x, RATE, weights=separator)
-    monkeypatch.setattr("hiphopss.separation._BATCH", 7)
+    monkeypatch.setattr("hiphopss.separation._RUN", 7)
     parts = hiphopss.separate(x, RATE, weights=separator)
     for source in SOURCES:
         np.testing.assert_allclose(parts[source], whole[source], atol=1e-6)
@@ -231,18 +236,89 @@ def test_a_bad_waveform_is_refused(separator):
             hiphopss.separate(waveform, RATE, weights=separator)
 
 
-@pytest.mark.slow
-def test_memory_does_not_grow_with_the_song_beyond_its_waveform(separator):
-    import tracemalloc
+@pytest.mark.parametrize("standalone_script", [False, True])
+@pytest.mark.parametrize("rate", [RATE, 48000])
+def test_both_engines_give_the_same_stems(published, rate, standalone_script):
+    n_samples = 500000  # some runs of patches
+    stereo = np.stack([noise(n_samples, 6), noise(n_samples, 7)], axis=1).astype(np.float32)
+    one, other = (
+        Separator.from_weights(published, engine=engine, standalone_script=standalone_script)
+        for engine in ENGINES
+    )
+    ours = hiphopss.separate(stereo, rate, weights=one)
+    keras = hiphopss.separate(stereo, rate, weights=other)
+    for source in SOURCES:
+        # Rounding in two orders; where all outputs are near 0 it moves masks most.
+        assert snr(ours[source], keras[source]) > 100
+    assert hiphopss.separate(stereo[:100], rate, weights=published, engine="keras").keys() == {
+        *SOURCES
+    }
 
-    def peak(n_samples):
-        waveform = np.zeros((n_samples, 2), np.float32)
+
+def test_separation_imports_neither_keras_nor_tensorflow(tmp_path, published):
+    soundfile.write(tmp_path / "song.wav", noise(2000, 1), RATE)
+    program = (
+        "import sys\nfrom hiphopss.cli import main\n"
+        "status = main(sys.argv[1:])\n"
+        "heavy = {'keras', 'tensorflow', 'jax', 'matplotlib', 'sklearn'} & set(sys.modules)\n"
+        "sys.exit(str(heavy) if heavy else status)"
+    )
+    arguments = ["separate", tmp_path / "song.wav", "-o", tmp_path / "out", "--weights", published]
+    done = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.count("Error")) == (0, 0), done.stderr
+    assert (tmp_path / "out" / "song" / "vocals.wav").exists()
+
+
+def test_an_unknown_engine_is_refused(published):
+    with pytest.raises(HiphopssError, match="no engine named 'torch': choose numpy or keras"):
+        Separator.from_weights(published, engine="torch")
+
+
+def test_weights_of_another_size_are_refused(tmp_path):
+    from hiphopss.model import build_model
+
+    path = tmp_path / "odd.weights.h5"
+    other = SignalConfig(frame=2048, hop=1024)
+    save_weights(path, build_model(seed=1), config=other, fidelity=PRESETS["released"])
+    for engine in ENGINES:
+        with pytest.raises(HiphopssError, match=r"odd\.weights\.h5: array conv1/kernel: found"):
+            Separator.from_weights(path, engine=engine)
+
+
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_any_number_of_threads_gives_the_same_stems(separator, monkeypatch, n_threads):
+    x = noise(500000, 8)
+    usual = hiphopss.separate(x, RATE, weights=separator)
+    monkeypatch.setattr("hiphopss.separation.processor_count", lambda: n_threads)
+    stems = hiphopss.separate(x, RATE, weights=separator)
+    for source in SOURCES:
+        np.testing.assert_array_equal(stems[source], usual[source])
+
+
+def test_samples_that_are_not_finite_late_in_a_song_leave_no_stems(tmp_path, published):
+    x = noise(200000, 1)
+    x[-1] = np.nan
+    soundfile.write(tmp_path / "song.wav", x, RATE, subtype="FLOAT")
+    with pytest.raises(HiphopssError, match=r"song\.wav: has samples that are not finite"):
+        separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("rate", [RATE, 48000])
+def test_memory_does_not_grow_with_the_song(tmp_path, published, monkeypatch, rate):
+    # no threads, so that what is in work at the same time is always the same
+    monkeypatch.setattr("hiphopss.separation.ordered_map", lambda f, runs, n_threads: map(f, runs))
+
+    def peak(seconds):
+        path = tmp_path / f"{seconds}.wav"
+        soundfile.write(path, np.zeros((seconds * rate, 2), np.int16), rate)
         tracemalloc.start()
-        for _ in separator.stems(waveform):
-            pass
+        separate_files([path], tmp_path / "out", weights=published, progress=False)
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
         return most
 
-    peak(RATE)
-    assert peak(60 * RATE) < 1.1 * peak(20 * RATE)
+    peak(1)
+    assert peak(60) < 1.1 * peak(20)

@@ -49,7 +49,13 @@ def _add_mode(verb) -> None:
     verb.add_argument(
         "--bounds",
         action="store_true",
-        help="add the mixture as estimate and ideal ratio masks: lower and upper bound",
+        help="add the mixture as estimate and ideal ratio masks: lower and upper bound; and NMF, "
+        "if the references have Dev songs that aren't scored",
+    )
+    verb.add_argument(
+        "--nmf",
+        metavar="DATASET",
+        help="add NMF, its dictionaries learnt from the Dev songs of this data set",
     )
 
 
@@ -67,6 +73,7 @@ def _evaluate(options) -> None:
         subset=options.subset,
         engine=options.engine,
         bounds=options.bounds,
+        nmf=options.nmf,
         museval_json=options.museval_json,
         n_jobs=options.jobs,
         progress=not options.quiet,
@@ -122,6 +129,7 @@ def _compare(options) -> None:
         hop_s=options.hop,
         engine=options.engine,
         bounds=options.bounds,
+        nmf=options.nmf,
         n_jobs=options.jobs,
         progress=not options.quiet,
     )

@@ -72,6 +72,7 @@ def add_reproduce(verbs) -> None:
         help="where stages put what they make; runs that name the same one share it (default: "
         "OUT/store)",
     )
+    verb.add_argument("--jobs", type=int, metavar="N", help="processes that score")
     add_quiet(verb)
 
 
@@ -93,13 +94,19 @@ def _reproduce(options) -> None:
         preset=options.preset or "",
         hhds=hhds,
         dsd100=dsd100,
-        models=tuple(options.models.split(",")) if options.models else (),
+        models=tuple(name.strip() for name in options.models.split(",")) if options.models else (),
         weights=dict(map(_stand_in, options.weights)),
         test_songs=tuple(options.test_song),
         seed=options.seed,
         released_test_leak=options.released_test_leak,
     )
-    outcome = reproduce(options.output, settings, store=options.store, progress=not options.quiet)
+    outcome = reproduce(
+        options.output,
+        settings,
+        store=options.store,
+        n_jobs=options.jobs,
+        progress=not options.quiet,
+    )
     print(outcome.summary, "", *outcome.files.values(), sep="\n")
 
 

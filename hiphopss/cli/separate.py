@@ -30,6 +30,12 @@ def add_separate(verbs) -> None:
         action="store_true",
         help="separate as the released stand-alone script does: Hann window (Q6), no tail",
     )
+    verb.add_argument(
+        "--engine",
+        choices=("numpy", "keras"),
+        default="numpy",
+        help="what computes the network; the stems are the same (default: numpy, which is faster)",
+    )
     verb.add_argument("--model", metavar="NAME", help="name of the model in tables of scores")
     add_quiet(verb)
 
@@ -48,6 +54,7 @@ def _separate(options) -> None:
         subtype=options.subtype,
         standalone_script=options.standalone_script,
         model_name=options.model,
+        engine=options.engine,
         progress=not options.quiet,
     )
     for folder in folders:

@@ -80,6 +80,7 @@ def reproduce(
     settings: Settings | None = None,
     *,
     store: str | Path | None = None,
+    n_jobs: int | None = None,
     progress: bool = True,
 ) -> Outcome:
     """Train and evaluate the models of Table 1 on both test sets, and report on it.
@@ -97,6 +98,9 @@ def reproduce(
     store : path-like, optional
         Folder for the outputs of all stages, by default ``<output>/store``. Runs that name the same
         one, one after the other, share what they can.
+    n_jobs : int, optional
+        Processes that score, as in :func:`hiphopss.eval.evaluate`: scripts that want more than one
+        need the ``if __name__ == "__main__":`` of Python's multiprocessing.
     progress : bool
         Tell the stages, and show bars.
 
@@ -138,6 +142,7 @@ def reproduce(
         stand_ins={name: Path(path) for name, path in settings.weights.items()},
         released_test_leak=settings.released_test_leak,
         progress=progress,
+        n_jobs=n_jobs,
     )
     weights = {e.name: stages.weights(e) for e in experiments}
     folders = [stages.estimates(e, weights[e.name]) for e in experiments]
@@ -161,7 +166,8 @@ def _validate(output: Path, settings: Settings) -> list[Experiment]:
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     strange = output.is_dir() and any(
-        entry.name not in ("store", RUN_RECORD) for entry in output.iterdir()
+        entry.name not in ("store", RUN_RECORD) and not entry.name.startswith(".partial-")
+        for entry in output.iterdir()
     )
     if strange and not (output / RUN_RECORD).exists():
         raise HiphopssError(f"{output}: a folder with something in it: choose another output")
@@ -223,6 +229,10 @@ def _finish(output, settings, stages, experiments, weights, rows) -> Outcome:
         "metrics": output / "metrics.csv",
         "table1": output / "table1.csv",
     }
+    known = {experiment.name for experiment in table1()}
+    for path in (output / "weights").glob("*"):  # of models that an earlier run had
+        if path.name.partition(".")[0] in known - set(weights):
+            path.unlink()
     for name, path in weights.items():
         suffix = SUFFIX if path.name.endswith(SUFFIX) else path.suffix
         files[name] = output / "weights" / f"{name}{suffix}"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from hiphopss.config import SignalConfig
 from hiphopss.datasets.dsd100 import dsd100_songs
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.hhds import hhds_songs
-from hiphopss.datasets.layout import Song
+from hiphopss.datasets.layout import Song, song_length
+from hiphopss.datasets.roots import generated_songs, song_folder
 from hiphopss.datasets.testsets import hip_hop_test_songs, training_songs
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.folders import require_alike
 from hiphopss.experiments import HHDS_TEST, HIP_HOP_TEST, Profile
 from hiphopss.reproduce.store import Store
 
@@ -39,6 +43,11 @@ class Songs:
     dev: dict[str, list[Song]]
     tests: dict[str, list[Song]]
     leaked: list[Song]
+
+    @property
+    def generated(self) -> bool:
+        """Whether a data set is a generated one."""
+        return any(generated_songs(root) is not None for root in self.roots.values())
 
     @property
     def all_tests(self) -> list[Song]:
@@ -87,7 +96,13 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
     Raises
     ------
     HiphopssError
-        If there are no songs to test on, or from the data sets' readers.
+        If there are no songs to test on, two have one name, a file can't be read or doesn't fit the
+        others of its song, or from the data sets' readers.
+
+    Warns
+    -----
+    UserWarning
+        If Dev songs are left out because they are test songs.
     """
     sets = {"HHDS": hhds_songs(roots["HHDS"])}
     if "DSD100" in roots:
@@ -106,14 +121,37 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
         if test_songs or "DSD100" in roots:
             raise
     every_test = [song for songs in tests.values() for song in songs]
-    for song in every_test:
-        if song.mixture is None:
-            raise HiphopssError(f"{song.name}: a test song without mixture.wav: add its mixture")
-    dev = {
-        name: training_songs([song for song in songs if song.subset == "Dev"], every_test)
-        for name, songs in sets.items()
-    }
+    _require_testable(every_test)
+    dev = {}
+    for name, songs in sets.items():
+        own = [song for song in songs if song.subset == "Dev"]
+        dev[name] = training_songs(own, every_test)
+        for song in dev[name]:
+            song_length(song, SignalConfig().sample_rate)  # a bad file is better told now
+        dropped = ", ".join(song.name for song in own if song not in dev[name])
+        if dropped:
+            warnings.warn(
+                f"{roots[name]}: not trained on, because they are test songs: {dropped}",
+                stacklevel=2,
+            )
     labelled = {
         label: [replace(song, subset=label) for song in songs] for label, songs in tests.items()
     }
     return Songs(dict(roots), dev, labelled, own_tests)
+
+
+def _require_testable(songs: list[Song]) -> None:
+    """Raise for test songs that separation or evaluation would stop at, hours later."""
+    seen: dict[str, Song] = {}
+    for song in songs:
+        folder = song_folder(song)
+        if song.mixture is None:
+            raise HiphopssError(f"{folder}: a test song without mixture.wav: add its mixture")
+        if song.name in seen:
+            other = song_folder(seen[song.name])
+            raise HiphopssError(
+                f"{folder}: a test song of the same name as {other}: rename one, or name other "
+                "test songs"
+            )
+        seen[song.name] = song
+        require_alike([song.mixture, *song.stems.values()])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from hiphopss.reproduce.store import Store
 from hiphopss.weights import SUFFIX, read_info
 
 LEAKY = ("circular-shift", "combined")
+RANDOM = ("circular-shift", "mix", "combined")
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class Stages:
         Q3.
     progress : bool
         Show bars.
+    n_jobs : int or None
+        Processes that score.
     """
 
     store: Store
@@ -52,6 +56,7 @@ class Stages:
     stand_ins: dict[str, Path]
     released_test_leak: bool
     progress: bool
+    n_jobs: int | None = None
 
     def say(self, text: str) -> None:
         """Tell which stage begins."""
@@ -67,7 +72,7 @@ class Stages:
             "augmentation": experiment.augmentation,
             "fidelity": asdict(resolve_preset(self.preset)),
             "config": asdict(SignalConfig()),
-            "seed": self.seed,
+            "seed": self.seed if experiment.augmentation in RANDOM else None,
             "released_test_leak": leak,
             "format": FORMAT,
         }
@@ -96,7 +101,8 @@ class Stages:
         features = self.features(experiment)
         inputs = {
             "features": features.name,
-            "init": read_info(init).sha256 if init else None,
+            "init": _identity(init) if init else None,
+            "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "epochs": self.profile.epochs_of(experiment),
             "patches_per_epoch": self.profile.patches,
             "learning_rate": experiment.learning_rate,
@@ -127,7 +133,7 @@ class Stages:
 
         songs = self.songs.all_tests
         inputs = {
-            "weights": read_info(weights).sha256,
+            "weights": _identity(weights),
             "mixtures": {song.name: self.store.sha256(song.mixture) for song in songs},
         }
         folder = self.store.path("estimates", experiment.name, inputs)
@@ -159,6 +165,9 @@ class Stages:
             if not folders[-1].exists():
                 self.say(f"{name}: estimates")
                 make(tests, folders[-1])
+        if not dev:
+            self.say("NMF: left out, there are no HHDS songs to learn from")
+            return folders
         inputs |= {"dev": self.store.songs_hash(dev), "seed": self.seed}
         folders.append(self.store.path("estimates", "NMF", inputs))
         if not folders[-1].exists():
@@ -185,9 +194,16 @@ class Stages:
         if new:
             self.say("evaluation")
             with TemporaryDirectory() as scratch:
-                rows = evaluate(tests, new, Path(scratch) / "new.csv", progress=self.progress)
+                table = Path(scratch) / "new.csv"
+                rows = evaluate(tests, new, table, n_jobs=self.n_jobs, progress=self.progress)
             for folder in new:
                 model = json.loads((folder / "separation.json").read_text("utf-8"))["model"]
                 write_rows(tables[folder], [row for row in rows if row.model == model])
         rows = [row for table in tables.values() for row in read_rows(table)]
         return sorted(rows, key=lambda row: list(self.songs.tests).index(row.subset))
+
+
+def _identity(weights: Path) -> list:
+    """What tells weights apart: their arrays, and whether they were trained on test songs."""
+    info = read_info(weights)
+    return [info.sha256, bool(info.provenance.get("released_test_leak"))]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from hiphopss import __version__
@@ -32,7 +33,7 @@ class Store:
         self.root = Path(root)
         self._known_path = self.root / "hashes.json"
         self._known: dict[str, list] = {}
-        if self._known_path.exists():
+        with suppress(OSError, ValueError):  # it only saves reading files again
             self._known = json.loads(self._known_path.read_text("utf-8"))
 
     def path(self, stage: str, name: str, inputs: dict, suffix: str = "") -> Path:
@@ -65,14 +66,14 @@ class Store:
         return self.root / stage / f"{name}-{digest}{suffix}"
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file; it is read again only if its size or time of change is another."""
+        """SHA-256 of a file; it is read again only if size, times or place on the disk changed."""
         path = path.absolute()
         state = path.stat()
-        stamp = [state.st_size, state.st_mtime_ns]
+        stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         known = self._known.get(str(path))
-        if known is None or known[:2] != stamp:
+        if known is None or known[:-1] != stamp:
             self._known[str(path)] = [*stamp, sha256_of(path)]
-        return self._known[str(path)][2]
+        return self._known[str(path)][-1]
 
     def songs_hash(self, songs: Iterable[Song]) -> str:
         """One hash of songs: their names, subsets, and the content of all their files."""
