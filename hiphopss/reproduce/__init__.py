@@ -248,7 +248,7 @@ def _finish(output, settings, stages, experiments, weights, rows) -> Outcome:
         subsets=list(stages.songs.tests),
         models=[experiment.name for experiment in experiments],
         marks=leaky,
-        title=None,
+        title="Generated songs, not music" if stages.songs.generated else None,
     )
     write_report(
         files["report"],
