@@ -9,9 +9,9 @@ import numpy as np
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.errors import HiphopssError
-from hiphopss.forward import NumpyNetwork, array_shapes
+from hiphopss.forward import NumpyNetwork, array_shapes, fit_arrays
 from hiphopss.patches import cut, overlap_add
-from hiphopss.weights import WeightsInfo, fit_arrays, load_model, read_weights
+from hiphopss.weights import WeightsInfo, load_model, read_weights
 
 if TYPE_CHECKING:
     import keras

@@ -3,8 +3,8 @@
 The layers and their names are those of :mod:`hiphopss.model` (reference page, section 3), and so
 are the masks, to rounding. Three things make it fast. Patches overlap, so ``conv1`` is worked out
 once for each frame and ``conv2`` once for each of its positions, and patches share them. All layers
-are large matrix products. And a patch goes from ``conv1 inverse`` to its masks in the share of the
-cross-fade while it is in the processor's cache.
+are large matrix products. And a patch goes all the way from ``conv1 inverse`` to its share of the
+joined masks while it is in the processor's cache.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import math
 import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
+from hiphopss.errors import HiphopssError
 
 N_FILTERS = 50
 TIME_FILTER = 15
@@ -54,6 +55,59 @@ def array_shapes(config: SignalConfig, fidelity: Fidelity) -> dict[str, tuple[in
         shapes[f"decoder_{source}/kernel"] = (BOTTLENECK, encoded)
         shapes[f"decoder_{source}/bias"] = (encoded,)
     return shapes | {"output/bias": (len(SOURCES),)}
+
+
+def fit_arrays(
+    arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], *, origin: str
+) -> dict[str, np.ndarray]:
+    """Fit arrays to a network, bridging the two wirings.
+
+    A file without redundant biases fits a network that has them (they become 0) and the other way
+    round (they are added up), and ``other`` starts from the decoder of ``bass`` where the file has
+    none of its own: the network computes exactly what the file's own network does.
+
+    Parameters
+    ----------
+    arrays : dict of str to np.ndarray
+        By name.
+    shapes : dict of str to tuple of int
+        What the network has, such as from :func:`array_shapes`.
+    origin : str
+        Where the arrays come from, for messages.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        In the order of ``shapes``.
+
+    Raises
+    ------
+    HiphopssError
+        If an array is missing, left over or of another shape.
+    """
+    arrays = dict(arrays)
+    for conv in ("conv1", "conv2"):
+        extra = f"{conv}/extra_bias"
+        if extra in shapes and extra not in arrays:
+            arrays[extra] = np.zeros(shapes[extra], np.float32)
+        elif extra in arrays and extra not in shapes:
+            arrays[f"{conv}/bias"] = arrays[f"{conv}/bias"] + arrays.pop(extra)
+    for part in ("kernel", "bias"):
+        if f"decoder_other/{part}" in shapes and f"decoder_other/{part}" not in arrays:
+            arrays[f"decoder_other/{part}"] = arrays[f"decoder_bass/{part}"]
+    if "decoder_other/kernel" in arrays and "decoder_other/kernel" not in shapes:
+        raise HiphopssError(
+            f"{origin}: has a decoder of its own for 'other', which the preset 'released' lacks "
+            "(Q1): use the preset 'corrected'"
+        )
+    for name, shape in shapes.items():
+        found = arrays[name].shape if name in arrays else "nothing"
+        if found != shape:
+            raise HiphopssError(
+                f"{origin}: array {name}: found {found}, expected {shape}: "
+                "use a weight file of this network"
+            )
+    return {name: arrays[name] for name in shapes}
 
 
 def decoded_sources(fidelity: Fidelity) -> tuple[str, ...]:
@@ -99,7 +153,7 @@ class NumpyNetwork:
     def __init__(self, arrays: dict[str, np.ndarray], config: SignalConfig, fidelity: Fidelity):
         self._config = config
         self._shared_other = fidelity.shared_other_decoder
-        self.sources = decoded_sources(fidelity)
+        self._sources = decoded_sources(fidelity)
         self._n_encoded = config.context - TIME_FILTER + 1  # that a valid convolution leaves
         self._prepare_encoder(arrays)
         self._prepare_decoders(arrays)
@@ -121,7 +175,7 @@ class NumpyNetwork:
     def _prepare_decoders(self, arrays: dict[str, np.ndarray]) -> None:
         """Put the decoders side by side, and write both inverse convolutions as matrices."""
         kernels, biases = [], []
-        for source in self.sources:  # channel-major, too
+        for source in self._sources:  # channel-major, too
             kernel = arrays[f"decoder_{source}/kernel"].reshape(-1, N_FILTERS, self._n_encoded)
             bias = arrays[f"decoder_{source}/bias"].reshape(N_FILTERS, self._n_encoded)
             kernels.append(kernel.swapaxes(1, 2).reshape(BOTTLENECK, -1))
@@ -199,9 +253,9 @@ class NumpyNetwork:
         hidden = np.maximum(codes @ self._decoder_kernel + self._decoder_bias, 0)
         hidden = hidden.reshape(-1, group * N_FILTERS)
         parts = (hidden @ self._conv2_inverse).reshape(
-            n * len(self.sources), -1, group + TIME_FILTER - 1, N_FILTERS
+            n * len(self._sources), -1, group + TIME_FILTER - 1, N_FILTERS
         )
-        decoded = np.zeros((n * len(self.sources), context, N_FILTERS), np.float32)
+        decoded = np.zeros((n * len(self._sources), context, N_FILTERS), np.float32)
         for number in range(parts.shape[1]):
             start = number * group
             decoded[:, start : start + parts.shape[2]] += parts[:, number]
@@ -209,7 +263,7 @@ class NumpyNetwork:
 
     def _output(self, decoded: np.ndarray, outputs: np.ndarray) -> None:
         """``conv1 inverse`` of one patch into ``outputs``, for all sources, without biases."""
-        n_own = len(self.sources)
+        n_own = len(self._sources)
         np.matmul(decoded, self._conv1_inverse, out=outputs[:n_own].reshape(-1, self._width))
         if self._shared_other:
             outputs[SOURCES.index("other")] = outputs[SOURCES.index("bass")]

@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from hiphopss.forward import mask_noise
+
 
 @keras.saving.register_keras_serializable(package="hiphopss")
 class LasagneGlorotUniform(keras.initializers.Initializer):
@@ -159,8 +161,7 @@ class SoftMasks(keras.layers.Layer):
         self.noise_seed = noise_seed
 
     def build(self, input_shape):
-        # random() is in [0, 1): turned round, so that the sum below is never 0
-        self.noise = 1 - np.random.default_rng(self.noise_seed).random(input_shape[2:])
+        self.noise = mask_noise(input_shape[2:], self.noise_seed)
         self.built = True
 
     def call(self, rectified):

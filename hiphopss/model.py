@@ -18,6 +18,14 @@ import keras
 from keras import layers
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
+from hiphopss.forward import (
+    BOTTLENECK,
+    MASK_EPSILON,
+    N_FILTERS,
+    STANDALONE_MASK_EPSILON,
+    TIME_FILTER,
+    decoded_sources,
+)
 from hiphopss.layers import (
     ApplyMasks,
     HorizontalConvolution,
@@ -25,12 +33,6 @@ from hiphopss.layers import (
     SourceOutput,
     VerticalConvolution,
 )
-
-N_FILTERS = 50
-TIME_FILTER = 15
-BOTTLENECK = 128
-MASK_EPSILON = 1e-8
-STANDALONE_MASK_EPSILON = 1e-18  # part of Q6
 
 
 def build_model(
@@ -85,9 +87,8 @@ def build_model(
     code = dense(BOTTLENECK, "bottleneck")(encoded)
 
     # decoders
-    own = [s for s in SOURCES if not (s == "other" and fidelity.shared_other_decoder)]
     decoded = {}
-    for source in own:
+    for source in decoded_sources(fidelity):
         hidden = dense(N_FILTERS * n_frames, f"decoder_{source}")(code)
         hidden = layers.Reshape((N_FILTERS, n_frames), name=f"unflatten_{source}")(hidden)
         hidden = layers.Permute((2, 1), name=f"channel_last_{source}")(hidden)  # (n, 16, 50)

@@ -233,6 +233,7 @@ def separate(
         Separate the average of the channels, as the released code does.
     engine : str
         ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
+        A :class:`Separator` has its own.
 
     Returns
     -------

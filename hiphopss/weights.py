@@ -19,6 +19,7 @@ from hiphopss.backend import import_keras
 from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_preset, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
+from hiphopss.forward import fit_arrays
 from hiphopss.published import PUBLISHED_ARRAYS, read_published, write_published
 from hiphopss.registry import trained_on_test
 
@@ -57,61 +58,8 @@ def network_arrays(model: keras.Model) -> dict[str, np.ndarray]:
     return {variable.path: variable.numpy() for variable in model.weights}
 
 
-def fit_arrays(
-    arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], *, origin: str
-) -> dict[str, np.ndarray]:
-    """Fit arrays to a network, bridging the two wirings.
-
-    A file without redundant biases fits a network that has them (they become 0) and the other way
-    round (they are added up), and ``other`` starts from the decoder of ``bass`` where the file has
-    none of its own: the network computes exactly what the file's own network does.
-
-    Parameters
-    ----------
-    arrays : dict of str to np.ndarray
-        By name.
-    shapes : dict of str to tuple of int
-        What the network has, such as from :func:`hiphopss.forward.array_shapes`.
-    origin : str
-        Where the arrays come from, for messages.
-
-    Returns
-    -------
-    dict of str to np.ndarray
-        In the order of ``shapes``.
-
-    Raises
-    ------
-    HiphopssError
-        If an array is missing, left over or of another shape.
-    """
-    arrays = dict(arrays)
-    for conv in ("conv1", "conv2"):
-        extra = f"{conv}/extra_bias"
-        if extra in shapes and extra not in arrays:
-            arrays[extra] = np.zeros(shapes[extra], np.float32)
-        elif extra in arrays and extra not in shapes:
-            arrays[f"{conv}/bias"] = arrays[f"{conv}/bias"] + arrays.pop(extra)
-    for part in ("kernel", "bias"):
-        if f"decoder_other/{part}" in shapes and f"decoder_other/{part}" not in arrays:
-            arrays[f"decoder_other/{part}"] = arrays[f"decoder_bass/{part}"]
-    if "decoder_other/kernel" in arrays and "decoder_other/kernel" not in shapes:
-        raise HiphopssError(
-            f"{origin}: has a decoder of its own for 'other', which the preset 'released' lacks "
-            "(Q1): use the preset 'corrected'"
-        )
-    for name, shape in shapes.items():
-        found = arrays[name].shape if name in arrays else "nothing"
-        if found != shape:
-            raise HiphopssError(
-                f"{origin}: array {name}: found {found}, expected {shape}: "
-                "use a weight file of this network"
-            )
-    return {name: arrays[name] for name in shapes}
-
-
 def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: str) -> None:
-    """Set all weights of a model from arrays by name, which :func:`fit_arrays` fits to it.
+    """Set all weights of a model from arrays by name, which are fitted to it.
 
     Parameters
     ----------
@@ -125,7 +73,7 @@ def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: 
     Raises
     ------
     HiphopssError
-        As :func:`fit_arrays`.
+        As :func:`hiphopss.forward.fit_arrays`.
     """
     shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
     model.set_weights(list(fit_arrays(arrays, shapes, origin=origin).values()))

@@ -9,6 +9,7 @@ import pytest
 import released
 import soundfile
 from conftest import RATE, noise, read_json, write_song
+from threadpoolctl import threadpool_limits
 
 import hiphopss
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
@@ -94,10 +95,15 @@ def test_stems_sum_to_the_input(separator, n_samples):
     np.testing.assert_allclose(sum(stems.values()), stereo, atol=1e-6)  # -120 dB
 
 
-def test_runs_of_patches_leave_no_seam(separator, monkeypatch):
-    x = noise(200000, 4)
+@pytest.mark.parametrize("standalone_script", [False, True])
+# about where a first run can go, and where a frame, a patch or a run begins
+@pytest.mark.parametrize("n_samples", [46080, 46081, 61440, 61953, 63999, 200000])
+def test_runs_of_patches_leave_no_seam(published, monkeypatch, n_samples, standalone_script):
+    separator = Separator.from_weights(published, standalone_script=standalone_script)
+    x = noise(n_samples, 4)
     whole = hiphopss.separate(x, RATE, weights=separator)
     monkeypatch.setattr("hiphopss.separation._RUN", 7)
+    monkeypatch.setattr("hiphopss.separation._PIECE", 3001)
     parts = hiphopss.separate(x, RATE, weights=separator)
     for source in SOURCES:
         np.testing.assert_allclose(parts[source], whole[source], atol=1e-6)
@@ -308,8 +314,11 @@ def test_samples_that_are_not_finite_late_in_a_song_leave_no_stems(tmp_path, pub
 
 @pytest.mark.parametrize("rate", [RATE, 48000])
 def test_memory_does_not_grow_with_the_song(tmp_path, published, monkeypatch, rate):
-    # no threads, so that what is in work at the same time is always the same
-    monkeypatch.setattr("hiphopss.separation.ordered_map", lambda f, runs, n_threads: map(f, runs))
+    def one_by_one(function, runs, *, n_threads):  # so that memory is the same each time
+        with threadpool_limits(1, user_api="blas"):
+            yield from map(function, runs)
+
+    monkeypatch.setattr("hiphopss.separation.ordered_map", one_by_one)
 
     def peak(seconds):
         path = tmp_path / f"{seconds}.wav"
