@@ -119,7 +119,7 @@ def _song(file: FeatureFile, subset: str, name: str) -> Song:
 
 def _require_unchanged(file: FeatureFile, name: str, path: Path) -> None:
     if not path.exists():
-        raise HiphopssError(f"{path}: not there any more: say where the data set is now")
+        raise HiphopssError(f"{path}: not there any more: add --dataset and where it is now")
     if sha256_of(path) != file.provenance["sha256"].get(name):
         raise HiphopssError(
             f"{path}: not the stem that {file.path} was made from: name the right data set, or "

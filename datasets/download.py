@@ -251,7 +251,7 @@ def _unreachable(url: str, error: requests.RequestException, page: str, kept: st
 
 
 def _by_hand(page: str) -> str:
-    return f"download the archive by hand from {page} and give it"
+    return f"download the archive by hand from {page} and add --archive ZIP"
 
 
 def require_space(folder: Path, n_bytes: int, what: str) -> None:

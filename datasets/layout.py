@@ -308,7 +308,7 @@ def mixture_gain(song: Song, stems: np.ndarray, sample_rate: int) -> float:
     if rest > 1e-4:
         warnings.warn(
             f"{song.mixture}: {10 * np.log10(rest):.0f} dB of it are not the scaled sum of the "
-            "stems (mastering?): the scaled sum is used instead",
+            "stems (mastering, lossy coding?): the scaled sum is used instead",
             stacklevel=2,
         )
     return gain

@@ -171,10 +171,10 @@ def read_mixture(song: Song) -> Audio:
         If the song has none, or it can't be read.
     """
     if song.mixture is None:
-        raise HiphopssError(
-            f"{Path(song.subset) / song.name / 'mixture'}.wav: no such file: put the mixture into "
-            "the folder Mixtures of the data set, or beside the stems in a plain folder of songs"
-        )
+        folder = next(iter(song.stems.values())).parent
+        if folder.parents[1].name == "Sources":
+            folder = folder.parents[2] / "Mixtures" / folder.parent.name / folder.name
+        raise HiphopssError(f"{folder / 'mixture'}.wav: no such file: put the mixture there")
     return read_audio(song.mixture)
 
 

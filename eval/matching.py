@@ -214,5 +214,5 @@ def require_distinct(models: Sequence[Estimates]) -> None:
         if names.count(name) > 1:
             raise HiphopssError(
                 f"{estimates.folder}: another folder's model is called {name!r} too: "
-                "change 'model' in its separation.json, or evaluate them apart"
+                "name one with `separate --model NAME`, or in its separation.json"
             )

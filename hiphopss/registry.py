@@ -130,7 +130,7 @@ def describe_registry() -> str:
             f"  trained on  {entry.trained_on}",
             f"  preset      {entry.preset}",
             f"  file        {entry.file}",
-            f"  sha256      {entry.sha256 or 'not known'}",
+            f"  sha256      {entry.sha256 or 'not known'}{' (of the file)' * bool(entry.sha256)}",
             f"  licence     {entry.licence}",
             f"  where       {entry.get or 'shipped'}",
         ]

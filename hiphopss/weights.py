@@ -366,7 +366,7 @@ def describe(path: str | Path) -> str:
     lines = [
         f"{path}",
         f"preset     {info.fidelity.name}",
-        f"sha256     {info.sha256}",
+        f"sha256     {info.sha256} (of the {'arrays' if _is_hdf5(path) else 'file'})",
         f"signal     {info.config.to_json()}",
         *(f"{name:10} {value}" for name, value in info.provenance.items()),
         f"arrays     {len(arrays)}, {count:,} numbers",

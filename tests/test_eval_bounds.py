@@ -181,7 +181,7 @@ def test_bounds_stand_beside_a_model_on_the_same_songs(dataset, tmp_path):
     for row in rows:
         assert row.song == "a"
         by_model.setdefault(row.model, []).append(row.SDR)
-    assert list(by_model) == ["net", "mixture", "ideal ratio mask"]
+    assert list(by_model) == ["net", "mixture", "ideal ratio mask", "NMF"]
     assert by_model["net"] == by_model["mixture"]
     assert min(by_model["ideal ratio mask"]) > max(by_model["mixture"])
     record = json.loads((tmp_path / "all.json").read_text())

@@ -68,9 +68,10 @@ def add_weights(verbs) -> None:
 
 
 def _weights_info(options) -> None:
+    from hiphopss.registry import resolve_weights
     from hiphopss.weights import describe
 
-    print(describe(options.file))
+    print(describe(resolve_weights(options.file)))
 
 
 def _weights_list(options) -> None:

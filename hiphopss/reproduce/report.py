@@ -155,9 +155,9 @@ def write_report(
         ["## Results", "", "![SDR, SIR and SAR of each model on each test set](fig1.png)", ""],
         ["```text", format_summary(summarise(rows)), "```", ""],
         [
-            "`mixture` is the mixture as every source's estimate, `ideal ratio mask` knows the "
-            "true sources, and `NMF` is supervised non-negative matrix factorisation, its "
-            "dictionaries learnt from the training stems."
+            "`mixture` is the mixture as every source's estimate (no artefacts, so its SAR is that of "
+            "rounding), `ideal ratio mask` knows the true sources, and `NMF` is supervised "
+            "non-negative matrix factorisation, its dictionaries learnt from the training stems."
         ],
         ["## The paper's claims", "", *(claim_lines(rows) or ["None is about these models."]), ""],
         [
@@ -177,7 +177,7 @@ def write_report(
 
 def _origin(stages: Stages) -> str:
     if not stages.songs.generated:
-        return "Which songs were used is said below."
+        return "HHDS and DSD100 are the songs given as such; they are listed below."
     return (
         "**On generated songs, not on music.** Generated sets stand in for HHDS and DSD100. The "
         "figures say how this software behaves, not what the paper's models score on their data."
@@ -190,7 +190,7 @@ def _settings_lines(settings, stages: Stages) -> list[str]:
     libraries = (os.environ.get("KERAS_BACKEND", "tensorflow"), *_LIBRARIES)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
     return [
-        f"- profile `{chosen.name}`: {chosen.epochs} epochs where the paper has 40 (others in "
+        f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
         f"proportion), {patches} patches an epoch",
         f"- preset `{settings.preset}`, seed {settings.seed}",
         f"- hiphopss {__version__}, {versions}, Python {platform.python_version()}",
