@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import astuple, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -35,6 +35,7 @@ FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
 STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
 PROVENANCE, PATHS = "provenance", "paths"
+_ALIGNMENT = 64  # bytes
 SILENT = -1
 """``first_frame`` of a part that is silence."""
 
@@ -103,38 +104,7 @@ class Segment:
         return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
 
 
-_SEGMENT_COLUMNS = tuple(column for column in fields(Segment) if column.name != "parts")
-
-
-def table_dtype(columns) -> np.dtype:
-    """HDF5 type of a table whose columns are fields of a dataclass."""
-    import h5py
-
-    kinds = {"str": h5py.string_dtype(), "int": "<i8", "float": "<f8"}
-    return np.dtype([(column.name, kinds[column.type]) for column in columns])
-
-
-def write_tables(file, segments: list[Segment], config: SignalConfig) -> None:
-    """Write the tables of an open feature file.
-
-    Parameters
-    ----------
-    file : h5py.File
-        Open for writing.
-    segments : list of Segment
-        All of them.
-    config : SignalConfig
-        Decides on the distance of patches.
-    """
-    counts = [segment.n_patches for segment in segments]
-    starts = [s.first_frame + config.patch_hop * np.arange(s.n_patches) for s in segments]
-    file.create_dataset(STARTS, data=np.concatenate(starts).astype("<i8"))
-    owners = np.repeat(np.arange(len(segments)), counts)
-    file.create_dataset(PATCH_SEGMENT, data=owners.astype("<i8"))
-    rows = [tuple(getattr(s, column.name) for column in _SEGMENT_COLUMNS) for s in segments]
-    file.create_dataset(SEGMENTS, data=np.array(rows, table_dtype(_SEGMENT_COLUMNS)))
-    parts = [[astuple(part) for part in segment.parts] for segment in segments]
-    file.create_dataset(PARTS, data=np.array(parts, table_dtype(fields(Part))))
+SEGMENT_COLUMNS = tuple(column for column in fields(Segment) if column.name != "parts")
 
 
 class FeatureFile:
@@ -206,7 +176,8 @@ class FeatureFile:
         dataset = self._file[name]
         if not dataset.size:
             return np.empty(dataset.shape, np.float32)
-        return np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
+        frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
+        return np.asarray(frames)  # a plain array on the same memory, which is quicker to slice
 
     def _json(self, name: str) -> dict:
         return json.loads(self._file[name][()])
@@ -241,7 +212,7 @@ class FeatureFile:
             tuple(Part(**row) for row in rows)
             for rows in _as_dicts(self._file[PARTS], fields(Part))
         ]
-        rows = _as_dicts(self._file[SEGMENTS], _SEGMENT_COLUMNS)
+        rows = _as_dicts(self._file[SEGMENTS], SEGMENT_COLUMNS)
         return [Segment(**row, parts=own) for row, own in zip(rows, parts, strict=True)]
 
     def frames(self, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
@@ -266,13 +237,22 @@ class FeatureFile:
         """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if stored."""
         return self._file[PHASE][segment.first_frame : segment.first_frame + segment.n_frames]
 
-    def read(self, patches: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def room(self, n_patches: int) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays that :meth:`read` can be given for that many patches, with what is in memory."""
+        shape = (self.config.context, self.config.bins)
+        return _aligned((n_patches, *shape)), _aligned((n_patches, len(SOURCES), *shape))
+
+    def read(
+        self, patches: np.ndarray, *, out: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Read patches, scaled for the network.
 
         Parameters
         ----------
         patches : np.ndarray [shape=(n,)]
             Their indices, in any order.
+        out : pair of np.ndarray, optional
+            From :meth:`room`, to be overwritten; memory that was used before is quicker to fill.
 
         Returns
         -------
@@ -281,9 +261,8 @@ class FeatureFile:
         targets : np.ndarray [shape=(n, n_sources, context, n_bins)]
             What it is to estimate.
         """
-        context, bins, scale = self.config.context, self.config.bins, np.float32(self.config.scale)
-        mixture = np.empty((len(patches), context, bins), np.float32)
-        targets = np.empty((len(patches), len(SOURCES), context, bins), np.float32)
+        context, scale = self.config.context, np.float32(self.config.scale)
+        mixture, targets = out or self.room(len(patches))
         for row, (start, owner) in enumerate(
             zip(self.starts[patches], self.owners[patches], strict=True)
         ):
@@ -306,6 +285,14 @@ class FeatureFile:
 
     def __exit__(self, *_):
         self.close()
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """A new array whose memory begins where backends can take it over as a tensor, uncopied."""
+    n_bytes = 4 * int(np.prod(shape))
+    memory = np.empty(n_bytes + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + n_bytes].view(np.float32).reshape(shape)
 
 
 def _as_dicts(table, columns) -> list:

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -25,14 +25,16 @@ from hiphopss.datasets.feature_file import (
     PATHS,
     PHASE,
     PROVENANCE,
+    SILENT,
     TARGETS,
     FeatureFile,
     Part,
     Segment,
-    write_tables,
 )
-from hiphopss.datasets.layout import Song, load_stems, mixture_gain, read_songs, song_length
+from hiphopss.datasets.feature_writer import FrameWriter, write_tables
+from hiphopss.datasets.layout import Song, read_songs, song_length
 from hiphopss.datasets.roots import all_songs
+from hiphopss.datasets.source_signals import SourceSignals
 from hiphopss.datasets.testsets import is_paper_test_song, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.files import sha256_of, written_whole
@@ -42,10 +44,10 @@ from hiphopss.transform import frame_count, magnitude, stft
 
 __all__ = ["FeatureFile", "Part", "Segment", "SourceSignals", "make_features", "plan_segments"]
 
-# Kept in memory at most: the mix augmentation goes through all songs for each block. 13 songs of
-# 4 minutes and all their shifted spectra of a block fit.
-_STEMS_BYTES = 3 << 30
-_SPECTRA_BYTES = 2 << 30
+# A block's source signals, samples and spectra, that are kept in memory at most: what does not fit
+# is transformed again. 13 songs and all their shifts fit.
+_SIGNALS_BYTES = 1 << 30
+_FRAMES = 256  # computed and written at a time: fewer make writing slow, more leave the cache
 
 
 def make_features(
@@ -127,15 +129,18 @@ def make_features(
             "s): use the preset 'corrected', or longer songs"
         )
     used = {song_key(song): song for version in versions for song in version.songs}
-    with written_whole(output) as temporary, h5py.File(temporary, "w") as file:
-        n_frames = sum(segment.n_frames for segment, _ in segments)
-        for name in (MIXTURE, PHASE) if store_phase else (MIXTURE,):
-            file.create_dataset(name, (n_frames, config.bins), "<f4")
-        file.create_dataset(TARGETS, (n_source_frames, config.bins), "<f4")
-        _fill(file, segments, SourceSignals(config, fidelity), progress)
-        file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
-        file.attrs["released_test_leak"] = released_test_leak
-        _write_attributes(file, config, fidelity, list(used.values()))
+    n_frames = sum(segment.n_frames for segment, _ in segments)
+    sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
+    if store_phase:
+        sizes[PHASE] = n_frames
+    with written_whole(output) as temporary:
+        with FrameWriter(temporary, sizes, config, label=str(output)) as writer:
+            filled = _fill(writer, segments, SourceSignals(config, fidelity), progress)
+        with h5py.File(temporary, "r+") as file:
+            write_tables(file, filled, config)
+            file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
+            file.attrs["released_test_leak"] = released_test_leak
+            _write_attributes(file, config, fidelity, list(used.values()))
     return output
 
 
@@ -263,113 +268,116 @@ def plan_segments(
     return segments, n_source_frames
 
 
-class SourceSignals:
-    """Blocks of stems, shifted as a recipe says, and their spectra; the latest are kept.
-
-    Parameters
-    ----------
-    config : SignalConfig
-        Transform.
-    fidelity : Fidelity
-        How shifts are done (Q7), and at what level songs are.
-    """
-
-    def __init__(self, config: SignalConfig, fidelity: Fidelity):
-        self.config, self.fidelity = config, fidelity
-        self._stems, self._spectra = _Recent(_STEMS_BYTES), _Recent(_SPECTRA_BYTES)
-        self._gains: dict[tuple, float] = {}
-
-    def gain(self, song: Song) -> float:
-        """The level of a song: its mixture's gain against the sum of its stems, or 1."""
-        self._song_stems(song)
-        return self._gains[song_key(song)]
-
-    def waveform(self, song: Song, source: str, segment: Segment) -> np.ndarray:
-        """Samples of a source in a segment at the stem's level, `[shape=(n_samples,)]`."""
-        index = SOURCES.index(source)
-        stem = self._song_stems(song)[index]
-        begin = segment.start - segment.parts[index].shift
-        places = np.arange(begin, begin + segment.n_samples)
-        if not self.fidelity.shift_by_delay:
-            return stem.take(places, mode="wrap")
-        return np.where(places < 0, np.float32(0), stem.take(places, mode="clip"))
-
-    def spectrum(self, song: Song, source: str, segment: Segment) -> np.ndarray:
-        """Frames of :meth:`waveform` that the segment's patches reach, complex, in order."""
-        part = segment.parts[SOURCES.index(source)]
-        n_frames = min(segment.n_frames, frame_count(segment.n_samples, self.config))
-        return self._spectra.get(
-            (part.first_frame, n_frames),
-            lambda: stft(self.waveform(song, source, segment), self.config, stop=n_frames),
-        )
-
-    def _song_stems(self, song: Song) -> np.ndarray:
-        def load() -> np.ndarray:
-            stems = load_stems(song, self.config.sample_rate)
-            if song_key(song) not in self._gains:
-                normalised = self.fidelity.normalised_mixture
-                self._gains[song_key(song)] = (
-                    mixture_gain(song, stems, self.config.sample_rate) if normalised else 1.0
-                )
-            return stems
-
-        return self._stems.get(song_key(song), load)
-
-
-class _Recent:
-    """The arrays that were used last, up to a number of bytes (and always the newest)."""
-
-    def __init__(self, n_bytes: int):
-        self._limit, self._held, self._arrays = n_bytes, 0, OrderedDict()
-
-    def get(self, key, make: Callable[[], np.ndarray]) -> np.ndarray:
-        if key not in self._arrays:
-            self._arrays[key] = make()
-            self._held += self._arrays[key].nbytes
-            while self._held > self._limit and len(self._arrays) > 1:
-                _, oldest = self._arrays.popitem(last=False)
-                self._held -= oldest.nbytes
-        self._arrays.move_to_end(key)
-        return self._arrays[key]
-
-
-def _fill(file, segments: list, signals: SourceSignals, progress: bool) -> None:
-    """Write the frames of all segments, then the tables with the gains that were found."""
+def _fill(
+    writer: FrameWriter,
+    segments: Sequence[tuple[Segment, Recipe]],
+    signals: SourceSignals,
+    progress: bool,
+) -> list[Segment]:
+    """Write the frames of all segments; give the segments with the gains that were found."""
     filled: list[Segment | None] = [None] * len(segments)
     written: set[int] = set()
+    with progress_bar(total=len(segments), desc="features", unit="segment", show=progress) as bar:
+        for group in _groups(segments, signals.config):
+            waveforms = {}  # by the first frame of the source signal
+            for index in group:
+                segment, version = segments[index]
+                n_samples = _reached(segment, signals.config)
+                parts = []
+                for source, take, part in zip(SOURCES, version.takes, segment.parts, strict=True):
+                    if take is None:
+                        parts.append(part)
+                        continue
+                    level = signals.gain(take.song)
+                    gain = level * version.attenuation
+                    parts.append(replace(part, gain=gain, target_gain=level))
+                    if part.first_frame not in waveforms:
+                        waveforms[part.first_frame] = signals.waveform(
+                            take.song, source, segment, n_samples=n_samples
+                        )
+                filled[index] = replace(segment, parts=tuple(parts))
+            these = [filled[index] for index in group]
+            _write_group(writer, these, waveforms, waveforms.keys() - written, signals.config)
+            written |= waveforms.keys()
+            bar.update(len(group))
+    return filled
+
+
+def _groups(
+    segments: Sequence[tuple[Segment, Recipe]], config: SignalConfig
+) -> Iterator[list[int]]:
+    """Indices of segments that share source signals, as far as memory for their samples allows.
+
+    Block after block where songs are mixed, else song after song.
+    """
     mixed = any(len(version.songs) > 1 for _, version in segments)
 
-    def when(index: int) -> tuple:
-        """Block after block where songs are mixed, else song after song."""
+    def place(index: int) -> tuple:
         segment, version = segments[index]
-        if mixed:
-            return (segment.start, index)
-        return (*song_key(version.songs[0]), segment.start, index)
+        block = (segment.start, segment.n_samples)
+        return block if mixed else (*song_key(version.songs[0]), *block)
 
-    order = sorted(range(len(segments)), key=when)
-    for index in progress_bar(order, desc="features", unit="segment", show=progress):
-        segment, version = segments[index]
-        parts, total = [], 0
-        for source, take, part in zip(SOURCES, version.takes, segment.parts, strict=True):
-            if take is None:
-                parts.append(part)
-                continue
-            level = signals.gain(take.song)
-            part = replace(part, gain=level * version.attenuation, target_gain=level)
-            spectrum = signals.spectrum(take.song, source, segment)
-            total = total + np.float32(part.gain) * spectrum
-            if part.first_frame not in written:
-                rows = slice(part.first_frame, part.first_frame + len(spectrum))
-                file[TARGETS][rows] = magnitude(spectrum, signals.config)
-                written.add(part.first_frame)
-            parts.append(part)
-        # A block that is shorter than a patch stays 0 at its end.
-        rows = slice(segment.first_frame, segment.first_frame + len(total))
-        file[MIXTURE][rows] = magnitude(total, signals.config)
-        if PHASE in file:
-            file[PHASE][rows] = np.angle(total)
-        filled[index] = replace(segment, parts=tuple(parts))
-    write_tables(file, filled, signals.config)
+    for _, indices in groupby(sorted(range(len(segments)), key=place), key=place):
+        group, rows = [], set()
+        for index in indices:
+            segment = segments[index][0]
+            own = {part.first_frame for part in segment.parts if part.first_frame != SILENT}
+            n_bytes = 4 * _reached(segment, config) + 8 * _FRAMES * config.bins
+            if group and n_bytes * len(rows | own) > _SIGNALS_BYTES:
+                yield group
+                group, rows = [], set()
+            group.append(index)
+            rows |= own
+        yield group
+
+
+def _reached(segment: Segment, config: SignalConfig) -> int:
+    """Samples that the segment's patches reach: frame k is centred on sample k * hop."""
+    return min(segment.n_samples, segment.n_frames * config.hop)
+
+
+def _write_group(
+    writer: FrameWriter,
+    segments: Sequence[Segment],
+    waveforms: dict[int, np.ndarray],
+    new: Set[int],
+    config: SignalConfig,
+) -> None:
+    """Write the frames of segments of the same length, and of those source signals in ``new``.
+
+    Some frames at a time, so that the spectra of the sources stay in the processor's cache.
+    """
+    # A block that is shorter than a patch stays 0 at its end.
+    n_frames = min(segments[0].n_frames, frame_count(segments[0].n_samples, config))
+    for start in range(0, n_frames, _FRAMES):
+        stop = min(start + _FRAMES, n_frames)
+        spectra = {}
+        for row, waveform in waveforms.items():
+            spectra[row] = stft(waveform, config, start=start, stop=stop)
+            if row in new:
+                writer.put(TARGETS, row + start, magnitude(spectra[row], config))
+        for segment in segments:
+            total, gain = _mixture(segment, spectra)
+            magnitudes = magnitude(total, config)
+            magnitudes *= gain
+            writer.put(MIXTURE, segment.first_frame + start, magnitudes)
+            if PHASE in writer.names:
+                writer.put(PHASE, segment.first_frame + start, np.angle(total))
+
+
+def _mixture(segment: Segment, spectra: dict[int, np.ndarray]) -> tuple[np.ndarray, np.float32]:
+    """Spectrum of a segment's mixture but for a gain, and that gain.
+
+    Most often all sources have the same gain, which then costs a multiplication of real numbers.
+    """
+    first, *others = (part for part in segment.parts if part.first_frame != SILENT)
+    total = spectra[first.first_frame].copy()
+    for part in others:
+        spectrum = spectra[part.first_frame]
+        if part.gain != first.gain:
+            spectrum = np.float32(part.gain / first.gain) * spectrum
+        total += spectrum
+    return total, np.float32(first.gain)
 
 
 def _write_attributes(file, config: SignalConfig, fidelity: Fidelity, songs: list[Song]) -> None:

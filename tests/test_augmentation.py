@@ -11,6 +11,7 @@ from conftest import RATE, noise, write_song
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets import features as features_module
+from hiphopss.datasets import source_signals
 from hiphopss.datasets.audition import audition, list_segments
 from hiphopss.datasets.augmentation import AUGMENTATIONS, recipes
 from hiphopss.datasets.features import FeatureFile, make_features
@@ -292,7 +293,7 @@ def test_audition_refuses_other_audio(dataset, tmp_path):
     with pytest.raises(HiphopssError, match=r"no segment 9: choose one of 0\.\.1"):
         audition(path, 9, tmp_path / "out")
     moved = dataset.rename(tmp_path / "moved")
-    with pytest.raises(HiphopssError, match="not there any more: say where the data set is"):
+    with pytest.raises(HiphopssError, match="not there any more: add --dataset and"):
         audition(path, 0, tmp_path / "out")
     assert audition(path, 0, tmp_path / "out", dataset=moved)
     stem_path = moved / "Sources" / "Dev" / "000 - song" / "drums.wav"
@@ -311,14 +312,15 @@ def test_each_source_signal_is_transformed_once(tiny, tmp_path, monkeypatch, aug
     transformed = []
     stft = features_module.stft
 
-    def counting(waveform, *arguments, **options):
-        transformed.append(waveform.shape)
-        return stft(waveform, *arguments, **options)
+    def counting(waveform, *arguments, start, stop):
+        transformed.append((waveform.ndim, stop - start))
+        return stft(waveform, *arguments, start=start, stop=stop)
 
     monkeypatch.setattr(features_module, "stft", counting)
-    # No more memory than 13 songs' shifted spectra of a block need, as in the real limit.
-    frames = 88 * 513 * 8
-    monkeypatch.setattr(features_module, "_SPECTRA_BYTES", (5 * 4 * 3 + 1) * frames)
+    # No more memory than all songs' shifted signals of a block need, as the real limit is for 13.
+    monkeypatch.setattr(features_module, "_FRAMES", 50)  # a block has 88
+    n_bytes = round(BLOCK_SECONDS * RATE) * 4 + 50 * 513 * 8
+    monkeypatch.setattr(features_module, "_SIGNALS_BYTES", 5 * 4 * 3 * n_bytes)
     path = make_features(
         tiny,
         tmp_path / "f.h5",
@@ -330,13 +332,15 @@ def test_each_source_signal_is_transformed_once(tiny, tmp_path, monkeypatch, aug
     with FeatureFile(path) as file:
         segments = file.segments()
     distinct = {
-        (part.song, source, part.shift, segment.start, segment.n_samples)
+        (part.song, source, part.shift, segment.start, segment.n_samples): min(
+            segment.n_frames, math.ceil(segment.n_samples / 512) + 2
+        )
         for segment in segments
         for source, part in zip(SOURCES, segment.parts, strict=True)
         if part.song
     }
-    assert len(transformed) == len(distinct)
-    assert all(len(shape) == 1 for shape in transformed)
+    assert sum(n_frames for _, n_frames in transformed) == sum(distinct.values())
+    assert {n_axes for n_axes, _ in transformed} == {1}
     if augmentation == "circular-shift":
         blocks = {(s.songs[0], s.start) for s in segments}
         assert len(distinct) == (8 if preset == "released" else 12) * len(blocks)
@@ -346,11 +350,22 @@ def test_memory_for_audio_is_bounded(tiny, tmp_path, monkeypatch):
     whole = make_features(
         tiny, tmp_path / "a.h5", augmentation="mix", config=CONFIG, progress=False
     )
-    monkeypatch.setattr(features_module, "_STEMS_BYTES", 1)  # only the latest song is kept
-    monkeypatch.setattr(features_module, "_SPECTRA_BYTES", 1)
+    held = []
+    write_group = features_module._write_group
+
+    def counting(writer, segments, waveforms, *arguments):
+        held.append(len(waveforms))
+        write_group(writer, segments, waveforms, *arguments)
+
+    monkeypatch.setattr(features_module, "_write_group", counting)
+    monkeypatch.setattr(source_signals, "_STEMS_BYTES", 1)  # only the latest song is kept
+    n_bytes = 45 * 512 * 4 + 50 * 513 * 8  # of a signal: the patches of a block reach 45 frames
+    monkeypatch.setattr(features_module, "_FRAMES", 50)
+    monkeypatch.setattr(features_module, "_SIGNALS_BYTES", 12 * n_bytes)  # there are 20
     scarce = make_features(
         tiny, tmp_path / "b.h5", augmentation="mix", config=CONFIG, progress=False
     )
+    assert 8 < max(held) <= 12
     with FeatureFile(whole) as one, FeatureFile(scarce) as other:
         everything = np.arange(one.n_patches)
         for a, b in zip(one.read(everything), other.read(everything), strict=True):

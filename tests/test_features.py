@@ -1,6 +1,8 @@
 """HDF5 feature files, patch by patch against NumPy."""
 
+import io
 import os
+import time
 import tracemalloc
 
 import h5py
@@ -11,7 +13,9 @@ import soundfile
 from conftest import RATE, noise, write_song
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
+from hiphopss.datasets import feature_writer
 from hiphopss.datasets.features import FeatureFile, make_features
+from hiphopss.training import _read_ahead
 
 
 def read_stems(dataset, subset, name):
@@ -145,3 +149,62 @@ def test_reading_patches_does_not_load_the_file(tmp_path):
     tracemalloc.stop()
     wanted = 8 * 5 * 30 * 513 * 4
     assert wanted <= peak < 2 * wanted < os.path.getsize(path) / 4
+
+
+def test_patches_can_be_read_into_memory_that_was_used_before(dataset, tmp_path):
+    (dataset / "Sources" / "Dev" / "001 - song" / "vocals.wav").unlink()
+    (dataset / "Mixtures" / "Dev" / "001 - song" / "mixture.wav").unlink()  # it has them still
+    with pytest.warns(UserWarning, match="their vocals are silence"):
+        path = make_features(dataset, tmp_path / "f.h5", preset="corrected", progress=False)
+    with FeatureFile(path) as file:
+        everything = np.arange(file.n_patches)
+        room = file.room(file.n_patches)
+        for array in room:
+            array[:] = np.nan
+            assert array.ctypes.data % 64 == 0  # so that backends need not copy it
+        for filled, own, new in zip(
+            file.read(everything, out=room), room, file.read(everything), strict=True
+        ):
+            assert filled is own
+            np.testing.assert_array_equal(filled, new)
+
+
+def test_batches_that_are_read_ahead_stay_until_the_next(dataset, tmp_path):
+    path = make_features(dataset, tmp_path / "f.h5", preset="corrected", progress=False)
+    with FeatureFile(path) as file:
+        batches = np.random.default_rng(0).permutation(file.n_patches)[:27].reshape(9, 3)
+        seen = 0
+        for batch, read in zip(batches, _read_ahead(file, batches), strict=True):
+            time.sleep(0.005)  # for the thread to read all that it may
+            for array, expected in zip(read, file.read(batch), strict=True):
+                np.testing.assert_array_equal(array, expected)
+            seen += 1
+        assert seen == 9
+
+
+def test_a_mixture_of_the_other_polarity_has_the_same_features(tmp_path):
+    stems = {s: noise(40000, i) for i, s in enumerate(SOURCES)}
+    patches = []
+    for gain in (0.7, -0.7):
+        write_song(tmp_path / str(gain), "Dev", "a", stems, gain=gain)
+        path = make_features(
+            tmp_path / str(gain), tmp_path / f"{gain}.h5", preset="corrected", progress=False
+        )
+        with FeatureFile(path) as file:
+            patches.append(file.read(np.arange(file.n_patches)))
+    for one, other in zip(*patches, strict=True):
+        assert other.min() >= 0
+        np.testing.assert_allclose(one, other, rtol=1e-6)  # gains to single precision
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="the system has no /dev/full")
+def test_a_full_disk_is_one_error(dataset, tmp_path, monkeypatch):
+    class Full(io.FileIO):
+        def __init__(self, *_):
+            super().__init__("/dev/full", "r+")
+
+    monkeypatch.setattr(feature_writer.io, "FileIO", Full)
+    with pytest.raises(HiphopssError, match=r"out\.h5: can't be written \(No space left") as caught:
+        make_features(dataset, tmp_path / "out.h5", progress=False)
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.glob("*.h5"))

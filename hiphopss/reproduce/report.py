@@ -155,7 +155,7 @@ def write_report(
         ["## Results", "", "![SDR, SIR and SAR of each model on each test set](fig1.png)", ""],
         ["```text", format_summary(summarise(rows)), "```", ""],
         [
-            "`mixture` is the mixture as every source's estimate (no artefacts, so its SAR is that of "
+            "`mixture` is the mixture as every source's estimate (no artefacts, so its SAR is "
             "rounding), `ideal ratio mask` knows the true sources, and `NMF` is supervised "
             "non-negative matrix factorisation, its dictionaries learnt from the training stems."
         ],
