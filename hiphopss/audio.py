@@ -197,6 +197,8 @@ def find(folder: Path, name: str) -> Path | None:
 
 def to_mono(waveform: np.ndarray) -> np.ndarray:
     """Average the channels: `[shape=(n_samples, n_channels)]` to `[shape=(n_samples,)]`."""
+    if waveform.shape[1] == 1:  # nothing to average, which takes time
+        return waveform[:, 0]
     return waveform.mean(axis=1, dtype=waveform.dtype)
 
 
