@@ -57,13 +57,17 @@ setup(
         "tqdm>=4.66,<5",
         "scikit-learn>=1.5,<2",
         "threadpoolctl>=3,<4",
+        "loky>=3.5,<4",
         "matplotlib>=3.9,<4",
         "pooch>=1.8,<2",
         "requests>=2.31,<3",
         "openpyxl>=3.1,<4",
         "espeakng-loader>=0.2.4,<0.3",
     ],
-    extras_require={"dev": ["pytest>=8,<10", "ruff>=0.17,<0.18", "build>=1.2,<2"]},
+    extras_require={
+        "dask": ["distributed>=2025.1"],
+        "dev": ["pytest>=8,<10", "ruff>=0.17,<0.18", "build>=1.2,<2", "distributed>=2025.1"],
+    },
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},
     classifiers=[
         "Programming Language :: Python :: 3",

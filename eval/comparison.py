@@ -76,6 +76,7 @@ def compare(
     bounds: bool = False,
     nmf: str | Path | Sequence[Song] | None = None,
     n_jobs: int | None = None,
+    dask: str | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Score models on the same songs, and compare them with one of them.
@@ -103,7 +104,7 @@ def compare(
         Name of the model to compare with; by default the first.
     subset : str, optional
         With ``references`` as in :func:`hiphopss.eval.evaluate`; the label of a page's songs.
-    mode, window_s, hop_s, engine, bounds, nmf, n_jobs, progress
+    mode, window_s, hop_s, engine, bounds, nmf, n_jobs, dask, progress
         As in :func:`hiphopss.eval.evaluate`.
 
     Returns
@@ -117,7 +118,7 @@ def compare(
         If songs, files or options don't fit one another; the message names them.
     """
     options = Options(mode, window_s, hop_s, engine, LENGTH_TOLERANCE_S)
-    require_sensible(options, n_jobs)
+    require_sensible(options, n_jobs, dask)
     csv_path(output)
     folders = [estimates] if isinstance(estimates, str | Path) else list(estimates)
     if not folders:
@@ -138,7 +139,14 @@ def compare(
     if bounds and nmf is None and references is not None:
         nmf = own_dev_songs(references, models)
     rows = evaluate_models(
-        models, output, options, bounds=bounds, nmf=nmf, n_jobs=n_jobs, progress=progress
+        models,
+        output,
+        options,
+        bounds=bounds,
+        nmf=nmf,
+        n_jobs=n_jobs,
+        dask=dask,
+        progress=progress,
     )
     differences = _differences(rows, baseline)
     write_differences(paired_path(output), differences, baseline)

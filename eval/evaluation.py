@@ -28,6 +28,7 @@ from hiphopss.eval.matching import Estimates, find_estimates, require_distinct
 from hiphopss.eval.museval import require_writable, write_museval
 from hiphopss.eval.scoring import Options, score_songs
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
+from hiphopss.eval.workers import require_scheduler
 from hiphopss.files import written_whole
 
 
@@ -47,6 +48,7 @@ def evaluate(
     museval_json: str | Path | None = None,
     length_tolerance_s: float = 0.0,
     n_jobs: int | None = None,
+    dask: str | None = None,
     progress: bool = True,
 ) -> list[Row]:
     """Score every song that has estimates; write the table, its record and a summary.
@@ -88,8 +90,12 @@ def evaluate(
         scored, with a warning.
     n_jobs : int, optional
         Processes, each with some of the songs; by default as many as are worth their start, at most
-        one a processor. The scores don't depend on it. Scripts that want more than one process need
-        the ``if __name__ == "__main__":`` of Python's multiprocessing.
+        one a processor. The scores don't depend on it.
+    dask : str, optional
+        Score on the workers of the Dask cluster whose scheduler has this address, such as
+        ``"tcp://10.0.0.1:8786"``, instead of here. They need this version of hiphopss and
+        all files under the same paths as here, from a shared file system; with ``bounds`` or
+        ``nmf`` the folder of ``output`` too. A song whose worker died is scored by another one.
     progress : bool
         Show a progress bar on standard error.
 
@@ -105,7 +111,7 @@ def evaluate(
         If songs, files or options don't fit one another; the message names them.
     """
     options = Options(mode, window_s, hop_s, engine, length_tolerance_s)
-    require_sensible(options, n_jobs)
+    require_sensible(options, n_jobs, dask)
     folders = [estimates] if isinstance(estimates, str | Path) else list(estimates)
     if not folders:
         raise HiphopssError("no folder of estimates: give one at least")
@@ -123,11 +129,12 @@ def evaluate(
         nmf=nmf,
         museval_json=museval_json,
         n_jobs=n_jobs,
+        dask=dask,
         progress=progress,
     )
 
 
-def require_sensible(options: Options, n_jobs: int | None) -> None:
+def require_sensible(options: Options, n_jobs: int | None, dask: str | None = None) -> None:
     """Look at the options before any work.
 
     Raises
@@ -143,9 +150,15 @@ def require_sensible(options: Options, n_jobs: int | None) -> None:
         )
     if n_jobs is not None and n_jobs < 1:
         raise HiphopssError(f"n_jobs is {n_jobs}: give 1 or more")
+    if n_jobs is not None and dask is not None:
+        raise HiphopssError(
+            f"{dask}: a cluster scores with all its workers: leave the number of processes out"
+        )
     for name, seconds in (("window", options.window_s), ("hop", options.hop_s)):
         if seconds is not None and not 0 < seconds < math.inf:
             raise HiphopssError(f"{name} is {seconds} s: give a positive number")
+    if dask is not None:
+        require_scheduler(dask)
 
 
 def evaluate_models(
@@ -157,6 +170,7 @@ def evaluate_models(
     nmf: str | Path | Sequence[Song] | None = None,
     museval_json: str | Path | None = None,
     n_jobs: int | None = None,
+    dask: str | None = None,
     progress: bool = True,
 ) -> list[Row]:
     """As :func:`evaluate`, of estimates that are matched with their references already.
@@ -169,7 +183,7 @@ def evaluate_models(
         The table.
     options : Options
         How to score.
-    bounds, nmf, museval_json, n_jobs, progress
+    bounds, nmf, museval_json, n_jobs, dask, progress
         As in :func:`evaluate`.
 
     Returns
@@ -184,9 +198,11 @@ def evaluate_models(
     """
     from hiphopss.eval.nmf import nmf_estimates
 
+    # Workers elsewhere don't see this machine's folder for temporary files.
+    shared = None if dask is None else csv_path(output).parent.absolute()
     with (
         written_whole(csv_path(output)) as temporary,  # says at once if that can't be written
-        TemporaryDirectory() as scratch,
+        TemporaryDirectory(prefix=".partial-", dir=shared) as scratch,
     ):
         if bounds:
             models = [*models, *_bounds(models, Path(scratch), options.length_tolerance_s)]
@@ -197,7 +213,7 @@ def evaluate_models(
         require_distinct(models)
         if museval_json is not None:
             require_writable(museval_json, models)
-        scored = score_songs(models, options, n_jobs=n_jobs, progress=progress)
+        scored = score_songs(models, options, n_jobs=n_jobs, dask=dask, progress=progress)
         rows = [row for songs in scored for song in songs for row in song.rows]
         write_rows(temporary, rows)
     records = {

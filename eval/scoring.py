@@ -1,4 +1,4 @@
-"""Scores of many models on the same songs, in one process or several.
+"""Scores of many models on the same songs, in one process, in several, or on a Dask cluster.
 
 A song is one piece of work: its references are read, and with the project's own engine factorised,
 once for all models.
@@ -6,23 +6,25 @@ once for all models.
 
 from __future__ import annotations
 
-import multiprocessing
-import os
+import socket
+import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
+from hiphopss import __version__
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss import References
 from hiphopss.eval.folders import Audio, fit_channels, read_audio, reference_stems, require_alike
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
+from hiphopss.eval.workers import in_processes, on_dask
 from hiphopss.progress import progress_bar
+from hiphopss.threads import processor_count
 
 _SAMPLES_A_PROCESS = 20_000_000
 """Samples to score (some 8 minutes at 44.1 kHz) before another process is worth its start."""
@@ -78,9 +80,22 @@ class _Job:
     n_samples: int
     options: Options
 
+    def __str__(self) -> str:
+        return self.song
+
+    @property
+    def n_scored(self) -> int:
+        """Samples to score, which is how much work it is."""
+        return self.n_samples * len(self.estimates)
+
 
 def score_songs(
-    models: Sequence[Estimates], options: Options, *, n_jobs: int | None, progress: bool
+    models: Sequence[Estimates],
+    options: Options,
+    *,
+    n_jobs: int | None,
+    dask: str | None,
+    progress: bool,
 ) -> list[list[SongScores]]:
     """Score models.
 
@@ -91,7 +106,8 @@ def score_songs(
     options : Options
         How.
     n_jobs : int or None
-        Processes, as in :func:`hiphopss.eval.evaluate`.
+    dask : str or None
+        Processes, or the address of a cluster, as in :func:`hiphopss.eval.evaluate`.
     progress : bool
         Show a bar.
 
@@ -103,13 +119,13 @@ def score_songs(
     Raises
     ------
     HiphopssError
-        If a song's files don't fit one another, or can't be read.
+        If a song's files don't fit one another, or can't be read; or if those who score are lost.
     """
     jobs = _jobs(models, options)
     if options.engine != "hiphopss":  # no work to share, but more to spread
         jobs = [replace(job, estimates=[one]) for job in jobs for one in job.estimates]
     scored = {}
-    for job, results in zip(jobs, _run(jobs, n_jobs, progress), strict=True):
+    for job, results in zip(jobs, _run(jobs, n_jobs, dask, progress), strict=True):
         for estimate, result in zip(job.estimates, results, strict=True):
             scored[estimate.model, job.subset, job.song] = result
     return [
@@ -142,48 +158,120 @@ def _jobs(models: Sequence[Estimates], options: Options) -> list[_Job]:
     return list(jobs.values())
 
 
-def _run(jobs: Sequence[_Job], n_jobs: int | None, progress: bool) -> list[list[SongScores]]:
-    """Do the jobs, in as many processes; results in their order."""
+def _run(
+    jobs: Sequence[_Job], n_jobs: int | None, dask: str | None, progress: bool
+) -> list[list[SongScores]]:
+    """Do the jobs, here or elsewhere; results in their order."""
+    # A long one that is left for the end would keep all other processors waiting.
+    longest_first = sorted(jobs, key=lambda job: job.n_scored, reverse=True)
     n_jobs = min(n_jobs or _worthwhile(jobs), len(jobs))
     total = sum(len(job.estimates) for job in jobs)
     with progress_bar(total=total, desc="evaluate", unit="song", show=progress) as bar:
-        if n_jobs == 1:
+        if dask is None and n_jobs == 1:
             return [_score_song(job, bar.update) for job in jobs]
-        # Forked children could deadlock in the threads of BLAS or TensorFlow.
-        context = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(n_jobs, mp_context=context) as pool:
-            futures = [pool.submit(_score_song, job) for job in jobs]
-            try:
-                for future in as_completed(futures):
-                    bar.update(len(future.result()))
-            except BrokenProcessPool as error:
-                raise HiphopssError(
-                    "a process died while scoring: use n_jobs=1, which needs less memory and no "
-                    "guard around the calling script"
-                ) from error
-            except BaseException:
-                pool.shutdown(cancel_futures=True)
-                raise
-        return [future.result() for future in futures]
+
+        def done(scores: list[SongScores]) -> None:
+            bar.update(len(scores))
+
+        if dask is None:
+            results = in_processes(_score_song, longest_first, n_processes=n_jobs, done=done)
+        else:
+            score, shared = partial(_score_on_worker, __version__), map(_shared, longest_first)
+            results = on_dask(score, list(shared), address=dask, done=done)
+    by_job = {id(job): result for job, result in zip(longest_first, results, strict=True)}
+    return [by_job[id(job)] for job in jobs]
 
 
 def _worthwhile(jobs: Sequence[_Job]) -> int:
     """Processes that are worth their start, at most one a processor."""
-    n_processors = os.cpu_count() or 1
     if any(job.options.engine != "hiphopss" for job in jobs):
-        return n_processors
-    n_samples = sum(job.n_samples * len(job.estimates) for job in jobs)
-    return min(n_processors, 1 + n_samples // _SAMPLES_A_PROCESS)
+        return processor_count()
+    n_samples = sum(job.n_scored for job in jobs)
+    return min(processor_count(), 1 + n_samples // _SAMPLES_A_PROCESS)
+
+
+def _shared(job: _Job) -> _Job:
+    """The same with paths that hold in any working directory."""
+
+    def absolute(stems: dict) -> dict:
+        return {source: path and path.absolute() for source, path in stems.items()}
+
+    estimates = [replace(one, stems=absolute(one.stems)) for one in job.estimates]
+    return replace(job, references=absolute(job.references), estimates=estimates)
+
+
+def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
+    """As :func:`_score_song`, where files and packages may be others than here."""
+    here = f"the Dask worker on {socket.gethostname()}"
+    if version != __version__:
+        raise HiphopssError(
+            f"{here} has hiphopss {__version__}, not {version}: install the same version there"
+        )
+    for stems in (job.references, *(estimate.stems for estimate in job.estimates)):
+        for path in filter(None, stems.values()):
+            if not path.exists():
+                raise HiphopssError(
+                    f"{path}: {here} doesn't see this file: share the folder under the same path"
+                )
+    with _blas_held:
+        return _score_song(job)
+
+
+class _BlasHeld:
+    """BLAS in one thread while anybody is inside.
+
+    Where a Dask worker scores several songs at once, the first that is done would give BLAS its
+    threads back while others compute. And threadpoolctl lets only that thread do it which took
+    them, so it is one that waits for the last.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            if not self._inside:
+                held, self._leave = threading.Event(), threading.Event()
+                self._holder = threading.Thread(
+                    target=_hold_blas, args=(held, self._leave), daemon=True
+                )
+                self._holder.start()
+                held.wait()
+            self._inside += 1
+
+    def __exit__(self, *error) -> None:
+        with self._lock:
+            self._inside -= 1
+            if not self._inside:
+                self._leave.set()
+                self._holder.join()
+
+
+_blas_held = _BlasHeld()
+
+
+def _hold_blas(held: threading.Event, leave: threading.Event) -> None:
+    """Limit BLAS between two events."""
+    with _blas_in_one_thread():
+        held.set()
+        leave.wait()
+
+
+def _blas_in_one_thread():
+    """A context in which NumPy's and SciPy's linear algebra runs in the thread that calls it.
+
+    Its threads gain little here, get in each other's way where the processors are busy, and would
+    let the last digits depend on their number.
+    """
+    import scipy.linalg  # noqa: F401 (what is not loaded yet is not limited)
+    from threadpoolctl import threadpool_limits
+
+    return threadpool_limits(1)
 
 
 def _score_song(job: _Job, done: Callable[[], object] | None = None) -> list[SongScores]:
     """Scores of one song, model after model; ``done`` is called after each."""
-    import scipy.linalg  # noqa: F401 (what is not loaded yet is not limited)
-    from threadpoolctl import threadpool_limits
-
-    # Threads of BLAS gain little here, get in each other's way where the processors are busy, and
-    # would let the last digits depend on their number.
-    with threadpool_limits(1):
+    with _blas_in_one_thread():
         return _score_models(job, done)
 
 

@@ -400,7 +400,7 @@ def test_processes_are_those_that_are_worth_their_start(monkeypatch):
         estimates = [scoring._Estimate("m", {}, False)] * n_models
         return scoring._Job("a", "", {}, estimates, n_samples, scoring.Options(engine=engine))
 
-    monkeypatch.setattr("os.cpu_count", lambda: 4)
+    monkeypatch.setattr(scoring, "processor_count", lambda: 4)
     minute = 60 * 44100
     assert scoring._worthwhile([job(minute, 1)] * 2) == 1
     assert scoring._worthwhile([job(minute, 10)] * 2) == 3

@@ -31,7 +31,15 @@ def _add_scoring(verb) -> None:
         default="hiphopss",
         help="of BSS Eval: our own, or the slow reference (default: hiphopss)",
     )
-    verb.add_argument("--jobs", type=int, metavar="N", help="processes (default: one a processor)")
+    verb.add_argument(
+        "--jobs", type=int, metavar="N", help="processes (default: as many as are worth it)"
+    )
+    verb.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="score on the workers of a Dask cluster, which see the same files under the same "
+        "paths: address of its scheduler, such as tcp://10.0.0.1:8786",
+    )
     add_quiet(verb)
 
 
@@ -76,6 +84,7 @@ def _evaluate(options) -> None:
         nmf=options.nmf,
         museval_json=options.museval_json,
         n_jobs=options.jobs,
+        dask=options.dask,
         progress=not options.quiet,
     )
     print(format_summary(summarise(rows)))
@@ -131,6 +140,7 @@ def _compare(options) -> None:
         bounds=options.bounds,
         nmf=options.nmf,
         n_jobs=options.jobs,
+        dask=options.dask,
         progress=not options.quiet,
     )
     print(comparison.text())

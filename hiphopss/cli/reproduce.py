@@ -73,6 +73,7 @@ def add_reproduce(verbs) -> None:
         "OUT/store)",
     )
     verb.add_argument("--jobs", type=int, metavar="N", help="processes that score")
+    verb.add_argument("--dask", metavar="ADDRESS", help="score on this Dask cluster")
     add_quiet(verb)
 
 
@@ -105,6 +106,7 @@ def _reproduce(options) -> None:
         settings,
         store=options.store,
         n_jobs=options.jobs,
+        dask=options.dask,
         progress=not options.quiet,
     )
     print(outcome.summary, "", *outcome.files.values(), sep="\n")

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import warnings
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -81,6 +82,7 @@ def reproduce(
     *,
     store: str | Path | None = None,
     n_jobs: int | None = None,
+    dask: str | None = None,
     progress: bool = True,
 ) -> Outcome:
     """Train and evaluate the models of Table 1 on both test sets, and report on it.
@@ -99,8 +101,8 @@ def reproduce(
         Folder for the outputs of all stages, by default ``<output>/store``. Runs that name the same
         one, one after the other, share what they can.
     n_jobs : int, optional
-        Processes that score, as in :func:`hiphopss.eval.evaluate`: scripts that want more than one
-        need the ``if __name__ == "__main__":`` of Python's multiprocessing.
+    dask : str, optional
+        Processes that score, or a cluster that does, as in :func:`hiphopss.eval.evaluate`.
     progress : bool
         Tell the stages, and show bars.
 
@@ -143,6 +145,7 @@ def reproduce(
         released_test_leak=settings.released_test_leak,
         progress=progress,
         n_jobs=n_jobs,
+        dask=dask,
     )
     weights = {e.name: stages.weights(e) for e in experiments}
     folders = [stages.estimates(e, weights[e.name]) for e in experiments]
@@ -212,6 +215,11 @@ def _require_data(experiments: list[Experiment], settings: Settings, dev: dict) 
 
 def _claim(output: Path, settings: Settings) -> None:
     told = json.dumps(asdict(settings), indent=1, sort_keys=True) + "\n"
+    if (output / RUN_RECORD).exists() and (output / RUN_RECORD).read_text("utf-8") != told:
+        warnings.warn(
+            f"{output}: the report of an earlier run with other settings will be replaced",
+            stacklevel=3,
+        )
     with written_whole(output / RUN_RECORD) as temporary:
         temporary.write_text(told, "utf-8")
 

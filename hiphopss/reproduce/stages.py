@@ -46,6 +46,8 @@ class Stages:
         Show bars.
     n_jobs : int or None
         Processes that score.
+    dask : str or None
+        Address of the cluster that scores.
     """
 
     store: Store
@@ -57,6 +59,7 @@ class Stages:
     released_test_leak: bool
     progress: bool
     n_jobs: int | None = None
+    dask: str | None = None
 
     def say(self, text: str) -> None:
         """Tell which stage begins."""
@@ -195,7 +198,9 @@ class Stages:
             self.say("evaluation")
             with TemporaryDirectory() as scratch:
                 table = Path(scratch) / "new.csv"
-                rows = evaluate(tests, new, table, n_jobs=self.n_jobs, progress=self.progress)
+                rows = evaluate(
+                    tests, new, table, n_jobs=self.n_jobs, dask=self.dask, progress=self.progress
+                )
             for folder in new:
                 model = json.loads((folder / "separation.json").read_text("utf-8"))["model"]
                 write_rows(tables[folder], [row for row in rows if row.model == model])
