@@ -13,7 +13,7 @@ from itertools import combinations, permutations, product
 
 import numpy as np
 
-from hiphopss.config import SOURCES, Fidelity
+from hiphopss.config import PRESETS, SOURCES, Fidelity
 from hiphopss.datasets.layout import Song
 from hiphopss.errors import HiphopssError
 
@@ -27,6 +27,11 @@ AUGMENTATIONS = {
 """Names of the augmentations, and what they do."""
 
 ABBREVIATIONS = {"CS": "circular-shift", "IA": "instrument", "MA": "mix", "COMBI": "combined"}
+
+SHIFTING = ("circular-shift", "combined")
+"""Those that shift sources, and in which the released code has its test leak (Q3)."""
+RANDOM = ("circular-shift", "mix", "combined")
+"""Those with random choices, which depend on the seed."""
 
 DELAYS = (0.0, 0.2)
 """Shifts of the released code in seconds (Q7)."""
@@ -105,6 +110,20 @@ def resolve_augmentation(name: str) -> str:
             f"(or {', '.join(ABBREVIATIONS)})"
         )
     return found
+
+
+def require_leaky(fidelity: Fidelity, augmentation: str) -> None:
+    """Raise :class:`HiphopssError` where the released test leak (Q3) is asked for but isn't one."""
+    if fidelity != PRESETS["released"]:
+        raise HiphopssError(
+            "the released test leak (Q3) trains on test songs, which only reproducing the released "
+            "code excuses: add --preset released, or leave the leak out"
+        )
+    if augmentation not in SHIFTING:
+        raise HiphopssError(
+            f"the released test leak (Q3) is one of the circular shift, not of {augmentation!r}: "
+            "leave it out here"
+        )
 
 
 def recipes(

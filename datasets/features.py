@@ -18,7 +18,13 @@ import numpy as np
 
 from hiphopss import __version__
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
-from hiphopss.datasets.augmentation import Recipe, recipes, resolve_augmentation, song_key
+from hiphopss.datasets.augmentation import (
+    Recipe,
+    recipes,
+    require_leaky,
+    resolve_augmentation,
+    song_key,
+)
 from hiphopss.datasets.feature_file import (
     FORMAT,
     MIXTURE,
@@ -112,7 +118,7 @@ def make_features(
     if seed < 0:
         raise HiphopssError(f"seed {seed}: give 0 or more")
     if released_test_leak:
-        _require_leaky(fidelity, augmentation)
+        require_leaky(fidelity, augmentation)
     songs = _songs(dataset, fidelity, ("Dev", "Test") if released_test_leak else ("Dev",))
     versions = recipes(
         [song for song in songs if song.subset != "Test"],
@@ -142,19 +148,6 @@ def make_features(
             file.attrs["released_test_leak"] = released_test_leak
             _write_attributes(file, config, fidelity, list(used.values()))
     return output
-
-
-def _require_leaky(fidelity: Fidelity, augmentation: str) -> None:
-    if fidelity != resolve_preset("released"):
-        raise HiphopssError(
-            "the released test leak (Q3) trains on test songs, which only reproducing the released "
-            "code excuses: add the preset 'released', or leave the leak out"
-        )
-    if augmentation not in ("circular-shift", "combined"):
-        raise HiphopssError(
-            f"the released test leak (Q3) is one of the circular shift, not of {augmentation!r}: "
-            "leave it out here"
-        )
 
 
 def _origin(dataset) -> str:

@@ -398,7 +398,7 @@ def test_the_released_test_leak(tiny, tmp_path):
         of_test = {s.augmentation for s in file.segments() for p in s.parts if p.subset == "Test"}
         assert of_test == {"circular-shift"}
     for bad, message in (
-        ({"augmentation": "CS", "preset": "corrected"}, "add the preset 'released'"),
+        ({"augmentation": "CS", "preset": "corrected"}, "add --preset released"),
         ({"augmentation": "mix"}, "is one of the circular shift, not of 'mix'"),
     ):
         with pytest.raises(HiphopssError, match=message):

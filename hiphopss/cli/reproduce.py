@@ -8,6 +8,7 @@ from dataclasses import replace
 from hiphopss.cli.common import add_quiet, add_verb
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
+from hiphopss.experiments import profiles
 
 
 def add_reproduce(verbs) -> None:
@@ -21,7 +22,7 @@ def add_reproduce(verbs) -> None:
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the run")
     verb.add_argument(
         "--profile",
-        choices=("quick", "paper"),
+        choices=profiles(),
         default="quick",
         help="quick: generated songs, 8 epochs, minutes; paper: 40 epochs on HHDS and DSD100 "
         "(default: quick)",

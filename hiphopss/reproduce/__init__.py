@@ -15,6 +15,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from hiphopss.config import PRESETS, resolve_preset
+from hiphopss.datasets.augmentation import require_leaky
 from hiphopss.errors import HiphopssError
 from hiphopss.experiments import Experiment, Profile, profile, select, table1
 from hiphopss.files import written_whole
@@ -155,12 +156,9 @@ def reproduce(
 
 def _validate(output: Path, settings: Settings) -> list[Experiment]:
     """Raise before any work for what can't be meant; return the models to run."""
-    resolve_preset(settings.preset)
-    if settings.released_test_leak and settings.preset != "released":
-        raise HiphopssError(
-            "the released test leak (Q3) trains on test songs, which only reproducing the released "
-            "code excuses: add --preset released, or leave the leak out"
-        )
+    fidelity = resolve_preset(settings.preset)
+    if settings.released_test_leak:
+        require_leaky(fidelity, "circular-shift")
     if settings.seed < 0 or settings.profile.epochs < 1 or (settings.profile.patches or 1) < 1:
         raise HiphopssError(
             f"seed {settings.seed}, epochs {settings.profile.epochs}, patches an epoch "

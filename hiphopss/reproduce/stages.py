@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from hiphopss.config import LossWeights, SignalConfig, resolve_preset
+from hiphopss.datasets.augmentation import RANDOM, SHIFTING
 from hiphopss.datasets.feature_file import FORMAT
 from hiphopss.datasets.features import make_features
 from hiphopss.eval.table import Row, read_rows, write_rows
@@ -17,9 +18,6 @@ from hiphopss.experiments import Experiment, Profile, table1
 from hiphopss.reproduce.songs import Songs
 from hiphopss.reproduce.store import Store
 from hiphopss.weights import SUFFIX, read_info
-
-LEAKY = ("circular-shift", "combined")
-RANDOM = ("circular-shift", "mix", "combined")
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class Stages:
 
     def features(self, experiment: Experiment) -> Path:
         """The feature file of a model."""
-        leak = self.released_test_leak and experiment.augmentation in LEAKY
+        leak = self.released_test_leak and experiment.augmentation in SHIFTING
         songs = self.songs.dev[experiment.songs] + (self.songs.leaked if leak else [])
         inputs = {
             "songs": self.store.songs_hash(songs),
