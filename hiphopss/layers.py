@@ -8,11 +8,21 @@ over frequency, and a literal two-dimensional convolution would be many times sl
 
 from __future__ import annotations
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
 
 from hiphopss.forward import mask_noise
+
+_POSITIONS = 4  # of the inverse convolution over time that are worked out together
+
+
+def _multiply_rows(x, matrix):
+    """``x`` times a matrix, ``(n, ..., a) @ (a, b)``, as one product of all rows."""
+    product = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), matrix)
+    return ops.reshape(product, (-1, *x.shape[1:-1], matrix.shape[-1]))
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
@@ -92,7 +102,7 @@ class VerticalConvolution(_TrueConvolution):
     """``conv1``: filters over frequency, here as wide as the spectrum.
 
     Forward ``(n, n_frames, n_bins) -> (n, n_frames, filters)``, inverse the other way round. Kernel
-    ``(filters, 1, 1, n_bins)``.
+    ``(filters, 1, 1, n_bins)``. The inverse takes a channel more, too: its filter is 1 in all bins.
     """
 
     def _kernel_shape(self, n_features):
@@ -100,9 +110,11 @@ class VerticalConvolution(_TrueConvolution):
 
     def call(self, x, inverse=False):
         kernel = ops.flip(ops.reshape(self.kernel, (self.filters, self.size)), axis=1)
-        if inverse:
-            return ops.matmul(x, kernel)  # (n, n_frames, n_bins)
-        return self._add_biases(ops.matmul(x, ops.transpose(kernel)))  # (n, n_frames, filters)
+        if not inverse:
+            return self._add_biases(_multiply_rows(x, ops.transpose(kernel)))
+        if x.shape[-1] > self.filters:
+            kernel = ops.concatenate([kernel, ops.ones((1, self.size), kernel.dtype)])
+        return _multiply_rows(x, kernel)
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
@@ -120,29 +132,70 @@ class HorizontalConvolution(_TrueConvolution):
         kernel = ops.flip(ops.squeeze(self.kernel, axis=3), axis=2)
         kernel = ops.transpose(kernel, (2, 1, 0))  # (size, channels, filters)
         if inverse:
-            return ops.conv_transpose(x, kernel, 1, "valid", data_format="channels_last")
+            return self._inverse(x, kernel)
         return self._add_biases(ops.conv(x, kernel, 1, "valid", data_format="channels_last"))
+
+    def _inverse(self, x, kernel):
+        """Each position adds its filters to ``size`` frames.
+
+        Some positions at a time: hardly more products than one by one, in one matrix product that
+        is large enough to be fast, and few parts that overlap.
+        """
+        *leading, n_positions, _ = x.shape
+        group, channels = math.gcd(n_positions, _POSITIONS), kernel.shape[1]
+        length = group + self.size - 1  # frames that a group reaches
+        rows = ops.transpose(kernel, (2, 0, 1))  # (filters, size, channels)
+        spread = ops.concatenate(
+            [ops.pad(rows, ((0, 0), (k, group - 1 - k), (0, 0))) for k in range(group)]
+        )  # (group * filters, length, channels)
+        groups = ops.reshape(x, (-1, group * self.filters))
+        parts = ops.matmul(groups, ops.reshape(spread, (group * self.filters, -1)))
+        parts = ops.reshape(parts, (-1, n_positions // group, length, channels))
+        n_frames = n_positions + self.size - 1
+        starts = range(0, n_positions, group)
+        frames = sum(
+            ops.pad(parts[:, k], ((0, 0), (start, n_frames - length - start), (0, 0)))
+            for k, start in enumerate(starts)
+        )
+        return ops.reshape(frames, (-1, *leading[1:], n_frames, channels))
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
-class SourceOutput(keras.layers.Layer):
-    """Stack the sources, add one bias a source, rectify.
+class SourceBias(keras.layers.Layer):
+    """A decoder and a bias for each source.
 
-    From a list of ``n_sources`` tensors ``(n, n_frames, n_bins)`` to ``(n, n_sources, n_frames,
-    n_bins)``.
+    From ``(n, n_decoders, n_frames, filters)`` to ``(n, n_sources, n_frames, filters + 1)``. The
+    bias is a channel more: for the filter of ``conv1`` inverse that is 1 in all bins. So the bias
+    and its gradient come out of matrix products that are worked out anyway; added to the outputs,
+    they would cost two more passes over the largest tensors of the network.
+
+    Parameters
+    ----------
+    decoders : sequence of int
+        Which decoder each source has (Q1: two may have the same).
     """
 
+    def __init__(self, decoders, **kwargs):
+        super().__init__(**kwargs)
+        self.decoders = list(decoders)
+
     def build(self, input_shape):
-        self.bias = self.add_weight(name="bias", shape=(len(input_shape),), initializer="zeros")
+        self.bias = self.add_weight(name="bias", shape=(len(self.decoders),), initializer="zeros")
         self.built = True
 
-    def call(self, sources):
-        return ops.relu(ops.stack(sources, axis=1) + ops.reshape(self.bias, (1, -1, 1, 1)))
+    def call(self, decoded):
+        if self.decoders != list(range(decoded.shape[1])):
+            decoded = ops.stack([decoded[:, decoder] for decoder in self.decoders], axis=1)
+        bias = ops.zeros_like(decoded[..., :1]) + ops.reshape(self.bias, (1, -1, 1, 1))
+        return ops.concatenate([decoded, bias], axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "decoders": self.decoders}
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
 class SoftMasks(keras.layers.Layer):
-    """Soft masks of the sources: ``m_i = (y_i + e u) / sum_j (y_j + e u)``.
+    """Soft masks of the sources: ``m_i = (y_i + e u) / sum_j (y_j + e u)``, ``y = max(x, 0)``.
 
     ``u`` is one fixed array of uniform random numbers that the sources share, so where every
     ``y`` is 0 the masks are equal. Input and output ``(n, n_sources, n_frames, n_bins)``.
@@ -164,9 +217,11 @@ class SoftMasks(keras.layers.Layer):
         self.noise = mask_noise(input_shape[2:], self.noise_seed)
         self.built = True
 
-    def call(self, rectified):
-        raised = rectified + ops.cast(self.epsilon * self.noise, rectified.dtype)
-        return raised / ops.sum(raised, axis=1, keepdims=True)
+    def call(self, outputs):
+        noise = ops.cast(self.epsilon * self.noise, outputs.dtype)
+        raised = [ops.relu(output) + noise for output in ops.unstack(outputs, axis=1)]
+        scale = 1 / sum(raised)
+        return ops.stack([source * scale for source in raised], axis=1)
 
     def get_config(self):
         return {
@@ -181,4 +236,4 @@ class ApplyMasks(keras.layers.Layer):
     """Estimates: ``(masks (n, n_sources, n_frames, n_bins), mixture (n, n_frames, n_bins))``."""
 
     def call(self, masks, mixture):
-        return masks * ops.expand_dims(mixture, axis=1)
+        return ops.stack([mask * mixture for mask in ops.unstack(masks, axis=1)], axis=1)

@@ -8,14 +8,14 @@ Chandna et al. (2017), as the released code of Martel & Miron has it (reference 
       bottleneck  dense, ReLU                         -> (128,)
       a source:   dense, ReLU                         -> (16, 50)
                   conv2 inverse, conv1 inverse (tied) -> (30, 513)
-      output      one bias a source, ReLU             -> (4, 30, 513)
-      masks       soft masks; estimates = masks * mixture
+      output      one bias a source                   -> (4, 30, 513)
+      masks       ReLU, soft masks; estimates = masks * mixture
 """
 
 from __future__ import annotations
 
 import keras
-from keras import layers
+from keras import layers, ops
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
 from hiphopss.forward import (
@@ -30,7 +30,7 @@ from hiphopss.layers import (
     ApplyMasks,
     HorizontalConvolution,
     SoftMasks,
-    SourceOutput,
+    SourceBias,
     VerticalConvolution,
 )
 
@@ -87,19 +87,18 @@ def build_model(
     code = dense(BOTTLENECK, "bottleneck")(encoded)
 
     # decoders
-    decoded = {}
-    for source in decoded_sources(fidelity):
-        hidden = dense(N_FILTERS * n_frames, f"decoder_{source}")(code)
-        hidden = layers.Reshape((N_FILTERS, n_frames), name=f"unflatten_{source}")(hidden)
-        hidden = layers.Permute((2, 1), name=f"channel_last_{source}")(hidden)  # (n, 16, 50)
-        decoded[source] = conv1(conv2(hidden, inverse=True), inverse=True)  # (n, 30, 513)
-    if fidelity.shared_other_decoder:
-        decoded["other"] = decoded["bass"]
+    own = decoded_sources(fidelity)
+    hidden = [dense(N_FILTERS * n_frames, f"decoder_{source}")(code) for source in own]
+    hidden = ops.stack(hidden, axis=1)  # (n, 4, 800)
+    hidden = layers.Reshape((len(own), N_FILTERS, n_frames), name="unflatten")(hidden)
+    hidden = layers.Permute((1, 3, 2), name="channel_last")(hidden)  # (n, 4, 16, 50)
+    decoders = [own.index(source if source in own else "bass") for source in SOURCES]
+    biased = SourceBias(decoders, name="output")(conv2(hidden, inverse=True))  # (n, 4, 30, 51)
+    outputs = conv1(biased, inverse=True)  # (n, 4, 30, 513)
 
     # masks
     epsilon = STANDALONE_MASK_EPSILON if fidelity.standalone_separation else MASK_EPSILON
-    rectified = SourceOutput(name="output")([decoded[source] for source in SOURCES])
-    masks = SoftMasks(epsilon, name="masks")(rectified)
+    masks = SoftMasks(epsilon, name="masks")(outputs)
     estimates = ApplyMasks(name="estimates")(masks, mixture)
     return keras.Model(mixture, estimates, name="hiphopss")
 

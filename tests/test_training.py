@@ -104,7 +104,7 @@ def test_a_file_smaller_than_a_batch_makes_one():
 
 
 def test_training_logs_every_term_and_learns(features, tmp_path):
-    output = train(features, tmp_path / "m.weights.h5", epochs=3, batch_size=8, progress=False)
+    output = train(features, tmp_path / "m.weights.h5", epochs=3, batch_size=7, progress=False)
     with open(tmp_path / "m.log.csv", newline="") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     assert [row["epoch"] for row in rows] == [1, 2, 3]

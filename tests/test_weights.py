@@ -72,7 +72,7 @@ def test_published_weights_compute_the_same_in_the_corrected_wiring(published, p
     outputs = []
     for preset in PRESETS:
         model = load_published(published, build_model(preset))
-        before_masks = keras.Model(model.input, model.get_layer("output").output)
+        before_masks = keras.Model(model.input, model.get_layer("masks").input)
         outputs.append(before_masks.predict_on_batch(patches))
     np.testing.assert_allclose(*outputs, atol=1e-5)  # biases are added in another order
 
