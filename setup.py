@@ -66,7 +66,14 @@ setup(
     ],
     extras_require={
         "dask": ["distributed>=2025.1"],
-        "dev": ["pytest>=8,<10", "ruff>=0.17,<0.18", "build>=1.2,<2", "distributed>=2025.1"],
+        "jax": ["jax>=0.10,<0.11"],
+        "dev": [
+            "pytest>=8,<10",
+            "ruff>=0.17,<0.18",
+            "build>=1.2,<2",
+            "distributed>=2025.1",
+            "jax>=0.10,<0.11",
+        ],
     },
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},
     classifiers=[

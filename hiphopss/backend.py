@@ -5,15 +5,32 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from hiphopss.errors import HiphopssError
 
 
+@contextmanager
+def notices_held_back() -> Iterator[None]:
+    """Keep what backends write at start-up from standard error.
+
+    Their C++ code writes to file descriptor 2 before anything can ask it not to.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as notices:
+        os.dup2(notices.fileno(), 2)
+        try:
+            yield
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
+
+
 def import_keras():
     """Import Keras and its backend (about 4 s with TensorFlow) and return the module.
-
-    TensorFlow's C++ code writes notices to file descriptor 2 before anything can ask it not to;
-    it is kept back.
 
     Raises
     ------
@@ -22,11 +39,7 @@ def import_keras():
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
-    saved = os.dup(2)
-    with tempfile.TemporaryFile() as notices:
-        os.dup2(notices.fileno(), 2)
+    with notices_held_back():
         try:
             import keras
 
@@ -37,7 +50,4 @@ def import_keras():
                 f"KERAS_BACKEND {backend}: can't be imported ({error}): install it, or unset the "
                 "variable for TensorFlow"
             ) from error
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
     return keras

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +19,7 @@ from hiphopss.backend import import_keras
 from hiphopss.checkpoints import Run, beside, provenance, resume, save_checkpoint
 from hiphopss.config import Fidelity, LossWeights, default_loss_weights, resolve_preset
 from hiphopss.datasets.feature_file import FeatureFile
+from hiphopss.distribution import Cluster, Share, joined
 from hiphopss.errors import HiphopssError
 from hiphopss.progress import progress_bar
 from hiphopss.weights import SUFFIX, assign_arrays, read_arrays, read_info, save_weights
@@ -69,6 +70,7 @@ def compile_model(
         optimizer=keras.optimizers.Adadelta(learning_rate, rho=0.95, epsilon=1e-6),
         loss=loss,
         metrics=loss.metrics(),
+        jit_compile=True,  # by XLA, which makes few loops of masks, loss, gradients and updates
     )
     return model
 
@@ -117,18 +119,22 @@ def epoch_batches(
 
 
 def _read_ahead(
-    features: FeatureFile, batches: np.ndarray
+    features: FeatureFile, batches: np.ndarray, convert: Callable = lambda array: array
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read batches ahead of their use, in a thread.
+    """Read batches ahead of their use, and convert their arrays, in a thread.
 
     The arrays of a batch are good until the next one is asked for: memory that was used before is
     several times quicker to fill than new memory.
     """
+
+    def read(batch: np.ndarray, room: tuple) -> tuple:
+        return tuple(map(convert, features.read(batch, out=room)))
+
     rooms = [features.room(batches.shape[1]) for _ in range(1 + _AHEAD)]
     coming = deque()
     with ThreadPoolExecutor(1) as pool:
         for number, batch in enumerate(batches):
-            coming.append(pool.submit(features.read, batch, out=rooms[number % len(rooms)]))
+            coming.append(pool.submit(read, batch, rooms[number % len(rooms)]))
             if len(coming) > _AHEAD:
                 yield coming.popleft().result()
         while coming:
@@ -147,6 +153,7 @@ def train(
     loss_weights: LossWeights | None = None,
     patches_per_epoch: int | None = None,
     restart: bool = False,
+    cluster: Cluster | None = None,
     progress: bool = True,
 ) -> Path:
     """Train a network on a feature file, in the feature file's preset.
@@ -180,6 +187,9 @@ def train(
         all. Training sets of different sizes then cost the same.
     restart : bool
         Don't go on from a checkpoint: begin anew.
+    cluster : Cluster, optional
+        Share every batch among devices, of this process or of several on JAX. Process 0 reads
+        ``init`` and the checkpoint for all, and alone writes files and shows the bar.
     progress : bool
         Show a bar with loss and patches/s.
 
@@ -191,7 +201,8 @@ def train(
     Raises
     ------
     HiphopssError
-        If a file can't be used, the checkpoint is of another run, or the loss is not finite.
+        If a file can't be used, the checkpoint is of another run, or the loss is not finite; with
+        a cluster, also as :func:`hiphopss.distribution.joined`.
     """
     output = Path(output)
     if not output.name.endswith(SUFFIX):
@@ -199,54 +210,80 @@ def train(
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     _require_sensible(epochs, batch_size, learning_rate, seed, patches_per_epoch)
+    checkpoint = beside(output, f".checkpoint{SUFFIX}")
     with FeatureFile(features) as file:
-        initial = None
-        if init is not None:
-            info, initial = read_info(init), read_arrays(init)
-            file.config.require_same(info.config, this=str(features), that=str(init))
-        import_keras()
-        from hiphopss.model import build_model
-
         loss_weights = loss_weights or default_loss_weights(file.fidelity, file.augmentation)
-        leak = file.released_test_leak
-        if init is not None:
-            leak = leak or info.provenance.get("released_test_leak", False)
-        run = Run(
-            {
-                "features": file.identity,
-                "augmentation": file.augmentation,
-                "released_test_leak": leak,
-                "preset": file.fidelity.name,
-                "init": info.sha256 if init is not None else None,
-                "seed": seed,
-                "batch_size": batch_size,
-                "learning_rate": learning_rate,
-                "loss_weights": asdict(loss_weights),
-                "patches_per_epoch": patches_per_epoch,
-            }
-        )
-        model = build_model(file.fidelity, config=file.config, seed=seed)
-        if init is not None:
-            assign_arrays(model, initial, origin=str(init))
-        compile_model(model, file.fidelity, learning_rate=learning_rate, loss_weights=loss_weights)
-        model.optimizer.build(model.trainable_variables)
-        checkpoint = beside(output, f".checkpoint{SUFFIX}")
-        if checkpoint.exists() and not restart:
-            resume(checkpoint, model, run)
-        if run.epochs_done > epochs:
-            raise HiphopssError(
-                f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
-                "use --restart to begin anew, or another output"
-            )
-        _run_epochs(model, file, run, epochs, checkpoint, progress)
-        save_weights(
-            output,
-            model,
-            config=file.config,
-            fidelity=file.fidelity,
-            provenance=provenance(run),
-        )
+        settings = {
+            "features": file.identity,
+            "seed": seed,
+            "batch_size": batch_size,
+            "learning_rate": learning_rate,
+            "loss_weights": asdict(loss_weights),
+            "patches_per_epoch": patches_per_epoch,
+        }
+        start = {
+            "init": None if init is None else Path(init),
+            "checkpoint": checkpoint if checkpoint.exists() and not restart else None,
+        }
+        with joined(
+            cluster,
+            batch_size=min(batch_size, file.n_patches),
+            agreed={**settings, "epochs": epochs},
+            files=start,
+            progress=progress,
+        ) as (share, start):
+            model, run = _start(file, settings, **start)
+            if run.epochs_done > epochs:
+                raise HiphopssError(
+                    f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
+                    "use --restart to begin anew, or another output"
+                )
+            share.spare_comparisons(model)
+            _run_epochs(model, file, run, epochs, checkpoint, share, progress)
+            if share.writes:
+                save_weights(
+                    output,
+                    model,
+                    config=file.config,
+                    fidelity=file.fidelity,
+                    provenance=provenance(run),
+                )
     return output
+
+
+def _start(
+    file: FeatureFile, settings: dict, *, init: Path | None, checkpoint: Path | None
+) -> tuple[keras.Model, Run]:
+    """The model and the run, at the beginning or where the checkpoint has them."""
+    leak, initial, sha256 = file.released_test_leak, None, None
+    if init is not None:
+        info, initial = read_info(init), read_arrays(init)
+        file.config.require_same(info.config, this=str(file.path), that=str(init))
+        leak = leak or info.provenance.get("released_test_leak", False)
+        sha256 = info.sha256
+    import_keras()
+    from hiphopss.model import build_model
+
+    more = {
+        "augmentation": file.augmentation,
+        "released_test_leak": leak,
+        "preset": file.fidelity.name,
+        "init": sha256,
+    }
+    run = Run({"features": file.identity, **more, **settings})
+    model = build_model(file.fidelity, config=file.config, seed=settings["seed"])
+    if initial is not None:
+        assign_arrays(model, initial, origin=str(init))
+    compile_model(
+        model,
+        file.fidelity,
+        learning_rate=settings["learning_rate"],
+        loss_weights=LossWeights(**settings["loss_weights"]),
+    )
+    model.optimizer.build(model.trainable_variables)
+    if checkpoint is not None:
+        resume(checkpoint, model, run)
+    return model, run
 
 
 def _require_sensible(
@@ -262,7 +299,13 @@ def _require_sensible(
 
 
 def _run_epochs(
-    model, file: FeatureFile, run: Run, epochs: int, checkpoint: Path, progress: bool
+    model,
+    file: FeatureFile,
+    run: Run,
+    epochs: int,
+    checkpoint: Path,
+    share: Share,
+    progress: bool,
 ) -> None:
     settings = run.settings
     order = {
@@ -275,18 +318,19 @@ def _run_epochs(
         total=epochs * per_epoch,
         initial=run.epochs_done * per_epoch,
         unit="patch",
-        show=progress,
+        show=progress and share.writes,
     ) as bar:
         for epoch in range(run.epochs_done, epochs):
             batches = epoch_batches(file.n_patches, settings["batch_size"], epoch=epoch, **order)
             begun, sums = time.perf_counter(), {}
-            for number, (mixture, targets) in enumerate(_read_ahead(file, batches), 1):
+            coming = _read_ahead(file, share.of(batches), share.convert)
+            for number, (mixture, targets) in enumerate(coming, 1):
                 values = model.train_on_batch(mixture, targets, return_dict=True)
                 for name, value in values.items():
                     sums[name] = sums.get(name, 0.0) + float(value)
                 bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
                 bar.set_postfix(loss=f"{sums['loss'] / number:.4g}", refresh=False)
-                bar.update(len(mixture))
+                bar.update(batches.shape[1])
             if not np.isfinite(sums["loss"]):
                 raise HiphopssError(
                     f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
@@ -297,4 +341,5 @@ def _run_epochs(
             means = {name: sums[name] / number for name in columns}
             rate = {"patches_per_s": round(per_epoch / seconds, 1), "seconds": round(seconds, 3)}
             run.log.append({"epoch": epoch + 1, **means, **rate})
-            save_checkpoint(checkpoint, model, run, config=file.config, fidelity=file.fidelity)
+            if share.writes:
+                save_checkpoint(checkpoint, model, run, config=file.config, fidelity=file.fidelity)

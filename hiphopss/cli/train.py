@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import sys
+from contextlib import contextmanager
+
 from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.errors import HiphopssError
 
 
 def add_train(verbs) -> None:
@@ -29,25 +35,72 @@ def add_train(verbs) -> None:
     verb.add_argument(
         "--restart", action="store_true", help="begin anew even if there is a checkpoint"
     )
+    several = verb.add_argument_group(
+        "several devices (with KERAS_BACKEND=jax; docs/several-machines.md)"
+    )
+    several.add_argument(
+        "--all-devices", action="store_true", help="share each batch among this machine's devices"
+    )
+    several.add_argument(
+        "--coordinator",
+        metavar="HOST:PORT",
+        help="share each batch with other processes: where process 0 runs, and a free port there",
+    )
+    several.add_argument("--n-processes", type=int, metavar="N", help="how many processes")
+    several.add_argument(
+        "--process", type=int, metavar="K", help="which one this is, from 0; 0 writes all files"
+    )
     add_quiet(verb)
 
 
 def _train(options) -> None:
     from hiphopss.training import train
 
-    path = train(
-        options.features,
-        options.output,
-        epochs=options.epochs,
-        init=options.init,
-        seed=options.seed,
-        batch_size=options.batch_size,
-        learning_rate=options.learning_rate,
-        patches_per_epoch=options.patches_per_epoch,
-        restart=options.restart,
-        progress=not options.quiet,
-    )
-    print(path)
+    cluster = _cluster(options)
+    with _leaving_at_once_if_alone(cluster):
+        path = train(
+            options.features,
+            options.output,
+            epochs=options.epochs,
+            init=options.init,
+            seed=options.seed,
+            batch_size=options.batch_size,
+            learning_rate=options.learning_rate,
+            patches_per_epoch=options.patches_per_epoch,
+            restart=options.restart,
+            cluster=cluster,
+            progress=not options.quiet,
+        )
+    if not options.process:
+        print(path)
+
+
+def _cluster(options):
+    from hiphopss.distribution import Cluster
+
+    several = (options.coordinator, options.n_processes, options.process)
+    if all(option is None for option in several):
+        return Cluster() if options.all_devices else None
+    if None in several:
+        raise HiphopssError("--coordinator, --n-processes, --process: give all three, or none")
+    return Cluster(*several)
+
+
+@contextmanager
+def _leaving_at_once_if_alone(cluster):
+    """At exit JAX waits minutes for the other processes and then aborts: not after an error."""
+    try:
+        yield
+    except BaseException:
+        if cluster is not None and cluster.n_processes > 1:
+            atexit.register(_leave)  # runs before JAX's own
+        raise
+
+
+def _leave() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(2)
 
 
 def add_weights(verbs) -> None:
