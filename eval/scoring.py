@@ -16,10 +16,11 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss import __version__
+from hiphopss.audio import opened, read_header
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss import References
-from hiphopss.eval.folders import Audio, fit_channels, read_audio, reference_stems, require_alike
+from hiphopss.eval.folders import Audio, fit_channels, reference_stems, require_alike
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
 from hiphopss.eval.workers import in_processes, on_dask
@@ -28,6 +29,9 @@ from hiphopss.threads import processor_count
 
 _SAMPLES_A_PROCESS = 20_000_000
 """Samples to score (some 8 minutes at 44.1 kHz) before another process is worth its start."""
+
+_PIECE = 2**16
+"""Samples of each channel that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -278,30 +282,29 @@ def _score_song(job: _Job, done: Callable[[], object] | None = None) -> list[Son
 def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScores]:
     """As :func:`_score_song`, in any number of threads."""
     options = job.options
-    targets = {source: path and read_audio(path) for source, path in job.references.items()}
-    sounding = [audio for audio in targets.values() if audio]
-    rate = sounding[0].sample_rate
+    headers = [read_header(path) for path in job.references.values() if path]
+    rate = headers[0].sample_rate
     n_channels = 1
     if options.mode == "images":
-        n_channels = max(audio.samples.shape[1] for audio in sounding)
-    silence = np.zeros((job.n_samples, n_channels))
+        n_channels = max(header.n_channels for header in headers)
+    references = np.zeros((len(SOURCES), job.n_samples, n_channels))  # silence without a file
+    for samples, source in zip(references, SOURCES, strict=True):
+        if job.references[source]:
+            _read_into(samples, job.references[source])
     prepared = References(
-        [
-            _samples(targets[source], job.n_samples, n_channels) if targets[source] else silence
-            for source in SOURCES
-        ],
+        references,
         mode=options.mode,
         window=None if options.window_s is None else round(options.window_s * rate),
         hop=None if options.hop_s is None else round(options.hop_s * rate),
         engine=options.engine,
         keep=len(job.estimates) > 1,
     )
+    estimates = np.empty_like(references)  # of one model after the other: new memory takes time
     results = []
     for estimate in job.estimates:
-        outputs = {source: read_audio(path) for source, path in estimate.stems.items()}
-        scores = prepared.score(
-            [_samples(outputs[source], job.n_samples, n_channels) for source in SOURCES]
-        )
+        for samples, source in zip(estimates, SOURCES, strict=True):
+            _read_into(samples, estimate.stems[source])
+        scores = prepared.score(estimates)
         rows = rows_from_scores(
             scores, SOURCES, rate, song=job.song, subset=job.subset, model=estimate.model
         )
@@ -310,8 +313,8 @@ def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScor
         windowed = len(scores.window_starts) > 1
         facts = {
             "sample_rate": {rate},
-            "reference_sample_type": {audio.subtype for audio in sounding},
-            "estimate_sample_type": {audio.subtype for audio in outputs.values()},
+            "reference_sample_type": {header.subtype for header in headers},
+            "estimate_sample_type": {read_header(path).subtype for path in estimate.stems.values()},
         }
         duration_s = options.window_s if windowed else job.n_samples / rate
         results.append(SongScores(rows, duration_s, facts))
@@ -320,10 +323,29 @@ def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScor
     return results
 
 
-def _samples(audio: Audio, n_samples: int, n_channels: int) -> np.ndarray:
-    """A file's samples, as many as are scored `[shape=(n_samples, n_channels)]`."""
-    if len(audio.samples) < n_samples:
+def _read_into(samples: np.ndarray, path: Path) -> None:
+    """Fill an array with a file's first samples `[shape=(n_samples, n_channels)]`.
+
+    Pieces that stay in the cache are checked and copied, where passes over whole songs would wait
+    for memory, for which processes compete.
+    """
+    n_read = 0
+    with opened(path) as file:
+        # Each piece ends in a seek, after which the decoder of MP3 has lost its state.
+        exact = file.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
+        block = np.empty((_PIECE if exact else file.frames, file.channels))
+        while len(piece := file.read(out=block)):
+            if not np.isfinite(piece).all():
+                raise HiphopssError(
+                    f"{path}: has samples that are NaN or infinite: replace the file"
+                )
+            if file.channels != samples.shape[1]:
+                read = Audio(path, piece, file.samplerate, file.subtype)
+                piece = fit_channels(read, samples.shape[1])
+            wanted = samples[n_read : n_read + len(piece)]
+            wanted[:] = piece[: len(wanted)]
+            n_read += len(piece)
+    if n_read < len(samples):
         raise HiphopssError(
-            f"{audio.path}: cut off, it is shorter than its header says: export or copy it again"
+            f"{path}: cut off, it is shorter than its header says: export or copy it again"
         )
-    return fit_channels(audio, n_channels)[:n_samples]

@@ -24,6 +24,18 @@ from hiphopss.errors import HiphopssError
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
+_WORKER_ENVIRONMENT = {
+    "MALLOC_MMAP_MAX_": "0",
+    "MALLOC_TRIM_THRESHOLD_": str(2**40),
+    "OPENBLAS_NUM_THREADS": "1",
+}
+"""A new process keeps the memory of one song for the next, and starts no threads of BLAS.
+
+Whole songs are large arrays, which the GNU C library (others don't know the names) would return to
+the system one by one. New ones come page by page, cleared, through the kernel, for which processes
+compete.
+"""
+
 _CONNECT_S = 10
 """Seconds that a Dask scheduler has to answer."""
 
@@ -72,7 +84,7 @@ def in_processes(
         return None
 
     # Forked children could deadlock in the threads of BLAS or TensorFlow; loky's are new.
-    pool = ProcessPoolExecutor(n_processes)
+    pool = ProcessPoolExecutor(n_processes, env=_WORKER_ENVIRONMENT)
     try:
         results = _results(pool, function, items, done=done, mend=mend)
     except BaseException:

@@ -224,6 +224,27 @@ def test_windows_are_given_in_seconds(references, estimates, tmp_path, scored):
     assert (scored[-1]["window"], scored[-1]["hop"]) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "subtype"), [(".wav", "PCM_16"), (".flac", "PCM_24"), (".ogg", "VORBIS")]
+)
+@pytest.mark.parametrize("n_channels", [1, 2])
+def test_files_that_are_read_in_pieces_are_what_they_are_whole(
+    tmp_path, scored, monkeypatch, suffix, subtype, n_channels
+):
+    monkeypatch.setattr(scoring, "_PIECE", 999)  # the last one is shorter
+    for seed, folder in enumerate(("true", "net")):
+        (tmp_path / folder / "a").mkdir(parents=True)
+        for index, source in enumerate(SOURCES):
+            path = tmp_path / folder / "a" / f"{source}{suffix}"
+            put(path, noise([seed, index], n_channels), subtype=subtype)
+    run(tmp_path / "true", tmp_path / "net", tmp_path / "s.csv")
+    arrays = scored[0]["references"], scored[0]["estimates"][0]
+    for folder, array in zip(("true", "net"), arrays, strict=True):
+        for samples, source in zip(array, SOURCES, strict=True):
+            whole, _ = soundfile.read(tmp_path / folder / "a" / f"{source}{suffix}", always_2d=True)
+            assert_array_equal(samples, whole.mean(axis=1, keepdims=True))
+
+
 def test_channels_by_mode(tmp_path, scored):
     write_song(tmp_path / "stereo" / "a", 0, n_channels=2)
     write_song(tmp_path / "mono" / "a", 1)

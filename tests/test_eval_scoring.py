@@ -1,6 +1,7 @@
 """Scoring in processes and on a Dask cluster: the same rows, whatever dies."""
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -268,6 +269,23 @@ def test_processes_give_results_in_order():
     results = workers.in_processes(abs, [-3, 1, -2], n_processes=2, done=seen.append)
     assert results == [3, 1, 2]
     assert sorted(seen) == [1, 2, 3]
+
+
+def pages_of_the_second(n_numbers):
+    """Pages that come from the system for an array after one of its size has gone."""
+    resource = pytest.importorskip("resource")
+    np.ones(n_numbers)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    np.ones(n_numbers)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks the GNU C library")
+def test_processes_keep_the_memory_of_one_song_for_the_next():
+    n_numbers = 2**23  # 64 MiB, more than that library ever keeps unasked
+    found = workers.in_processes(pages_of_the_second, [n_numbers], n_processes=1, done=print)
+    # New ones would be 32 pages of 2 MiB, or 16384 of 4 KiB.
+    assert found[0] < 16
 
 
 def test_a_dead_process_is_told_in_one_line():
