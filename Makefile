@@ -1,14 +1,17 @@
-# Everything happens in .venv, which `make run` and `make test` set up by themselves.
+# Everything happens in .venv, which `make run`, `make test` and `make bench` set up by themselves.
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint clean
+.PHONY: run test bench lint clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
 
 test: .venv/installed
 	$(BIN)/python -m pytest -q $(PYTEST_ARGS)
+
+bench: .venv/installed
+	$(BIN)/python tests/bench $(BENCH_ARGS)
 
 lint: .venv/installed
 	$(BIN)/ruff check .

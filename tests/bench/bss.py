@@ -1,19 +1,18 @@
 """How many times faster than mir_eval the project's BSS Eval is, on one thread, in one run.
 
-    python tests/bench/bss.py            # 60 s of sound; takes some minutes
-    python tests/bench/bss.py --windows  # 4 minutes in windows of 30 s, too; a quarter of an hour
+    python tests/bench/bss.py               # three minutes
+    python tests/bench/bss.py --seconds 30  # of shorter songs, where the ratios are lower
 
 Four sources of coloured noise at 44.1 kHz. Times are of the processor, so that other work on the
-machine matters little. Each line also says by how much the scores differ.
+machine matters little. Each figure also says by how much the scores differ.
 """
 
-import argparse
 import os
-import time
 
 os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import numpy as np
+from figures import faster, in_turns, main, timed
 from scipy.signal import lfilter
 
 from hiphopss.eval import References, bss_eval
@@ -22,22 +21,18 @@ RATE = 44100
 N_ESTIMATES = 11
 
 
-def main():
-    """Run the comparisons, and print a line for each."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=60.0, help="length of the songs")
-    parser.add_argument("--windows", action="store_true", help="4 minutes in windows, too")
-    options = parser.parse_args()
+def measure(seconds=60.0, window=30.0):
+    """The figures, as they come."""
     warm_up = make_song(1.0, None)
     for engine in ("hiphopss", "mir_eval"):
         bss_eval(*warm_up, engine=engine)
-    compare("sources", *make_song(options.seconds, None))
-    compare("images", *make_song(options.seconds, None))
-    compare("images", *make_song(options.seconds, 2))
-    if options.windows:
-        windows = {"window": 30 * RATE, "hop": 15 * RATE}
-        compare("sources", *make_song(240.0, None), **windows)
-    share(*make_song(options.seconds, None))
+    mono, stereo = make_song(seconds, None), make_song(seconds, 2)
+    windows = {"window": round(window * RATE), "hop": round(window * RATE / 2)}
+    yield compare("BSS Eval, sources", 25, "sources", *mono)
+    yield compare("BSS Eval, images", 25, "images", *mono)
+    yield compare("BSS Eval, stereo images", 25, "images", *stereo)
+    yield compare("BSS Eval, windows", 40, "sources", *make_song(2 * seconds, None), **windows)
+    yield share(*mono)
 
 
 def make_song(seconds, n_channels):
@@ -51,42 +46,51 @@ def make_song(seconds, n_channels):
     return references, references + 0.2 * references.sum(axis=0) + 0.1 * noise
 
 
-def compare(mode, references, estimates, **windows):
-    """Time both engines."""
-    seconds, scores = {}, {}
-    for engine in ("mir_eval", "hiphopss"):
-        begin = time.process_time()
+def compare(name, to_reach, mode, references, estimates, **windows):
+    """Time both engines; the quick one before and after the other, as a moment disturbs it more."""
+    scores, costs = {}, {"hiphopss": [], "mir_eval": []}
+
+    def run(engine):
         scores[engine] = bss_eval(references, estimates, mode=mode, engine=engine, **windows)
-        seconds[engine] = time.process_time() - begin
+
+    for engine in ("hiphopss", "mir_eval", "hiphopss", "hiphopss"):
+        costs[engine].append(timed(lambda engine=engine: run(engine)))
+    taken = {engine: np.median(each, axis=0) for engine, each in costs.items()}
     difference = max(
-        np.abs(getattr(scores["hiphopss"], name) - getattr(scores["mir_eval"], name)).max()
-        for name in ("sdr", "sir", "sar") + (("isr",) if mode == "images" else ())
+        np.abs(getattr(scores["hiphopss"], metric) - getattr(scores["mir_eval"], metric)).max()
+        for metric in ("sdr", "sir", "sar") + (("isr",) if mode == "images" else ())
     )
-    channels = references.shape[2] if references.ndim == 3 else 1
-    print(
-        f"{mode}, {channels} channel(s), {references.shape[1] / RATE:g} s, "
-        f"{len(scores['hiphopss'].window_starts)} window(s): mir_eval {seconds['mir_eval']:.2f} s, "
-        f"hiphopss {seconds['hiphopss']:.2f} s, {seconds['mir_eval'] / seconds['hiphopss']:.1f} x, "
-        f"largest difference {difference:.1e} dB",
-        flush=True,
+    n_windows = len(scores["hiphopss"].window_starts)
+    return faster(
+        name,
+        taken,
+        by="processor",
+        to_reach=to_reach,
+        note=f"{references.shape[1] / RATE:g} s, {n_windows} window(s); "
+        f"scores differ by {difference:.0e} dB",
     )
 
 
 def share(references, estimates):
-    """Time many estimates of the same references, one by one and together."""
-    begin = time.process_time()
-    for _ in range(N_ESTIMATES):
-        bss_eval(references, estimates)
-    middle = time.process_time()
-    prepared = References(references)
-    for _ in range(N_ESTIMATES):
-        prepared.score(estimates)
-    end = time.process_time()
-    print(
-        f"{N_ESTIMATES} estimates of the same sources: bss_eval {middle - begin:.2f} s, "
-        f"References {end - middle:.2f} s"
-    )
+    """Time many estimates of the same references, together and one by one."""
+
+    def together():
+        prepared = References(references)
+        for _ in range(N_ESTIMATES):
+            prepared.score(estimates)
+
+    def one_by_one():
+        for _ in range(N_ESTIMATES):
+            bss_eval(references, estimates)
+
+    taken = in_turns({"References": together, "bss_eval": one_by_one}, 1)
+    return faster(f"{N_ESTIMATES} estimates of the same sources", taken, by="processor")
 
 
 if __name__ == "__main__":
-    main()
+    main(
+        measure,
+        __doc__,
+        seconds=(60.0, "length of the songs; twice as long for windows"),
+        window=(30.0, "length of a window in seconds"),
+    )

@@ -1,0 +1,96 @@
+"""How much faster the training step is than the literal network's, and what its input costs.
+
+    python tests/bench/training.py  # less than a minute on two processors
+
+Steps are fed from a feature file, of noise with the circular shift, as `hiphopss train` feeds them.
+The literal network, in Keras too, has tied transposed convolutions and a loss written term by term
+(:mod:`literal`); its batches are in memory. What is compared is measured in turns in one run.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from figures import faster, in_turns, main, slower
+from songs import write_songs
+
+from hiphopss import PRESETS
+from hiphopss.backend import import_keras
+from hiphopss.config import default_loss_weights
+from hiphopss.datasets.feature_file import FeatureFile
+from hiphopss.datasets.features import make_features
+from hiphopss.distribution import Share
+from hiphopss.training import _read_ahead, compile_model
+from hiphopss.weights import network_arrays
+
+BATCH = 32
+N_BATCHES, N_LITERAL = 30, 2  # in a turn
+TURNS = 5
+
+
+def measure():
+    """The figures, as they come."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = write_songs(Path(folder) / "songs", n_songs=1)
+        import_keras()
+        for preset in PRESETS:
+            path = Path(folder) / f"{preset}.h5"
+            make_features(root, path, augmentation="CS", preset=preset, progress=False)
+            with FeatureFile(path) as file:
+                yield from measure_preset(preset, file)
+
+
+def measure_preset(preset, file):
+    """The training step, and its input."""
+    from literal import Literal, compile_literal
+
+    from hiphopss.model import build_model
+
+    model = build_model(preset, seed=0)
+    literal = Literal(preset, network_arrays(model)).estimates
+    weights = default_loss_weights(file.fidelity, file.augmentation)
+    compile_model(model, preset, loss_weights=weights)
+    compile_literal(literal, file.fidelity, weights)
+    random = np.random.default_rng(0)
+    patches = random.choice(file.n_patches, (N_BATCHES, BATCH), replace=False)
+    held = [file.read(batch) for batch in patches]
+    losses = [
+        network.train_on_batch(*held[0], return_dict=True)["loss"]  # compiles, too
+        for network in (model, literal)
+    ]
+
+    def steps(network, batches):
+        for mixture, targets in batches:
+            network.train_on_batch(mixture, targets, return_dict=True)
+
+    def fed():
+        return _read_ahead(file, patches, Share().convert)
+
+    taken = in_turns(
+        {
+            "from a feature file": lambda: steps(model, fed()),
+            "from memory": lambda: steps(model, held),
+            "literal Conv2D network": lambda: steps(literal, held[:N_LITERAL]),
+        },
+        TURNS,
+    )
+    n_patches = N_BATCHES * BATCH
+    own, other = taken["from a feature file"], taken["literal Conv2D network"]
+    yield faster(
+        f"training step, {preset}",
+        {"training step from a feature file": own, "literal Conv2D network": other},
+        scale=N_BATCHES / N_LITERAL,
+        to_reach=15,
+        note=f"{n_patches / own[0]:.0f} and {N_LITERAL * BATCH / other[0]:.1f} patches/s; "
+        f"losses of the first batch differ by {abs(losses[0] / losses[1] - 1):.0e}",
+    )
+    yield slower(
+        f"training input, {preset}",
+        {"steps from a feature file": own, "the same from memory": taken["from memory"]},
+        percent=True,
+        to_reach=10,
+    )
+
+
+if __name__ == "__main__":
+    main(measure, __doc__)
