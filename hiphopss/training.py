@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 BATCH_SIZE = 32
 EPOCHS = 40
 LEARNING_RATE = 1.0
+_WORTH_COMPILING = 10  # batches an epoch
 _AHEAD = 2  # batches that are read before they are needed
 _SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
 
@@ -40,6 +41,7 @@ def compile_model(
     *,
     learning_rate: float = LEARNING_RATE,
     loss_weights: LossWeights | None = None,
+    jit_compile: bool = True,
 ) -> keras.Model:
     """Compile with the released loss and optimiser (reference page, section 4).
 
@@ -56,6 +58,9 @@ def compile_model(
         Of Adadelta, whose rho is 0.95 and epsilon 1e-6.
     loss_weights : LossWeights
         Of the dissimilarity terms; by default the released ones.
+    jit_compile : bool
+        Have XLA make few loops of masks, loss, gradients and updates. On TensorFlow that takes
+        some seconds at the first batch, and halves the time of the others. JAX always does it.
 
     Returns
     -------
@@ -70,7 +75,7 @@ def compile_model(
         optimizer=keras.optimizers.Adadelta(learning_rate, rho=0.95, epsilon=1e-6),
         loss=loss,
         metrics=loss.metrics(),
-        jit_compile=True,  # by XLA, which makes few loops of masks, loss, gradients and updates
+        jit_compile=jit_compile or keras.backend.backend() == "jax",
     )
     return model
 
@@ -279,6 +284,8 @@ def _start(
         file.fidelity,
         learning_rate=settings["learning_rate"],
         loss_weights=LossWeights(**settings["loss_weights"]),
+        # not decided by the epochs, so that a longer run goes on as a shorter one began
+        jit_compile=_epoch(file, settings, 0).shape[0] >= _WORTH_COMPILING,
     )
     model.optimizer.build(model.trainable_variables)
     if checkpoint is not None:
@@ -298,6 +305,18 @@ def _require_sensible(
         raise HiphopssError(f"patches per epoch {patches_per_epoch}: give 1 or more")
 
 
+def _epoch(file: FeatureFile, settings: dict, epoch: int) -> np.ndarray:
+    """The batches of an epoch of this run."""
+    return epoch_batches(
+        file.n_patches,
+        settings["batch_size"],
+        seed=settings["seed"],
+        epoch=epoch,
+        local_shuffle=file.fidelity.local_shuffle,
+        patches_per_epoch=settings["patches_per_epoch"],
+    )
+
+
 def _run_epochs(
     model,
     file: FeatureFile,
@@ -307,13 +326,7 @@ def _run_epochs(
     share: Share,
     progress: bool,
 ) -> None:
-    settings = run.settings
-    order = {
-        "seed": settings["seed"],
-        "local_shuffle": file.fidelity.local_shuffle,
-        "patches_per_epoch": settings["patches_per_epoch"],
-    }
-    per_epoch = epoch_batches(file.n_patches, settings["batch_size"], epoch=0, **order).size
+    per_epoch = _epoch(file, run.settings, 0).size
     with progress_bar(
         total=epochs * per_epoch,
         initial=run.epochs_done * per_epoch,
@@ -321,7 +334,7 @@ def _run_epochs(
         show=progress and share.writes,
     ) as bar:
         for epoch in range(run.epochs_done, epochs):
-            batches = epoch_batches(file.n_patches, settings["batch_size"], epoch=epoch, **order)
+            batches = _epoch(file, run.settings, epoch)
             begun, sums = time.perf_counter(), {}
             coming = _read_ahead(file, share.of(batches), share.convert)
             for number, (mixture, targets) in enumerate(coming, 1):

@@ -119,7 +119,8 @@ def test_training_logs_every_term_and_learns(features, tmp_path):
     assert info.fidelity == PRESETS["corrected"]
 
 
-def test_resumed_training_ends_with_the_same_weights(features, tmp_path, published):
+def test_resumed_training_ends_with_the_same_weights(features, tmp_path, published, monkeypatch):
+    monkeypatch.setattr("hiphopss.training._WORTH_COMPILING", 1)  # as long epochs are trained
     options = {"batch_size": 8, "seed": 5, "init": published, "progress": False}
     whole = train(features, tmp_path / "whole.weights.h5", epochs=4, **options)
     train(features, tmp_path / "parts.weights.h5", epochs=1, **options)
