@@ -17,6 +17,13 @@ import numpy as np
 from hiphopss.errors import HiphopssError
 
 OUTPUT_SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+OUTPUT_FORMATS = {
+    **{".wav": "WAV", ".flac": "FLAC", ".aif": "AIFF", ".aiff": "AIFF"},
+    **{".ogg": "OGG", ".mp3": "MP3"},
+}
+"""What files are written by ending, lower case."""
+LOSSY_SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+"""Formats that have one sample type of their own."""
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
     *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
@@ -272,13 +279,19 @@ def resample_blocks(
     yield np.pad(rest, [(0, wanted - n_out - len(rest)), (0, 0)])
 
 
+def output_subtype(subtype: str) -> str:
+    """The one of ``OUTPUT_SUBTYPES`` that keeps most of what a file of ``subtype`` has."""
+    nearest = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
+    return nearest.get(subtype, "PCM_16")
+
+
 def resampled_length(n_samples: int, rate_in: int, rate_out: int) -> int:
     """Samples that :func:`resample` makes of ``n_samples``; at least 1."""
     return max(1, round(n_samples * rate_out / rate_in))
 
 
 class Writer:
-    """Writes a WAV block by block, in an integer type rounded and clipped.
+    """Writes a file block by block, in an integer type rounded and clipped.
 
     The released code casts without clipping, so values beyond full scale wrap round (Q13); here
     they are clipped, and :meth:`close` warns with their number.
@@ -292,24 +305,43 @@ class Writer:
     n_channels : int
         Channels.
     subtype : str
-        One of ``OUTPUT_SUBTYPES``.
+        One of ``OUTPUT_SUBTYPES``; that of ``LOSSY_SUBTYPES`` for a lossy format.
     label : str, optional
         What warnings call the file, if not ``path``.
+    format : str
+        One of the values of ``OUTPUT_FORMATS``.
+    advice : str
+        What the warning about clipped samples advises.
     """
 
-    def __init__(self, path, sample_rate: int, n_channels: int, subtype: str, *, label=None):
+    def __init__(
+        self,
+        path,
+        sample_rate: int,
+        n_channels: int,
+        subtype: str,
+        *,
+        label=None,
+        format: str = "WAV",
+        advice: str = "use --subtype FLOAT to keep them",
+    ):
         import soundfile
 
-        if subtype not in OUTPUT_SUBTYPES:
-            raise HiphopssError(
-                f"{path}: no sample type {subtype!r}: choose {', '.join(OUTPUT_SUBTYPES)}"
-            )
         self.n_clipped = 0
         self._label = label or str(path)
+        self._lossy = format in LOSSY_SUBTYPES
+        allowed = (LOSSY_SUBTYPES[format],) if self._lossy else OUTPUT_SUBTYPES
+        if subtype not in allowed or not soundfile.check_format(format, subtype):
+            allowed = [kind for kind in allowed if soundfile.check_format(format, kind)]
+            raise HiphopssError(
+                f"{self._label}: no sample type {subtype!r} in {format}: choose "
+                f"{', '.join(allowed)}"
+            )
+        self._advice = advice
         self._bits = _BITS.get(subtype)
         with self._reported():
             self._file = soundfile.SoundFile(
-                path, "w", sample_rate, n_channels, subtype, format="WAV"
+                path, "w", sample_rate, n_channels, subtype, format=format
             )
 
     @contextmanager
@@ -328,8 +360,12 @@ class Writer:
         samples = waveform.astype(np.float32, copy=False)
         if self._bits is not None:
             samples = self._to_integers(waveform)
+        elif self._lossy:  # what plays it has integers
+            samples = np.clip(samples, -1, 1)
+            self.n_clipped += int(np.count_nonzero(samples != waveform))
         with self._reported():
-            self._file.write(samples)
+            for start in range(0, len(samples), _CACHED):  # encoders keep a block on the stack
+                self._file.write(samples[start : start + _CACHED])
 
     def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
         """Round and clip, and count what was clipped."""
@@ -353,8 +389,7 @@ class Writer:
             self._file.close()
         if self.n_clipped:
             warnings.warn(
-                f"{self._label}: {self.n_clipped} samples clipped at full scale: "
-                "use --subtype FLOAT to keep them",
+                f"{self._label}: {self.n_clipped} samples clipped at full scale: {self._advice}",
                 stacklevel=2,
             )
 

@@ -18,7 +18,6 @@ from hiphopss.registry import resolve_weights
 from hiphopss.separation import Separator, separate_blocks
 from hiphopss.weights import read_info
 
-_OUTPUT_SUBTYPE = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
 _BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
 
 
@@ -138,7 +137,7 @@ def separate_files(
     folders = []
     for number, (name, path) in enumerate(tracks.items(), 1):
         song = headers[name]
-        kind = subtype or _OUTPUT_SUBTYPE.get(song.subtype, "PCM_16")
+        kind = subtype or audio.output_subtype(song.subtype)
         n_channels = 1 if mono else song.n_channels
         n_inner = audio.resampled_length(song.n_samples, song.sample_rate, rate)
         label = f"{number}/{len(tracks)} {name}"

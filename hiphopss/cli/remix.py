@@ -1,0 +1,112 @@
+"""A song mixed anew."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.config import SOURCES
+
+
+def add_remix(verbs) -> None:
+    verb = add_verb(verbs, "remix", "mix a song, or a folder of stems, anew", _remix)
+    verb.add_argument("input", metavar="SONG|FOLDER", help="an audio file, or a folder of stems")
+    verb.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT",
+        help="file to write: .wav, .flac, .aiff, .ogg or .mp3",
+    )
+    add_mix(verb)
+    verb.add_argument(
+        "--karaoke", action="store_true", help="without the vocals: short for --mute vocals"
+    )
+    verb.add_argument(
+        "--acapella", action="store_true", help="the vocals alone: short for --solo vocals"
+    )
+    add_weights(verb)
+    verb.add_argument(
+        "--engine",
+        choices=("numpy", "keras"),
+        default="numpy",
+        help="what computes the network; the stems are the same (default: numpy, which is faster)",
+    )
+    verb.add_argument(
+        "--subtype",
+        choices=("PCM_16", "PCM_24", "FLOAT"),
+        help="sample type of the output (default: the input's, else PCM_16)",
+    )
+    verb.add_argument(
+        "--normalize",
+        action="store_true",
+        help="lower the whole mix as far as needed, rather than clip",
+    )
+    add_quiet(verb)
+
+
+def add_mix(verb: argparse.ArgumentParser) -> None:
+    """The options of a mix."""
+    names = ", ".join(SOURCES)
+    repeated = {"action": "append", "default": []}
+    verb.add_argument(
+        "--gain",
+        metavar="SOURCE=DB",
+        help=f"louder or softer, of {names}; can be given repeatedly, as the next ones can",
+        **repeated,
+    )
+    verb.add_argument("--pan", metavar="SOURCE=PAN", help="-1 (left) to 1 (right)", **repeated)
+    verb.add_argument("--mute", metavar="SOURCE", help="leave out", **repeated)
+    verb.add_argument("--solo", metavar="SOURCE", help="leave the others out", **repeated)
+
+
+def add_weights(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--weights",
+        metavar="FILE",
+        help=f"{WEIGHTS_HELP}, or a name from `weights list` (default: the shipped one, which was "
+        "trained on generated songs)",
+    )
+
+
+def mix_of(options, *, muted=(), soloed=()):
+    """The :class:`hiphopss.mixing.Mix` that the options of :func:`add_mix` say."""
+    from hiphopss.mixing import Mix
+
+    return Mix.parse(
+        gains=options.gain,
+        pans=options.pan,
+        muted=(*options.mute, *muted),
+        soloed=(*options.solo, *soloed),
+    )
+
+
+def _remix(options) -> None:
+    from pathlib import Path
+
+    from hiphopss.mixing import Mix
+    from hiphopss.registry import describe_default
+    from hiphopss.remix import remix
+
+    vocals = SOURCES[:1]
+    settings = mix_of(
+        options,
+        muted=vocals * options.karaoke,
+        soloed=vocals * options.acapella,
+    )
+    if options.weights is None and not Path(options.input).is_dir() and settings != Mix():
+        print(f"hiphopss: {describe_default()}", file=sys.stderr)
+    done = remix(
+        options.input,
+        options.output,
+        settings,
+        weights=options.weights,
+        engine=options.engine,
+        subtype=options.subtype,
+        normalize=options.normalize,
+        progress=not options.quiet,
+    )
+    if done.lowered_db:
+        print(f"hiphopss: lowered by {done.lowered_db:.1f} dB", file=sys.stderr)
+    print(done.path)
