@@ -232,7 +232,7 @@ class NumpyNetwork:
         for first in range(0, n_patches, _CODES):
             for patch, decoded in enumerate(self._decode(codes[first : first + _CODES]), first):
                 self._output(decoded, outputs)
-                self._weighted_masks(outputs, weights[patch])
+                self._weighted_masks(outputs, weights[patch], self._lift, self._floor)
                 start = patch * config.patch_hop
                 joined[:, start : start + config.context] += outputs
         return joined[..., : config.bins]
@@ -268,13 +268,16 @@ class NumpyNetwork:
         if self._shared_other:
             outputs[SOURCES.index("other")] = outputs[SOURCES.index("bass")]
 
-    def _weighted_masks(self, outputs: np.ndarray, weights: np.ndarray) -> None:
+    @staticmethod
+    def _weighted_masks(
+        outputs: np.ndarray, weights: np.ndarray, lift: np.ndarray, floor: np.ndarray
+    ) -> None:
         """Biases, rectifiers and soft masks of one patch in place, times cross-fade weights.
 
         ``max(x, 0) + e u`` is ``max(x + e u, e u)``, which needs one pass less.
         """
-        outputs += self._lift
-        np.maximum(outputs, self._floor, out=outputs)
+        outputs += lift
+        np.maximum(outputs, floor, out=outputs)
         total = outputs.sum(axis=0)
         outputs *= np.divide(weights, total, out=total)
 

@@ -36,6 +36,7 @@ PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "mir_eval")
 SCRIPTS = {  # and their options here: all should take less than eight minutes
     "process": [],
     "separation": [],
+    "live": [],
     "training": [],
     "features": [],
     "bss": [],

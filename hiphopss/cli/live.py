@@ -1,0 +1,89 @@
+"""Live remixing."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from hiphopss.cli.common import add_verb
+from hiphopss.cli.remix import add_mix, add_weights, mix_of
+from hiphopss.control_help import COMMANDS, KEYS
+
+_ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
+
+
+def add_live(verbs) -> None:
+    verb = add_verb(verbs, "live", "separate and mix what comes in, while it comes", _live)
+    verb.formatter_class = argparse.RawDescriptionHelpFormatter
+    verb.description += _controls_help()
+    ends = verb.add_mutually_exclusive_group(required=True)
+    ends.add_argument("--input", metavar="IN", help=_ENDS)
+    ends.add_argument("--list-devices", action="store_true", help="print the devices, and end")
+    verb.add_argument("--output", metavar="OUT", help="the same; a file is aligned with the input")
+    add_mix(verb)
+    verb.add_argument(
+        "--lookahead",
+        type=int,
+        default=0,
+        metavar="FRAMES",
+        help="frames of 11.6 ms to hear ahead, 0 to 29: better, and later (default: 0)",
+    )
+    verb.add_argument(
+        "--block", type=int, default=512, metavar="N", help="samples read together (default: 512)"
+    )
+    verb.add_argument("--realtime", action="store_true", help="play a file no faster than it is")
+    verb.add_argument(
+        "--stereo", action="store_true", help="make a mono input stereo, so that it can be panned"
+    )
+    verb.add_argument("--control", metavar="FILE", help="text file or FIFO of commands, one a line")
+    verb.add_argument(
+        "--rate", type=int, default=44100, help="of pipes and devices, in Hz (default: 44100)"
+    )
+    verb.add_argument(
+        "--channels", type=int, default=2, help="of an input pipe or device (default: 2)"
+    )
+    verb.add_argument(
+        "--format", choices=("f32le", "s16le"), default="f32le", help="of pipes (default: f32le)"
+    )
+    add_weights(verb)
+    verb.add_argument("-q", "--quiet", action="store_true", help="tell only what is wrong")
+
+
+def _controls_help() -> str:
+    return f"""
+
+While it plays, lines on standard input change the mix (--control names a file or
+FIFO, for when the audio comes from there):
+{COMMANDS}
+On a terminal, keys do: {KEYS}"""
+
+
+def _live(options) -> None:
+    from hiphopss.errors import HiphopssError
+    from hiphopss.live_ends import list_devices
+    from hiphopss.live_session import Pcm, run_live
+    from hiphopss.registry import describe_default
+
+    def tell(line: str) -> None:
+        print(f"hiphopss: {line}", file=sys.stderr, flush=True)
+
+    if options.list_devices:
+        print(list_devices())
+        return
+    if options.output is None:
+        raise HiphopssError("live: nowhere to play to: give --output")
+    if options.weights is None and not options.quiet:
+        tell(describe_default())
+    run_live(
+        options.input,
+        options.output,
+        mix_of(options),
+        weights=options.weights,
+        lookahead=options.lookahead,
+        block=options.block,
+        pcm=Pcm(options.rate, options.channels, options.format),
+        realtime=options.realtime,
+        stereo=options.stereo,
+        control=options.control,
+        tell=(lambda line: None) if options.quiet else tell,
+    )
