@@ -27,6 +27,7 @@ setup(
     packages=[
         "hiphopss",
         "hiphopss.cli",
+        "hiphopss.demo",
         "hiphopss.reproduce",
         "hiphopss.datasets",
         "hiphopss.datasets.generated",
@@ -41,6 +42,7 @@ setup(
     },
     package_data={
         "hiphopss": ["*.toml"],
+        "hiphopss.demo": ["*.toml", "static/*"],
         "hiphopss.datasets": ["*.toml"],
         "hiphopss.datasets.generated": ["*.toml"],
         "hiphopss.shipped": ["*.toml", "*.weights.h5"],
@@ -63,16 +65,21 @@ setup(
         "requests>=2.31,<3",
         "openpyxl>=3.1,<4",
         "espeakng-loader>=0.2.4,<0.3",
+        "starlette>=1,<2",
+        "uvicorn>=0.30,<1",
     ],
     extras_require={
         "dask": ["distributed>=2025.1"],
         "jax": ["jax>=0.10,<0.11"],
+        "live": ["sounddevice>=0.4,<1"],
         "dev": [
             "pytest>=8,<10",
             "ruff>=0.17,<0.18",
             "build>=1.2,<2",
             "distributed>=2025.1",
             "jax>=0.10,<0.11",
+            "httpx2>=2,<3",
+            "playwright>=1.55,<2",
         ],
     },
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},

@@ -9,7 +9,7 @@ import warnings
 from contextlib import suppress
 
 from hiphopss import __version__
-from hiphopss.cli import data, evaluate, reproduce, separate, train
+from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, train
 from hiphopss.errors import HiphopssError
 
 
@@ -66,6 +66,8 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for add in (
         separate.add_separate,
+        remix.add_remix,
+        live.add_live,
         data.add_generate,
         data.add_download,
         data.add_features,
@@ -74,6 +76,7 @@ def build_parser() -> argparse.ArgumentParser:
         evaluate.add_evaluate,
         evaluate.add_compare,
         reproduce.add_reproduce,
+        demo.add_demo,
         train.add_weights,
     ):
         add(verbs)

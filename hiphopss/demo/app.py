@@ -1,0 +1,192 @@
+"""The demo's web application: addresses, and what answers there."""
+
+from __future__ import annotations
+
+import mimetypes
+import secrets
+from importlib.resources import files
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from hiphopss.demo.jobs import Full, Job
+from hiphopss.demo.security import Guard
+from hiphopss.demo.service import Demo, site_description
+from hiphopss.demo.uploads import Refused, clean_title, inspect, receive
+
+_MEDIA_TYPES = {
+    ".js": "text/javascript",
+    ".flac": "audio/flac",
+    ".json": "application/json",
+    ".zip": "application/zip",
+}
+_UNSTORED = {"cache-control": "no-store"}
+_REVALIDATED = {"cache-control": "no-cache"}
+_PRIVATE = {"cache-control": "private, max-age=3600"}  # a result's files never change
+
+
+def static_files() -> dict[str, Path]:
+    """The page's files by their address, relative to the page."""
+    root = Path(str(files("hiphopss.demo"))) / "static"
+    return {
+        path.relative_to(root).as_posix(): path
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def create_app(demo: Demo, *, host: str = "127.0.0.1") -> Starlette:
+    """The application that serves a demo.
+
+    Parameters
+    ----------
+    demo : Demo
+        What it serves.
+    host : str
+        What the server is bound to; see :class:`hiphopss.demo.security.Guard`.
+    """
+    static = static_files()
+    handlers = _Handlers(demo)
+    pages = {f"/{name}": path for name, path in static.items()} | {"/": static["index.html"]}
+    return Starlette(
+        routes=[
+            *(Route(address, _file(path)) for address, path in pages.items()),
+            Route("/site.json", handlers.site),
+            Route("/api/jobs", handlers.submit, methods=["POST"]),
+            Route("/api/jobs/{id}", handlers.job, methods=["GET"]),
+            Route("/api/jobs/{id}", handlers.cancel, methods=["DELETE"]),
+            Route("/api/results/{id}", handlers.remove, methods=["DELETE"]),
+            Route("/results/{id}/result.json", handlers.result),
+            Route("/results/{id}/{name}", handlers.track),
+        ],
+        middleware=[Middleware(Guard, host=host)],
+        exception_handlers={HTTPException: _plain_error, Refused: _refused},
+    )
+
+
+def _file(path: Path):
+    async def answer(request: Request) -> Response:
+        return FileResponse(path, media_type=_media_type(path), headers=_REVALIDATED)
+
+    return answer
+
+
+def _media_type(path: Path) -> str | None:
+    return _MEDIA_TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]
+
+
+async def _plain_error(request: Request, error: HTTPException) -> Response:
+    messages = {404: "Not there, or not any more: load the page again"}
+    message = messages.get(error.status_code, f"{error.detail}: load the page again")
+    return JSONResponse(
+        {"error": message}, error.status_code, {**(error.headers or {}), **_UNSTORED}
+    )
+
+
+async def _refused(request: Request, refusal: Refused) -> Response:
+    return JSONResponse({"error": str(refusal)}, refusal.status, _UNSTORED)
+
+
+class _Handlers:
+    """What answers at the addresses that depend on the demo."""
+
+    def __init__(self, demo: Demo):
+        self._demo = demo
+
+    async def site(self, request: Request) -> Response:
+        """What is on offer."""
+        description = site_description(self._demo.catalogue, self._demo.limits)
+        return JSONResponse(description, headers=_UNSTORED)
+
+    async def submit(self, request: Request) -> Response:
+        """A new separation, of a bundled song, of one that is there, or of the request's body."""
+        query, queue = request.query_params, self._demo.queue
+        model = self._demo.catalogue.models.get(query.get("model", ""))
+        if model is None:
+            raise Refused(422, "No model of that name: load the page again")
+        try:
+            queue.reserve()
+        except Full:
+            raise Refused(503, "The queue is full: try again in a minute") from None
+        submitted = False
+        try:
+            job = self._job_without_upload(query, model) or await self._job_of_upload(
+                request, model
+            )
+            queue.submit(job)
+            submitted = True
+        finally:
+            if not submitted:
+                queue.release()
+        return JSONResponse({"job": job.id}, 202, _UNSTORED)
+
+    def _job_without_upload(self, query, model) -> Job | None:
+        if "song" in query:
+            song = self._demo.catalogue.songs.get(query["song"])
+            if song is None:
+                raise Refused(422, "No song of that name: load the page again")
+            return self._demo.separate_song(song, model)
+        if "result" in query:
+            if self._demo.store.get(query["result"]) is None:
+                raise Refused(422, "The song is not on the server any more: upload it again")
+            return self._demo.separate_result(query["result"], model)
+        return None
+
+    async def _job_of_upload(self, request: Request, model) -> Job:
+        title = clean_title(request.query_params.get("name"))
+        path = self._demo.uploads / secrets.token_urlsafe(16)
+        announced = request.headers.get("content-length", "")
+        try:
+            await receive(
+                request.stream(),
+                path,
+                limits=self._demo.limits,
+                announced=int(announced) if announced.isdecimal() else None,
+            )
+            await run_in_threadpool(inspect, path, title=title, limits=self._demo.limits)
+        except BaseException as error:
+            path.unlink(missing_ok=True)
+            if isinstance(error, ClientDisconnect):
+                raise Refused(400, "The upload was broken off: try again") from error
+            raise
+        return self._demo.separate_upload(path, title, model)
+
+    async def job(self, request: Request) -> Response:
+        """How far a job is."""
+        description = self._demo.queue.describe(request.path_params["id"])
+        if description is None:
+            raise HTTPException(404)
+        return JSONResponse(description, headers=_UNSTORED)
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a job."""
+        if not self._demo.queue.cancel(request.path_params["id"]):
+            raise HTTPException(404)
+        return Response(status_code=204)
+
+    async def remove(self, request: Request) -> Response:
+        """Delete a song."""
+        if not await run_in_threadpool(self._demo.remove_result, request.path_params["id"]):
+            raise HTTPException(404)
+        return Response(status_code=204)
+
+    async def result(self, request: Request) -> Response:
+        """A song's tracks."""
+        result = self._demo.store.get(request.path_params["id"])
+        if result is None:
+            raise HTTPException(404)
+        return JSONResponse(result.description(), headers=_UNSTORED)
+
+    async def track(self, request: Request) -> Response:
+        """A file of a song; byte ranges are answered."""
+        result = self._demo.store.get(request.path_params["id"])
+        path = result and result.path(request.path_params["name"])
+        if not path or not path.is_file():
+            raise HTTPException(404)
+        return FileResponse(path, media_type=_media_type(path), headers=_PRIVATE)

@@ -1,0 +1,243 @@
+"""What the demo offers: models, and songs that need no upload."""
+
+from __future__ import annotations
+
+import re
+import threading
+import tomllib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hiphopss import audio
+from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
+from hiphopss.registry import registry, resolve_weights
+
+if TYPE_CHECKING:
+    from hiphopss.datasets.layout import Song as Files
+    from hiphopss.separation import Separator
+
+
+@dataclass(frozen=True)
+class Model:
+    """A weight file to separate with.
+
+    Attributes
+    ----------
+    id, name, description : str
+        In addresses, and for people.
+    separator : Separator
+        Ready to use.
+    """
+
+    id: str
+    name: str
+    description: str
+    separator: Separator
+
+
+def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]:
+    """The models to choose from, by id.
+
+    Parameters
+    ----------
+    weights : iterable of path-like, optional
+        As :func:`hiphopss.registry.resolve_weights`; by default all that are shipped.
+
+    Raises
+    ------
+    HiphopssError
+        If weights can't be used.
+    """
+    from hiphopss.separation import Separator
+    from hiphopss.weights import read_info
+
+    known = {entry.name: entry for entry in registry() if entry.shipped}
+    models: dict[str, Model] = {}
+    for given in list(weights or known):
+        path = resolve_weights(given)
+        info = read_info(path)
+        name = path.name.removesuffix(".pkl").removesuffix(".weights.h5")
+        described = f"Preset {info.fidelity.name}"
+        if name in known:
+            described = f"Trained on {known[name].trained_on}. {described}"
+        if info.provenance.get("released_test_leak"):
+            described += ", trained on test songs (Q3)"
+        id = _free_id(name, models)
+        models[id] = Model(id, name, f"{described}.", Separator.from_weights(path))
+    return models
+
+
+def _free_id(name: str, taken) -> str:
+    """An id that is safe in addresses and in files' names, and isn't taken."""
+    plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
+    number, id = 1, plain
+    while id in taken or id == "true" or id == "original":
+        number += 1
+        id = f"{plain}-{number}"
+    return id
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song that needs no upload.
+
+    Attributes
+    ----------
+    id, title : str
+        In addresses, and for people.
+    seconds : float
+        Its length.
+    true_stems : bool
+        Whether its stems are known.
+    files : callable
+        Gives its files; for a generated song it makes them.
+    """
+
+    id: str
+    title: str
+    seconds: float
+    true_stems: bool
+    files: Callable[[], Files]
+
+
+class GeneratedSongs:
+    """The bundled songs, as ``songs.toml`` lists them; a set is made when a song of it is needed.
+
+    Parameters
+    ----------
+    folder : Path
+        Where they go.
+    seconds : float
+        Length of each.
+    """
+
+    def __init__(self, folder: Path, *, seconds: float = 16.0):
+        self._folder = folder
+        self._seconds = seconds
+        self._facts = tomllib.loads(
+            files("hiphopss.demo").joinpath("songs.toml").read_text("utf-8")
+        )
+        self._making = threading.Lock()
+
+    def songs(self) -> list[Song]:
+        """All of them, without making any."""
+        return [
+            Song(
+                fact["id"],
+                fact["title"],
+                self._seconds,
+                True,
+                partial(self._files, fact["set"], fact["subset"]),
+            )
+            for fact in self._facts["songs"]
+        ]
+
+    def _files(self, name: str, subset: str) -> Files:
+        from hiphopss.datasets.generated import generate
+        from hiphopss.datasets.layout import read_songs
+
+        root = self._folder / name
+        with self._making:
+            if not root.exists():
+                settings = self._facts["sets"][name]
+                generate(root, **settings, seconds=self._seconds, n_dev=1, n_test=1, progress=False)
+        return read_songs(root, (subset,))[0]
+
+
+def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
+    """The songs in a folder of one's own.
+
+    Parameters
+    ----------
+    folder : path-like
+        A data set in the layout of DSD100, or a folder with audio files and folders of songs:
+        ``<song>/mixture.wav``, with the stems beside it where they are known.
+    taken : iterable of str
+        Ids that other songs have.
+
+    Returns
+    -------
+    list of Song
+        With stems first, then single files, by name.
+
+    Raises
+    ------
+    HiphopssError
+        If there are none, a song with stems has no mixture or lacks a stem, or a file can't be
+        read.
+    """
+    from hiphopss.datasets.layout import Song as Files
+    from hiphopss.datasets.layout import find_songs, require_stems
+
+    folder = Path(folder)
+    found = find_songs(folder)
+    for files_ in found:
+        require_stems(files_)
+        if files_.mixture is None:
+            raise HiphopssError(
+                f"{folder}: the song {files_.name!r} has stems but no mixture.wav: add it"
+            )
+    found += [
+        Files(path.stem, "", path, {})
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in audio.AUDIO_SUFFIXES and not path.name.startswith(".")
+    ]
+    if not found:
+        raise HiphopssError(f"{folder}: no songs or audio files in it: name another folder")
+    ids, songs = set(taken), []
+    for files_ in found:
+        header = audio.read_header(files_.mixture)
+        id = _free_id(files_.name, ids)
+        ids.add(id)
+        seconds = header.n_samples / header.sample_rate
+        songs.append(Song(id, files_.name, seconds, bool(files_.stems), partial(_same, files_)))
+    return songs
+
+
+def _same(files_: Files) -> Files:
+    return files_
+
+
+def true_stems(song: Files, n_channels: int) -> Iterator[np.ndarray]:
+    """A song's stems, scaled so that they sum to its mixture.
+
+    Parameters
+    ----------
+    song : hiphopss.datasets.layout.Song
+        With stems.
+    n_channels : int
+        Of the mixture.
+
+    Yields
+    ------
+    np.ndarray [shape=(n_sources, n_block, n_channels)]
+        Consecutive samples.
+
+    Raises
+    ------
+    HiphopssError
+        If the stems are not those of the mixture.
+    """
+    from hiphopss.datasets.layout import load_stems, mixture_gain
+
+    rate = audio.read_header(song.mixture).sample_rate
+    for path in song.stems.values():
+        header = audio.read_header(path)
+        if header.sample_rate != rate or header.n_channels not in (1, n_channels):
+            raise HiphopssError(
+                f"{path}: not of the rate and channels of {song.mixture.name}: export them alike"
+            )
+    gain = np.float32(mixture_gain(song, load_stems(song, rate), rate))
+    readers = [audio.read_blocks(path) for path in song.stems.values()]
+    for blocks in zip(*readers, strict=True):
+        stems = np.zeros((len(SOURCES), len(blocks[0]), n_channels), np.float32)
+        for source, block in zip(song.stems, blocks, strict=True):
+            stems[SOURCES.index(source)] = gain * block
+        yield stems

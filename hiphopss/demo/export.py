@@ -1,0 +1,134 @@
+"""The demo as a static site: every song separated by every model, beside the page."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path, PurePosixPath
+
+from hiphopss.demo.app import static_files
+from hiphopss.demo.limits import Limits
+from hiphopss.demo.results import add_model
+from hiphopss.demo.service import Catalogue, begin_result, site_description
+from hiphopss.errors import HiphopssError
+from hiphopss.files import filled_whole
+from hiphopss.progress import progress_bar
+
+RECORD_NAME = "export.json"
+"""File that lists what an export wrote, so that the next one replaces that and nothing else."""
+
+
+def export_site(
+    folder: str | Path,
+    *,
+    weights: Iterable[str | Path] | None = None,
+    songs: str | Path | None = None,
+    seconds: float = 16.0,
+    progress: bool = True,
+) -> Path:
+    """Write a static site that any web server can serve, as the paper's demo was one.
+
+    Parameters
+    ----------
+    folder : path-like
+        A new or empty folder, or one with an earlier export. Of that, the files that it wrote are
+        replaced when the new ones are ready; others stay.
+    weights, songs, seconds
+        As :class:`hiphopss.demo.service.Catalogue`.
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    HiphopssError
+        If the folder holds something else, or weights or songs can't be used.
+    """
+    folder = Path(folder)
+    earlier = _earlier_files(folder)
+    with tempfile.TemporaryDirectory(prefix="hiphopss-demo-") as scratch:
+        catalogue = Catalogue(Path(scratch), weights=weights, songs=songs, seconds=seconds)
+        with filled_whole(folder) as site:
+            for name, path in static_files().items():
+                (site / name).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(path, site / name)
+            addresses = _write_results(site, catalogue, progress=progress)
+            _write_json(site / "site.json", site_description(catalogue, Limits(), addresses))
+            written = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
+            record = {"files": sorted(path.as_posix() for path in [*written, Path(RECORD_NAME)])}
+            _write_json(site / RECORD_NAME, record)
+            if folder.exists():
+                _remove(folder, earlier)
+                _move_nested(site, folder)
+    return folder
+
+
+def _earlier_files(folder: Path) -> list[PurePosixPath]:
+    """What an earlier export wrote; raise where the folder holds something else."""
+    if not folder.is_dir() or not any(folder.iterdir()):
+        return []
+    try:
+        names = json.loads((folder / RECORD_NAME).read_text("utf-8"))["files"]
+        files = [PurePosixPath(name) for name in names]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HiphopssError(
+            f"{folder}: holds something that is not an export of the demo: choose another folder"
+        ) from error
+    if any(file.is_absolute() or ".." in file.parts for file in files):
+        raise HiphopssError(f"{folder / RECORD_NAME}: names files elsewhere: choose another folder")
+    return files
+
+
+def _remove(folder: Path, files: list[PurePosixPath]) -> None:
+    """Remove files, and the folders in which nothing is left."""
+    for file in files:
+        (folder / file).unlink(missing_ok=True)
+    parents = {parent for file in files for parent in file.parents if parent.parts}
+    for parent in sorted(parents, key=lambda path: -len(path.parts)):
+        with suppress(OSError):
+            (folder / parent).rmdir()
+
+
+def _move_nested(site: Path, folder: Path) -> None:
+    """Move the files of subfolders, in which others' files may have stayed."""
+    for path in [path for path in site.rglob("*") if path.is_file() and path.parent != site]:
+        target = folder / path.relative_to(site)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(path, target)
+    for subfolder in [path for path in site.iterdir() if path.is_dir()]:
+        shutil.rmtree(subfolder)
+
+
+def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[str, str]:
+    """Separate every song by every model; return the addresses of the results."""
+    songs, models = catalogue.songs.values(), catalogue.models.values()
+    addresses = {}
+    total = len(songs) * (1 + len(models))
+    with progress_bar(total=total, desc="export", unit="version", show=progress) as bar:
+        for song in songs:
+            folder = site / "results" / song.id
+            folder.mkdir(parents=True)
+            result = begin_result(song, folder, id=song.id, report=_nothing)
+            bar.update()
+            for model in models:
+                add_model(result, model, report=_nothing)
+                bar.update()
+            _write_json(folder / "result.json", result.description())
+            addresses[song.id] = f"results/{song.id}/result.json"
+    return addresses
+
+
+def _nothing(stage: str, fraction: float) -> None:
+    """Nobody asks how far the work is but for the bar."""
+
+
+def _write_json(path: Path, content: dict) -> None:
+    path.write_text(json.dumps(content, ensure_ascii=False) + "\n", "utf-8")

@@ -1,0 +1,297 @@
+"""A song's result: the original and versions of its stems, as files that the page shows and plays.
+
+A result is a folder of files with plain names. A version of the stems appears in it whole or not at
+all: it is made in a folder of its own, and its files are moved when all are there.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import zipfile
+from collections.abc import Callable, Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss import audio
+from hiphopss.config import SOURCES
+from hiphopss.demo.catalogue import Model
+from hiphopss.demo.drawing import spectrogram, write_peaks, write_spectrogram
+from hiphopss.errors import HiphopssError
+from hiphopss.separation import separate_blocks
+
+TRUE = "true"
+"""Id and kind of the version that holds the true stems."""
+
+STAGES = ("reading", "separating", "measuring", "drawing")
+METRICS = ("SDR", "SIR", "SAR")
+
+_MEASURED_SECONDS = 60.0  # scored of a song; memory and time grow with it
+_FINE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # sample types that 16 bit would coarsen
+
+Report = Callable[[str, float], None]
+"""Told the stage and which fraction of it is done; may raise to stop the work."""
+
+
+@dataclass
+class Result:
+    """A song that the page can play.
+
+    Attributes
+    ----------
+    id, title : str
+        In addresses, and for people.
+    folder : Path
+        Where its files are.
+    sample_rate, n_channels, n_samples : int
+        Of every track.
+    subtype : str
+        Sample type of every track.
+    top : float
+        Level of the brightest colour of every spectrogram, in dB.
+    versions : list of dict
+        As the page reads them.
+    """
+
+    id: str
+    title: str
+    folder: Path
+    sample_rate: int
+    n_channels: int
+    n_samples: int
+    subtype: str
+    top: float
+    versions: list[dict] = field(default_factory=list)
+
+    def has(self, version: str) -> bool:
+        """Whether it has a version of that id."""
+        return any(known["id"] == version for known in self.versions)
+
+    def add(self, version: dict) -> None:
+        """Add a version; the true stems stay the last."""
+        self.versions = sorted([*self.versions, version], key=lambda v: v["kind"] == TRUE)
+
+    def path(self, name: str) -> Path | None:
+        """One of its files by name, if it is one."""
+        known = set(_track_files("original"))
+        for version in self.versions:
+            known.add(version["zip"])
+            known.update(*(_track_files(f"{version['id']}.{source}") for source in SOURCES))
+        return self.folder / name if name in known else None
+
+    def description(self) -> dict:
+        """As the page reads it."""
+        return {
+            "id": self.id,
+            "title": self.title,
+            "seconds": round(self.n_samples / self.sample_rate, 3),
+            "sample_rate": self.sample_rate,
+            "channels": self.n_channels,
+            "n_samples": self.n_samples,
+            "original": _track("original"),
+            "versions": self.versions,
+        }
+
+
+def _track(name: str, metrics: dict | None = None) -> dict:
+    audio_file, peaks, picture = _track_files(name)
+    return {"audio": audio_file, "peaks": peaks, "spectrogram": picture, "metrics": metrics}
+
+
+def _track_files(name: str) -> tuple[str, str, str]:
+    return f"{name}.flac", f"{name}.peaks.json", f"{name}.png"
+
+
+class _Flac:
+    """Writes a track block by block, rounded and clipped."""
+
+    def __init__(self, path: Path, sample_rate: int, n_channels: int, subtype: str):
+        import soundfile
+
+        self._bits = 24 if subtype == "PCM_24" else 16
+        try:
+            self._file = soundfile.SoundFile(
+                path, "w", sample_rate, n_channels, subtype, format="FLAC"
+            )
+        except soundfile.SoundFileError as error:
+            raise HiphopssError(
+                f"A sampling rate of {sample_rate} Hz with {n_channels} channels: FLAC can't hold "
+                "that: convert the song to 44,100 Hz"
+            ) from error
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
+    def write(self, block: np.ndarray) -> None:
+        full_scale = 2 ** (self._bits - 1) - 1  # what reading divides by
+        scaled = np.clip(np.rint(block * np.float64(full_scale)), -full_scale - 1, full_scale)
+        self._file.write(scaled.astype(np.int32) << (32 - self._bits))
+
+
+def read_original(
+    source: Path,
+    folder: Path,
+    *,
+    id: str,
+    title: str,
+    report: Report,
+    max_seconds: float | None = None,
+) -> Result:
+    """Begin a result: decode a song, and draw it.
+
+    Parameters
+    ----------
+    source : Path
+        An audio file.
+    folder : Path
+        An empty folder for the result.
+    id, title : str
+        The result's.
+    report : callable
+        See :data:`Report`.
+    max_seconds : float, optional
+        What is longer is refused, whatever its header says.
+
+    Returns
+    -------
+    Result
+        Without versions.
+
+    Raises
+    ------
+    HiphopssError
+        If the file can't be decoded or is too long.
+    """
+    header = audio.read_header(source)
+    rate, subtype = header.sample_rate, "PCM_24" if header.subtype in _FINE else "PCM_16"
+    target, *drawn = (folder / name for name in _track_files("original"))
+    n_samples = 0
+    with _Flac(target, rate, header.n_channels, subtype) as flac:
+        for block in audio.read_blocks(source):
+            n_samples += len(block)
+            if max_seconds is not None and n_samples > max_seconds * rate:
+                raise HiphopssError(
+                    f"{title}: longer than {max_seconds:g} s, whatever its header says: "
+                    "choose a part of it"
+                )
+            flac.write(block)
+            report("reading", min(n_samples / header.n_samples, 1))
+    if not n_samples:
+        raise HiphopssError(f"{title}: has no samples: choose another file")
+    levels = spectrogram(audio.read_blocks(target), n_samples, rate)
+    result = Result(
+        id, title, folder, rate, header.n_channels, n_samples, subtype, float(levels.max())
+    )
+    _draw(target, *drawn, result, levels)
+    return result
+
+
+def _draw(track: Path, peaks: Path, picture: Path, result: Result, levels=None) -> None:
+    write_peaks(track, peaks, result.n_samples)
+    if levels is None:
+        levels = spectrogram(audio.read_blocks(track), result.n_samples, result.sample_rate)
+    write_spectrogram(levels, picture, top=result.top)
+
+
+def add_model(result: Result, model: Model, *, report: Report) -> None:
+    """Separate a result's original, and add the stems as a version.
+
+    Parameters
+    ----------
+    result : Result
+        Where it has the true stems, the version gets scores.
+    model : Model
+        What separates.
+    report : callable
+        See :data:`Report`.
+    """
+
+    def counted(n_done: int) -> None:
+        nonlocal done
+        done += n_done
+        report("separating", min(done / n_inner, 1))
+
+    done = 0
+    separator = model.separator
+    n_inner = audio.resampled_length(
+        result.n_samples, result.sample_rate, separator.config.sample_rate
+    )
+    mixture = audio.read_blocks(result.folder / "original.flac")
+    blocks = separate_blocks(separator, mixture, result.sample_rate, counted)
+    _add_version(result, model.id, model.name, "model", blocks, report)
+
+
+def add_true_stems(result: Result, stems: Iterable[np.ndarray], *, report: Report) -> None:
+    """Add the true stems as a version.
+
+    Parameters
+    ----------
+    result : Result
+        The song's.
+    stems : iterable of np.ndarray [shape=(n_sources, n_block, n_channels)]
+        As long as the song; they sum to it.
+    report : callable
+        See :data:`Report`.
+    """
+    _add_version(result, TRUE, "True stems", TRUE, stems, report)
+
+
+def _add_version(result: Result, id: str, name: str, kind: str, blocks, report: Report) -> None:
+    with tempfile.TemporaryDirectory(dir=result.folder, ignore_cleanup_errors=True) as made_in:
+        folder = Path(made_in)
+        tracks = [folder / f"{id}.{source}.flac" for source in SOURCES]
+        settings = result.sample_rate, result.n_channels, result.subtype
+        with ExitStack() as stack:
+            flacs = [stack.enter_context(_Flac(track, *settings)) for track in tracks]
+            for stems in blocks:
+                for flac, stem in zip(flacs, stems, strict=True):
+                    flac.write(stem)
+        metrics = [None] * len(SOURCES)
+        if result.has(TRUE):
+            report("measuring", 0)
+            metrics = _measure(result, tracks)
+        for number, source in enumerate(SOURCES):
+            report("drawing", number / len(SOURCES))
+            _draw(*(folder / name for name in _track_files(f"{id}.{source}")), result)
+        with zipfile.ZipFile(folder / f"{id}.zip", "w") as archive:  # FLAC is compressed already
+            for track, source in zip(tracks, SOURCES, strict=True):
+                archive.write(track, f"{source}.flac")
+        report("drawing", 1)
+        for file in folder.iterdir():
+            os.replace(file, result.folder / file.name)
+    stems = {
+        source: _track(f"{id}.{source}", scores)
+        for source, scores in zip(SOURCES, metrics, strict=True)
+    }
+    result.add({"id": id, "name": name, "kind": kind, "zip": f"{id}.zip", "stems": stems})
+
+
+def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
+    """SDR, SIR and SAR of each track, of the first minute; None where one isn't defined."""
+    from hiphopss.eval import bss_eval
+
+    most = round(_MEASURED_SECONDS * result.sample_rate)
+    truth = [result.folder / f"{TRUE}.{source}.flac" for source in SOURCES]
+    references, estimates = (
+        np.stack([_beginning(path, most) for path in paths]) for paths in (truth, tracks)
+    )
+    scores = bss_eval(references, estimates)
+    table = np.stack([scores.sdr, scores.sir, scores.sar])[..., 0].T  # (n_sources, n_metrics)
+    return [
+        {name: round(float(x), 2) for name, x in zip(METRICS, row, strict=True)}
+        if np.isfinite(row).all()
+        else None
+        for row in table
+    ]
+
+
+def _beginning(path: Path, n_samples: int) -> np.ndarray:
+    """The first samples of a track, averaged over its channels."""
+    with audio.opened(path) as file:
+        return audio.to_mono(file.read(n_samples, dtype="float32", always_2d=True))

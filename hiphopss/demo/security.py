@@ -1,0 +1,94 @@
+"""What keeps other sites' pages, and names that point here, away from the server.
+
+The server has no accounts: who reaches it may use it. So a page of another site, open in the same
+browser, must not reach it: neither by sending requests (their origin is looked at) nor by a name of
+its own that it makes point to this machine (DNS rebinding; the host is looked at).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from ipaddress import ip_address
+
+_HEADERS = {
+    # blob: is the page's own memory: the mix that it renders, and what plays
+    "content-security-policy": "default-src 'self'; media-src 'self' blob:; "
+    "img-src 'self' blob: data:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-resource-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+}
+_SAFE_METHODS = ("GET", "HEAD")
+_LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address to bind to is reached from this machine only."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+class Guard:
+    """ASGI middleware: refuses foreign hosts and origins, and adds headers to every answer.
+
+    Parameters
+    ----------
+    app : callable
+        The application.
+    host : str
+        What the server is bound to. Bound to this machine alone, it answers to no other name.
+    """
+
+    def __init__(self, app, *, host: str):
+        self._app = app
+        self._names = {*_LOOPBACK_NAMES, host} if is_loopback(host) else None
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_guarded(message):
+            if message["type"] == "http.response.start":
+                present = {name.lower() for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(
+                        (name.encode(), value.encode())
+                        for name, value in _HEADERS.items()
+                        if name.encode() not in present
+                    ),
+                ]
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is None:
+            await self._app(scope, receive, send_guarded)
+            return
+        body = json.dumps({"error": refusal}).encode()
+        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
+        headers.append((b"content-length", str(len(body)).encode()))
+        start = {"type": "http.response.start", "status": 403, "headers": headers}
+        await send_guarded(start)
+        await send({"type": "http.response.body", "body": body})
+
+    def _refusal(self, scope) -> str | None:
+        """Why a request is refused; None if it isn't."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        name = re.sub(r":\d*$", "", host).strip("[]").lower()
+        if self._names is not None and name not in self._names:
+            return "This server answers to localhost only: open the address that it printed"
+        if scope["method"] in _SAFE_METHODS:
+            return None
+        origin = headers.get(b"origin")
+        site = headers.get(b"sec-fetch-site", "same-origin")
+        foreign = origin is not None and re.sub(r"^https?://", "", origin) != host
+        if foreign or site not in ("same-origin", "none"):
+            return "Requests from another site's page are refused: use the demo's own page"
+        return None

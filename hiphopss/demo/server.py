@@ -1,0 +1,90 @@
+"""Serving the demo."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import webbrowser
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+from threading import Timer
+
+from hiphopss.demo.limits import Limits
+from hiphopss.errors import HiphopssError
+
+_CONNECTIONS = 100  # more are told to come back later
+
+
+def serve(
+    *,
+    host: str = "127.0.0.1",
+    port: int = 8000,
+    weights: Iterable[str | Path] | None = None,
+    songs: str | Path | None = None,
+    limits: Limits | None = None,
+    open_page: bool = False,
+) -> None:
+    """Serve the demo until it is interrupted; print its address when it can be opened.
+
+    Parameters
+    ----------
+    host : str
+        Address to bind to. Anything but a loopback address lets others use the demo.
+    port : int
+        To listen on; 0 takes a free one.
+    weights : iterable of path-like, optional
+        Models to offer, as :func:`hiphopss.demo.catalogue.load_models`.
+    songs : path-like, optional
+        Own songs to offer, as :func:`hiphopss.demo.catalogue.own_songs`.
+    limits : Limits, optional
+        What is accepted.
+    open_page : bool
+        Open the page in the browser.
+
+    Raises
+    ------
+    HiphopssError
+        If the port can't be had, or weights or songs can't be used.
+    """
+    import uvicorn
+
+    from hiphopss.demo.app import create_app
+    from hiphopss.demo.service import Demo
+
+    with (
+        _listening(host, port) as listener,
+        Demo(weights=weights, songs=songs, limits=limits) as demo,
+    ):
+        config = uvicorn.Config(
+            create_app(demo, host=host),
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            limit_concurrency=_CONNECTIONS,
+            timeout_graceful_shutdown=2,
+        )
+        name = f"[{host}]" if ":" in host else host
+        address = f"http://{name}:{listener.getsockname()[1]}/"
+        print(f"hiphopss demo: {address} (Ctrl-C stops it and deletes its songs)", flush=True)
+        if open_page:
+            Timer(0.5, webbrowser.open, [address]).start()
+        with suppress(KeyboardInterrupt):  # the way to stop it
+            uvicorn.Server(config).run(sockets=[listener])
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A socket that listens there."""
+    where = f"{host}:{port}"
+    if not 0 <= port <= 65535:
+        raise HiphopssError(f"{where}: no such port: choose one of 0 to 65535 with --port")
+    try:
+        family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        return socket.create_server(address[:2], family=family)
+    except OSError as error:
+        known = errno.errorcode.get(error.errno, "") if error.errno else ""
+        reason = os.strerror(error.errno) if known else error.strerror
+        raise HiphopssError(
+            f"{where}: can't listen there ({reason}): choose others with --host and --port"
+        ) from error

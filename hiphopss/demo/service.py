@@ -1,0 +1,224 @@
+"""The demo without its web server: models, songs, jobs and results."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from functools import partial
+from pathlib import Path
+
+from hiphopss.config import SOURCES
+from hiphopss.demo.catalogue import GeneratedSongs, Model, Song, load_models, own_songs, true_stems
+from hiphopss.demo.jobs import Job, JobQueue
+from hiphopss.demo.limits import FORMATS, Limits
+from hiphopss.demo.results import Report, Result, add_model, add_true_stems, read_original
+from hiphopss.demo.store import ResultStore
+from hiphopss.errors import HiphopssError
+
+
+class Catalogue:
+    """The models and songs on offer.
+
+    Parameters
+    ----------
+    folder : Path
+        For the generated songs.
+    weights : iterable of path-like, optional
+        As :func:`hiphopss.demo.catalogue.load_models`.
+    songs : path-like, optional
+        As :func:`hiphopss.demo.catalogue.own_songs`; offered beside the generated ones.
+    seconds : float
+        Length of the generated songs.
+
+    Raises
+    ------
+    HiphopssError
+        If weights or songs can't be used.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        weights: Iterable[str | Path] | None = None,
+        songs: str | Path | None = None,
+        seconds: float = 16.0,
+    ):
+        offered = GeneratedSongs(folder, seconds=seconds).songs()
+        if songs is not None:
+            offered += own_songs(songs, [song.id for song in offered])
+        self.models: dict[str, Model] = load_models(weights)
+        self.songs: dict[str, Song] = {song.id: song for song in offered}
+
+
+def begin_result(song: Song, folder: Path, *, id: str, report: Report) -> Result:
+    """Make a bundled song's result, with the true stems where they are known."""
+    files = song.files()
+    result = read_original(files.mixture, folder, id=id, title=song.title, report=report)
+    if song.true_stems:
+        stems = true_stems(files, result.n_channels)
+        add_true_stems(result, stems, report=report)
+    return result
+
+
+def site_description(
+    catalogue: Catalogue, limits: Limits, results: dict[str, str] | None = None
+) -> dict:
+    """What the page is told first.
+
+    Parameters
+    ----------
+    catalogue : Catalogue
+        What is on offer.
+    limits : Limits
+        What is accepted.
+    results : dict of str to str, optional
+        For a static site the address of each song's result.
+
+    Returns
+    -------
+    dict
+        Ready for JSON.
+    """
+    return {
+        "static": results is not None,
+        "models": [
+            {"id": model.id, "name": model.name, "description": model.description}
+            for model in catalogue.models.values()
+        ],
+        "songs": [
+            {
+                "id": song.id,
+                "title": song.title,
+                "seconds": round(song.seconds, 3),
+                "true_stems": song.true_stems,
+                "result": (results or {}).get(song.id),
+            }
+            for song in catalogue.songs.values()
+        ],
+        "limits": {
+            "max_bytes": limits.max_bytes,
+            "max_seconds": limits.max_seconds,
+            "formats": list(FORMATS),
+        },
+        "sources": list(SOURCES),
+    }
+
+
+class Demo:
+    """Everything that a running demo holds; leaving it deletes all uploads and results.
+
+    Parameters
+    ----------
+    weights, songs, seconds
+        As :class:`Catalogue`.
+    limits : Limits
+        What is accepted.
+    """
+
+    def __init__(
+        self,
+        *,
+        weights: Iterable[str | Path] | None = None,
+        songs: str | Path | None = None,
+        seconds: float = 16.0,
+        limits: Limits | None = None,
+    ):
+        self.limits = limits or Limits()
+        self._folder = Path(tempfile.mkdtemp(prefix="hiphopss-demo-"))
+        try:
+            self.uploads = self._folder / "uploads"
+            self.uploads.mkdir()
+            self.catalogue = Catalogue(
+                self._folder / "songs", weights=weights, songs=songs, seconds=seconds
+            )
+        except BaseException:
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
+        self.store = ResultStore(self._folder / "results")
+        self.queue = JobQueue(limit=self.limits.queue, tidy=self.store.tidy)
+        self._of_song: dict[str, str] = {}  # ids of the bundled songs' results
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.queue.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def separate_upload(self, upload: Path, title: str, model: Model) -> Job:
+        """A job for an uploaded file, which is deleted as soon as it is decoded."""
+
+        def work(job: Job) -> str:
+            with self.store.new() as (id, folder):
+                result = _read_upload(
+                    upload, folder, id=id, title=title, job=job, limits=self.limits
+                )
+                upload.unlink()
+                add_model(result, model, report=job.report)
+                self.store.put(result)
+            return id
+
+        return Job(work, clear=partial(upload.unlink, missing_ok=True))
+
+    def separate_song(self, song: Song, model: Model) -> Job:
+        """A job for a bundled song, whose result all requests share."""
+
+        def work(job: Job) -> str:
+            result = self.store.get(self._of_song.get(song.id, ""))
+            if result is None:
+                with self.store.new() as (id, folder):
+                    result = begin_result(song, folder, id=id, report=job.report)
+                    self.store.put(result)
+                self._of_song[song.id] = result.id
+            _add_missing(result, model, job)
+            return result.id
+
+        return Job(work)
+
+    def separate_result(self, id: str, model: Model) -> Job:
+        """A job for a song that is there already: one more version of its stems."""
+
+        def work(job: Job) -> str:
+            result = self.store.get(id)
+            if result is None:
+                raise HiphopssError("The song is not on the server any more: upload it again")
+            _add_missing(result, model, job)
+            return id
+
+        return Job(work, uses=id)
+
+    def remove_result(self, id: str) -> bool:
+        """Delete a song, and cancel what is done with it; False if there is none of that id."""
+        self.queue.cancel_using(id)
+        return self.store.remove(id)
+
+
+def _read_upload(
+    upload: Path, folder: Path, *, id: str, title: str, job: Job, limits: Limits
+) -> Result:
+    """Decode an upload; errors name it as its owner does."""
+    from soundfile import SoundFileError
+
+    try:
+        return read_original(
+            upload,
+            folder,
+            id=id,
+            title=title,
+            report=job.report,
+            max_seconds=limits.max_seconds,
+        )
+    except HiphopssError as error:
+        if isinstance(error.__cause__, SoundFileError):  # its header could be read
+            message = f"{title}: damaged or cut off: export it again, then upload it again"
+        else:
+            message = str(error).replace(str(upload), title)
+        raise HiphopssError(message) from error
+
+
+def _add_missing(result: Result, model: Model, job: Job) -> None:
+    if not result.has(model.id):
+        job.uses = result.id
+        add_model(result, model, report=job.report)

@@ -1,0 +1,127 @@
+// The server's answers. All addresses are relative, so that a static copy works anywhere.
+
+/**
+ * One separation of a song, or its true stems.
+ * @typedef {object} Version
+ * @property {string} id
+ * @property {string} name
+ * @property {"model"|"true"} kind
+ * @property {string} zip
+ * @property {Object<string, Track>} stems
+ */
+
+/**
+ * @typedef {object} Track
+ * @property {string} audio
+ * @property {string} peaks
+ * @property {string} spectrogram
+ * @property {?{SDR: number, SIR: number, SAR: number}} metrics  In dB.
+ */
+
+/**
+ * A separated song.
+ * @typedef {object} Result
+ * @property {string} id
+ * @property {string} url  Where it was read from.
+ * @property {string} title
+ * @property {number} seconds
+ * @property {number} sample_rate
+ * @property {number} channels
+ * @property {number} n_samples
+ * @property {Track} original
+ * @property {Version[]} versions
+ */
+
+/** An error that can be shown as it is worded. */
+export class ServerError extends Error {}
+
+const NO_ANSWER = "The server does not answer: see whether it still runs, and try again.";
+
+async function ask(url, options) {
+  let answer;
+  try {
+    answer = await fetch(url, options);
+  } catch {
+    throw new ServerError(NO_ANSWER);
+  }
+  if (!answer.ok) throw new ServerError(worded(answer.status, await answer.text()));
+  return answer;
+}
+
+function worded(status, body) {
+  try {
+    const { error } = JSON.parse(body);
+    if (error) return error;
+  } catch {
+    // not one of our server's own answers
+  }
+  if (status === 404) return "That is not there any more: choose the song again.";
+  return `The server answered with the error ${status}: try again.`;
+}
+
+/** Read JSON. @param {string} url @returns {Promise<any>} */
+export async function readJson(url) {
+  return (await ask(url, { cache: "no-cache" })).json();
+}
+
+/** Read a result, with absolute addresses. @param {string} url @returns {Promise<Result>} */
+export async function readResult(url) {
+  const result = await readJson(url);
+  const base = new URL(url, document.baseURI).href;
+  const absolute = (track) => {
+    for (const kind of ["audio", "peaks", "spectrogram"]) track[kind] = new URL(track[kind], base).href;
+  };
+  absolute(result.original);
+  for (const version of result.versions) {
+    version.zip = new URL(version.zip, base).href;
+    Object.values(version.stems).forEach(absolute);
+  }
+  return { ...result, url };
+}
+
+/** Read bytes. @param {string} url @returns {Promise<ArrayBuffer>} */
+export async function readBytes(url) {
+  return (await ask(url)).arrayBuffer();
+}
+
+/**
+ * Ask for a separation.
+ * @param {Object<string, string>} query  `model`, and `name`, `song` or `result`.
+ * @param {?File} file  The song, where the query has a `name`.
+ * @param {(fraction: number) => void} onUpload  Told how much has been sent.
+ * @param {AbortSignal} signal  Stops the upload.
+ * @returns {Promise<string>}  The job.
+ */
+export function startJob(query, file, onUpload, signal) {
+  // fetch can't tell how much it has sent
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest();
+    request.open("POST", `api/jobs?${new URLSearchParams(query)}`);
+    request.upload.addEventListener("progress", (event) => onUpload(event.loaded / event.total));
+    request.addEventListener("error", () => reject(new ServerError(NO_ANSWER)));
+    request.addEventListener("abort", () => reject(new DOMException("Cancelled", "AbortError")));
+    request.addEventListener("load", () => {
+      const { status, responseText } = request;
+      if (status === 202) resolve(JSON.parse(responseText).job);
+      else reject(new ServerError(worded(status, responseText)));
+    });
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+/** Where a job stands. @param {string} job @returns {Promise<object>} */
+export function readJob(job) {
+  return readJson(`api/jobs/${encodeURIComponent(job)}`);
+}
+
+/** Cancel a job. @param {string} job */
+export function cancelJob(job) {
+  // kept alive, so that it is sent when the page is being closed
+  return ask(`api/jobs/${encodeURIComponent(job)}`, { method: "DELETE", keepalive: true });
+}
+
+/** Remove a result from the server. @param {string} id */
+export function removeResult(id) {
+  return ask(`api/results/${encodeURIComponent(id)}`, { method: "DELETE" });
+}

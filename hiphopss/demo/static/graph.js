@@ -1,0 +1,158 @@
+// The audio graph. It knows no page, and is the same in an AudioContext and an OfflineAudioContext:
+// what is heard is what is downloaded.
+//
+//   stems     -> fader and mute -> pan -> master -> output
+//   original  ---------------------------^
+
+/**
+ * Settings of one stem.
+ * @typedef {object} StemMix
+ * @property {number} gain  Fader in decibels; SILENT_DB or less is silence.
+ * @property {number} pan  -1 (left) to 1 (right).
+ * @property {boolean} mute
+ * @property {boolean} solo
+ */
+
+/**
+ * Settings of all faders.
+ * @typedef {object} Mix
+ * @property {number} master  Decibels.
+ * @property {Object<string, StemMix>} stems  By source.
+ */
+
+/** The bottom of a fader, in decibels: silence. */
+export const SILENT_DB = -60;
+
+/** The input of the graph for the song as it is. */
+export const ORIGINAL = "original";
+
+// Time constant of changes, in seconds: too fast to be noticed, too slow to click.
+const SMOOTHING = 0.01;
+
+/** A mix that changes nothing. @param {string[]} sources @returns {Mix} */
+export function neutralMix(sources) {
+  const stem = () => ({ gain: 0, pan: 0, mute: false, solo: false });
+  return { master: 0, stems: Object.fromEntries(sources.map((source) => [source, stem()])) };
+}
+
+/** The factor of a level in decibels. @param {number} decibels @returns {number} */
+export function factor(decibels) {
+  return decibels <= SILENT_DB ? 0 : 10 ** (decibels / 20);
+}
+
+/**
+ * Whether a stem is let through: not muted, and soloed where any stem is.
+ * @param {Mix} mix @param {string} source @returns {boolean}
+ */
+export function isAudible(mix, source) {
+  const { mute, solo } = mix.stems[source];
+  return !mute && (solo || !Object.values(mix.stems).some((stem) => stem.solo));
+}
+
+/**
+ * The mixing desk.
+ * @typedef {object} Mixer
+ * @property {Object<string, AudioNode>} inputs  Where tracks go in: each source, and ORIGINAL.
+ * @property {Object<string, AudioNode>} taps  Each stem behind its fader and pan.
+ * @property {GainNode} output
+ * @property {(mix: Mix) => void} set  Takes the settings at once.
+ * @property {(mix: Mix) => void} glide  Takes them smoothly.
+ */
+
+/**
+ * Build the desk and connect it to the context's destination.
+ * @param {BaseAudioContext} context
+ * @param {string[]} sources
+ * @param {number} channels  Of the song: 1 or 2.
+ * @returns {Mixer}
+ */
+export function buildMixer(context, sources, channels) {
+  const output = new GainNode(context, { channelCount: 2, channelCountMode: "explicit" });
+  output.connect(context.destination);
+  const faders = {};
+  const pans = {};
+  for (const source of sources) {
+    faders[source] = new GainNode(context);
+    pans[source] = new StereoPannerNode(context);
+    faders[source].connect(pans[source]).connect(output);
+  }
+  // A panner gives a mono track in the centre 3 dB less on each side (a stereo one passes as it
+  // is). Made up for, faders at 0 dB give the song at its own level.
+  const centre = channels === 1 ? Math.SQRT2 : 1;
+  const apply = (mix, setParameter) => {
+    setParameter(output.gain, factor(mix.master));
+    for (const source of sources) {
+      const { gain, pan } = mix.stems[source];
+      const level = isAudible(mix, source) ? centre * factor(gain) : 0;
+      setParameter(faders[source].gain, level);
+      setParameter(pans[source].pan, pan);
+    }
+  };
+  return {
+    inputs: { ...faders, [ORIGINAL]: output },
+    taps: pans,
+    output,
+    set: (mix) => apply(mix, (parameter, value) => (parameter.value = value)),
+    glide: (mix) =>
+      apply(mix, (parameter, value) =>
+        parameter.setTargetAtTime(value, context.currentTime, SMOOTHING),
+      ),
+  };
+}
+
+/**
+ * Tracks that sound together.
+ * @typedef {object} Voice
+ * @property {(when: number) => void} stop  Fades out from that context time on.
+ * @property {AudioBufferSourceNode} first  The node whose end is the end of all.
+ */
+
+/**
+ * Start tracks at the same moment, at the same sample of the song.
+ * @param {BaseAudioContext} context
+ * @param {Mixer} mixer
+ * @param {Object<string, AudioBuffer>} tracks  By the mixer's input.
+ * @param {object} [options]
+ * @param {number} [options.when]  Context time.
+ * @param {number} [options.offset]  Position in the song, in seconds.
+ * @param {?{start: number, end: number}} [options.loop]  Region to repeat, in seconds.
+ * @param {number} [options.fade]  Length of fades in and out, in seconds. They are straight lines:
+ *   two voices with the same audio then sum to that audio while one replaces the other.
+ * @returns {Voice}
+ */
+export function startTracks(context, mixer, tracks, options = {}) {
+  const { when = 0, offset = 0, loop = null, fade = 0 } = options;
+  const players = Object.entries(tracks).map(([name, buffer]) => {
+    const source = new AudioBufferSourceNode(context, { buffer });
+    if (loop) Object.assign(source, { loop: true, loopStart: loop.start, loopEnd: loop.end });
+    const envelope = new GainNode(context, { gain: fade ? 0 : 1 });
+    if (fade) envelope.gain.setValueAtTime(0, when).linearRampToValueAtTime(1, when + fade);
+    source.connect(envelope).connect(mixer.inputs[name]);
+    source.start(when, offset);
+    source.addEventListener("ended", () => envelope.disconnect());
+    return { source, envelope };
+  });
+  const stop = (time) => {
+    for (const { source, envelope } of players) {
+      envelope.gain.setValueAtTime(1, time).linearRampToValueAtTime(0, time + fade);
+      source.stop(time + fade);
+    }
+  };
+  return { stop, first: players[0].source };
+}
+
+/**
+ * Render a mix of whole stems, in stereo.
+ * @param {Object<string, AudioBuffer>} stems
+ * @param {Mix} mix
+ * @returns {Promise<AudioBuffer>}
+ */
+export function renderMix(stems, mix) {
+  const sources = Object.keys(stems);
+  const { length, sampleRate, numberOfChannels } = stems[sources[0]];
+  const context = new OfflineAudioContext(2, length, sampleRate);
+  const mixer = buildMixer(context, sources, numberOfChannels);
+  mixer.set(mix);
+  startTracks(context, mixer, stems);
+  return context.startRendering();
+}

@@ -1,0 +1,217 @@
+// The transport: what sounds, and where in the song. It knows no page.
+//
+// Whatever changes while it plays (a seek, the loop, the version) is the same act: at one moment of
+// the context's clock, on a sample, the old tracks fade out and the new ones fade in at the
+// position that the clock gives. So versions change without a gap and stay aligned.
+
+import { Buffers } from "./buffers.js";
+import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
+
+const FADE = 0.015; // seconds
+const LEAD = 0.04; // seconds from a decision to its moment: late nodes would be out of step
+const MIN_LOOP = 0.05; // seconds
+
+/** Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read). */
+export class Player extends EventTarget {
+  #buffers;
+  #context = null;
+  #mixer = null;
+  #voice = null;
+  #start = { time: 0, offset: 0, loop: null }; // what the clock's reading means
+  #freeFrom = 0; // context time at which the last cross-fade is over
+  #rest = 0; // position while nothing plays
+  #wanted = null;
+
+  /** @type {?import("./api.js").Result} */
+  result = null;
+  /** What is listened to: ORIGINAL, or the id of a version. */
+  listening = ORIGINAL;
+  /** The version whose stems were listened to last. */
+  version = null;
+  playing = false;
+  loop = { on: false, start: 0, end: 0 };
+  /** @type {?import("./graph.js").Mix} */
+  mix = null;
+
+  /** Put in a song; the one before is forgotten. @param {import("./api.js").Result} result */
+  open(result) {
+    this.close();
+    this.result = result;
+    this.#buffers = new Buffers(result);
+    this.version = result.versions[0].id;
+    this.mix = neutralMix(Object.keys(result.versions[0].stems));
+    this.loop = { on: false, start: 0, end: result.seconds };
+    return this.listen(this.version);
+  }
+
+  /** Take the same song with more versions. @param {import("./api.js").Result} result */
+  update(result) {
+    this.result = result;
+  }
+
+  /** Stop, and free the song's audio. */
+  close() {
+    this.#context?.close();
+    this.#context = this.#mixer = this.#voice = this.#buffers = this.#wanted = null;
+    this.#rest = this.#freeFrom = 0;
+    this.playing = false;
+    this.result = null;
+  }
+
+  /** The running context, once something has been played. @returns {?AudioContext} */
+  get context() {
+    return this.#context;
+  }
+
+  /** The mixing desk of that context. @returns {?import("./graph.js").Mixer} */
+  get mixer() {
+    return this.#mixer;
+  }
+
+  /** Position that is heard now, in seconds. @returns {number} */
+  get position() {
+    if (!this.playing) return this.#rest;
+    const { currentTime, outputLatency = 0 } = this.#context;
+    return this.#positionAt(currentTime - outputLatency);
+  }
+
+  async play() {
+    const { result } = this;
+    if (this.playing || !result) return;
+    this.#makeContext(); // before anything is awaited: browsers ask for a gesture
+    const tracks = await this.#load(this.#wanted);
+    await this.#context?.resume();
+    if (this.playing || this.result !== result) return;
+    this.playing = true;
+    this.#begin(tracks, this.#rest);
+    this.#tell();
+  }
+
+  pause() {
+    if (!this.playing) return;
+    const when = this.#nextMoment();
+    this.#rest = this.#positionAt(when);
+    this.#halt(when);
+  }
+
+  /** @param {number} seconds */
+  async seek(seconds) {
+    const position = Math.max(0, Math.min(seconds, this.result.seconds));
+    this.#rest = position;
+    if (this.playing) this.#begin(await this.#load(this.listening), position);
+    this.#tell();
+  }
+
+  /** @param {Partial<{on: boolean, start: number, end: number}>} change */
+  async setLoop(change) {
+    const loop = { ...this.loop, ...change };
+    const { seconds } = this.result;
+    loop.start = Math.max(0, Math.min(this.#onSample(loop.start), seconds - MIN_LOOP));
+    loop.end = Math.max(loop.start + MIN_LOOP, Math.min(this.#onSample(loop.end), seconds));
+    this.loop = loop;
+    if (this.playing) this.#begin(await this.#load(this.listening));
+    this.#tell();
+  }
+
+  /** Listen to the original or to a version, from where we are. @param {string} id */
+  async listen(id) {
+    const { result } = this;
+    this.#wanted = id;
+    const tracks = await this.#load(id);
+    if (this.result !== result || this.#wanted !== id) return; // something else since
+    this.listening = id;
+    if (id !== ORIGINAL) this.version = id;
+    if (this.playing) this.#begin(tracks);
+    this.#tell();
+  }
+
+  /** Take over what has been changed in `mix`. */
+  mixChanged() {
+    this.#mixer?.glide(this.mix);
+    this.#tell();
+  }
+
+  /** Render the mix of the version listened to last. @returns {Promise<AudioBuffer>} */
+  async render() {
+    return renderMix(await this.#load(this.version), this.mix);
+  }
+
+  async #load(id) {
+    const tracks =
+      id === ORIGINAL
+        ? { [ORIGINAL]: this.result.original }
+        : this.result.versions.find((version) => version.id === id).stems;
+    this.#tellLoading(true);
+    try {
+      return await this.#buffers.get(id, tracks);
+    } finally {
+      this.#tellLoading(false);
+    }
+  }
+
+  #makeContext() {
+    if (this.#context) return;
+    // At the song's own rate nothing is resampled on the way to the mixer.
+    this.#context = new AudioContext({ sampleRate: this.result.sample_rate });
+    this.#mixer = buildMixer(this.#context, Object.keys(this.mix.stems), this.result.channels);
+    this.#mixer.set(this.mix);
+  }
+
+  #nextMoment() {
+    const { currentTime, baseLatency, sampleRate } = this.#context;
+    const earliest = Math.max(currentTime + baseLatency + LEAD, this.#freeFrom);
+    return Math.ceil(earliest * sampleRate) / sampleRate;
+  }
+
+  // Between samples, browsers interpolate.
+  #onSample(seconds) {
+    return Math.round(seconds * this.result.sample_rate) / this.result.sample_rate;
+  }
+
+  #begin(tracks, position) {
+    if (!this.playing) return; // paused while audio was read
+    const when = this.#nextMoment();
+    let offset = this.#onSample(position ?? this.#positionAt(when));
+    if (offset >= this.result.seconds) offset = 0;
+    const { on, start, end } = this.loop;
+    const loop = on && offset < end ? { start, end } : null; // behind the loop, play on
+    this.#voice?.stop(when);
+    this.#voice = startTracks(this.#context, this.#mixer, tracks, { when, offset, loop, fade: FADE });
+    this.#start = { time: when, offset, loop };
+    this.#freeFrom = when + FADE;
+    const voice = this.#voice;
+    voice.first.addEventListener("ended", () => {
+      if (this.#voice === voice && this.playing) this.#finish();
+    });
+  }
+
+  #positionAt(time) {
+    const { time: since, offset, loop } = this.#start;
+    const position = offset + Math.max(0, time - since);
+    if (!loop || position < loop.end) return Math.min(position, this.result.seconds);
+    return loop.start + ((position - loop.start) % (loop.end - loop.start));
+  }
+
+  #halt(when) {
+    this.#voice.stop(when);
+    this.#voice = null;
+    this.#freeFrom = when + FADE;
+    this.playing = false;
+    this.#tell();
+  }
+
+  #finish() {
+    this.#voice = null;
+    this.playing = false;
+    this.#rest = 0;
+    this.#tell();
+  }
+
+  #tell() {
+    this.dispatchEvent(new Event("change"));
+  }
+
+  #tellLoading(loading) {
+    this.dispatchEvent(new CustomEvent("loading", { detail: loading }));
+  }
+}

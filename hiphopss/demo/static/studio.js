@@ -1,0 +1,207 @@
+// The studio: transport, timeline and mixer of the song that is open.
+
+import { readResult, removeResult, ServerError } from "./api.js";
+import { announce, byId, capital, clock, element, icon, press, save } from "./dom.js";
+import { ORIGINAL } from "./graph.js";
+import { Meters } from "./meters.js";
+import { MixerView } from "./mixer.js";
+import { Player } from "./player.js";
+import { Timeline } from "./timeline.js";
+import { encodeWav } from "./wav.js";
+
+/**
+ * Events: `again` (detail: `{id, model, title}`) asks for one more version, `removed` says that the
+ * song is gone from the server (detail: its title).
+ */
+export class Studio extends EventTarget {
+  #models;
+  #meters = new Meters();
+  #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
+  #shown = null; // the version whose pictures are shown
+  #frame = 0;
+  player = new Player();
+  timeline = new Timeline();
+  mixer = new MixerView(this.player, this.timeline);
+
+  /** @param {object} site  What the server offers. */
+  constructor(site) {
+    super();
+    this.#models = site.static ? [] : site.models;
+    byId("remove").hidden = site.static;
+    const { player, timeline } = this;
+    player.addEventListener("change", () => this.#show());
+    player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
+    timeline.addEventListener("seek", ({ detail }) => player.seek(detail));
+    timeline.addEventListener("region", ({ detail }) => this.#setLoop({ on: true, ...detail }));
+    this.#wire();
+  }
+
+  /** Open a result, or take its new version. @param {string} url */
+  async open(url) {
+    const result = await readResult(url);
+    const isNew = this.player.result?.id !== result.id;
+    if (isNew) {
+      this.player.close();
+      this.timeline.open(result);
+      this.#shown = null;
+    }
+    byId("studio").hidden = false; // lanes are drawn at the size they have
+    const opened = isNew ? this.player.open(result) : this.#take(result);
+    if (isNew) this.mixer.open();
+    this.#showSong(result);
+    this.#show();
+    announce(`${result.title} is ready: ${result.versions.map(({ name }) => name).join(", ")}`);
+    await opened;
+  }
+
+  /** Close the song, and free its audio. */
+  close() {
+    this.player.close();
+    byId("studio").hidden = true;
+  }
+
+  async listen(id) {
+    await this.player.listen(id);
+    announce(`Listening to: ${id === ORIGINAL ? "the original" : this.#version.name}`);
+  }
+
+  playOrPause = () => (this.player.playing ? this.player.pause() : this.player.play());
+  skip = (seconds) => this.player.seek(this.player.position + seconds);
+  toStart = () => this.player.seek(0);
+  mute = (stem) => announce(this.mixer.toggleMute(this.#sources[stem]));
+  solo = (stem) => announce(this.mixer.toggleSolo(this.#sources[stem]));
+  loop = () => this.#setLoop({ on: !this.player.loop.on });
+  original = () => this.listen(this.player.listening === ORIGINAL ? this.player.version : ORIGINAL);
+
+  get #sources() {
+    return Object.keys(this.player.mix.stems);
+  }
+
+  get #version() {
+    return this.player.result.versions.find(({ id }) => id === this.player.version);
+  }
+
+  #wire() {
+    const on = (id, event, act) => byId(id).addEventListener(event, act);
+    byId("play").append(icon("play"), icon("pause"));
+    byId("to-start").append(icon("start"));
+    on("play", "click", this.playOrPause);
+    on("to-start", "click", this.toStart);
+    on("loop", "click", this.loop);
+    for (const edge of ["start", "end"]) {
+      on(`loop-${edge}`, "change", ({ target }) => {
+        if (Number.isFinite(target.valueAsNumber)) this.#setLoop({ [edge]: target.valueAsNumber });
+        else this.#show(); // put the number back
+      });
+    }
+    on("view", "click", ({ target }) => this.#setView(target.dataset.view));
+    on("save-mix", "click", () => this.#saveMix());
+    on("reset", "click", () => this.mixer.reset());
+    on("remove", "click", () => this.#remove());
+    on("more-go", "click", () => {
+      const { id, title } = this.player.result;
+      const detail = { id, model: byId("more-model").value, title };
+      this.dispatchEvent(new CustomEvent("again", { detail }));
+    });
+  }
+
+  #take(result) {
+    const before = this.player.result.versions.map(({ id }) => id);
+    const added = result.versions.find(({ id }) => !before.includes(id));
+    this.player.update(result);
+    return added ? this.player.listen(added.id) : null;
+  }
+
+  #setLoop(change) {
+    this.player.setLoop(change);
+    const { on, start, end } = this.player.loop;
+    announce(on ? `Loop from ${start.toFixed(1)} to ${end.toFixed(1)} seconds` : "Loop off");
+  }
+
+  #setView(view) {
+    if (!view) return; // between the buttons
+    for (const button of byId("view").children) press(button, button.dataset.view === view);
+    this.timeline.setView(view);
+  }
+
+  async #saveMix() {
+    announce("Rendering the mix");
+    const mix = await this.player.render();
+    const channels = [mix.getChannelData(0), mix.getChannelData(1)];
+    const { blob, clipped, peak } = encodeWav(channels, mix.sampleRate);
+    save(blob, `${this.player.result.title} - mix.wav`);
+    const over = (20 * Math.log10(peak)).toFixed(1);
+    announce(
+      clipped
+        ? `Mix saved, with ${clipped} clipped samples: lower the master by ${over} dB for none`
+        : "Mix saved",
+    );
+  }
+
+  async #remove() {
+    const { id, title } = this.player.result;
+    try {
+      await removeResult(id);
+    } catch (error) {
+      if (!(error instanceof ServerError)) throw error;
+      announce(error.message);
+      return;
+    }
+    this.close();
+    this.dispatchEvent(new CustomEvent("removed", { detail: title }));
+  }
+
+  #showSong(result) {
+    byId("song-title").textContent = result.title;
+    const channels = result.channels === 1 ? "mono" : "stereo";
+    byId("song-facts").textContent = `${result.sample_rate / 1000} kHz, ${channels}`;
+    byId("length").textContent = clock(result.seconds);
+    for (const edge of ["start", "end"]) byId(`loop-${edge}`).max = result.seconds;
+    const choices = [{ id: ORIGINAL, name: "Original" }, ...result.versions];
+    byId("listen").replaceChildren(
+      ...choices.map(({ id, name }) =>
+        element("button", { type: "button", "data-id": id, click: () => this.listen(id) }, name),
+      ),
+    );
+    const there = result.versions.map(({ id }) => id);
+    const more = this.#models.filter(({ id }) => !there.includes(id));
+    byId("more-models").hidden = more.length === 0;
+    byId("more-model").replaceChildren(
+      ...more.map(({ id, name }) => element("option", { value: id }, name)),
+    );
+  }
+
+  #show() {
+    const { result, playing, loop, listening } = this.player;
+    if (!result) return;
+    byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
+    byId("play").classList.toggle("playing", playing);
+    press(byId("loop"), loop.on);
+    for (const edge of ["start", "end"]) byId(`loop-${edge}`).value = loop[edge].toFixed(2);
+    for (const button of byId("listen").children) press(button, button.dataset.id === listening);
+    byId("save-zip").href = this.#version.zip;
+    byId("save-zip").download = `${result.title} - ${this.#version.name}.zip`;
+    this.timeline.setLoop(loop);
+    this.mixer.show();
+    if (this.#shown !== this.#version) {
+      this.#shown = this.#version;
+      this.timeline.show({ [ORIGINAL]: result.original, ...this.#version.stems });
+    }
+    this.#follow();
+  }
+
+  // Shows the position now, and on each frame while it plays.
+  #follow = () => {
+    const { result, playing, position, mixer } = this.player;
+    if (!result) return;
+    this.timeline.setPosition(position);
+    byId("now").textContent = clock(position);
+    const falling = !this.#calm.matches && this.#meters.show(mixer, byId("desk"));
+    cancelAnimationFrame(this.#frame); // there may be one already
+    if (playing || falling) this.#frame = requestAnimationFrame(this.#follow);
+  };
+
+  #showLoading(loading) {
+    byId("studio").setAttribute("aria-busy", loading);
+  }
+}

@@ -1,0 +1,131 @@
+"""Uploaded files: received in pieces, and known by their content alone."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from hiphopss import audio
+from hiphopss.demo.limits import FORMATS, Limits
+from hiphopss.errors import HiphopssError
+
+_BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
+_RATES = (8000, 192_000)  # Hz; browsers play these
+_MOST_CHANNELS = 2
+_TITLE_LENGTH = 80
+
+
+class Refused(HiphopssError):
+    """An upload that isn't accepted, with HTTP's status for it."""
+
+    def __init__(self, status: int, message: str):
+        super().__init__(message)
+        self.status = status
+
+
+def clean_title(name: str | None) -> str:
+    """What to call a song whose file has that name, which may be anything."""
+    last = re.split(r"[/\\]", name or "")[-1]
+    printable = "".join(c if c.isprintable() else " " for c in last)
+    stem = re.sub(r"\.(wave?|flac|og[ga]|opus|mp3)$", "", printable, flags=re.IGNORECASE)
+    return " ".join(stem.split())[:_TITLE_LENGTH] or "Song"
+
+
+async def receive(
+    pieces: AsyncIterator[bytes], path: Path, *, limits: Limits, announced: int | None = None
+) -> None:
+    """Write an upload to a file as it arrives.
+
+    Parameters
+    ----------
+    pieces : async iterator of bytes
+        The body of the request.
+    path : Path
+        The file.
+    limits : Limits
+        Its size and patience are kept.
+    announced : int, optional
+        Size of the body, as the client says; refused early, never believed.
+
+    Raises
+    ------
+    Refused
+        If it is too large, empty or too slow.
+    """
+    too_large = Refused(
+        413, f"The file is larger than {limits.max_bytes / 2**20:g} MB: convert it to MP3 or OGG"
+    )
+    n_bytes = 0
+    oversized = announced is not None and announced > limits.max_bytes
+    try:
+        async with asyncio.timeout(limits.upload_seconds):
+            with open(path, "wb") as file:
+                while True:
+                    async with asyncio.timeout(limits.idle_seconds):
+                        piece = await anext(pieces, None)
+                    if piece is None:
+                        break
+                    n_bytes += len(piece)
+                    # Browsers show an answer only if they could send everything, within reason.
+                    if n_bytes > 2 * limits.max_bytes:
+                        raise too_large
+                    oversized = oversized or n_bytes > limits.max_bytes
+                    if not oversized:
+                        file.write(piece)
+    except TimeoutError as error:
+        raise Refused(408, "The upload took too long: try again") from error
+    if oversized:
+        raise too_large
+    if not n_bytes:
+        raise Refused(422, "The file is empty: choose another")
+
+
+def inspect(path: Path, *, title: str, limits: Limits) -> None:
+    """See that an uploaded file is audio of a kind and length that is accepted.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its name says nothing.
+    title : str
+        What messages call it.
+    limits : Limits
+        What is accepted.
+
+    Raises
+    ------
+    Refused
+        If it isn't.
+    """
+    not_audio = Refused(
+        415, f"{title}: not a WAV, FLAC, OGG or MP3 file, or a damaged one: choose another"
+    )
+    with open(path, "rb") as file:
+        beginning = file.read(4)
+    synchronised = len(beginning) > 1 and beginning[0] == 0xFF and beginning[1] >= 0xE0  # MP3
+    if not (beginning.startswith(_BEGINNINGS) or synchronised):
+        raise not_audio
+    try:
+        with audio.opened(path) as file:
+            kind, rate, n_channels = file.format, file.samplerate, file.channels
+            seconds = file.frames / rate
+    except HiphopssError as error:
+        if error.__cause__ is None:  # it could be opened
+            raise Refused(422, f"{title}: has no samples: choose another file") from error
+        raise not_audio from error
+    if kind.replace("WAVEX", "WAV").replace("RF64", "WAV") not in FORMATS:
+        raise not_audio
+    if n_channels > _MOST_CHANNELS:
+        raise Refused(422, f"{title}: has {n_channels} channels: mix it down to stereo")
+    if not _RATES[0] <= rate <= _RATES[1]:
+        raise Refused(
+            422, f"{title}: a sampling rate of {rate} Hz: convert it to 8,000 to 192,000 Hz"
+        )
+    if seconds > limits.max_seconds:
+        raise Refused(
+            422,
+            f"{title}: longer than {limits.max_seconds:g} s, or its header does not say how long: "
+            "choose a part of it",
+        )

@@ -1,0 +1,147 @@
+"""The demo as a static site, and with songs of one's own."""
+
+import numpy as np
+import pytest
+import soundfile
+from conftest import noise, read_json, write_song
+
+from hiphopss import SOURCES
+from hiphopss.demo.catalogue import GeneratedSongs, load_models, own_songs, true_stems
+from hiphopss.demo.export import export_site
+from hiphopss.errors import HiphopssError
+
+STEP = 2**-15  # of 16 bit
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, published):
+    """A site with a generated song and one of one's own, separated by one model."""
+    all_songs = GeneratedSongs.songs
+    songs = tmp_path_factory.mktemp("own")
+    soundfile.write(songs / "My Demo.wav", noise(30000, 1), 22050)
+    site = tmp_path_factory.mktemp("export") / "site"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GeneratedSongs, "songs", lambda self: all_songs(self)[1:2])  # one is enough
+        folder = export_site(site, weights=[published], songs=songs, seconds=4.0, progress=False)
+    assert folder == site
+    return site
+
+
+def test_site_holds_all_that_it_names(exported):
+    site = read_json(exported / "site.json")
+    assert site["static"] is True
+    assert [model["id"] for model in site["models"]] == ["model-hh-fft-1024"]
+    assert [song["id"] for song in site["songs"]] == ["copper-sky", "my-demo"]
+    for song in site["songs"]:
+        path = exported / song["result"]
+        result = read_json(path)
+        kinds = ["model", "true"] if song["true_stems"] else ["model"]
+        assert [version["kind"] for version in result["versions"]] == kinds
+        tracks = [result["original"]]
+        for version in result["versions"]:
+            assert (path.parent / version["zip"]).is_file()
+            tracks += [version["stems"][source] for source in SOURCES]
+        for track in tracks:
+            info = soundfile.info(path.parent / track["audio"])
+            assert (info.frames, info.samplerate) == (result["n_samples"], result["sample_rate"])
+            assert (path.parent / track["peaks"]).is_file()
+            assert (path.parent / track["spectrogram"]).is_file()
+    assert (exported / "index.html").is_file()
+    assert site["songs"][-1]["true_stems"] is False
+    listed = read_json(exported / "export.json")["files"]
+    there = [path for path in exported.rglob("*") if path.is_file()]
+    assert listed == sorted(path.relative_to(exported).as_posix() for path in there)
+
+
+def test_export_replaces_what_it_wrote_and_nothing_else(exported, published, monkeypatch):
+    (exported / "CNAME").write_text("stems.example")
+    (exported / "results" / "copper-sky" / "notes.txt").write_text("mine")
+    (exported / "style.css").write_text("old")
+    monkeypatch.setattr(GeneratedSongs, "songs", lambda self: [])
+    songs = exported.parent / "songs"
+    songs.mkdir()
+    soundfile.write(songs / "Other.wav", noise(9000, 2), 44100)
+    export_site(exported, weights=[published], songs=songs, progress=False)
+    assert (exported / "CNAME").read_text() == "stems.example"
+    assert (exported / "style.css").read_text() != "old"
+    left = [path for path in (exported / "results").rglob("*") if path.is_file()]
+    assert {path.parent.name for path in left} == {"other", "copper-sky"}
+    assert [path.name for path in left if path.parent.name == "copper-sky"] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "record",
+    [None, "[]", "{}", '{"files": 3}', '{"files": ["../precious.txt"]}', '{"files": ["/a"]}'],
+)
+def test_other_folders_are_refused(run, tmp_path, record):
+    precious = tmp_path / "precious.txt"
+    precious.write_text("mine")
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "thesis.txt").write_text("mine, too")
+    if record is not None:
+        (site / "export.json").write_text(record)
+    status, _, error = run("demo", "--export", site)
+    assert (status, error.count("\n")) == (2, 1)
+    assert f"{site}" in error
+    assert "choose another folder" in error
+    assert precious.is_file()
+
+
+def test_own_songs_with_stems_sum_to_their_mixture(dataset):
+    songs = own_songs(dataset, taken=["000-song"])
+    assert [song.id for song in songs] == ["000-song-2", "001-song", "002-song"]
+    assert [song.true_stems for song in songs] == [True] * 3
+    files = songs[0].files()
+    mixture, _ = soundfile.read(files.mixture, always_2d=True)
+    stems = np.concatenate(list(true_stems(files, 1)), axis=1)
+    # the mixture is 0.7 times the sum, in single precision
+    np.testing.assert_allclose(stems.sum(axis=0), mixture, atol=1e-6)
+
+
+def test_own_songs_of_several_kinds(tmp_path):
+    stems = {source: noise(9000, k) for k, source in enumerate(SOURCES)}
+    plain = tmp_path / "songs"
+    write_song(tmp_path, "Dev", "made", stems)
+    (tmp_path / "Sources" / "Dev" / "made").rename(plain)
+    plain.rename(tmp_path / "moved")
+    plain.mkdir()
+    (tmp_path / "moved").rename(plain / "Made")
+    with pytest.raises(HiphopssError, match=r"'Made' has stems but no mixture"):
+        own_songs(plain)
+    soundfile.write(plain / "Made" / "mixture.wav", sum(stems.values()), 44100)
+    soundfile.write(plain / "Loose Ends.flac", noise(9000, 9), 44100)
+    (plain / "notes.txt").write_text("no song")
+    songs = own_songs(plain)
+    assert [(song.title, song.true_stems) for song in songs] == [
+        ("Made", True),
+        ("Loose Ends", False),
+    ]
+    soundfile.write(plain / "Made" / "bass.wav", stems["bass"][::2], 22050)
+    with pytest.raises(HiphopssError, match="bass"):
+        list(true_stems(songs[0].files(), 1))
+
+
+def test_folders_without_songs_are_refused(tmp_path):
+    with pytest.raises(HiphopssError, match="no songs or audio files"):
+        own_songs(tmp_path)
+    with pytest.raises(HiphopssError, match="no such folder"):
+        own_songs(tmp_path / "none")
+
+
+def test_models_have_ids_that_are_safe_in_addresses(published, tmp_path):
+    paths = [tmp_path / name for name in ("true.pkl", "Ünser Modell (2).pkl", "..pkl")]
+    for path in paths:
+        path.write_bytes(published.read_bytes())
+    models = load_models([published, published, *paths])
+    assert list(models) == [
+        "model-hh-fft-1024",
+        "model-hh-fft-1024-2",
+        "true-2",
+        "nser-modell-2",
+        "model",
+    ]
+    leaked = tmp_path / "model_hh_cs_aug_fft_1024.pkl"
+    leaked.write_bytes(published.read_bytes())
+    (model,) = load_models([leaked]).values()
+    assert model.description == "Preset released, trained on test songs (Q3)."
