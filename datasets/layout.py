@@ -285,7 +285,7 @@ def mixture_gain(song: Song, stems: np.ndarray, sample_rate: int) -> float:
     if song.mixture is None:
         return 1.0
     mixture = _load_mono(song.mixture, sample_rate).astype(np.float64)
-    total = stems.sum(axis=0, dtype=np.float64)
+    total = stems.sum(axis=0).astype(np.float64)  # 16 bits add up exactly in single precision
     if len(mixture) != len(total):
         raise HiphopssError(
             f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
@@ -294,12 +294,13 @@ def mixture_gain(song: Song, stems: np.ndarray, sample_rate: int) -> float:
     energy = total @ total
     if energy == 0:
         return 1.0
-    gain = float(mixture @ total / energy)
+    common = mixture @ total
+    gain = float(common / energy)
     if not mixture.any():
         raise HiphopssError(
             f"{song.mixture}: silent, but the stems of {song.name!r} are not: export it again"
         )
-    rest = np.sum((mixture - gain * total) ** 2) / (mixture @ mixture)
+    rest = 1 - gain * common / (mixture @ mixture)  # of the mixture's energy
     if rest > 0.5:
         raise HiphopssError(
             f"{song.mixture}: not the mixture of the stems of {song.name!r} (half of it is "

@@ -38,8 +38,7 @@ def measure(seconds=60.0, turns=3, profile=False):
 
 
 def make(root, output, preset, augmentation):
-    """Make a feature file anew."""
-    output.unlink(missing_ok=True)
+    """Make a feature file."""
     make_features(root, output, augmentation=augmentation, preset=preset, progress=False)
 
 
