@@ -66,14 +66,16 @@ def squared_distances(targets, estimates, matrix: np.ndarray):
         A number.
     """
     weights = {(int(i), int(j)): float(matrix[i, j]) for i, j in np.argwhere(matrix)}
+    if not weights:
+        return ops.zeros(())
 
     @ops.custom_gradient
     def weighted_sum(estimates, targets):
         e, t = ops.unstack(estimates, axis=1), ops.unstack(targets, axis=1)
         squares = sum(weight * ops.square(e[i] - t[j]) for (i, j), weight in weights.items())
 
-        def gradient(*_, upstream=None):
-            upstream = _[0] if upstream is None else upstream
+        def gradient(*arguments, upstream=None):  # backends differ in how they give it
+            upstream = arguments[0] if upstream is None else upstream
             slopes = [ops.zeros_like(source) for source in e]
             for (i, j), weight in weights.items():
                 slopes[i] += 2 * weight * (e[i] - t[j])
@@ -131,10 +133,10 @@ def _value_of(term: Term) -> Callable:
     """A plain function of a term: Keras names metrics by ``__name__``."""
 
     def value(y_true, y_pred):
-        step = max(1, y_true.shape[0] // _LOGGED)
-        sample = y_true[::step]
-        total = squared_distances(sample, y_pred[::step], term.matrix())
-        return total * (y_true.shape[0] / sample.shape[0])
+        n_patches = y_true.shape[0] or 0  # None where batches may have any size, as in `fit`
+        step = max(1, n_patches // _LOGGED)
+        total = squared_distances(y_true[::step], y_pred[::step], term.matrix())
+        return total * (n_patches / len(range(0, n_patches, step)) if step > 1 else 1)
 
     value.__name__ = term.name
     return value

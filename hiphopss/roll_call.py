@@ -70,7 +70,7 @@ def call_roll(
             stack.enter_context(connection)
             connection.settimeout(10)
             told = _read_line(stream)
-            if told.get("greeting") != _GREETING:  # a stranger
+            if not _is_ours(told):
                 continue
             if told["process"] in others:
                 error = f"process {told['process']}: there are two: number them differently"
@@ -94,6 +94,18 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise HiphopssError(f"{path}: can't be read ({error.strerror}): check the path") from error
+
+
+def _is_ours(told: dict) -> bool:
+    """Whether a message is another process's, and no stranger's."""
+    agreed = told.get("agreed")
+    return (
+        told.get("greeting") == _GREETING
+        and isinstance(told.get("process"), int)
+        and isinstance(told.get("n_processes"), int)
+        and isinstance(agreed, dict)
+        and isinstance(agreed.get("features"), str)
+    )
 
 
 def _disagreement(cluster: Cluster, agreed: dict, told: dict) -> str | None:

@@ -46,7 +46,7 @@ def compile_model(
     """Compile with the released loss and optimiser (reference page, section 4).
 
     ``model.train_on_batch(mixture, targets, return_dict=True)`` then gives the loss of that batch
-    before its update, and each of its terms.
+    before its update, and each of its terms (:meth:`hiphopss.losses.SeparationLoss.metrics`).
 
     Parameters
     ----------
@@ -164,8 +164,8 @@ def train(
     """Train a network on a feature file, in the feature file's preset.
 
     Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (the mean of the loss and of each of its
-    terms over the batches of each epoch; the terms add up to the loss before its absolute value)
-    and, after every epoch, ``NAME.checkpoint.weights.h5``, a weight file that also holds the
+    terms over the batches of each epoch; the terms, which add up to the loss before its absolute
+    value, are estimated from some patches of batches of 8 or more) and, after every epoch, ``NAME.checkpoint.weights.h5``, a weight file that also holds the
     optimiser's state. If there is a checkpoint of the same run, training goes on from it, and ends
     with the weights of a run that was never interrupted.
 

@@ -43,6 +43,43 @@ def test_loss_of_a_batch_is_the_reference_pages(batch, published, preset):
     assert abs(sum(terms)) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("n_patches", [3, 7, 8, 32])
+def test_terms_of_large_batches_are_estimated_from_some_patches(keras, n_patches):
+    # Small patches; the expected sums are in double precision.
+    from hiphopss.losses import LossWeights, SeparationLoss
+
+    rng = np.random.default_rng(n_patches)
+    targets, estimates = rng.random((2, n_patches, 4, 3, 5), np.float32)
+    step = {3: 1, 7: 1, 8: 2, 32: 8}[n_patches]
+    loss = SeparationLoss(PRESETS["corrected"], LossWeights())
+    for term, metric in zip(loss.terms, loss.metrics(), strict=True):
+        metric.update_state(targets, estimates)
+        differences = [estimates[::step, i] - targets[::step, j] for i, j in term.pairs]
+        expected = step * term.weight * np.sum(np.square(differences, dtype=np.float64))
+        assert float(metric.result()) == pytest.approx(expected, rel=1e-5)  # single precision
+
+
+def test_a_loss_without_dissimilarity_trains(batch):
+    from hiphopss.losses import LossWeights
+    from hiphopss.model import build_model
+
+    weights = LossWeights(alpha=0, beta=0, beta_voc=0)
+    model = compile_model(build_model(seed=0), loss_weights=weights, jit_compile=False)
+    values = model.train_on_batch(*batch, return_dict=True)
+    terms = [values[f"reconstruction_{source}"] for source in ("vocals", "bass", "drums")]
+    assert values["loss"] == pytest.approx(sum(terms), rel=1e-5)
+    assert values["alpha"] == values["beta"] == values["beta_voc"] == 0
+
+
+def test_keras_own_loop_works_too(batch):
+    from hiphopss.model import build_model
+
+    model = compile_model(build_model(seed=0), "corrected", jit_compile=False)
+    history = model.fit(*batch, batch_size=2, epochs=1, verbose=0).history
+    terms = [history[term.name][0] for term in model.loss.terms]
+    assert all(np.isfinite(terms))
+
+
 def test_absolute_value_of_a_negative_loss(published, batch):
     # Perfect estimates leave the dissimilarity only: the released loss turns its sign (Q10).
     import keras

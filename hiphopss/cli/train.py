@@ -57,7 +57,7 @@ def _train(options) -> None:
     from hiphopss.training import train
 
     cluster = _cluster(options)
-    with _leaving_at_once_if_alone(cluster):
+    with _leaving_at_once_after_errors(cluster):
         path = train(
             options.features,
             options.output,
@@ -87,20 +87,21 @@ def _cluster(options):
 
 
 @contextmanager
-def _leaving_at_once_if_alone(cluster):
+def _leaving_at_once_after_errors(cluster):
     """At exit JAX waits minutes for the other processes and then aborts: not after an error."""
     try:
         yield
-    except BaseException:
+    except BaseException as error:
         if cluster is not None and cluster.n_processes > 1:
-            atexit.register(_leave)  # runs before JAX's own
+            status = 130 if isinstance(error, KeyboardInterrupt) else 2
+            atexit.register(_leave, status)  # runs before JAX's own
         raise
 
 
-def _leave() -> None:
+def _leave(status: int) -> None:
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(2)
+    os._exit(status)
 
 
 def add_weights(verbs) -> None:
