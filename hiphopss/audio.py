@@ -1,12 +1,12 @@
-"""Audio files in and out, at any rate and sample type that libsndfile knows.
+"""Audio files in, at any rate and sample type that libsndfile knows, and resampled.
 
 Integer samples are divided by the largest value of their type (32767 for 16 bit), as the released
-code does, and multiplied by it on the way out, so what is read and written unchanged is unchanged.
+code does, and multiplied by it on the way out (:mod:`hiphopss.audio_writer`), so what is read and
+written unchanged is unchanged.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,16 +14,10 @@ from pathlib import Path
 
 import numpy as np
 
+from hiphopss.audio_writer import BITS
+from hiphopss.audio_writer import write as write
 from hiphopss.errors import HiphopssError
 
-OUTPUT_SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
-OUTPUT_FORMATS = {
-    **{".wav": "WAV", ".flac": "FLAC", ".aif": "AIFF", ".aiff": "AIFF"},
-    **{".ogg": "OGG", ".mp3": "MP3"},
-}
-"""What files are written by ending, lower case."""
-LOSSY_SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
-"""Formats that have one sample type of their own."""
 AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
     *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
@@ -31,8 +25,6 @@ AUDIO_SUFFIXES = (
 """Endings of audio files that libsndfile reads, lower case."""
 
 _BLOCK = 2**17  # samples read at a time, 3 s
-_CACHED = 2**14  # samples converted at a time
-_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 
 
 @dataclass(frozen=True)
@@ -126,8 +118,8 @@ def _decode(file, n_samples: int, path) -> np.ndarray:
     waveform = file.read(n_samples, dtype="float32", always_2d=True)
     if not np.isfinite(waveform).all():
         raise HiphopssError(f"{path}: has samples that are not finite: export it again")
-    if file.subtype in _BITS:  # libsndfile divides by 2^(bits - 1)
-        half = 2 ** (_BITS[file.subtype] - 1)
+    if file.subtype in BITS:  # libsndfile divides by 2^(bits - 1)
+        half = 2 ** (BITS[file.subtype] - 1)
         waveform *= np.float32(half / (half - 1))
     return waveform
 
@@ -279,141 +271,6 @@ def resample_blocks(
     yield np.pad(rest, [(0, wanted - n_out - len(rest)), (0, 0)])
 
 
-def output_subtype(subtype: str) -> str:
-    """The one of ``OUTPUT_SUBTYPES`` that keeps most of what a file of ``subtype`` has."""
-    nearest = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
-    return nearest.get(subtype, "PCM_16")
-
-
 def resampled_length(n_samples: int, rate_in: int, rate_out: int) -> int:
     """Samples that :func:`resample` makes of ``n_samples``; at least 1."""
     return max(1, round(n_samples * rate_out / rate_in))
-
-
-class Writer:
-    """Writes a file block by block, in an integer type rounded and clipped.
-
-    The released code casts without clipping, so values beyond full scale wrap round (Q13); here
-    they are clipped, and :meth:`close` warns with their number.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    sample_rate : int
-        In Hz.
-    n_channels : int
-        Channels.
-    subtype : str
-        One of ``OUTPUT_SUBTYPES``; that of ``LOSSY_SUBTYPES`` for a lossy format.
-    label : str, optional
-        What warnings call the file, if not ``path``.
-    format : str
-        One of the values of ``OUTPUT_FORMATS``.
-    advice : str
-        What the warning about clipped samples advises.
-    """
-
-    def __init__(
-        self,
-        path,
-        sample_rate: int,
-        n_channels: int,
-        subtype: str,
-        *,
-        label=None,
-        format: str = "WAV",
-        advice: str = "use --subtype FLOAT to keep them",
-    ):
-        import soundfile
-
-        self.n_clipped = 0
-        self._label = label or str(path)
-        self._lossy = format in LOSSY_SUBTYPES
-        allowed = (LOSSY_SUBTYPES[format],) if self._lossy else OUTPUT_SUBTYPES
-        if subtype not in allowed or not soundfile.check_format(format, subtype):
-            allowed = [kind for kind in allowed if soundfile.check_format(format, kind)]
-            raise HiphopssError(
-                f"{self._label}: no sample type {subtype!r} in {format}: choose "
-                f"{', '.join(allowed)}"
-            )
-        self._advice = advice
-        self._bits = _BITS.get(subtype)
-        with self._reported():
-            self._file = soundfile.SoundFile(
-                path, "w", sample_rate, n_channels, subtype, format=format
-            )
-
-    @contextmanager
-    def _reported(self) -> Iterator[None]:
-        import soundfile
-
-        try:
-            yield
-        except soundfile.SoundFileError as error:
-            raise HiphopssError(
-                f"{self._label}: can't be written ({error}): is the disk full?"
-            ) from error
-
-    def write(self, waveform: np.ndarray) -> None:
-        """Append samples `[shape=(n_samples, n_channels)]`."""
-        samples = waveform.astype(np.float32, copy=False)
-        if self._bits is not None:
-            samples = self._to_integers(waveform)
-        elif self._lossy:  # what plays it has integers
-            samples = np.clip(samples, -1, 1)
-            self.n_clipped += int(np.count_nonzero(samples != waveform))
-        with self._reported():
-            for start in range(0, len(samples), _CACHED):  # encoders keep a block on the stack
-                self._file.write(samples[start : start + _CACHED])
-
-    def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
-        """Round and clip, and count what was clipped."""
-        full_scale = 2 ** (self._bits - 1) - 1
-        kind, precise = (np.int16, np.float32) if self._bits == 16 else (np.int32, np.float64)
-        integers = np.empty(waveform.shape, kind)
-        for start in range(0, len(waveform), _CACHED):  # each piece stays in the cache
-            piece = slice(start, start + _CACHED)
-            scaled = np.multiply(waveform[piece], full_scale, dtype=precise)
-            np.rint(scaled, out=scaled)
-            if scaled.max() > full_scale or scaled.min() < -full_scale - 1:
-                clipped = np.clip(scaled, -full_scale - 1, full_scale)
-                self.n_clipped += int(np.count_nonzero(clipped != scaled))
-                scaled = clipped
-            integers[piece] = scaled
-        return integers if self._bits == 16 else integers << (32 - self._bits)  # upper bits
-
-    def close(self) -> None:
-        """Finish the file; warn if samples were clipped."""
-        with self._reported():
-            self._file.close()
-        if self.n_clipped:
-            warnings.warn(
-                f"{self._label}: {self.n_clipped} samples clipped at full scale: {self._advice}",
-                stacklevel=2,
-            )
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
-def write(path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
-    """Write a whole WAV; see :class:`Writer`.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    waveform : np.ndarray [shape=(n_samples, n_channels)] or [shape=(n_samples,)]
-        Samples.
-    sample_rate : int
-        In Hz.
-    subtype : str
-        One of ``OUTPUT_SUBTYPES``.
-    """
-    waveform = waveform[:, None] if waveform.ndim == 1 else waveform
-    with Writer(path, sample_rate, waveform.shape[1], subtype) as writer:
-        writer.write(waveform)

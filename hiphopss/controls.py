@@ -9,8 +9,11 @@ import os
 import select
 import stat
 import sys
+from bisect import bisect, insort
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from operator import itemgetter
 from pathlib import Path
 
 from hiphopss.config import SOURCES
@@ -25,8 +28,12 @@ _SETS = {
     "unsolo": ("soloed", False),
 }
 _PAN_STEP, _GAIN_STEP = 0.1, 1.0
+# Who never stops writing must not stop the music, nor fill the memory.
 _READ = 4096  # bytes at a time
-_MOST_READS = 16  # between two blocks
+_LONGEST = 4096  # bytes of a line
+_MOST_LINES = 32  # between two blocks, from each of file and standard input; keys, too
+_MOST_APPLIED = 64  # between two blocks
+_MOST_DUE = 10_000  # that wait for their time
 
 
 class Quit(Exception):
@@ -128,14 +135,15 @@ class Keys:
 class Controls:
     """Where commands come from while music plays; use as a context manager.
 
-    Nothing here waits: :meth:`update` takes what has come.
+    Nothing here waits: :meth:`update` takes what has come, or as much of it as leaves the music
+    time; the rest stays for the next one.
 
     Parameters
     ----------
     start : Mix
         What ``reset`` goes back to.
     path : path-like, optional
-        A text file of commands, or a FIFO, which is listened to.
+        A text file of commands, which is read at once, or a FIFO, which is listened to.
     stdin : bool
         Listen to standard input: to keys if it is a terminal, else to lines.
     tell : callable
@@ -153,29 +161,45 @@ class Controls:
         self._start, self._path, self._tell = start, path, tell
         self._stdin = _descriptor_of_stdin() if stdin else None
         self._keys = Keys() if self._stdin is not None and os.isatty(self._stdin) else None
-        self._open: dict[int, bytes] = {}  # what is read from, and its unfinished line
+        self._open: dict[int, _Lines] = {}  # what is read from
         self._due: list[tuple[float, str]] = []  # commands that wait for their time
         self._stack = ExitStack()
 
     def __enter__(self) -> Controls:
         if self._path is not None:
-            try:
-                # A FIFO is opened for writing, too: so it does not end when a writer goes.
-                fifo = stat.S_ISFIFO(os.stat(self._path).st_mode)
-                descriptor = os.open(self._path, os.O_RDWR if fifo else os.O_RDONLY)
-            except OSError as error:
-                raise HiphopssError(
-                    f"{self._path}: can't read commands from it ({error.strerror}): name a text "
-                    "file or a FIFO"
-                ) from error
-            self._stack.callback(os.close, descriptor)
-            self._open[descriptor] = b""
+            self._open_path()
         if self._stdin is not None:
-            self._open[self._stdin] = b""
+            self._open[self._stdin] = _Lines()
         if self._keys:
             self._stack.enter_context(_single_keys(self._stdin))
             self._tell_keys()
         return self
+
+    def _open_path(self) -> None:
+        """Listen to a FIFO, or plan all that a text file says."""
+        try:
+            kind = os.stat(self._path).st_mode
+            if stat.S_ISDIR(kind):
+                raise IsADirectoryError(None, "it is a folder")
+            # A FIFO is opened for writing, too: so it does not end when a writer goes.
+            descriptor = os.open(self._path, os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY)
+        except OSError as error:
+            raise HiphopssError(
+                f"{self._path}: can't read commands from it ({error.strerror}): name a text "
+                "file or a FIFO"
+            ) from error
+        self._stack.callback(os.close, descriptor)
+        lines = _Lines()
+        if not stat.S_ISREG(kind):
+            self._open[descriptor] = lines
+            return
+        while not lines.ended:
+            lines.push(os.read(descriptor, _READ))
+            self._plan_lines(lines, 0.0)
+            if len(self._due) >= _MOST_DUE:
+                raise HiphopssError(
+                    f"{self._path}: {_MOST_DUE} commands or more: name a shorter text file"
+                )
 
     def __exit__(self, *_) -> None:
         self._stack.close()
@@ -200,33 +224,42 @@ class Controls:
         Quit
             If one of them is ``quit``.
         """
-        for _ in range(_MOST_READS):  # who never stops writing must not stop the music
-            if not self._open:
-                break
-            for descriptor in select.select(list(self._open), [], [], 0)[0]:
-                data = os.read(descriptor, _READ)
-                if self._keys and descriptor == self._stdin:
-                    for key in data.decode("ascii", "replace"):
-                        settings = self._press(key, settings)
-                else:
-                    self._plan_lines(descriptor, data, seconds)
-                if not data:
-                    del self._open[descriptor]
-        while self._due and self._due[0][0] <= seconds:
-            settings = self._apply(self._due.pop(0)[1], settings)
+        ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
+        for descriptor, lines in list(self._open.items()):
+            if self._keys and descriptor == self._stdin:
+                if descriptor in ready:
+                    settings = self._press_keys(settings)
+                continue
+            if descriptor in ready and not lines.waiting:
+                lines.push(_read(descriptor, _READ))
+            self._plan_lines(lines, seconds, most=_MOST_LINES)
+            if lines.ended:
+                del self._open[descriptor]
+        n_due = min(bisect(self._due, seconds, key=itemgetter(0)), _MOST_APPLIED)
+        commands, self._due[:n_due] = self._due[:n_due], []
+        for _, command in commands:
+            settings = self._apply(command, settings)
         return settings
 
     def _tell_keys(self) -> None:
         self._tell(f"keys: {' '.join(KEYS.split())}")
 
-    def _plan_lines(self, descriptor: int, data: bytes, now: float) -> None:
-        """Split what was read into lines; the end of a file ends the last one."""
-        *lines, rest = (self._open[descriptor] + (data or b"\n")).split(b"\n")
-        self._open[descriptor] = rest
-        for line in lines:
+    def _plan_lines(self, lines: _Lines, now: float, *, most: int | None = None) -> None:
+        """Plan the next lines that have come whole."""
+        for line in lines.take(most):
             text = line.decode("utf-8", "replace").strip()
-            if text and not text.startswith("#"):
+            if len(line) > _LONGEST:
+                self._tell(f"{text[:20]!r}...: a line of more than {_LONGEST} bytes: left out")
+            elif text and not text.startswith("#"):
                 self._plan(text, now)
+
+    def _press_keys(self, settings: Mix) -> Mix:
+        data = _read(self._stdin, _MOST_LINES)
+        if not data:
+            del self._open[self._stdin]
+        for key in data.decode("ascii", "replace"):
+            settings = self._press(key, settings)
+        return settings
 
     def _press(self, key: str, settings: Mix) -> Mix:
         if key == "?":
@@ -249,8 +282,10 @@ class Controls:
             except HiphopssError as error:
                 self._tell(str(error))
                 return
-        self._due.append((due, command))
-        self._due.sort(key=lambda planned: planned[0])  # the same times stay in order
+            if len(self._due) >= _MOST_DUE:
+                self._tell(f"{line!r}: {_MOST_DUE} commands wait for their time: left out")
+                return
+        insort(self._due, (due, command), key=itemgetter(0))  # the same times stay in order
 
     def _apply(self, command: str, settings: Mix) -> Mix:
         try:
@@ -258,6 +293,50 @@ class Controls:
         except HiphopssError as error:
             self._tell(str(error))
             return settings
+
+
+class _Lines:
+    """Bytes as they come, in lines; what is kept of one that is too long is no longer.
+
+    Attributes
+    ----------
+    ended : bool
+        Whether nothing more will come, and all lines were taken.
+    """
+
+    def __init__(self):
+        self._whole: deque[bytes] = deque()
+        self._rest = b""
+        self._closed = False
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a line can be taken."""
+        return bool(self._whole)
+
+    @property
+    def ended(self) -> bool:
+        return self._closed and not self._whole
+
+    def push(self, data: bytes) -> None:
+        """Add what was read; nothing is the end, which ends the last line."""
+        self._closed = not data
+        *whole, rest = (self._rest + (data or b"\n")).split(b"\n")
+        self._whole.extend(whole)
+        self._rest = rest[: _LONGEST + 1]  # enough to see that it is too long
+
+    def take(self, most: int | None) -> Iterator[bytes]:
+        """The next lines, ``most`` of them or all."""
+        for _ in range(len(self._whole) if most is None else min(most, len(self._whole))):
+            yield self._whole.popleft()
+
+
+def _read(descriptor: int, size: int) -> bytes:
+    """What has come; nothing, too, where there is no reading any more: the music goes on."""
+    try:
+        return os.read(descriptor, size)
+    except OSError:
+        return b""
 
 
 def _descriptor_of_stdin() -> int | None:

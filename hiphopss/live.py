@@ -19,6 +19,17 @@ from hiphopss.forward import NumpyNetwork
 from hiphopss.streaming_network import StreamingNetwork
 from hiphopss.transform import InverseTransform, magnitude, stft
 
+MOST_CHANNELS = 1024
+"""Of a stream; as many as a file can have."""
+
+LOUDEST = np.float32(1e30)
+"""Samples beyond it (full scale is 1) would overflow in single precision."""
+
+
+def is_usable(samples: np.ndarray) -> np.ndarray:
+    """Where samples are finite and no larger than ``LOUDEST``, as booleans of the same shape."""
+    return np.abs(samples) <= LOUDEST  # not where they are NaN
+
 
 class StreamingSeparator:
     """Separates block by block, with a constant delay and constant memory.
@@ -36,7 +47,7 @@ class StreamingSeparator:
         Frames (of 512 samples, 11.6 ms) that are heard after a frame before it is separated, 0..29.
         More is better and later: ``docs/live.md`` has a table.
     channels : int
-        Channels of the stream.
+        Channels of the stream, ``MOST_CHANNELS`` at most.
     average : bool
         Average the masks of all patches that have seen a frame; else take the newest patch's.
     block_multiple : int
@@ -66,10 +77,10 @@ class StreamingSeparator:
         average: bool = True,
         block_multiple: int = 1,
     ):
-        if channels < 1 or block_multiple < 1:
-            raise HiphopssError(
-                f"channels {channels}, block_multiple {block_multiple}: give positive numbers"
-            )
+        if not 1 <= channels <= MOST_CHANNELS:
+            raise HiphopssError(f"channels {channels}: give 1 to {MOST_CHANNELS}")
+        if block_multiple < 1:
+            raise HiphopssError(f"block_multiple {block_multiple}: give a positive number")
         if not isinstance(weights, NumpyNetwork):
             from hiphopss.engines import load_network
             from hiphopss.registry import resolve_weights
@@ -121,8 +132,9 @@ class StreamingSeparator:
         Raises
         ------
         HiphopssError
-            If the block has another shape, or samples that are not finite: they would be heard for
-            as long as a patch. The block is then refused whole, and the stream can go on.
+            If the block has another shape, or samples that are not finite or beyond ``LOUDEST``:
+            they would be heard for as long as a patch. The block is then refused whole, and the
+            stream can go on.
         """
         block = np.asarray(block)
         n_channels, hop = len(self._samples), self._config.hop
@@ -136,8 +148,10 @@ class StreamingSeparator:
                 f"block of {block.shape[1]} samples: give multiples of {self._multiple}, "
                 "as promised"
             )
-        if not np.isfinite(block).all():
-            raise HiphopssError("block: has samples that are not finite: mute them first")
+        if not is_usable(block).all():
+            raise HiphopssError(
+                f"block: has samples that are not finite, or beyond {LOUDEST:g}: mute them first"
+            )
         stems = np.empty((len(SOURCES), *block.shape), np.float32)
         n_in = n_out = 0
         while n_in < block.shape[1]:

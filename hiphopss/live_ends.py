@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss import audio
+from hiphopss import audio, audio_writer
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
 from hiphopss.remix import output_kind
@@ -33,6 +33,7 @@ class _End:
     is_device = False
     n_troubles = 0
     n_clipped = 0
+    lost: HiphopssError | None = None  # why an input ended that does not end by itself
 
     def __init__(self):
         self._stack = ExitStack()
@@ -115,12 +116,19 @@ class DeviceInput(_End):
     def __init__(self, name: str, sample_rate: int, n_channels: int, block: int):
         super().__init__()
         self.sample_rate, self.n_channels, self._block = sample_rate, n_channels, block
+        self._name = name
         self._device = _open_device("InputStream", name, sample_rate, n_channels, block)
         self._stack.enter_context(self._device)
 
     def __iter__(self) -> Iterator[np.ndarray]:
+        """The blocks, until the card goes away: :attr:`lost` then says why."""
+        failures = import_sounddevice().PortAudioError
         while True:
-            samples, overflowed = self._device.read(self._block)
+            try:
+                samples, overflowed = self._device.read(self._block)
+            except failures as error:
+                self.lost = _lost(self._name, error)
+                return
             self.n_troubles += bool(overflowed)
             yield samples
 
@@ -150,7 +158,7 @@ class FileOutput(_End):
         kind, subtype = output_kind(path, None, given=given)
         whole = self._stack.enter_context(written_whole(path))
         self._writer = self._stack.enter_context(
-            audio.Writer(
+            audio_writer.Writer(
                 whole,
                 sample_rate,
                 n_channels,
@@ -203,13 +211,18 @@ class DeviceOutput(_End):
 
     def __init__(self, name: str, sample_rate: int, n_channels: int, block: int):
         super().__init__()
+        self._name = name
         self._device = _open_device("OutputStream", name, sample_rate, n_channels, block)
         self._stack.enter_context(self._device)
 
     def write(self, samples: np.ndarray) -> None:
         """Play samples `[shape=(n_block, n_channels)]`; waits until there is room for them."""
         loud = np.ascontiguousarray(self._clipped(samples, -1, 1), np.float32)
-        self.n_troubles += bool(self._device.write(loud))
+        try:
+            underflowed = self._device.write(loud)
+        except import_sounddevice().PortAudioError as error:
+            raise _lost(self._name, error) from error
+        self.n_troubles += bool(underflowed)
 
     @property
     def latency(self) -> float:
@@ -235,11 +248,22 @@ def _open_device(kind: str, name: str, sample_rate: int, n_channels: int, block:
             latency="low",
         )
     except (sounddevice.PortAudioError, ValueError) as error:
-        told = " ".join(str(error).split())
         raise HiphopssError(
-            f"{name}: can't be opened at {sample_rate} Hz with {n_channels} channels ({told}): "
-            "see `hiphopss live --list-devices`"
+            f"{name}: can't be opened at {sample_rate} Hz with {n_channels} channels "
+            f"({_one_line(error)}): see `hiphopss live --list-devices`"
         ) from error
+
+
+def _lost(name: str, error: Exception) -> HiphopssError:
+    """What is told when a device fails in the middle of the music."""
+    return HiphopssError(
+        f"{name}: the device stopped ({_one_line(error)}): check that it is plugged in, and start "
+        "again"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
 
 
 def import_sounddevice():

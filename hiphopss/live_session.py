@@ -16,9 +16,12 @@ from hiphopss import audio, live_ends
 from hiphopss.controls import Controls, Quit
 from hiphopss.engines import load_network
 from hiphopss.errors import HiphopssError
-from hiphopss.live import StreamingSeparator
+from hiphopss.live import StreamingSeparator, is_usable
 from hiphopss.mixing import Mix, Mixer
 from hiphopss.registry import resolve_weights
+
+MOST_BLOCK = 2**20
+"""Samples that are read together at most."""
 
 _TAIL = 512  # samples of the tail that are mixed together
 _PREFILL = 2  # blocks that a device has in hand when another device feeds it
@@ -35,7 +38,7 @@ class Tally:
     n_late : int
         Blocks that came too late for real time.
     n_mended : int
-        Samples that were not finite, and were muted.
+        Samples that were not finite (or beyond ``hiphopss.live.LOUDEST``), and were muted.
     slowest : float
         Seconds that the slowest block took to be separated and mixed.
     began : float
@@ -101,7 +104,7 @@ def run_live(
     lookahead : int
         As in :class:`hiphopss.live.StreamingSeparator`.
     block : int
-        Samples that are read together; commands count between blocks.
+        Samples that are read together, ``MOST_BLOCK`` at most; commands count between blocks.
     pcm : Pcm, optional
         What the samples in pipes are.
     realtime : bool
@@ -123,11 +126,14 @@ def run_live(
     Raises
     ------
     HiphopssError
-        If an end can't be opened, the weights can't be used, or a number is out of range.
+        If an end can't be opened, the weights can't be used, or a number is out of range. Also if
+        the input device fails, after all that it gave has been written.
     """
     pcm = pcm or Pcm()
-    if block < 1 or pcm.sample_rate < 1:
-        raise HiphopssError(f"block {block}, rate {pcm.sample_rate}: give positive numbers")
+    if not 1 <= block <= MOST_BLOCK:
+        raise HiphopssError(f"block {block}: give 1 to {MOST_BLOCK} samples")
+    if pcm.sample_rate < 1:
+        raise HiphopssError(f"rate {pcm.sample_rate}: give a positive number of Hz")
     ends = [end for end in (source, output) if end != "-" and not live_ends.is_device(end)]
     if len(ends) == 2 and Path(source).resolve() == Path(output).resolve():
         raise HiphopssError(f"{output}: is the input: choose another output")
@@ -157,6 +163,8 @@ def run_live(
             with _interrupted(session.stop):
                 session.play(given, taken, realtime=realtime)
     tell(_summary(tally, given, taken))
+    if given.lost:  # told when the recording is safe
+        raise given.lost
     return tally
 
 
@@ -192,14 +200,14 @@ class _Session:
         return round(n_samples * self._rate / self._separator.sample_rate)
 
     def _read(self, given, *, realtime: bool) -> Iterator[np.ndarray]:
-        """The input's blocks, made finite, and not before their time if it is to be real."""
+        """The input's blocks, made usable, and not before their time if it is to be real."""
         tally = self._tally
         self._rate = given.sample_rate
         for block in given:
-            finite = np.isfinite(block)
-            if not finite.all():
-                tally.n_mended += int(np.count_nonzero(~finite))
-                block = np.where(finite, block, np.float32(0))
+            usable = is_usable(block)
+            if not usable.all():
+                tally.n_mended += int(np.count_nonzero(~usable))
+                block = np.where(usable, block, np.float32(0))
             tally.n_in += len(block)
             if realtime and not given.is_device:
                 due = tally.began + tally.n_in / given.sample_rate  # when its last sample sounds

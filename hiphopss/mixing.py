@@ -95,6 +95,11 @@ class Mix:
         return source not in self.muted and (not self.soloed or source in self.soloed)
 
     @property
+    def audible(self) -> tuple[str, ...]:
+        """The sources that are heard, and not at a gain of ``-inf``."""
+        return tuple(s for s in SOURCES if self.heard(s) and self.gains[s] > -math.inf)
+
+    @property
     def panned(self) -> bool:
         """Whether any pan is not 0: a mono stem then becomes stereo."""
         return any(self.pans.values())
@@ -118,13 +123,19 @@ class Mix:
         Raises
         ------
         HiphopssError
-            If stems of more than two channels are panned, or a mono mix is to be.
+            If stems of more than two channels are panned, or a mono mix is to be; or if stems of
+            several channels are to be mixed to another number.
         """
         n_out = n_out or self.n_out(n_channels)
         if self.panned and (n_channels > 2 or n_out != 2):
             raise HiphopssError(
                 f"pan: not from {n_channels} to {n_out} channels: pan mono or stereo music, into "
                 "stereo (`live --stereo` makes mono stereo)"
+            )
+        if n_channels not in (1, n_out):
+            raise HiphopssError(
+                f"{n_channels} channels: can't be mixed to {n_out}, only mono becomes stereo: "
+                "leave --stereo out"
             )
         matrices = np.empty((len(SOURCES), n_out, n_channels))
         for matrix, source in zip(matrices, SOURCES, strict=True):
@@ -185,7 +196,7 @@ def _pan_matrix(pan: float, n_channels: int, n_out: int) -> np.ndarray:
         sides = math.sqrt(2) * np.array([[math.cos(angle)], [math.sin(angle)]])
         return sides if pan else np.ones((n_out, 1))
     if not pan:
-        return np.eye(n_out, n_channels)
+        return np.eye(n_channels)
     over, stays = math.sin(abs(pan) * np.pi / 2), math.cos(abs(pan) * np.pi / 2)
     left = np.array([[1, over], [0, stays]])  # to the left
     return left if pan < 0 else left[::-1, ::-1]

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss import audio
+from hiphopss import audio, audio_writer
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
 from hiphopss.mixing import Mix, mix
 from hiphopss.progress import progress_bar
+from hiphopss.tracks import AUDIO_BAR
 
-_BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
 _PIECE = 2**16  # samples scaled at a time
 
 
@@ -67,15 +67,15 @@ def remix(
         An audio file, or a folder with some of ``{vocals,bass,drums,other}.wav`` (or another
         format) of the same rate, length and channels. Missing stems count as silence.
     output : path-like
-        The file to write, whole or not at all: an ending of ``audio.OUTPUT_FORMATS``. It has the
-        source's rate, and its channels unless a mono source is panned.
+        The file to write, whole or not at all: an ending of ``audio_writer.OUTPUT_FORMATS``. It has
+        the source's rate, and its channels unless a mono source is panned.
     settings : Mix
         Gains, pans, mutes and solos.
     weights, engine
         As in :func:`hiphopss.tracks.separate_files`; not used for stems.
     subtype : str, optional
-        Sample type, one of ``audio.OUTPUT_SUBTYPES``; by default the nearest to the source's that
-        the format has. Not for OGG and MP3.
+        Sample type, one of ``audio_writer.OUTPUT_SUBTYPES``; by default the nearest to the source's
+        that the format has. Not for OGG and MP3.
     normalize : bool
         Lower the whole as far as needed rather than clip; takes disk space for the mix in single
         precision meanwhile.
@@ -85,7 +85,7 @@ def remix(
     Returns
     -------
     Remixed
-        Clipped samples, for one. A warning counts them, too.
+        Clipped samples, for one. A warning counts them, too; another one tells of silence.
 
     Raises
     ------
@@ -99,16 +99,18 @@ def remix(
         raise HiphopssError(f"{output}: is the input: choose another output")
     kind, subtype = output_kind(output, subtype, given=header.subtype)
     n_out = settings.matrices(header.n_channels).shape[1]  # what can't be panned is told now
+    audible = settings.audible
+    if source.is_dir():
+        audible = [name for name in audible if name in files]
+    if not audible:
+        warnings.warn(
+            f"{output}: silence: the settings leave nothing of {source.name} to be heard: "
+            "mute less, or solo another source",
+            stacklevel=2,
+        )
     with (
-        progress_bar(
-            total=header.n_samples,
-            desc=source.name,
-            unit_scale=1 / header.sample_rate,
-            bar_format=_BAR,
-            show=progress,
-        ) as bar,
         written_whole(output) as whole,
-        audio.Writer(
+        audio_writer.Writer(
             whole,
             header.sample_rate,
             n_out,
@@ -117,6 +119,13 @@ def remix(
             format=kind,
             advice="use --normalize to lower the whole instead",
         ) as writer,
+        progress_bar(
+            total=header.n_samples,
+            desc=source.name,
+            unit_scale=1 / header.sample_rate,
+            bar_format=AUDIO_BAR,
+            show=progress,
+        ) as bar,
     ):
         if source.is_dir():
             blocks = _mixed_stems(files, settings)
@@ -141,7 +150,7 @@ def output_kind(output: str | Path, subtype: str | None, *, given: str) -> tuple
     Returns
     -------
     format, subtype : str
-        As :class:`hiphopss.audio.Writer` takes them.
+        As :class:`hiphopss.audio_writer.Writer` takes them.
 
     Raises
     ------
@@ -149,16 +158,17 @@ def output_kind(output: str | Path, subtype: str | None, *, given: str) -> tuple
         If the ending is unknown, or the format has no choice of sample types.
     """
     output = Path(output)
-    kind = audio.OUTPUT_FORMATS.get(output.suffix.lower())
+    kind = audio_writer.OUTPUT_FORMATS.get(output.suffix.lower())
     if output.is_dir() or kind is None:
         raise HiphopssError(
-            f"{output}: name a file that ends in {', '.join(audio.OUTPUT_FORMATS)} as the output"
+            f"{output}: name a file that ends in {', '.join(audio_writer.OUTPUT_FORMATS)} as the "
+            "output"
         )
-    if kind in audio.LOSSY_SUBTYPES:
+    if kind in audio_writer.LOSSY_SUBTYPES:
         if subtype:
             raise HiphopssError(f"{output}: {kind} has no sample types: leave {subtype} out")
-        return kind, audio.LOSSY_SUBTYPES[kind]
-    nearest = audio.output_subtype(given)
+        return kind, audio_writer.LOSSY_SUBTYPES[kind]
+    nearest = audio_writer.output_subtype(given)
     if kind == "FLAC" and nearest == "FLOAT":
         nearest = "PCM_24"
     return kind, subtype or nearest
@@ -238,7 +248,7 @@ def _alongside(
 
 def _write(
     blocks: Iterable[np.ndarray],
-    writer: audio.Writer,
+    writer: audio_writer.Writer,
     told: Callable[[int], None],
     lowered: Path | None,
 ) -> tuple[float, float]:

@@ -73,7 +73,7 @@ class StreamingNetwork:
     """
 
     def __init__(self, network: NumpyNetwork, *, lookahead: int = 0, average: bool = True):
-        self.config = network._config
+        self.config = network.config
         self.lookahead = lookahead
         weights = position_weights(self.config, lookahead, average=average)
         self._network = network  # its prepared arrays: this class is its other half
@@ -81,35 +81,35 @@ class StreamingNetwork:
         self._weights = weights[used].astype(np.float32)[:, None]  # (n_used, 1)
         self._prepare_decoders(used)
         # Of the newest patch and, in turn, of the one before.
-        self._masks = np.empty((2, len(SOURCES), len(used), network._width), np.float32)
+        self._masks = np.empty((2, len(SOURCES), len(used), network.width), np.float32)
         self.reset()
 
     def _prepare_decoders(self, used: np.ndarray) -> None:
         """The columns of the decoders, and of ``conv2 inverse``, that used positions need."""
-        network, n_encoded = self._network, self._network._n_encoded
+        network, n_encoded = self._network, self._network.n_encoded
         encoded = np.arange(max(0, used[0] - TIME_FILTER + 1), min(n_encoded, used[-1] + 1))
-        n_decoders = len(network._sources)
-        kernel = network._decoder_kernel.reshape(-1, n_decoders, n_encoded, N_FILTERS)
-        bias = network._decoder_bias.reshape(n_decoders, n_encoded, N_FILTERS)
+        n_decoders = len(network.sources)
+        kernel = network.decoder_kernel.reshape(-1, n_decoders, n_encoded, N_FILTERS)
+        bias = network.decoder_bias.reshape(n_decoders, n_encoded, N_FILTERS)
         self._decoder_kernel = np.ascontiguousarray(kernel[:, :, encoded].reshape(len(kernel), -1))
         self._decoder_bias = bias[:, encoded].reshape(-1)
-        conv2 = network._conv2_kernel.reshape(TIME_FILTER, N_FILTERS, N_FILTERS)
+        conv2 = network.conv2_kernel.reshape(TIME_FILTER, N_FILTERS, N_FILTERS)
         inverse = np.zeros((len(encoded), N_FILTERS, len(used), N_FILTERS), np.float32)
         for row, position in enumerate(encoded):
             for column, frame in enumerate(used):
                 if 0 <= frame - position < TIME_FILTER:
                     inverse[row, :, column] = conv2[frame - position].T
         self._conv2_inverse = inverse.reshape(len(encoded) * N_FILTERS, -1)
-        self._lift = network._lift[:, used]
-        self._floor = network._floor[used]
+        self._lift = network.lift[:, used]
+        self._floor = network.floor[used]
 
     def reset(self) -> None:
         """Forget what was heard: before the first frame there is silence."""
         network = self._network
-        conv1 = network._conv1_bias
-        conv2 = np.tile(conv1, TIME_FILTER) @ network._conv2_kernel + network._conv2_bias
+        conv1 = network.conv1_bias
+        conv2 = np.tile(conv1, TIME_FILTER) @ network.conv2_kernel + network.conv2_bias
         self._conv1 = _LastRows(TIME_FILTER, conv1)
-        self._conv2 = _LastRows(network._n_encoded, conv2)
+        self._conv2 = _LastRows(network.n_encoded, conv2)
         self._masks[:] = 0
 
     def step(self, magnitudes: np.ndarray) -> np.ndarray:
@@ -127,15 +127,15 @@ class StreamingNetwork:
             ``lookahead`` steps, which speak of frames before the first).
         """
         network = self._network
-        self._conv1.push(magnitudes @ network._conv1_kernel + network._conv1_bias)
-        self._conv2.push(self._conv1.flat @ network._conv2_kernel + network._conv2_bias)
-        code = self._conv2.flat @ network._bottleneck_kernel + network._bottleneck_bias
+        self._conv1.push(magnitudes @ network.conv1_kernel + network.conv1_bias)
+        self._conv2.push(self._conv1.flat @ network.conv2_kernel + network.conv2_bias)
+        code = self._conv2.flat @ network.bottleneck_kernel + network.bottleneck_bias
         np.maximum(code, 0, out=code)
         hidden = np.maximum(code @ self._decoder_kernel + self._decoder_bias, 0)
-        decoded = hidden.reshape(len(network._sources), -1) @ self._conv2_inverse
+        decoded = hidden.reshape(len(network.sources), -1) @ self._conv2_inverse
         masks, before = self._masks
-        network._output(decoded.reshape(-1, N_FILTERS), masks)
-        network._weighted_masks(masks, self._weights, self._lift, self._floor)
+        network.write_outputs(decoded.reshape(-1, N_FILTERS), masks)
+        network.weighted_masks(masks, self._weights, self._lift, self._floor)
         # The last step's second frame is this one's first.
         masks[:, :-1] += before[:, 1:]
         self._masks = self._masks[::-1]

@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-from hiphopss import audio
+from hiphopss import audio, audio_writer
 from hiphopss.config import RECORD_NAME, SOURCES, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import filled_whole, written_whole
@@ -18,7 +18,10 @@ from hiphopss.registry import resolve_weights
 from hiphopss.separation import Separator, separate_blocks
 from hiphopss.weights import read_info
 
-_BAR = "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
+AUDIO_BAR = (
+    "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
+)
+"""Format of a progress bar that counts seconds of audio."""
 
 
 def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None) -> dict[str, Path]:
@@ -137,14 +140,14 @@ def separate_files(
     folders = []
     for number, (name, path) in enumerate(tracks.items(), 1):
         song = headers[name]
-        kind = subtype or audio.output_subtype(song.subtype)
+        kind = subtype or audio_writer.output_subtype(song.subtype)
         n_channels = 1 if mono else song.n_channels
         n_inner = audio.resampled_length(song.n_samples, song.sample_rate, rate)
         label = f"{number}/{len(tracks)} {name}"
         with (
             filled_whole(output / name) as folder,
             progress_bar(
-                total=n_inner, desc=label, unit_scale=1 / rate, bar_format=_BAR, show=progress
+                total=n_inner, desc=label, unit_scale=1 / rate, bar_format=AUDIO_BAR, show=progress
             ) as bar,
         ):
             mixture = audio.read_blocks(path)
@@ -163,7 +166,7 @@ def _write_stems(folder: Path, blocks, sample_rate: int, n_channels: int, subtyp
     with ExitStack() as stack:
         writers = [
             stack.enter_context(
-                audio.Writer(
+                audio_writer.Writer(
                     folder / f"{source}.wav",
                     sample_rate,
                     n_channels,

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 from conftest import noise
 
-from hiphopss import HiphopssError, audio
+from hiphopss import HiphopssError, audio, audio_writer
 
 
 @pytest.mark.parametrize(
@@ -132,6 +132,45 @@ def test_errors_name_the_file_in_one_line(tmp_path):
 def test_a_full_disk_is_told_in_one_line():
     with (
         pytest.raises(HiphopssError, match=r"stem\.wav: can't be written"),
-        audio.Writer("/dev/full", 44100, 1, "FLOAT", label="stem.wav") as writer,
+        audio_writer.Writer("/dev/full", 44100, 1, "FLOAT", label="stem.wav") as writer,
     ):
         writer.write(np.zeros((100000, 1)))
+
+
+@pytest.mark.parametrize(
+    ("suffix", "rate", "n_channels"),
+    [(".mp3", 48000, 2), (".ogg", 192000, 8), (".flac", 192000, 8), (".wav", 384000, 16)],
+)
+def test_formats_within_their_limits_are_written(tmp_path, suffix, rate, n_channels):
+    kind = audio_writer.OUTPUT_FORMATS[suffix]
+    subtype = audio_writer.LOSSY_SUBTYPES.get(kind, "PCM_16")
+    path = tmp_path / f"a{suffix}"
+    with audio_writer.Writer(path, rate, n_channels, subtype, format=kind) as writer:
+        writer.write(np.zeros((5000, n_channels), np.float32))
+    header = audio.read_header(path)
+    assert (header.sample_rate, header.n_channels) == (rate, n_channels)
+
+
+@pytest.mark.parametrize(
+    ("kind", "rate", "n_channels", "told"),
+    [
+        ("MP3", 96000, 2, r"a: MP3 has no rate of 96000 Hz: name .* \.wav, \.flac, .*\.ogg$"),
+        ("MP3", 44100, 3, "a: MP3 has 2 channels at most, not 3: name a file that ends in .wav"),
+        ("OGG", 384000, 2, r"no rate of 384000 Hz: .* \.wav, \.flac"),  # libsndfile crashes
+        ("FLAC", 44100, 9, r"8 channels at most, not 9: .* \.wav, \.aif, \.aiff, \.ogg$"),
+        ("WAV", 44100, 1025, "not 1025: give less of them"),
+    ],
+)
+def test_formats_beyond_their_limits_are_refused(tmp_path, kind, rate, n_channels, told):
+    subtype = audio_writer.LOSSY_SUBTYPES.get(kind, "PCM_16")
+    with pytest.raises(HiphopssError, match=told):
+        audio_writer.Writer(tmp_path / "b", rate, n_channels, subtype, label="a", format=kind)
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_file_that_can_not_be_begun_is_named_as_its_owner_does(tmp_path):
+    (tmp_path / ".partial-a.wav").mkdir()
+    with pytest.raises(HiphopssError, match=r"^a\.wav: can't be written \([^)]*\)") as caught:
+        audio_writer.Writer(tmp_path / ".partial-a.wav", 44100, 1, "PCM_16", label="a.wav")
+    for noise_word in ("partial", "Error :", "disk full"):
+        assert noise_word not in str(caught.value)

@@ -128,3 +128,16 @@ def test_there_is_no_panning_of_surround_or_into_mono():
     with pytest.raises(HiphopssError, match="--stereo"):
         mixer.settings = Mix(pans={"bass": 1})
     assert mixer.settings == Mix()
+
+
+def test_surround_is_not_cut_down_to_stereo():
+    with pytest.raises(HiphopssError, match="6 channels: can't be mixed to 2"):
+        Mixer(Mix(), 6, n_out=2)
+    assert Mixer(Mix(), 6).n_out == 6
+    assert Mixer(Mix(), 1, n_out=2).process(MONO).shape == (2, 4000)
+
+
+def test_audible_sources_are_neither_muted_nor_silent():
+    settings = Mix(gains={"bass": -np.inf}, muted=frozenset({"drums"}))
+    assert settings.audible == ("vocals", "other")
+    assert settings.changed(soloed=frozenset({"bass", "drums"})).audible == ()

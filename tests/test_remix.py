@@ -116,6 +116,23 @@ def test_a_missing_stem_is_silence_and_told(stems, tmp_path, run):
     np.testing.assert_allclose(soundfile.read(tmp_path / "o.wav")[0], sum(rest), atol=1 / 32767)
 
 
+@pytest.mark.parametrize(
+    ("arguments", "silent"),
+    [
+        (("--karaoke", "--solo", "vocals"), True),
+        (("--solo", "bass"), True),  # which is missing
+        (("--acapella", "--gain", "vocals=-inf"), True),
+        (("--karaoke",), False),
+    ],
+)
+def test_silence_is_told(stems, tmp_path, run, arguments, silent):
+    (stems / "bass.wav").unlink()
+    status, _, error = run("remix", stems, "-o", tmp_path / "o.wav", "-q", *arguments)
+    assert status == 0
+    assert ("o.wav: silence: " in error) == silent
+    assert soundfile.read(tmp_path / "o.wav")[0].any() != silent
+
+
 @pytest.mark.parametrize("suffix", ["wav", "ogg"])
 def test_clipping_is_counted_or_avoided(stems, tmp_path, suffix, run):
     arguments = ["remix", stems, "-q", "--gain", "vocals=40"]
@@ -169,7 +186,16 @@ def test_memory_does_not_grow_with_the_song(tmp_path, published):
 def test_mistakes_are_told_in_one_line(song, stems, tmp_path, run):
     out = tmp_path / "out.wav"
     (tmp_path / "empty").mkdir()
+    high, six = tmp_path / "high.wav", tmp_path / "six.wav"
+    soundfile.write(high, STEREO, 96000)
+    soundfile.write(six, np.zeros((100, 6)), RATE)
     for arguments, told in [
+        ((song, "-o", out, "--karaoke", "--acapella"), "not allowed with"),
+        (
+            (high, "-o", tmp_path / "o.mp3"),
+            f"{tmp_path}/o.mp3: MP3 has no rate of 96000 Hz: name a file that ends in .wav, .flac",
+        ),
+        ((six, "-o", tmp_path / "o.mp3"), "o.mp3: MP3 has 2 channels at most, not 6: name a file"),
         ((song, "-o", song), "is the input: choose another output"),
         ((stems, "-o", stems / "bass.wav"), "is the input"),
         ((song, "-o", tmp_path / "out.xyz"), "name a file that ends in .wav, .flac"),
@@ -186,7 +212,9 @@ def test_mistakes_are_told_in_one_line(song, stems, tmp_path, run):
         assert told in error
         assert error.count("\n") == 1
     assert not out.exists()
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty", "song.wav", "stems"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == [
+        *("empty", "high.wav", "six.wav", "song.wav", "stems"),
+    ]
 
 
 def test_stems_that_do_not_fit_together_are_refused(stems, tmp_path):

@@ -20,10 +20,11 @@ def add_remix(verbs) -> None:
         help="file to write: .wav, .flac, .aiff, .ogg or .mp3",
     )
     add_mix(verb)
-    verb.add_argument(
+    shorts = verb.add_mutually_exclusive_group()  # together they would leave nothing
+    shorts.add_argument(
         "--karaoke", action="store_true", help="without the vocals: short for --mute vocals"
     )
-    verb.add_argument(
+    shorts.add_argument(
         "--acapella", action="store_true", help="the vocals alone: short for --solo vocals"
     )
     add_weights(verb)
