@@ -146,8 +146,8 @@ class Controls:
         A text file of commands, which is read at once, or a FIFO, which is listened to.
     stdin : bool
         Listen to standard input: to keys if it is a terminal, else to lines.
-    tell : callable
-        Called with lines for people: what is wrong with a command, what a key did.
+    tell, warn : callable
+        Called with lines for people: what a key did, and what is wrong with a command.
     """
 
     def __init__(
@@ -157,8 +157,9 @@ class Controls:
         path: str | Path | None = None,
         stdin: bool = False,
         tell: Callable[[str], None] = print,
+        warn: Callable[[str], None] = print,
     ):
-        self._start, self._path, self._tell = start, path, tell
+        self._start, self._path, self._tell, self._warn = start, path, tell, warn
         self._stdin = _descriptor_of_stdin() if stdin else None
         self._keys = Keys() if self._stdin is not None and os.isatty(self._stdin) else None
         self._open: dict[int, _Lines] = {}  # what is read from
@@ -249,7 +250,7 @@ class Controls:
         for line in lines.take(most):
             text = line.decode("utf-8", "replace").strip()
             if len(line) > _LONGEST:
-                self._tell(f"{text[:20]!r}...: a line of more than {_LONGEST} bytes: left out")
+                self._warn(f"{text[:20]!r}...: a line of more than {_LONGEST} bytes: left out")
             elif text and not text.startswith("#"):
                 self._plan(text, now)
 
@@ -280,10 +281,10 @@ class Controls:
             try:
                 due = parse_number(time, what=f"{line.strip()!r}: time")
             except HiphopssError as error:
-                self._tell(str(error))
+                self._warn(str(error))
                 return
             if len(self._due) >= _MOST_DUE:
-                self._tell(f"{line!r}: {_MOST_DUE} commands wait for their time: left out")
+                self._warn(f"{line!r}: {_MOST_DUE} commands wait for their time: left out")
                 return
         insort(self._due, (due, command), key=itemgetter(0))  # the same times stay in order
 
@@ -291,7 +292,7 @@ class Controls:
         try:
             return apply_command(command, settings, start=self._start)
         except HiphopssError as error:
-            self._tell(str(error))
+            self._warn(str(error))
             return settings
 
 

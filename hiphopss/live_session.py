@@ -86,6 +86,7 @@ def run_live(
     control: str | Path | None = None,
     listen: bool = True,
     tell: Callable[[str], None] = print,
+    warn: Callable[[str], None] = print,
 ) -> Tally:
     """Separate and mix what comes in, while it comes.
 
@@ -115,8 +116,8 @@ def run_live(
         File or FIFO of commands.
     listen : bool
         Take commands from standard input, unless the audio comes from there.
-    tell : callable
-        Called with lines for people.
+    tell, warn : callable
+        Called with lines for people: what happens, and what is wrong, such as a command.
 
     Returns
     -------
@@ -155,11 +156,13 @@ def run_live(
         mixer = Mixer(settings, given.n_channels, n_out=2 if stereo else None)
         with (
             _opened_output(output, given, mixer.n_out, pcm.kind, block) as taken,
-            Controls(settings, path=control, stdin=listen and source != "-", tell=tell) as controls,
+            Controls(
+                settings, path=control, stdin=listen and source != "-", tell=tell, warn=warn
+            ) as controls,
         ):
             tell(_latency(separator, given, taken, block))
             tally = Tally()
-            session = _Session(separator, mixer, controls, tally, tell)
+            session = _Session(separator, mixer, controls, tally, warn)
             with _interrupted(session.stop):
                 session.play(given, taken, realtime=realtime)
     tell(_summary(tally, given, taken))
@@ -171,9 +174,9 @@ def run_live(
 class _Session:
     """One stream through separator and mixer."""
 
-    def __init__(self, separator, mixer: Mixer, controls: Controls, tally: Tally, tell):
+    def __init__(self, separator, mixer: Mixer, controls: Controls, tally: Tally, warn):
         self._separator, self._mixer, self._controls = separator, mixer, controls
-        self._tally, self._tell = tally, tell
+        self._tally, self._warn = tally, warn
         self._stopped = False
         self._n_mixed = 0  # samples at the separator's rate, less those before the stream
 
@@ -253,7 +256,7 @@ class _Session:
             try:
                 self._mixer.settings = settings
             except HiphopssError as error:  # the music goes on
-                self._tell(str(error))
+                self._warn(str(error))
         mixed = self._mixer.process(separated()).T
         self._tally.slowest = max(self._tally.slowest, time.perf_counter() - begin)
         return mixed

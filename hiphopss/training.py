@@ -165,9 +165,10 @@ def train(
 
     Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (the mean of the loss and of each of its
     terms over the batches of each epoch; the terms, which add up to the loss before its absolute
-    value, are estimated from some patches of batches of 8 or more) and, after every epoch, ``NAME.checkpoint.weights.h5``, a weight file that also holds the
-    optimiser's state. If there is a checkpoint of the same run, training goes on from it, and ends
-    with the weights of a run that was never interrupted.
+    value, are estimated from some patches of batches of 8 or more) and, after every epoch,
+    ``NAME.checkpoint.weights.h5``, a weight file that also holds the optimiser's state. If there is
+    a checkpoint of the same run, training goes on from it, and ends with the weights of a run that
+    was never interrupted.
 
     Parameters
     ----------

@@ -78,7 +78,7 @@ def test_keys_of_a_terminal_which_is_restored(monkeypatch):
     master, terminal = os.openpty()
     monkeypatch.setattr(sys, "stdin", os.fdopen(terminal))
     before, told = termios.tcgetattr(terminal), []
-    with Controls(Mix(), stdin=True, tell=told.append) as controls:
+    with Controls(Mix(), stdin=True, tell=told.append, warn=told.append) as controls:
         assert not termios.tcgetattr(terminal)[3] & termios.ICANON
         os.write(master, b"b-?")
         mix = controls.update(Mix(), 0)
@@ -124,7 +124,7 @@ def test_a_flood_of_commands_is_taken_bit_by_bit(fifo, monkeypatch):
 
 def test_endless_lines_are_refused_and_the_next_one_counts(fifo):
     told, mix = [], Mix()
-    with Controls(mix, path=fifo, tell=told.append) as controls:
+    with Controls(mix, path=fifo, tell=told.append, warn=told.append) as controls:
         tracemalloc.start()
         for _ in range(30):
             send(fifo, b"x" * 32_000)
@@ -146,7 +146,7 @@ def test_commands_that_wait_are_bounded_and_stay_in_order(fifo, tmp_path, monkey
     monkeypatch.setattr("hiphopss.controls._MOST_DUE", 5)
     told, mix = [], Mix()
     lines = b"@2 vocals -1\n@1 vocals -2\n@2 vocals -3\n@1 bass -1\n@9 reset\n@2 mute bass\n"
-    with Controls(mix, path=fifo, tell=told.append) as controls:
+    with Controls(mix, path=fifo, tell=told.append, warn=told.append) as controls:
         send(fifo, lines)
         mix = controls.update(mix, 0)
         assert mix == Mix()
@@ -159,6 +159,6 @@ def test_commands_that_wait_are_bounded_and_stay_in_order(fifo, tmp_path, monkey
     (tmp_path / "long.txt").write_bytes(lines)
     with (
         pytest.raises(HiphopssError, match=r"long\.txt: 5 commands or more: name a shorter"),
-        Controls(Mix(), path=tmp_path / "long.txt", tell=told.append),
+        Controls(Mix(), path=tmp_path / "long.txt", tell=told.append, warn=told.append),
     ):
         pass

@@ -45,12 +45,23 @@ def test_a_file_is_aligned_and_as_long(tmp_path, published, run, rate):
     np.testing.assert_allclose(found[inside], 0.3 * waveform[inside], atol=1e-4)
 
 
+def test_quiet_still_tells_what_is_wrong_with_a_command(song, tmp_path, published, run):
+    commands = tmp_path / "commands.txt"
+    commands.write_text("mute horn\nmute drums\n")
+    status, _, error = run("live", "--input", song, "--output", tmp_path / "out.wav", "--weights",
+                           published, "--control", commands, "-q")  # fmt: skip
+    assert status == 0
+    assert error.count("\n") == 1
+    assert "no source named 'horn'" in error
+
+
 def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, network):
     commands = tmp_path / "commands.txt"
     commands.write_text("# comment\n@0.5 solo bass\nbogus\n@0.7 unsolo\n@x mute bass\n@0.8 quit")
-    told = []
+    told, wrong = [], []
     run_live(str(song), str(tmp_path / "out.wav"), Mix(muted=frozenset({"other"})),
-             weights=published, control=commands, listen=False, tell=told.append)  # fmt: skip
+             weights=published, control=commands, listen=False, tell=told.append,
+             warn=wrong.append)  # fmt: skip
     vocals, bass, drums, _ = stream(StreamingSeparator(network), STEREO)
     found, _ = soundfile.read(tmp_path / "out.wav")
     assert len(found) == pytest.approx(0.8 * RATE, abs=512)
@@ -61,8 +72,9 @@ def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, netwo
     ]:
         span = slice(round(start * RATE), round(stop * RATE))
         np.testing.assert_allclose(found[span], expected[:, span].T, atol=1e-6)
-    assert any("'bogus': no command" in line for line in told)
-    assert any("time 'x': give a number" in line for line in told)
+    assert len(wrong) == 2
+    assert any("'bogus': no command" in line for line in wrong)
+    assert any("time 'x': give a number" in line for line in wrong)
     assert "0 overruns, 0 underruns, 0 late" in told[-1]
 
 

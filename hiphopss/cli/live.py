@@ -86,4 +86,5 @@ def _live(options) -> None:
         stereo=options.stereo,
         control=options.control,
         tell=(lambda line: None) if options.quiet else tell,
+        warn=tell,
     )
