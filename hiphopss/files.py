@@ -58,6 +58,7 @@ def filled_whole(folder: str | Path) -> Iterator[Path]:
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise HiphopssError(f"{folder}: is a file, not a folder: choose another output")
+    folder = folder.resolve()  # "." has no name
     with _temporary_beside(folder) as temporary:
         temporary.mkdir()
         yield temporary
@@ -74,6 +75,8 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
 
     The name is always the same, so that a run clears away what a killed one left.
     """
+    if not path.name:
+        raise HiphopssError(f"{path}: can't be made anew: choose another output")
     new_parents = [parent for parent in path.parents if not parent.exists()]
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.browser
 
 def test_upload_is_separated_and_drawn(open_page, server, songs):
     page = open_page(server)
-    assert page.inner_text("#limits").startswith("WAV, FLAC, OGG, MP3")
+    assert page.inner_text("#limits") == "WAV, FLAC, OGG, MP3; up to 10 minutes and 3 MB."
     page.set_input_files("#file", songs / "Mixtures/Test/stereo/mixture.wav")
     page.wait_for_selector(READY)
     page.wait_for_selector("#job", state="hidden")
@@ -72,6 +72,69 @@ def test_what_can_not_be_separated_is_told(open_page, server):
         "#file", {"name": "long.wav", "mimeType": "audio/wav", "buffer": bytes(5 * 2**20)}
     )
     page.wait_for_selector("#problem:has-text('long.wav has 5 MB, the limit is 3 MB')")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(60, "1 minute"), (90, "90 seconds")])
+def test_longest_upload_is_told(open_page, server, seconds, told):
+    def limited(route):
+        site = route.fetch().json()
+        route.fulfill(json=site | {"limits": site["limits"] | {"max_seconds": seconds}})
+
+    page = open_page(server)
+    page.route("**/site.json", limited)
+    page.reload()
+    page.wait_for_selector(f"#limits:has-text('; up to {told} and')")
+
+
+def test_song_that_is_gone_is_told_at_once(open_page, server):
+    page = open_page(f"{server}#results/abcdefgh/result.json")
+    page.wait_for_selector("#problem:has-text('The song is not on the server any more')")
+    assert page.evaluate("location.hash") == ""
+    page.click("#songs button:has-text('mono')")
+    page.wait_for_selector(READY)
+    assert page.inner_text("#problem") == ""
+    page.route("**/site.json", lambda route: route.fulfill(status=500, body="no JSON"))
+    page.reload()
+    page.wait_for_selector("#problem:has-text('The server answered with the error 500')")
+
+
+def test_the_last_choice_wins_though_an_earlier_one_answers_later(open_page, server):
+    page = open_page(server)
+    held = []
+    page.route("**/result.json", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/result.json"):
+        page.click("#songs button:has-text('mono')")
+    page.click("#songs button:has-text('stereo')")
+    page.wait_for_selector("#song-title:has-text('stereo')")
+    page.wait_for_selector(READY)
+    address = page.evaluate("location.hash")
+    with page.expect_response("**/result.json"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.inner_text("#song-title") == "stereo"
+    assert page.evaluate("location.hash") == address
+
+
+def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server):
+    page = open_page(server, bypass_csp=True)
+    held = []
+    page.route("**/true.*.flac", lambda route: held.append(route))
+    page.click("#songs button:has-text('stereo')")
+    page.wait_for_selector(READY)
+    for digit in range(1, 5):  # all stems muted: only the original can be heard
+        page.keyboard.press(f"Digit{digit}")
+    page.click("#listen button:has-text('True stems')")
+    page.click("#play")
+    page.click("#listen button:has-text('Original')")
+    page.wait_for_selector("#listen button:has-text('Original')[aria-pressed=true]")
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("button[aria-label=Pause]")
+    record(page)
+    page.wait_for_timeout(300)
+    assert page.get_attribute("#listen button:has-text('Original')", "aria-pressed") == "true"
+    assert len(held) == len(SOURCES)
+    assert np.abs(recorded(page)).max() > 0.05
 
 
 def test_cancel_stops_the_job(open_page, server):
@@ -228,6 +291,7 @@ def test_changes_are_heard_and_do_not_click(studio, songs):
 
 def test_keyboard(studio):
     page = studio()
+    assert page.locator("#remove").is_hidden()  # a bundled song is everybody's
     position = functools.partial(player, page, "return p.position")
     page.keyboard.press("ArrowRight")
     assert position() == SECONDS  # 5 s are more than the song
@@ -330,6 +394,11 @@ def test_exported_site(open_page, songs, tmp_path, monkeypatch):
         page.wait_for_selector(READY)  # the first song is open
         for id in ("upload", "model-choice", "remove", "more-models"):
             assert page.locator(f"#{id}").is_hidden()
+        first = page.locator("#songs [aria-current=true]").inner_text()
+        page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)
+        page.click("#songs button:has-text('stereo')")
+        page.wait_for_selector("#problem:has-text('That is not there any more')")
+        assert page.locator("#songs [aria-current=true]").inner_text() == first
         page.click("#songs button:has-text('stereo')")
         page.wait_for_selector("#song-title:has-text('stereo')")
         page.wait_for_selector(READY)

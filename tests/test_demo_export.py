@@ -27,6 +27,16 @@ def exported(tmp_path_factory, published):
     return site
 
 
+@pytest.fixture
+def own_song(tmp_path, monkeypatch):
+    """A folder with one short song, the only one to export."""
+    monkeypatch.setattr(GeneratedSongs, "songs", lambda self: [])
+    folder = tmp_path / "songs"
+    folder.mkdir()
+    soundfile.write(folder / "Other.wav", noise(9000, 2), 44100)
+    return folder
+
+
 def test_site_holds_all_that_it_names(exported):
     site = read_json(exported / "site.json")
     assert site["static"] is True
@@ -53,20 +63,45 @@ def test_site_holds_all_that_it_names(exported):
     assert listed == sorted(path.relative_to(exported).as_posix() for path in there)
 
 
-def test_export_replaces_what_it_wrote_and_nothing_else(exported, published, monkeypatch):
+def test_export_replaces_what_it_wrote_and_nothing_else(exported, published, own_song):
     (exported / "CNAME").write_text("stems.example")
     (exported / "results" / "copper-sky" / "notes.txt").write_text("mine")
     (exported / "style.css").write_text("old")
-    monkeypatch.setattr(GeneratedSongs, "songs", lambda self: [])
-    songs = exported.parent / "songs"
-    songs.mkdir()
-    soundfile.write(songs / "Other.wav", noise(9000, 2), 44100)
-    export_site(exported, weights=[published], songs=songs, progress=False)
+    export_site(exported, weights=[published], songs=own_song, progress=False)
     assert (exported / "CNAME").read_text() == "stems.example"
     assert (exported / "style.css").read_text() != "old"
     left = [path for path in (exported / "results").rglob("*") if path.is_file()]
     assert {path.parent.name for path in left} == {"other", "copper-sky"}
     assert [path.name for path in left if path.parent.name == "copper-sky"] == ["notes.txt"]
+
+
+@pytest.mark.parametrize(
+    "own", ["style.css", "results", "index.html/notes.txt", "results/other/bass.flac"]
+)
+def test_own_files_in_the_way_are_kept(own_song, published, tmp_path, own):
+    own = own.replace("bass", "model-hh-fft-1024.bass")  # known only when all is separated
+    site = tmp_path / "site"
+    (site / own).parent.mkdir(parents=True)
+    (site / own).write_text("mine")
+    (site / "old.js").write_text("old")
+    (site / "export.json").write_text('{"files": ["export.json", "index.html", "old.js"]}')
+    with pytest.raises(HiphopssError, match="in the way of the new one: move it") as caught:
+        export_site(site, weights=[published], songs=own_song, progress=False)
+    assert "\n" not in str(caught.value)
+    assert (site / own).read_text() == "mine"
+    assert (site / "old.js").read_text() == "old"
+    names = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    assert names == {own, "old.js", "export.json"}
+
+
+def test_export_to_the_folder_one_is_in(own_song, published, tmp_path, monkeypatch):
+    site = tmp_path / "site"
+    site.mkdir()
+    monkeypatch.chdir(site)
+    for _ in range(2):  # and again
+        export_site(".", weights=[published], songs=own_song, progress=False)
+        assert read_json("site.json")["songs"][0]["result"] == "results/other/result.json"
+    assert {path.name for path in tmp_path.iterdir()} == {"songs", "site"}
 
 
 @pytest.mark.parametrize(
@@ -141,6 +176,15 @@ def test_models_have_ids_that_are_safe_in_addresses(published, tmp_path):
         "nser-modell-2",
         "model",
     ]
+    shipped = load_models()
+    assert [(id, model.name) for id, model in shipped.items()] == [
+        ("generated", "Generated songs (shipped)")
+    ]
+    namesake = tmp_path / "generated.pkl"
+    namesake.write_bytes(published.read_bytes())
+    (model,) = load_models([namesake]).values()
+    assert (model.id, model.name) == ("generated", "generated")
+    assert "Trained on" not in model.description
     leaked = tmp_path / "model_hh_cs_aug_fft_1024.pkl"
     leaked.write_bytes(published.read_bytes())
     (model,) = load_models([leaked]).values()

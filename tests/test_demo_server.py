@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 import zipfile
 
@@ -155,6 +156,7 @@ def test_upload_is_known_by_its_content_and_deleted(client, demo):
     base, result = separated(client, body, name="C:\\music\\..\\My song.wav")
     assert list(demo.uploads.iterdir()) == []
     assert (result["title"], result["sample_rate"], result["channels"]) == ("My song", 16000, 2)
+    assert result["removable"] is True
     assert [version["kind"] for version in result["versions"]] == ["model"]
     for track in [result["original"], *result["versions"][0]["stems"].values()]:
         waveform, rate = heard(client, base, track)
@@ -164,9 +166,28 @@ def test_upload_is_known_by_its_content_and_deleted(client, demo):
     assert folder.is_dir()
     assert client.delete(f"/api/results/{result['id']}").status_code == 204
     assert not folder.exists()
-    assert client.get(f"/{base}result.json").status_code == 404
+    gone = client.get(f"/{base}result.json")
+    assert (gone.status_code, "choose it again" in gone.json()["error"]) == (404, True)
     assert client.get(f"/{base}original.flac").status_code == 404
     assert client.delete(f"/api/results/{result['id']}").status_code == 404
+
+
+def test_bundled_song_is_everybodys_and_stays(client, demo):
+    base, result = separated(client, song="copper-sky")
+    job = demo.separate_result(result["id"], demo.catalogue.models["generated"])
+    work, answers = job.work, []
+
+    def late(job):
+        answers.append(client.delete(f"/api/results/{result['id']}").status_code)
+        return work(job)
+
+    job.work = late
+    demo.queue.reserve()
+    demo.queue.submit(job)
+    while job.state in ("queued", "running"):
+        time.sleep(0.002)
+    assert (answers, job.state) == ([404], "done")
+    assert client.get(f"/{base}result.json").json()["removable"] is False
 
 
 def test_fine_samples_and_one_channel_stay(client):
@@ -319,6 +340,15 @@ def test_requests_of_other_sites_are_refused(client, headers, refused):
     assert client.get("/site.json", headers=headers).status_code == 200
 
 
+def test_name_that_the_server_was_given_is_answered(demo):
+    from starlette.testclient import TestClient
+
+    app = create_app(demo, host="127.0.0.1", name="Studio.local")
+    client = TestClient(app, base_url="http://studio.local:8000")
+    assert client.get("/site.json").status_code == 200
+    assert client.get("/site.json", headers={"host": "evil.example"}).status_code == 403
+
+
 def test_bound_to_another_address_any_name_is_answered(demo):
     from starlette.testclient import TestClient
 
@@ -456,12 +486,18 @@ def test_leaving_deletes_everything(published):
 def test_server_runs_and_stops(tmp_path, published):
     environment = {**os.environ, "TMPDIR": str(tmp_path)}
     command = [sys.executable, "-m", "hiphopss", "demo", "--port", "0", "--weights", published]
+    command += ["--host", "127.1"]  # another spelling of the loopback address
     with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment, text=True) as server:
-        address = re.search(r"http://127\.0\.0\.1:\d+/", server.stdout.readline())[0]
-        with urllib.request.urlopen(f"{address}site.json") as answer:
-            assert json.load(answer)["models"][0]["id"] == "model-hh-fft-1024"
-        assert len(list(tmp_path.iterdir())) == 1
-        server.send_signal(signal.SIGINT)
+        try:
+            address = re.search(r"http://127\.1:\d+/", server.stdout.readline())[0]
+            with urllib.request.urlopen(f"{address}site.json") as answer:
+                assert json.load(answer)["models"][0]["id"] == "model-hh-fft-1024"
+            foreign = urllib.request.Request(address, headers={"Host": "evil.example"})
+            with pytest.raises(urllib.error.HTTPError, match="403"):
+                urllib.request.urlopen(foreign)
+            assert len(list(tmp_path.iterdir())) == 1
+        finally:
+            server.send_signal(signal.SIGINT)
         assert server.wait(PATIENCE) == 0
     assert list(tmp_path.iterdir()) == []
 
@@ -476,7 +512,13 @@ def test_port_that_is_taken(run):
 
 @pytest.mark.parametrize(
     "options",
-    [("--port", "70000"), ("--queue", "0"), ("--weights", "none.pkl"), ("--songs", "nowhere")],
+    [
+        ("--port", "70000"),
+        ("--host", "a..b"),
+        ("--queue", "0"),
+        ("--weights", "none.pkl"),
+        ("--songs", "nowhere"),
+    ],
 )
 def test_options_that_make_no_sense(run, options):
     # a free port, so that nothing else can be wrong

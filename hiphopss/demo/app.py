@@ -41,15 +41,16 @@ def static_files() -> dict[str, Path]:
     }
 
 
-def create_app(demo: Demo, *, host: str = "127.0.0.1") -> Starlette:
+def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) -> Starlette:
     """The application that serves a demo.
 
     Parameters
     ----------
     demo : Demo
         What it serves.
-    host : str
-        What the server is bound to; see :class:`hiphopss.demo.security.Guard`.
+    host, name : str
+        What the server is bound to, and what its owner calls that; see
+        :class:`hiphopss.demo.security.Guard`.
     """
     static = static_files()
     handlers = _Handlers(demo)
@@ -65,7 +66,7 @@ def create_app(demo: Demo, *, host: str = "127.0.0.1") -> Starlette:
             Route("/results/{id}/result.json", handlers.result),
             Route("/results/{id}/{name}", handlers.track),
         ],
-        middleware=[Middleware(Guard, host=host)],
+        middleware=[Middleware(Guard, host=host, name=name)],
         exception_handlers={HTTPException: _plain_error, Refused: _refused},
     )
 
@@ -171,17 +172,18 @@ class _Handlers:
         return Response(status_code=204)
 
     async def remove(self, request: Request) -> Response:
-        """Delete a song."""
+        """Delete a visitor's own song."""
         if not await run_in_threadpool(self._demo.remove_result, request.path_params["id"]):
             raise HTTPException(404)
         return Response(status_code=204)
 
     async def result(self, request: Request) -> Response:
-        """A song's tracks."""
+        """A song's tracks, and whether the visitor may delete it."""
         result = self._demo.store.get(request.path_params["id"])
         if result is None:
-            raise HTTPException(404)
-        return JSONResponse(result.description(), headers=_UNSTORED)
+            raise Refused(404, "The song is not on the server any more: choose it again")
+        description = result.description() | {"removable": not self._demo.is_shared(result.id)}
+        return JSONResponse(description, headers=_UNSTORED)
 
     async def track(self, request: Request) -> Response:
         """A file of a song; byte ranges are answered."""

@@ -7,7 +7,7 @@ import threading
 import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ import numpy as np
 from hiphopss import audio
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
+from hiphopss.files import sha256_of
 from hiphopss.registry import registry, resolve_weights
 
 if TYPE_CHECKING:
@@ -58,20 +59,27 @@ def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]
     from hiphopss.separation import Separator
     from hiphopss.weights import read_info
 
-    known = {entry.name: entry for entry in registry() if entry.shipped}
+    shipped = {entry.sha256: entry for entry in registry() if entry.shipped}
     models: dict[str, Model] = {}
-    for given in list(weights or known):
+    for given in list(weights or (entry.name for entry in shipped.values())):
         path = resolve_weights(given)
         info = read_info(path)
         name = path.name.removesuffix(".pkl").removesuffix(".weights.h5")
+        id = _free_id(name, models)
         described = f"Preset {info.fidelity.name}"
-        if name in known:
-            described = f"Trained on {known[name].trained_on}. {described}"
+        entry = shipped.get(sha256_of(path))
+        if entry is not None:
+            described = f"Trained on {entry.trained_on}. {described}"
+            name = _facts()["models"].get(entry.name, name)
         if info.provenance.get("released_test_leak"):
             described += ", trained on test songs (Q3)"
-        id = _free_id(name, models)
         models[id] = Model(id, name, f"{described}.", Separator.from_weights(path))
     return models
+
+
+@lru_cache
+def _facts() -> dict:
+    return tomllib.loads(files("hiphopss.demo").joinpath("songs.toml").read_text("utf-8"))
 
 
 def _free_id(name: str, taken) -> str:
@@ -121,9 +129,7 @@ class GeneratedSongs:
     def __init__(self, folder: Path, *, seconds: float = 16.0):
         self._folder = folder
         self._seconds = seconds
-        self._facts = tomllib.loads(
-            files("hiphopss.demo").joinpath("songs.toml").read_text("utf-8")
-        )
+        self._facts = _facts()
         self._making = threading.Lock()
 
     def songs(self) -> list[Song]:

@@ -50,25 +50,46 @@ def export_site(
     Raises
     ------
     HiphopssError
-        If the folder holds something else, or weights or songs can't be used.
+        If the folder holds something else, an own file is where a new one would go, or weights or
+        songs can't be used.
     """
     folder = Path(folder)
     earlier = _earlier_files(folder)
     with tempfile.TemporaryDirectory(prefix="hiphopss-demo-") as scratch:
         catalogue = Catalogue(Path(scratch), weights=weights, songs=songs, seconds=seconds)
+        results = [f"results/{song}/result.json" for song in catalogue.songs]
+        known = [*static_files(), "site.json", *results]
+        _require_free(folder, known, earlier)  # told now rather than after the separations
         with filled_whole(folder) as site:
             for name, path in static_files().items():
                 (site / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, site / name)
             addresses = _write_results(site, catalogue, progress=progress)
             _write_json(site / "site.json", site_description(catalogue, Limits(), addresses))
-            written = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
-            record = {"files": sorted(path.as_posix() for path in [*written, Path(RECORD_NAME)])}
-            _write_json(site / RECORD_NAME, record)
+            files = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
+            written = {path.as_posix() for path in [*files, Path(RECORD_NAME)]}
+            _write_json(site / RECORD_NAME, {"files": sorted(written)})
+            _require_free(folder, written, earlier)
             if folder.exists():
-                _remove(folder, earlier)
                 _move_nested(site, folder)
+                _remove(folder, [file for file in earlier if file.as_posix() not in written])
     return folder
+
+
+def _require_free(folder: Path, names: Iterable[str], earlier: list[PurePosixPath]) -> None:
+    """Raise if a file can't go there without harm to what is not of the earlier export."""
+    replaced = set(earlier)
+    for name in map(PurePosixPath, sorted(names)):
+        path = folder / name
+        above = [folder / parent for parent in name.parents]
+        taken = [parent for parent in above if os.path.lexists(parent) and not parent.is_dir()]
+        if os.path.lexists(path) and (path.is_dir() or name not in replaced):
+            taken.append(path)
+        if taken:
+            raise HiphopssError(
+                f"{taken[0]}: not of the earlier export, and in the way of the new one: "
+                "move it, or choose another folder"
+            )
 
 
 def _earlier_files(folder: Path) -> list[PurePosixPath]:
@@ -89,8 +110,9 @@ def _earlier_files(folder: Path) -> list[PurePosixPath]:
 
 def _remove(folder: Path, files: list[PurePosixPath]) -> None:
     """Remove files, and the folders in which nothing is left."""
-    for file in files:
-        (folder / file).unlink(missing_ok=True)
+    for path in (folder / file for file in files):
+        if path.is_file() or path.is_symlink():
+            path.unlink()
     parents = {parent for file in files for parent in file.parents if parent.parts}
     for parent in sorted(parents, key=lambda path: -len(path.parts)):
         with suppress(OSError):

@@ -25,14 +25,6 @@ _SAFE_METHODS = ("GET", "HEAD")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
-def is_loopback(host: str) -> bool:
-    """Whether an address to bind to is reached from this machine only."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 class Guard:
     """ASGI middleware: refuses foreign hosts and origins, and adds headers to every answer.
 
@@ -41,12 +33,16 @@ class Guard:
     app : callable
         The application.
     host : str
-        What the server is bound to. Bound to this machine alone, it answers to no other name.
+        Address that the server is bound to, as its socket says: names have many spellings. Bound to
+        this machine alone, it answers to no foreign name.
+    name : str, optional
+        What the server's owner calls that address; answered to, too.
     """
 
-    def __init__(self, app, *, host: str):
+    def __init__(self, app, *, host: str, name: str | None = None):
         self._app = app
-        self._names = {*_LOOPBACK_NAMES, host} if is_loopback(host) else None
+        own = {*_LOOPBACK_NAMES, host, (name or host).lower()}
+        self._names = own if ip_address(host).is_loopback else None
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":

@@ -57,8 +57,9 @@ def serve(
         _listening(host, port) as listener,
         Demo(weights=weights, songs=songs, limits=limits) as demo,
     ):
+        bound_host, bound_port, *_ = listener.getsockname()
         config = uvicorn.Config(
-            create_app(demo, host=host),
+            create_app(demo, host=bound_host, name=host),
             log_level="warning",
             access_log=False,
             server_header=False,
@@ -66,7 +67,7 @@ def serve(
             timeout_graceful_shutdown=2,
         )
         name = f"[{host}]" if ":" in host else host
-        address = f"http://{name}:{listener.getsockname()[1]}/"
+        address = f"http://{name}:{bound_port}/"
         print(f"hiphopss demo: {address} (Ctrl-C stops it and deletes its songs)", flush=True)
         if open_page:
             Timer(0.5, webbrowser.open, [address]).start()
@@ -82,6 +83,8 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         return socket.create_server(address[:2], family=family)
+    except UnicodeError as error:
+        raise HiphopssError(f"{host}: not a host's name: choose another with --host") from error
     except OSError as error:
         known = errno.errorcode.get(error.errno, "") if error.errno else ""
         reason = os.strerror(error.errno) if known else error.strerror

@@ -189,8 +189,14 @@ class Demo:
 
         return Job(work, uses=id)
 
+    def is_shared(self, id: str) -> bool:
+        """Whether a result is of a bundled song: all visitors use it."""
+        return id in self._of_song.values()
+
     def remove_result(self, id: str) -> bool:
-        """Delete a song, and cancel what is done with it; False if there is none of that id."""
+        """Delete a visitor's own song, and cancel what is done with it; False if there is none."""
+        if self.is_shared(id):
+            return False
         self.queue.cancel_using(id)
         return self.store.remove(id)
 

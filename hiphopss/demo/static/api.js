@@ -30,6 +30,7 @@
  * @property {number} n_samples
  * @property {Track} original
  * @property {Version[]} versions
+ * @property {boolean} [removable]  Whether it can be removed from the server.
  */
 
 /** An error that can be shown as it is worded. */

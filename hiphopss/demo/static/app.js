@@ -8,6 +8,9 @@ import { Studio } from "./studio.js";
 
 const RESULT = /^#(results\/[\w-]+\/result\.json)$/;
 
+/** The studio of this page, once the server has said what it offers. @type {?Studio} */
+export let studio = null;
+
 function complain(error) {
   const known = error instanceof ServerError;
   byId("problem").textContent = known ? error.message : `Something went wrong: ${error.message}`;
@@ -19,28 +22,41 @@ window.addEventListener("unhandledrejection", ({ reason }) => complain(reason));
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
 
-const site = await readJson("site.json");
-const intake = new Intake(site);
-
-/** The studio of this page. */
-export const studio = new Studio(site);
-
-async function open(url) {
-  intake.mark(url);
-  await studio.open(url);
-  history.replaceState(null, "", `#${url}`); // so that a reload comes back to it
+// So that a reload comes back to the song that is open.
+function remember(url) {
+  history.replaceState(null, "", url ? `#${url}` : location.pathname + location.search);
 }
 
-intake.addEventListener("result", ({ detail }) => open(detail));
-studio.addEventListener("again", ({ detail: { id, model, title } }) =>
-  intake.separateAgain(id, model, title),
-);
-studio.addEventListener("removed", ({ detail }) => {
-  history.replaceState(null, "", location.pathname);
-  intake.complain(`${detail} is removed from the server.`);
-});
-listenToKeys(studio, () => studio.player.result !== null);
+// Opens a song; what can't be opened is told, and the page stays with the song before, if any.
+async function open(intake, url) {
+  intake.mark(url);
+  try {
+    if (await studio.open(url)) remember(url);
+  } catch (error) {
+    complain(error);
+    const before = studio.player.result?.url ?? null;
+    intake.mark(before);
+    remember(before);
+  }
+}
 
-const asked = RESULT.exec(location.hash)?.[1];
-const first = asked ?? (site.static && site.songs.find(({ result }) => result)?.result);
-if (first) await open(first);
+async function start() {
+  const site = await readJson("site.json");
+  const intake = new Intake(site);
+  studio = new Studio(site);
+  intake.addEventListener("result", ({ detail }) => open(intake, detail));
+  studio.addEventListener("again", ({ detail: { id, model, title } }) =>
+    intake.separateAgain(id, model, title),
+  );
+  studio.addEventListener("removed", ({ detail }) => {
+    remember(null);
+    intake.complain(`${detail} is removed from the server.`);
+  });
+  listenToKeys(studio, () => studio.player.result !== null);
+  const asked = RESULT.exec(location.hash)?.[1];
+  if (asked) await open(intake, asked);
+  const first = site.static && site.songs.find(({ result }) => result)?.result;
+  if (first && !studio.player.result) await open(intake, first);
+}
+
+await start().catch(complain);

@@ -32,7 +32,7 @@ export class Intake extends EventTarget {
     byId("problem").textContent = message;
   }
 
-  /** Mark the song that is open. @param {string} url  Of its result. */
+  /** Mark the song that is open. @param {?string} url  Of its result. */
   mark(url) {
     for (const button of byId("songs").children) {
       button.setAttribute("aria-current", button.dataset.result === url);
@@ -80,10 +80,9 @@ export class Intake extends EventTarget {
 
   #offerUpload() {
     const { limits, models } = this.#site;
-    const minutes = Math.floor(limits.max_seconds / 60);
-    const length = minutes ? `${minutes} minutes` : `${limits.max_seconds} seconds`;
+    const longest = inWords(limits.max_seconds);
     byId("limits").textContent =
-      `${limits.formats.join(", ")}; up to ${length} and ${megabytes(limits.max_bytes)} MB.`;
+      `${limits.formats.join(", ")}; up to ${longest} and ${megabytes(limits.max_bytes)} MB.`;
     byId("upload").hidden = byId("model-choice").hidden = false;
     const describe = () => {
       const { description } = models.find(({ id }) => id === byId("model").value);
@@ -183,6 +182,11 @@ export class Intake extends EventTarget {
 }
 
 const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
+
+function inWords(seconds) {
+  const [count, unit] = seconds % 60 ? [seconds, "second"] : [seconds / 60, "minute"];
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
 
 function queueText(position) {
   if (!position) return "Waiting for its turn";

@@ -38,7 +38,7 @@ export class Player extends EventTarget {
     this.close();
     this.result = result;
     this.#buffers = new Buffers(result);
-    this.version = result.versions[0].id;
+    this.listening = this.version = result.versions[0].id;
     this.mix = neutralMix(Object.keys(result.versions[0].stems));
     this.loop = { on: false, start: 0, end: result.seconds };
     return this.listen(this.version);
@@ -76,12 +76,13 @@ export class Player extends EventTarget {
   }
 
   async play() {
-    const { result } = this;
-    if (this.playing || !result) return;
+    if (this.playing || !this.result) return;
     this.#makeContext(); // before anything is awaited: browsers ask for a gesture
-    const tracks = await this.#load(this.#wanted);
-    await this.#context?.resume();
-    if (this.playing || this.result !== result) return;
+    const buffers = this.#buffers;
+    await this.#context.resume();
+    if (this.#buffers !== buffers) return; // another song since
+    const tracks = await this.#loadLast(() => this.#wanted);
+    if (this.playing || !tracks) return;
     this.playing = true;
     this.#begin(tracks, this.#rest);
     this.#tell();
@@ -98,7 +99,7 @@ export class Player extends EventTarget {
   async seek(seconds) {
     const position = Math.max(0, Math.min(seconds, this.result.seconds));
     this.#rest = position;
-    if (this.playing) this.#begin(await this.#load(this.listening), position);
+    if (this.playing) this.#begin(await this.#loadLast(() => this.listening), position);
     this.#tell();
   }
 
@@ -109,20 +110,33 @@ export class Player extends EventTarget {
     loop.start = Math.max(0, Math.min(this.#onSample(loop.start), seconds - MIN_LOOP));
     loop.end = Math.max(loop.start + MIN_LOOP, Math.min(this.#onSample(loop.end), seconds));
     this.loop = loop;
-    if (this.playing) this.#begin(await this.#load(this.listening));
+    if (this.playing) this.#begin(await this.#loadLast(() => this.listening));
     this.#tell();
   }
 
-  /** Listen to the original or to a version, from where we are. @param {string} id */
+  /**
+   * Listen to the original or to a version, from where we are.
+   * @param {string} id
+   * @returns {Promise<boolean>}  False if something else was wanted meanwhile.
+   */
   async listen(id) {
-    const { result } = this;
+    const buffers = this.#buffers;
+    const isLast = () => this.#buffers === buffers && this.#wanted === id;
     this.#wanted = id;
-    const tracks = await this.#load(id);
-    if (this.result !== result || this.#wanted !== id) return; // something else since
+    let tracks;
+    try {
+      tracks = await this.#load(id);
+    } catch (error) {
+      if (!isLast()) return false;
+      this.#wanted = this.listening; // that is still what is shown
+      throw error;
+    }
+    if (!isLast()) return false;
     this.listening = id;
     if (id !== ORIGINAL) this.version = id;
     if (this.playing) this.#begin(tracks);
     this.#tell();
+    return true;
   }
 
   /** Take over what has been changed in `mix`. */
@@ -149,6 +163,18 @@ export class Player extends EventTarget {
     }
   }
 
+  // Load what a function gives, and again if it gives something else by then; null if the song was
+  // closed meanwhile.
+  async #loadLast(idNow) {
+    const buffers = this.#buffers;
+    for (;;) {
+      const id = idNow();
+      const tracks = await this.#load(id);
+      if (this.#buffers !== buffers) return null;
+      if (idNow() === id) return tracks;
+    }
+  }
+
   #makeContext() {
     if (this.#context) return;
     // At the song's own rate nothing is resampled on the way to the mixer.
@@ -169,7 +195,7 @@ export class Player extends EventTarget {
   }
 
   #begin(tracks, position) {
-    if (!this.playing) return; // paused while audio was read
+    if (!this.playing || !tracks) return; // paused, or another song, while audio was read
     const when = this.#nextMoment();
     let offset = this.#onSample(position ?? this.#positionAt(when));
     if (offset >= this.result.seconds) offset = 0;

@@ -19,6 +19,7 @@ export class Studio extends EventTarget {
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
   #frame = 0;
+  #openings = 0;
   player = new Player();
   timeline = new Timeline();
   mixer = new MixerView(this.player, this.timeline);
@@ -27,7 +28,6 @@ export class Studio extends EventTarget {
   constructor(site) {
     super();
     this.#models = site.static ? [] : site.models;
-    byId("remove").hidden = site.static;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -36,9 +36,24 @@ export class Studio extends EventTarget {
     this.#wire();
   }
 
-  /** Open a result, or take its new version. @param {string} url */
+  /**
+   * Open a result, or take its new version.
+   * @param {string} url
+   * @returns {Promise<boolean>}  False if another was asked for meanwhile; its answer counts.
+   */
   async open(url) {
-    const result = await readResult(url);
+    const number = ++this.#openings;
+    const isLast = () => number === this.#openings;
+    try {
+      const result = await readResult(url);
+      if (isLast()) await this.#enter(result);
+    } catch (error) {
+      if (isLast()) throw error;
+    }
+    return isLast();
+  }
+
+  async #enter(result) {
     const isNew = this.player.result?.id !== result.id;
     if (isNew) {
       this.player.close();
@@ -61,7 +76,7 @@ export class Studio extends EventTarget {
   }
 
   async listen(id) {
-    await this.player.listen(id);
+    if (!(await this.player.listen(id))) return;
     announce(`Listening to: ${id === ORIGINAL ? "the original" : this.#version.name}`);
   }
 
@@ -147,6 +162,7 @@ export class Studio extends EventTarget {
       announce(error.message);
       return;
     }
+    if (this.player.result?.id !== id) return; // another song since
     this.close();
     this.dispatchEvent(new CustomEvent("removed", { detail: title }));
   }
@@ -156,6 +172,7 @@ export class Studio extends EventTarget {
     const channels = result.channels === 1 ? "mono" : "stereo";
     byId("song-facts").textContent = `${result.sample_rate / 1000} kHz, ${channels}`;
     byId("length").textContent = clock(result.seconds);
+    byId("remove").hidden = !result.removable;
     for (const edge of ["start", "end"]) byId(`loop-${edge}`).max = result.seconds;
     const choices = [{ id: ORIGINAL, name: "Original" }, ...result.versions];
     byId("listen").replaceChildren(
