@@ -121,6 +121,7 @@ def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server)
     page.route("**/true.*.flac", lambda route: held.append(route))
     page.click("#songs button:has-text('stereo')")
     page.wait_for_selector(READY)
+    assert "stereo" in page.inner_text("#songs [aria-current=true]")
     for digit in range(1, 5):  # all stems muted: only the original can be heard
         page.keyboard.press(f"Digit{digit}")
     page.click("#listen button:has-text('True stems')")
@@ -145,7 +146,7 @@ def test_cancel_stops_the_job(open_page, server):
     waiting = {"state": "queued", "position": 2, "stage": None, "progress": 0, "result": None}
     page.route("**/api/jobs/*", lambda r: r.fulfill(json=waiting))
     page.click("#songs button:has-text('mono')")
-    page.wait_for_selector("#job-text:has-text('Waiting, 2 songs are ahead: mono')")
+    page.wait_for_selector("#job-text:has-text('Waiting (2 songs ahead): mono')")
     page.click("#job-cancel")
     assert page.locator("#job").is_hidden()
     assert len(deleted) == 1

@@ -12,6 +12,7 @@ const RESULT = /^#(results\/[\w-]+\/result\.json)$/;
 export let studio = null;
 
 function complain(error) {
+  byId("problem").classList.add("wrong");
   const known = error instanceof ServerError;
   byId("problem").textContent = known ? error.message : `Something went wrong: ${error.message}`;
 }
@@ -50,7 +51,7 @@ async function start() {
   );
   studio.addEventListener("removed", ({ detail }) => {
     remember(null);
-    intake.complain(`${detail} is removed from the server.`);
+    intake.inform(`${detail} is removed from the server.`);
   });
   listenToKeys(studio, () => studio.player.result !== null);
   const asked = RESULT.exec(location.hash)?.[1];

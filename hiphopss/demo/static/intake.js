@@ -29,6 +29,16 @@ export class Intake extends EventTarget {
 
   /** @param {string} message  One line that says what is wrong; empty for nothing. */
   complain(message) {
+    this.#say(message, true);
+  }
+
+  /** @param {string} message  One line that says what has been done. */
+  inform(message) {
+    this.#say(message, false);
+  }
+
+  #say(message, isWrong) {
+    byId("problem").classList.toggle("wrong", isWrong);
     byId("problem").textContent = message;
   }
 
@@ -62,8 +72,8 @@ export class Intake extends EventTarget {
       ...offered.map((song) => {
         const length = element("span", { class: "hint" }, clock(song.seconds).slice(0, -2));
         const choose = () => this.#choose(song);
-        const attributes = { type: "button", "data-result": song.result, click: choose };
-        return element("button", attributes, song.title, " ", length);
+        const data = { "data-song": song.id, "data-result": song.result };
+        return element("button", { type: "button", ...data, click: choose }, song.title, " ", length);
       }),
     );
     byId("songs").closest(".bundled").hidden = offered.length === 0;
@@ -142,6 +152,7 @@ export class Intake extends EventTarget {
       const onUpload = (sent) => this.#running === running && this.#tell("Sending", title, sent);
       running.job = await startJob(query, file, onUpload, running.stop.signal);
       const url = await this.#follow(running, title);
+      if (url && query.song) this.#remember(query.song, url);
       if (url) this.#found(url);
     } catch (error) {
       if (this.#running !== running) return; // cancelled
@@ -176,6 +187,13 @@ export class Intake extends EventTarget {
     else byId("job-progress").value = fraction;
   }
 
+  // So that its button can be marked.
+  #remember(song, url) {
+    for (const button of byId("songs").children) {
+      if (button.dataset.song === song) button.dataset.result = url;
+    }
+  }
+
   #found(url) {
     this.dispatchEvent(new CustomEvent("result", { detail: url }));
   }
@@ -190,5 +208,5 @@ function inWords(seconds) {
 
 function queueText(position) {
   if (!position) return "Waiting for its turn";
-  return `Waiting, ${position} ${position === 1 ? "song is" : "songs are"} ahead`;
+  return `Waiting (${position} ${position === 1 ? "song" : "songs"} ahead)`;
 }
