@@ -86,6 +86,24 @@ def heard(client, base, track):
     return soundfile.read(io.BytesIO(answer.content), always_2d=True)
 
 
+def removed_while_separated(client, demo, result, model):
+    """What DELETE answers while a model separates a result, and how that job ends."""
+    job = demo.separate_result(result["id"], demo.catalogue.models[model])
+    work, answers = job.work, []
+
+    def late(job):
+        answers.append(client.delete(f"/api/results/{result['id']}").status_code)
+        return work(job)
+
+    job.work = late
+    demo.queue.reserve()
+    demo.queue.submit(job)
+    while job.state in ("queued", "running"):
+        time.sleep(0.002)
+    (answer,) = answers
+    return answer, job.state
+
+
 def test_site_says_what_is_on_offer(client):
     site = client.get("/site.json").json()
     assert site["static"] is False
@@ -174,19 +192,7 @@ def test_upload_is_known_by_its_content_and_deleted(client, demo):
 
 def test_bundled_song_is_everybodys_and_stays(client, demo):
     base, result = separated(client, song="copper-sky")
-    job = demo.separate_result(result["id"], demo.catalogue.models["generated"])
-    work, answers = job.work, []
-
-    def late(job):
-        answers.append(client.delete(f"/api/results/{result['id']}").status_code)
-        return work(job)
-
-    job.work = late
-    demo.queue.reserve()
-    demo.queue.submit(job)
-    while job.state in ("queued", "running"):
-        time.sleep(0.002)
-    assert (answers, job.state) == ([404], "done")
+    assert removed_while_separated(client, demo, result, "generated") == (404, "done")
     assert client.get(f"/{base}result.json").json()["removable"] is False
 
 
@@ -440,19 +446,7 @@ async def _requested(demo, pieces, *, stall=False):
 
 def test_removed_while_it_is_separated(client, demo):
     base, result = separated(client, encoded(noise(40000, 8)), name="song.wav")
-    job = demo.separate_result(result["id"], demo.catalogue.models["model-hh-fft-1024"])
-    work, started = job.work, []
-
-    def late(job):
-        started.append(client.delete(f"/api/results/{result['id']}").status_code)
-        return work(job)
-
-    job.work = late
-    demo.queue.reserve()
-    demo.queue.submit(job)
-    while job.state in ("queued", "running"):
-        time.sleep(0.002)
-    assert (started, job.state) == ([204], "cancelled")
+    assert removed_while_separated(client, demo, result, "model-hh-fft-1024") == (204, "cancelled")
     assert client.get(f"/{base}result.json").status_code == 404
 
 
