@@ -51,3 +51,17 @@ def import_keras():
                 "variable for TensorFlow"
             ) from error
     return keras
+
+
+def tensor_of(array):
+    """An array as a tensor of the backend; TensorFlow without a GPU then uses the same memory.
+
+    It must begin at a multiple of 64 bytes, and stay as it is while the tensor is used.
+    """
+    keras = import_keras()
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        if not tf.config.list_logical_devices("GPU"):
+            return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+    return keras.ops.convert_to_tensor(array)

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss.backend import notices_held_back
+from hiphopss.backend import notices_held_back, tensor_of
 from hiphopss.errors import HiphopssError
 from hiphopss.roll_call import answer_roll, call_roll
 
@@ -95,37 +95,7 @@ class Share:
 
     def convert(self, array: np.ndarray):
         """An array of its part as a tensor; Keras wants it as it is where several have parts."""
-        if self.n_processes > 1:
-            return array
-        from keras import ops
-
-        return ops.convert_to_tensor(array)
-
-    def spare_comparisons(self, model) -> None:
-        """Have Keras begin the metrics of each batch without asking the other processes.
-
-        Assigning a plain 0 to a variable on several processes makes JAX compare it among them, for
-        each variable and batch, which takes longer than the batch. All metrics here are means,
-        whose variables begin at 0.
-        """
-        if self.n_processes == 1:
-            return
-        import jax
-
-        made = {}
-
-        def reset_metrics():
-            variables = model.metrics_variables
-            if len(variables) not in made:  # they are made with the first batch
-                likes = [(v.shape, v.dtype, v.value.sharding) for v in variables]
-                made[len(variables)] = jax.jit(
-                    lambda: [jax.numpy.zeros(shape, dtype) for shape, dtype, _ in likes],
-                    out_shardings=[sharding for *_, sharding in likes],
-                )
-            for variable, zero in zip(variables, made[len(variables)](), strict=True):
-                variable.assign(zero)
-
-        model.reset_metrics = reset_metrics
+        return array if self.n_processes > 1 else tensor_of(array)
 
 
 @contextmanager

@@ -8,21 +8,44 @@ over frequency, and a literal two-dimensional convolution would be many times sl
 
 from __future__ import annotations
 
-import math
-
 import keras
 import numpy as np
 from keras import ops
 
 from hiphopss.forward import mask_noise
 
-_POSITIONS = 4  # of the inverse convolution over time that are worked out together
-
 
 def _multiply_rows(x, matrix):
     """``x`` times a matrix, ``(n, ..., a) @ (a, b)``, as one product of all rows."""
     product = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), matrix)
     return ops.reshape(product, (-1, *x.shape[1:-1], matrix.shape[-1]))
+
+
+def _fourier(n_frames: int, n_given: int) -> np.ndarray:
+    """The real Fourier transform of ``n_given`` frames and zeros, `[shape=(2 n_freqs, n_given)]`.
+
+    Rows are the real parts of the frequencies, then the imaginary ones.
+    """
+    spectra = np.fft.rfft(np.eye(n_given), n_frames).T
+    return np.concatenate([spectra.real, spectra.imag]).astype(np.float32)
+
+
+def _to_frequencies(x, n_frames: int):
+    """``(n, length, channels) -> (n_freqs, n, 2 channels)``, real parts before imaginary ones."""
+    length, channels = x.shape[1:]
+    fourier = _fourier(n_frames, length).reshape(2, -1, length)
+    spectra = ops.einsum("pft,ntc->fnpc", fourier, x)
+    return ops.reshape(spectra, (spectra.shape[0], -1, 2 * channels))
+
+
+def _to_frames(spectra, n_frames: int, n_wanted: int):
+    """Back from :func:`_to_frequencies`, the first frames of ``n_frames``."""
+    n_freqs, _, channels = spectra.shape
+    # a real signal of each part of each frequency alone
+    parts = np.fft.irfft(np.concatenate([np.eye(n_freqs), 1j * np.eye(n_freqs)]), n_frames)
+    inverse = parts[:, :n_wanted].reshape(2, n_freqs, n_wanted).astype(np.float32)
+    spectra = ops.reshape(spectra, (n_freqs, -1, 2, channels // 2))
+    return ops.einsum("pft,fnpc->ntc", inverse, spectra)
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
@@ -123,41 +146,40 @@ class HorizontalConvolution(_TrueConvolution):
 
     Forward ``(n, n_frames, channels) -> (n, n_frames - size + 1, filters)``, inverse the other way
     round. Kernel ``(filters, channels, size, 1)``.
+
+    Worked out in the frequencies of a patch's frames, where a convolution is a product: a fifth of
+    the multiplications. Nothing wraps around, since no result reaches beyond the patch.
     """
 
     def _kernel_shape(self, n_features):
         return (self.filters, n_features, self.size, 1)
 
     def call(self, x, inverse=False):
-        kernel = ops.flip(ops.squeeze(self.kernel, axis=3), axis=2)
-        kernel = ops.transpose(kernel, (2, 1, 0))  # (size, channels, filters)
-        if inverse:
-            return self._inverse(x, kernel)
-        return self._add_biases(ops.conv(x, kernel, 1, "valid", data_format="channels_last"))
+        *leading, length, _ = x.shape
+        reach = self.size - 1
+        n_frames = length + reach if inverse else length
+        spectra = _to_frequencies(ops.reshape(x, (-1, *x.shape[-2:])), n_frames)
+        product = ops.matmul(spectra, self._products(n_frames, transposed=inverse))
+        y = _to_frames(product, n_frames, n_frames if inverse else n_frames - reach)
+        y = ops.reshape(y, (-1, *leading[1:], *y.shape[-2:]))
+        return y if inverse else self._add_biases(y)
 
-    def _inverse(self, x, kernel):
-        """Each position adds its filters to ``size`` frames.
+    def _products(self, n_frames: int, *, transposed: bool):
+        """Matrices that multiply spectra by the kernel's, ``(n_freqs, 2 channels, 2 filters)``.
 
-        Some positions at a time: hardly more products than one by one, in one matrix product that
-        is large enough to be fast, and few parts that overlap.
+        With ``K`` the kernel's spectrum, a patch's is multiplied by the conjugate of ``K`` (the
+        filters are laid upon the frames, not reversed). The inverse's matrices are the transposes.
         """
-        *leading, n_positions, _ = x.shape
-        group, channels = math.gcd(n_positions, _POSITIONS), kernel.shape[1]
-        length = group + self.size - 1  # frames that a group reaches
-        rows = ops.transpose(kernel, (2, 0, 1))  # (filters, size, channels)
-        spread = ops.concatenate(
-            [ops.pad(rows, ((0, 0), (k, group - 1 - k), (0, 0))) for k in range(group)]
-        )  # (group * filters, length, channels)
-        groups = ops.reshape(x, (-1, group * self.filters))
-        parts = ops.matmul(groups, ops.reshape(spread, (group * self.filters, -1)))
-        parts = ops.reshape(parts, (-1, n_positions // group, length, channels))
-        n_frames = n_positions + self.size - 1
-        starts = range(0, n_positions, group)
-        frames = sum(
-            ops.pad(parts[:, k], ((0, 0), (start, n_frames - length - start), (0, 0)))
-            for k, start in enumerate(starts)
-        )
-        return ops.reshape(frames, (-1, *leading[1:], n_frames, channels))
+        taps = ops.flip(ops.squeeze(self.kernel, axis=3), axis=2)  # (filters, channels, size)
+        axes = (2, 0, 1) if transposed else (2, 1, 0)
+        taps = ops.reshape(ops.transpose(taps, axes), (self.size, -1))
+        real, imaginary = ops.split(ops.matmul(_fourier(n_frames, self.size), taps), 2)
+        n_in, n_out = (self.kernel.shape[axis] for axis in ((0, 1) if transposed else (1, 0)))
+        real, imaginary = (ops.reshape(part, (-1, n_in, n_out)) for part in (real, imaginary))
+        if transposed:
+            imaginary = -imaginary
+        of_real = ops.concatenate([real, -imaginary], axis=2)
+        return ops.concatenate([of_real, ops.concatenate([imaginary, real], axis=2)], axis=1)
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
@@ -146,6 +146,21 @@ def _read_ahead(
             yield coming.popleft().result()
 
 
+def train_batches(model: keras.Model, batches: Iterable[tuple]) -> Iterator[dict[str, float]]:
+    """Train on batches of mixtures and targets; gives the means of loss and terms so far.
+
+    Keras would begin its metrics anew at each batch, which takes a tenth of the time of one.
+    """
+    begin = model.reset_metrics
+    begin()
+    model.reset_metrics = lambda: None
+    try:
+        for mixture, targets in batches:
+            yield model.train_on_batch(mixture, targets, return_dict=True)
+    finally:
+        model.reset_metrics = begin
+
+
 def train(
     features: str | Path,
     output: str | Path,
@@ -244,7 +259,6 @@ def train(
                     f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
                     "use --restart to begin anew, or another output"
                 )
-            share.spare_comparisons(model)
             _run_epochs(model, file, run, epochs, checkpoint, share, progress)
             if share.writes:
                 save_weights(
@@ -336,23 +350,19 @@ def _run_epochs(
     ) as bar:
         for epoch in range(run.epochs_done, epochs):
             batches = _epoch(file, run.settings, epoch)
-            begun, sums = time.perf_counter(), {}
-            coming = _read_ahead(file, share.of(batches), share.convert)
-            for number, (mixture, targets) in enumerate(coming, 1):
-                values = model.train_on_batch(mixture, targets, return_dict=True)
-                for name, value in values.items():
-                    sums[name] = sums.get(name, 0.0) + float(value)
-                bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
-                bar.set_postfix(loss=f"{sums['loss'] / number:.4g}", refresh=False)
+            begun = time.perf_counter()
+            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+            for means in train_batches(model, _read_ahead(file, share.of(batches), share.convert)):
+                bar.set_postfix(loss=f"{float(means['loss']):.4g}", refresh=False)
                 bar.update(batches.shape[1])
-            if not np.isfinite(sums["loss"]):
+            if not np.isfinite(means["loss"]):
                 raise HiphopssError(
                     f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
                     f"rate{f'; the epochs before are in {checkpoint}' if epoch else ''}"
                 )
             seconds = time.perf_counter() - begun
             columns = ["loss", *(term.name for term in model.loss.terms)]
-            means = {name: sums[name] / number for name in columns}
+            means = {name: float(means[name]) for name in columns}
             rate = {"patches_per_s": round(per_epoch / seconds, 1), "seconds": round(seconds, 3)}
             run.log.append({"epoch": epoch + 1, **means, **rate})
             if share.writes:

@@ -128,9 +128,9 @@ def read_log(path):
 def assert_same_weights(actual, expected, start):
     for array, reference, before in zip(actual, expected, start, strict=True):
         error = np.linalg.norm(array - reference)
-        # rounding gives 1e-6 of what was learned, on one device with its rows reversed as well;
-        # a missing or doubled share of a batch would give more than 0.1
-        assert error <= 1e-4 * np.linalg.norm(reference - before)
+        # rounding gives 1e-6 of what was learned in one step, 1e-4 in some epochs; a missing or
+        # doubled share of a batch would give more than 0.1
+        assert error <= 1e-3 * np.linalg.norm(reference - before)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ from hiphopss.config import default_loss_weights
 from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.datasets.features import make_features
 from hiphopss.distribution import Share
-from hiphopss.training import _read_ahead, compile_model
+from hiphopss.training import _read_ahead, compile_model, train_batches
 from hiphopss.weights import network_arrays
 
 BATCH = 32
@@ -53,18 +53,18 @@ def measure_preset(preset, file):
     compile_literal(literal, file.fidelity, weights)
     random = np.random.default_rng(0)
     patches = random.choice(file.n_patches, (N_BATCHES, BATCH), replace=False)
-    held = [file.read(batch) for batch in patches]
-    losses = [
-        network.train_on_batch(*held[0], return_dict=True)["loss"]  # compiles, too
-        for network in (model, literal)
+    convert = Share().convert
+    held = [tuple(map(convert, file.read(batch))) for batch in patches]
+    losses = [  # of the first batch, which also compiles
+        next(train_batches(network, held))["loss"] for network in (model, literal)
     ]
 
     def steps(network, batches):
-        for mixture, targets in batches:
-            network.train_on_batch(mixture, targets, return_dict=True)
+        for _ in train_batches(network, batches):
+            pass
 
     def fed():
-        return _read_ahead(file, patches, Share().convert)
+        return _read_ahead(file, patches, convert)
 
     taken = in_turns(
         {
