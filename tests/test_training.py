@@ -9,7 +9,10 @@ import pytest
 import released
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
+from hiphopss.backend import tensor_of
+from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.datasets.features import make_features
+from hiphopss.model import build_model
 from hiphopss.training import compile_model, epoch_batches, train
 from hiphopss.weights import load_published, read_arrays, read_info
 
@@ -154,6 +157,45 @@ def test_training_logs_every_term_and_learns(features, tmp_path):
     info = read_info(output)
     assert info.provenance["epochs"] == 3
     assert info.fidelity == PRESETS["corrected"]
+
+
+def test_the_log_has_the_means_of_each_epoch(features, tmp_path):
+    train(features, tmp_path / "m.weights.h5", epochs=2, batch_size=7, seed=3, progress=False)
+    with open(tmp_path / "m.log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    model = compile_model(build_model("corrected", seed=3), "corrected", jit_compile=False)
+    with FeatureFile(features) as file:
+        for epoch, row in enumerate(rows):
+            order = {"seed": 3, "epoch": epoch, "local_shuffle": False}
+            batches = epoch_batches(file.n_patches, 7, **order)
+            values = [model.train_on_batch(*file.read(b), return_dict=True) for b in batches]
+            for name in values[0]:
+                expected = np.mean([value[name] for value in values])
+                # single precision, summed in another order; an epoch more in it changes tenths
+                assert float(row[name]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_memory_of_batches_can_be_used_again(features, tmp_path, monkeypatch):
+    # Tensors are the memory that batches are read into: it must not be overwritten too early.
+    options = {"epochs": 2, "batch_size": 4, "seed": 1, "progress": False}
+    again = read_arrays(train(features, tmp_path / "again.weights.h5", **options))
+    read = FeatureFile.read
+    monkeypatch.setattr(FeatureFile, "read", lambda self, patches, out=None: read(self, patches))
+    fresh = read_arrays(train(features, tmp_path / "fresh.weights.h5", **options))
+    for name, array in again.items():
+        np.testing.assert_array_equal(array, fresh[name])
+
+
+def test_tensors_are_the_memory_of_arrays(features):
+    import tensorflow as tf
+
+    if tf.config.list_logical_devices("GPU"):
+        pytest.skip("batches go to the GPU")
+    with FeatureFile(features) as file:
+        mixture, _ = file.room(2)
+    tensor = tensor_of(mixture)
+    mixture[:] = 3
+    assert np.all(np.asarray(tensor) == 3)
 
 
 def test_resumed_training_ends_with_the_same_weights(features, tmp_path, published, monkeypatch):
