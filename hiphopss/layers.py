@@ -2,8 +2,8 @@
 
 Weight shapes are those of the published files (reference page, sections 3 and 5), flips included,
 so that a released weight file is this network's weights. The computation is the same mathematics as
-matrix products and a one-dimensional convolution: a filter that spans all 513 bins is a dense layer
-over frequency, and a literal two-dimensional convolution would be many times slower.
+matrix products: a filter that spans all 513 bins is a dense layer over frequency, and filters over
+time multiply spectra. Literal two-dimensional convolutions would be many times slower.
 """
 
 from __future__ import annotations
@@ -22,19 +22,18 @@ def _multiply_rows(x, matrix):
 
 
 def _fourier(n_frames: int, n_given: int) -> np.ndarray:
-    """The real Fourier transform of ``n_given`` frames and zeros, `[shape=(2 n_freqs, n_given)]`.
+    """The Fourier transform of ``n_given`` frames and zeros, `[shape=(2, n_freqs, n_given)]`.
 
-    Rows are the real parts of the frequencies, then the imaginary ones.
+    Real and imaginary parts.
     """
     spectra = np.fft.rfft(np.eye(n_given), n_frames).T
-    return np.concatenate([spectra.real, spectra.imag]).astype(np.float32)
+    return np.stack([spectra.real, spectra.imag]).astype(np.float32)
 
 
 def _to_frequencies(x, n_frames: int):
     """``(n, length, channels) -> (n_freqs, n, 2 channels)``, real parts before imaginary ones."""
     length, channels = x.shape[1:]
-    fourier = _fourier(n_frames, length).reshape(2, -1, length)
-    spectra = ops.einsum("pft,ntc->fnpc", fourier, x)
+    spectra = ops.einsum("pft,ntc->fnpc", _fourier(n_frames, length), x)
     return ops.reshape(spectra, (spectra.shape[0], -1, 2 * channels))
 
 
@@ -159,27 +158,30 @@ class HorizontalConvolution(_TrueConvolution):
         reach = self.size - 1
         n_frames = length + reach if inverse else length
         spectra = _to_frequencies(ops.reshape(x, (-1, *x.shape[-2:])), n_frames)
-        product = ops.matmul(spectra, self._products(n_frames, transposed=inverse))
-        y = _to_frames(product, n_frames, n_frames if inverse else n_frames - reach)
+        products = self._products(n_frames)
+        if inverse:
+            products = ops.transpose(products, (0, 2, 1))
+        n_wanted = n_frames if inverse else n_frames - reach
+        y = _to_frames(ops.matmul(spectra, products), n_frames, n_wanted)
         y = ops.reshape(y, (-1, *leading[1:], *y.shape[-2:]))
         return y if inverse else self._add_biases(y)
 
-    def _products(self, n_frames: int, *, transposed: bool):
-        """Matrices that multiply spectra by the kernel's, ``(n_freqs, 2 channels, 2 filters)``.
+    def _products(self, n_frames: int):
+        """What spectra are multiplied by, ``(n_freqs, 2 channels, 2 filters)``.
 
-        With ``K`` the kernel's spectrum, a patch's is multiplied by the conjugate of ``K`` (the
-        filters are laid upon the frames, not reversed). The inverse's matrices are the transposes.
+        It is the conjugate of the kernel's spectrum, since filters are laid upon the frames as they
+        are, not reversed; as a matrix of real and imaginary parts.
         """
         taps = ops.flip(ops.squeeze(self.kernel, axis=3), axis=2)  # (filters, channels, size)
-        axes = (2, 0, 1) if transposed else (2, 1, 0)
-        taps = ops.reshape(ops.transpose(taps, axes), (self.size, -1))
-        real, imaginary = ops.split(ops.matmul(_fourier(n_frames, self.size), taps), 2)
-        n_in, n_out = (self.kernel.shape[axis] for axis in ((0, 1) if transposed else (1, 0)))
-        real, imaginary = (ops.reshape(part, (-1, n_in, n_out)) for part in (real, imaginary))
-        if transposed:
-            imaginary = -imaginary
-        of_real = ops.concatenate([real, -imaginary], axis=2)
-        return ops.concatenate([of_real, ops.concatenate([imaginary, real], axis=2)], axis=1)
+        spectra = ops.einsum("pft,dct->pfcd", _fourier(n_frames, self.size), taps)
+        real, imaginary = ops.unstack(spectra)
+        return ops.concatenate(
+            [
+                ops.concatenate([real, -imaginary], axis=2),
+                ops.concatenate([imaginary, real], axis=2),
+            ],
+            axis=1,
+        )
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
