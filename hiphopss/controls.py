@@ -30,6 +30,7 @@ _SETS = {
 _PAN_STEP, _GAIN_STEP = 0.1, 1.0
 # Who never stops writing must not stop the music, nor fill the memory.
 _READ = 4096  # bytes at a time
+_PIPE = 65536  # bytes that a pipe can hold, on most systems
 _LONGEST = 4096  # bytes of a line
 _MOST_LINES = 32  # between two blocks, from each of file and standard input; keys, too
 _MOST_APPLIED = 64  # between two blocks
@@ -241,6 +242,17 @@ class Controls:
         for _, command in commands:
             settings = self._apply(command, settings)
         return settings
+
+    def count_left(self) -> int:
+        """How many commands have come and not been applied, ``quit`` aside; for the end."""
+        ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
+        for descriptor, lines in self._open.items():
+            if self._keys and descriptor == self._stdin:
+                continue
+            if descriptor in ready:
+                lines.push(_read(descriptor, _PIPE))
+            self._plan_lines(lines, 0.0)
+        return sum(command.strip() != "quit" for _, command in self._due)
 
     def _tell_keys(self) -> None:
         self._tell(f"keys: {' '.join(KEYS.split())}")

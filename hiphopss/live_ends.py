@@ -27,6 +27,12 @@ DEVICE = "device"
 """Names the default device; ``device:NAME`` and ``device:3`` name others."""
 
 
+_TERMINAL = {
+    "stdin": "standard input is a terminal: pipe raw audio into it, or give --input a file",
+    "stdout": "standard output is a terminal: pipe the raw audio on, or give --output a file",
+}
+
+
 class _End:
     """An input or output that may have something to close."""
 
@@ -294,5 +300,14 @@ def list_devices() -> str:
 
 
 def standard(name: str):
-    """Standard input or output in binary, by its name in ``sys``."""
-    return getattr(sys, name).buffer
+    """Standard input or output in binary, by its name in ``sys``.
+
+    Raises
+    ------
+    HiphopssError
+        If it is a terminal: raw audio is nothing to type or to read.
+    """
+    stream = getattr(sys, name)
+    if stream.isatty():
+        raise HiphopssError(_TERMINAL[name])
+    return stream.buffer

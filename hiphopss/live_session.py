@@ -18,7 +18,7 @@ from hiphopss.engines import load_network
 from hiphopss.errors import HiphopssError
 from hiphopss.live import StreamingSeparator, is_usable
 from hiphopss.mixing import Mix, Mixer
-from hiphopss.registry import resolve_weights
+from hiphopss.registry import describe_default, resolve_weights
 
 MOST_BLOCK = 2**20
 """Samples that are read together at most."""
@@ -37,6 +37,8 @@ class Tally:
         Samples that were read, at the input's rate, and written.
     n_late : int
         Blocks that came too late for real time.
+    n_left : int
+        Commands that came after the end of the audio, or whose time did.
     n_mended : int
         Samples that were not finite (or beyond ``hiphopss.live.LOUDEST``), and were muted.
     slowest : float
@@ -48,6 +50,7 @@ class Tally:
     n_in: int = 0
     n_out: int = 0
     n_late: int = 0
+    n_left: int = 0
     n_mended: int = 0
     slowest: float = 0.0
     began: float = field(default_factory=time.perf_counter)
@@ -160,6 +163,8 @@ def run_live(
                 settings, path=control, stdin=listen and source != "-", tell=tell, warn=warn
             ) as controls,
         ):
+            if weights is None:
+                tell(describe_default())
             tell(_latency(separator, given, taken, block))
             tally = Tally()
             session = _Session(separator, mixer, controls, tally, warn)
@@ -192,6 +197,17 @@ class _Session:
             if len(block):
                 taken.write(block)
                 self._tally.n_out += len(block)
+        if not self._stopped:
+            self._tell_left()
+
+    def _tell_left(self) -> None:
+        """Say how many commands would have counted later."""
+        n_left = self._tally.n_left = self._controls.count_left()
+        if n_left:
+            self._warn(
+                f"{n_left} {'command' if n_left == 1 else 'commands'} not carried out: the audio "
+                f"ended before, at {self._tally.n_out / self._rate:.1f} s"
+            )
 
     def _wanted(self) -> int:
         """Samples that are to come out: as many as went in, or as were mixed till the end."""

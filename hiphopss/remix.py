@@ -17,6 +17,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.files import written_whole
 from hiphopss.mixing import Mix, mix
 from hiphopss.progress import progress_bar
+from hiphopss.registry import describe_default
 from hiphopss.tracks import AUDIO_BAR
 
 _PIECE = 2**16  # samples scaled at a time
@@ -54,6 +55,7 @@ def remix(
     subtype: str | None = None,
     normalize: bool = False,
     progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> Remixed:
     """Mix a song anew, or a folder of stems. Memory does not grow with the length.
 
@@ -81,6 +83,8 @@ def remix(
         precision meanwhile.
     progress : bool
         Show a bar.
+    tell : callable, optional
+        As in :func:`hiphopss.tracks.separate_files`, where there is anything to separate for.
 
     Returns
     -------
@@ -130,6 +134,8 @@ def remix(
         if source.is_dir():
             blocks = _mixed_stems(files, settings)
         else:
+            if tell and weights is None and settings != Mix():
+                tell(describe_default())
             blocks = _mixed_song(source, header.sample_rate, settings, weights, engine)
         peak, gain = _write(blocks, writer, bar.update, output if normalize else None)
     return Remixed(output, peak, writer.n_clipped, -20 * float(np.log10(gain)))

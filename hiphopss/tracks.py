@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -14,7 +14,7 @@ from hiphopss.config import RECORD_NAME, SOURCES, standalone
 from hiphopss.errors import HiphopssError
 from hiphopss.files import filled_whole, written_whole
 from hiphopss.progress import progress_bar
-from hiphopss.registry import resolve_weights
+from hiphopss.registry import describe_default, resolve_weights
 from hiphopss.separation import Separator, separate_blocks
 from hiphopss.weights import read_info
 
@@ -89,6 +89,7 @@ def separate_files(
     model_name: str | None = None,
     engine: str = "numpy",
     progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> list[Path]:
     """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
 
@@ -114,6 +115,8 @@ def separate_files(
         ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
     progress : bool
         Show a bar a track.
+    tell : callable, optional
+        Called with a line on the weights where none are named, once nothing is known to be wrong.
 
     Returns
     -------
@@ -132,11 +135,13 @@ def separate_files(
     tracks = find_tracks(inputs, skip=output)
     # a bad file is better told now than after an hour
     headers = {name: audio.read_header(path) for name, path in tracks.items()}
-    weights = resolve_weights(weights)
+    named, weights = weights is not None, resolve_weights(weights)
     record = _record(weights, mono, standalone_script, model_name)
     _require_own(output, record, tracks)
     separator = Separator.from_weights(weights, standalone_script=standalone_script, engine=engine)
     rate = separator.config.sample_rate
+    if tell and not named:
+        tell(describe_default())
     folders = []
     for number, (name, path) in enumerate(tracks.items(), 1):
         song = headers[name]

@@ -1,6 +1,7 @@
 """The command line: fast help, one-line errors, and the verbs strung together."""
 
 import csv
+import logging
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,7 @@ import soundfile
 from conftest import RATE, noise, read_json
 
 from hiphopss import SOURCES
+from hiphopss.progress import progress_bar, say
 
 PYTHON = [sys.executable, "-m", "hiphopss"]
 
@@ -85,6 +87,45 @@ def test_a_user_error_is_one_line_that_names_the_file(
     assert sorted(tmp_path.rglob("*")) == before
 
 
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("separate none.wav -o out", "none.wav"),
+        ("separate song.wav text.txt -o out", "text.txt"),
+        ("separate song.wav -o text.txt", "text.txt"),
+        ("remix none.wav -o out.wav --karaoke", "none.wav"),
+        ("remix song.wav -o out.xyz --karaoke", "out.xyz"),
+        ("remix song.wav -o song.wav --karaoke", "song.wav"),
+        ("remix text.txt -o out.wav --karaoke", "text.txt"),
+        ("live --input none.wav --output out.wav", "none.wav"),
+        ("live --input song.wav --output out.xyz", "out.xyz"),
+        ("live --input song.wav --output out.wav --control none", "none"),
+        ("live --input song.wav --output out.wav --lookahead 30", "lookahead"),
+    ],
+)
+def test_mistakes_are_told_without_a_word_on_the_weights(
+    tmp_path, monkeypatch, run, arguments, told
+):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("song.wav", noise(2000, 1), RATE)
+    (tmp_path / "text.txt").write_text("no audio")
+    status, _, err = run(*arguments.split())
+    assert (status, err.count("\n")) == (2, 1), err
+    assert told in err
+
+
+@pytest.mark.parametrize(
+    "arguments", ["remix song.wav -o out.wav --karaoke -q", "live --input song.wav --output o.wav"]
+)
+def test_the_shipped_weights_are_told_once(tmp_path, monkeypatch, run, arguments):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("song.wav", noise(2000, 1), RATE)
+    status, _, err = run(*arguments.split())
+    assert status == 0
+    assert err.count("shipped weights 'generated'") == 1
+    assert err.startswith("hiphopss: separating with the shipped weights")
+
+
 def test_error_in_a_process_of_its_own_is_one_line(tmp_path, published):
     (tmp_path / "song.wav").write_bytes(b"RIFF but cut off")
     done = subprocess.run(
@@ -110,6 +151,57 @@ def test_clipping_is_told_in_one_line(tmp_path, run, published):
     assert warnings
     assert all(line.startswith("hiphopss: warning: ") for line in warnings)
     assert "out/loud/" in warnings[0]
+
+
+def on_screen(text):
+    """The lines that a terminal shows of a text with carriage returns."""
+    lines = []
+    for line in text.split("\n"):
+        shown = ""
+        for part in line.split("\r"):
+            shown = part + shown[len(part) :]
+        lines.append(shown.rstrip())
+    return lines
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_warnings_share_no_line_with_a_bar(tmp_path, run, published, monkeypatch, terminal):
+    loud = np.clip(40 * noise(20000, 1), -1, 1)
+    soundfile.write(tmp_path / "loud.wav", loud, RATE, subtype="PCM_16")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    arguments = ["separate", tmp_path / "loud.wav", "-o", tmp_path / "out", "--weights", published]
+    status, _, err = run(*arguments)
+    assert status == 0
+    lines = on_screen(err) if terminal else err.split("\n")
+    n_warnings = err.count("warning: ")
+    assert 0 < n_warnings == sum(line.startswith("hiphopss: warning: ") for line in lines)
+    assert not any("loud" in line and "s of audio" in line and "warning" in line for line in lines)
+    assert "100%" in lines[-2]
+    assert terminal == (sum("s of audio" in line for line in lines) == 1)  # it moves down, or stays
+
+
+def test_what_is_logged_is_shown_as_a_warning(run, capsys, monkeypatch):
+    monkeypatch.setattr(logging, "lastResort", None)
+    assert run("weights", "list")[0] == 0
+    given = {
+        "levelno": logging.WARNING,
+        "levelname": "WARNING",
+        "msg": "%s: no",
+        "args": ("a.csv",),
+    }
+    with progress_bar(total=2, desc="bar", show=True):
+        logging.lastResort.handle(logging.makeLogRecord(given))
+    assert "hiphopss: warning: a.csv: no" in capsys.readouterr().err.split("\n")
+
+
+def test_an_error_comes_after_the_bars(capsys):
+    items = iter(progress_bar(range(3), desc="bar", show=True))
+    next(items)
+    say("hiphopss: error: x: mend it", last=True)
+    del items  # would write the bar again
+    bar, *rest = on_screen(capsys.readouterr().err)
+    assert bar.startswith("bar: ")
+    assert rest == ["hiphopss: error: x: mend it", ""]
 
 
 def test_the_verbs_from_songs_to_a_table(dataset, tmp_path, run):

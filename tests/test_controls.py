@@ -142,6 +142,17 @@ def test_endless_lines_are_refused_and_the_next_one_counts(fifo):
     ]
 
 
+def test_what_the_end_leaves_is_counted(fifo):
+    mix = Mix()
+    with Controls(mix, path=fifo) as controls:
+        assert controls.count_left() == 0
+        send(fifo, b"mute bass\n@1 mute drums\n@2 mute other\n@2 quit\n" + 40 * b"vocals -1\n")
+        mix = controls.update(mix, 0)  # takes 32 lines
+        assert mix == Mix(gains={"vocals": -1}, muted=frozenset({"bass"}))
+        send(fifo, b"# not a command\n\nreset\n")
+        assert controls.count_left() == 2 + (4 + 40 - 32) + 1
+
+
 def test_commands_that_wait_are_bounded_and_stay_in_order(fifo, tmp_path, monkeypatch):
     monkeypatch.setattr("hiphopss.controls._MOST_DUE", 5)
     told, mix = [], Mix()

@@ -1,6 +1,7 @@
 """The live remix: sessions from file, pipe and device."""
 
 import os
+import select
 import subprocess
 import sys
 
@@ -76,6 +77,64 @@ def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, netwo
     assert any("'bogus': no command" in line for line in wrong)
     assert any("time 'x': give a number" in line for line in wrong)
     assert "0 overruns, 0 underruns, 0 late" in told[-1]
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        ("@0.5 mute bass\n@5 unmute bass\n@1e9 reset\n@9 quit\n", "2 commands"),
+        ("@0.95 mute bass", "1 command"),
+        ("@0.5 quit\n@5 mute bass\n", None),  # who ends it knows
+        ("@0.5 mute bass\n@5 quit\n", None),
+    ],
+)
+def test_commands_after_the_end_are_told(song, tmp_path, published, lines, told):
+    commands, wrong = tmp_path / "commands.txt", []
+    commands.write_text(lines)
+    tally = run_live(
+        str(song), str(tmp_path / "out.wav"), Mix(), weights=published, control=commands,
+        listen=False, tell=lambda line: None, warn=wrong.append,
+    )  # fmt: skip
+    assert tally.n_left == (int(told.split()[0]) if told else 0)
+    end = "not carried out: the audio ended before, at 0.9 s"
+    assert wrong == ([f"{told} {end}"] if told else [])
+
+
+@pytest.mark.parametrize(("short", "heard"), [("karaoke", (1, 2, 3)), ("acapella", (0,))])
+def test_karaoke_and_acapella(song, tmp_path, published, network, run, short, heard):
+    commands = tmp_path / "commands.txt"
+    commands.write_text("@0.3 solo drums\n@0.6 reset\n")
+    out = tmp_path / "out.wav"
+    status, *_ = run("live", "--input", song, "--output", out, "--weights", published,
+                     f"--{short}", "--control", commands)  # fmt: skip
+    assert status == 0
+    stems = stream(StreamingSeparator(network), STEREO)
+    expected = stems[list(heard)].sum(axis=0).T
+    found, _ = soundfile.read(out)
+    for start, stop in (0, 0.3), (0.63, None):  # a block and a ramp later it is as it was
+        span = slice(round(start * RATE), stop and round(stop * RATE))
+        np.testing.assert_allclose(found[span], expected[span], atol=1e-6)
+    assert not np.allclose(found, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("stream", "told"),
+    [("stdin", "pipe raw audio into it, or give --input a file"),
+     ("stdout", "pipe the raw audio on, or give --output a file")],
+)  # fmt: skip
+def test_raw_audio_is_not_for_terminals(song, tmp_path, run, monkeypatch, stream, told):
+    ends = {"stdin": ("-", tmp_path / "out.wav"), "stdout": (song, "-")}[stream]
+    master, terminal = os.openpty()
+    os.set_blocking(terminal, False)
+    with os.fdopen(terminal, "r" if stream == "stdin" else "w") as file:
+        monkeypatch.setattr(sys, stream, file)
+        status, _, error = run("live", "--input", ends[0], "--output", ends[1])
+        monkeypatch.undo()
+        assert not select.select([master], [], [], 0)[0]  # nothing was written
+    os.close(master)
+    assert (status, error.count("\n")) == (2, 1)
+    assert f"standard {stream[3:]}put is a terminal: {told}" in error
+    assert not (tmp_path / "out.wav").exists()
 
 
 def command(*arguments, published):
@@ -269,6 +328,7 @@ def test_mistakes_are_told_in_one_line(song, tmp_path, published, run, monkeypat
         (("--input", six, "--output", out, "--stereo"), "leave --stereo out"),
         (("--input", song, "--output", out, "--control", tmp_path / "no"), "can't read commands"),
         (("--input", song, "--output", out, "--solo", "guitar"), "no source named 'guitar'"),
+        (("--input", song, "--output", out, "--karaoke", "--acapella"), "not allowed with"),
     ]:
         status, _, error = run("live", "--weights", published, "-q", *arguments)
         assert status == 2, arguments

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import signal
 import sys
 import warnings
@@ -11,6 +12,7 @@ from contextlib import suppress
 from hiphopss import __version__
 from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, train
 from hiphopss.errors import HiphopssError
+from hiphopss.progress import say
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,30 +23,38 @@ def main(arguments: list[str] | None = None) -> int:
         arguments[:2] = [data.AUDITION]
     options = parser.parse_args(arguments)
     warnings.showwarning = _show_warning
+    logging.lastResort = _LastResort(logging.WARNING)
     # An ordinary exit lets half-written files be removed.
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         options.run(options)
     except HiphopssError as error:
-        print(f"hiphopss: error: {error}", file=sys.stderr)
+        say(f"hiphopss: error: {error}", last=True)
         return 2
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        print(
+        say(
             f"hiphopss: error: {where}{error.strerror or error}: mend that and run it again",
-            file=sys.stderr,
+            last=True,
         )
         return 2
     except KeyboardInterrupt:
-        print("hiphopss: interrupted: run it again to go on", file=sys.stderr)
+        say("hiphopss: interrupted: run it again to go on", last=True)
         return 130
     return 0
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):
     if issubclass(category, UserWarning):
-        print(f"hiphopss: warning: {message}", file=sys.stderr)
+        say(f"hiphopss: warning: {message}")
+
+
+class _LastResort(logging.Handler):
+    """Shows what is logged where nobody has said how, as warnings are shown."""
+
+    def emit(self, record):
+        say(f"hiphopss: {record.levelname.lower()}: {self.format(record)}")
 
 
 class _Parser(argparse.ArgumentParser):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from hiphopss.cli.common import add_verb
 from hiphopss.cli.remix import add_mix, add_weights, mix_of
 from hiphopss.control_help import COMMANDS, KEYS
+from hiphopss.progress import say
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
@@ -62,18 +62,15 @@ def _live(options) -> None:
     from hiphopss.errors import HiphopssError
     from hiphopss.live_ends import list_devices
     from hiphopss.live_session import Pcm, run_live
-    from hiphopss.registry import describe_default
 
     def tell(line: str) -> None:
-        print(f"hiphopss: {line}", file=sys.stderr, flush=True)
+        say(f"hiphopss: {line}")
 
     if options.list_devices:
         print(list_devices())
         return
     if options.output is None:
         raise HiphopssError("live: nowhere to play to: give --output")
-    if options.weights is None and not options.quiet:
-        tell(describe_default())
     run_live(
         options.input,
         options.output,

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import sys
 
 from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
 from hiphopss.config import SOURCES
+from hiphopss.progress import say
 
 
 def add_remix(verbs) -> None:
@@ -20,13 +20,6 @@ def add_remix(verbs) -> None:
         help="file to write: .wav, .flac, .aiff, .ogg or .mp3",
     )
     add_mix(verb)
-    shorts = verb.add_mutually_exclusive_group()  # together they would leave nothing
-    shorts.add_argument(
-        "--karaoke", action="store_true", help="without the vocals: short for --mute vocals"
-    )
-    shorts.add_argument(
-        "--acapella", action="store_true", help="the vocals alone: short for --solo vocals"
-    )
     add_weights(verb)
     verb.add_argument(
         "--engine",
@@ -60,6 +53,13 @@ def add_mix(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--pan", metavar="SOURCE=PAN", help="-1 (left) to 1 (right)", **repeated)
     verb.add_argument("--mute", metavar="SOURCE", help="leave out", **repeated)
     verb.add_argument("--solo", metavar="SOURCE", help="leave the others out", **repeated)
+    shorts = verb.add_mutually_exclusive_group()  # together they would leave nothing
+    shorts.add_argument(
+        "--karaoke", action="store_true", help="without the vocals: short for --mute vocals"
+    )
+    shorts.add_argument(
+        "--acapella", action="store_true", help="the vocals alone: short for --solo vocals"
+    )
 
 
 def add_weights(verb: argparse.ArgumentParser) -> None:
@@ -71,43 +71,33 @@ def add_weights(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def mix_of(options, *, muted=(), soloed=()):
+def mix_of(options):
     """The :class:`hiphopss.mixing.Mix` that the options of :func:`add_mix` say."""
     from hiphopss.mixing import Mix
 
+    vocals = SOURCES[:1]
     return Mix.parse(
         gains=options.gain,
         pans=options.pan,
-        muted=(*options.mute, *muted),
-        soloed=(*options.solo, *soloed),
+        muted=(*options.mute, *vocals * options.karaoke),
+        soloed=(*options.solo, *vocals * options.acapella),
     )
 
 
 def _remix(options) -> None:
-    from pathlib import Path
-
-    from hiphopss.mixing import Mix
-    from hiphopss.registry import describe_default
     from hiphopss.remix import remix
 
-    vocals = SOURCES[:1]
-    settings = mix_of(
-        options,
-        muted=vocals * options.karaoke,
-        soloed=vocals * options.acapella,
-    )
-    if options.weights is None and not Path(options.input).is_dir() and settings != Mix():
-        print(f"hiphopss: {describe_default()}", file=sys.stderr)
     done = remix(
         options.input,
         options.output,
-        settings,
+        mix_of(options),
         weights=options.weights,
         engine=options.engine,
         subtype=options.subtype,
         normalize=options.normalize,
         progress=not options.quiet,
+        tell=lambda line: say(f"hiphopss: {line}"),
     )
     if done.lowered_db:
-        print(f"hiphopss: lowered by {done.lowered_db:.1f} dB", file=sys.stderr)
+        say(f"hiphopss: lowered by {done.lowered_db:.1f} dB")
     print(done.path)

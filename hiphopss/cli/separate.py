@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
-
 from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.progress import say
 
 
 def add_separate(verbs) -> None:
@@ -41,11 +40,8 @@ def add_separate(verbs) -> None:
 
 
 def _separate(options) -> None:
-    from hiphopss.registry import describe_default
     from hiphopss.tracks import separate_files
 
-    if options.weights is None:
-        print(f"hiphopss: {describe_default()}", file=sys.stderr)
     folders = separate_files(
         options.inputs,
         options.output,
@@ -56,6 +52,7 @@ def _separate(options) -> None:
         model_name=options.model,
         engine=options.engine,
         progress=not options.quiet,
+        tell=lambda line: say(f"hiphopss: {line}"),
     )
     for folder in folders:
         print(folder)
