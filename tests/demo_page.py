@@ -1,6 +1,6 @@
 """The demo's page in headless Chromium: a server, pages, and what they show and play.
 
-Fixtures and helpers of ``test_demo_browser.py``.
+Fixtures and helpers of ``test_demo_browser.py`` and ``test_demo_studio.py``.
 """
 
 import base64

@@ -1,11 +1,14 @@
 """The demo as a static site, and with songs of one's own."""
 
+import warnings
+
 import numpy as np
 import pytest
 import soundfile
 from conftest import noise, read_json, write_song
 
 from hiphopss import SOURCES
+from hiphopss.datasets.layout import load_stems, mixture_gain
 from hiphopss.demo.catalogue import GeneratedSongs, load_models, own_songs, true_stems
 from hiphopss.demo.export import export_site
 from hiphopss.errors import HiphopssError
@@ -142,7 +145,7 @@ def test_own_songs_of_several_kinds(tmp_path):
     plain.rename(tmp_path / "moved")
     plain.mkdir()
     (tmp_path / "moved").rename(plain / "Made")
-    with pytest.raises(HiphopssError, match=r"'Made' has stems but no mixture"):
+    with pytest.raises(HiphopssError, match=r"Made: has stems but no mixture.wav: add it"):
         own_songs(plain)
     soundfile.write(plain / "Made" / "mixture.wav", sum(stems.values()), 44100)
     soundfile.write(plain / "Loose Ends.flac", noise(9000, 9), 44100)
@@ -152,9 +155,72 @@ def test_own_songs_of_several_kinds(tmp_path):
         ("Made", True),
         ("Loose Ends", False),
     ]
-    soundfile.write(plain / "Made" / "bass.wav", stems["bass"][::2], 22050)
-    with pytest.raises(HiphopssError, match="bass"):
+    soundfile.write(plain / "Made" / "bass.wav", np.stack([stems["bass"]] * 2, axis=1), 44100)
+    with pytest.raises(HiphopssError, match=r"bass\.wav: not of the rate and channels"):
         list(true_stems(songs[0].files(), 1))
+
+
+def test_mastered_mixture_is_no_matter_of_warning(dataset):
+    files = own_songs(dataset)[0].files()
+    mixture, rate = soundfile.read(files.mixture)
+    soundfile.write(files.mixture, np.tanh(3 * mixture), rate, subtype="FLOAT")
+    with pytest.warns(UserWarning, match="not the scaled sum"):  # where one trains, it is
+        gain = mixture_gain(files, load_stems(files, rate), rate)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        stems = np.concatenate(list(true_stems(files, 1)), axis=1)
+    expected = gain * load_stems(files, rate)
+    np.testing.assert_allclose(stems[..., 0], expected, atol=1e-6)  # single precision
+
+
+def test_songs_that_can_not_be_used_are_left_out_and_named(dataset):
+    (dataset / "Sources" / "Dev" / "000 - song" / "drums.wav").write_bytes(b"no drums")
+    (dataset / "Sources" / "Test" / "002 - song" / "other.wav").unlink()
+    (dataset / "notes.wav").write_text("no audio")
+    (dataset / "bounces.wav").mkdir()  # a folder is no file, whatever its name
+    soundfile.write(dataset / "loose.wav", noise(9000, 3), 44100)
+    with pytest.warns(UserWarning, match="the song is left out") as caught:
+        songs = own_songs(dataset)
+    assert [song.id for song in songs] == ["001-song", "loose"]
+    told = [str(warning.message) for warning in caught]
+    parts = [
+        ("000 - song/drums.wav: ", "convert it to WAV or FLAC"),
+        ("002 - song/other.wav: ", "add the stem"),
+        ("notes.wav: ", "convert it to WAV or FLAC"),
+    ]
+    for line, (file, mend) in zip(told, parts, strict=True):
+        assert file in line
+        assert mend in line
+        assert line.endswith(" (the song is left out)")
+        assert "\n" not in line
+
+
+def test_folder_of_unusable_songs_is_refused(tmp_path):
+    for name in "ab":
+        (tmp_path / f"{name}.mp3").write_text("no audio")
+    with pytest.raises(HiphopssError) as caught:
+        own_songs(tmp_path)
+    assert str(caught.value) == (
+        f"{tmp_path}: no song in it can be used: {tmp_path / 'a.mp3'}: not an audio file that "
+        "libsndfile reads: convert it to WAV or FLAC (and 1 more like it)"
+    )
+
+
+def test_export_leaves_out_what_is_cut_off(own_song, published, tmp_path):
+    whole = own_song / "Whole.flac"
+    soundfile.write(whole, noise(100_000, 4), 44100)
+    cut = own_song / "Cut.flac"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    site = tmp_path / "site"
+    with pytest.warns(UserWarning, match=r"Cut\.flac: .* \(the song is left out\)$"):
+        export_site(site, weights=[published], songs=own_song, progress=False)
+    assert [song["id"] for song in read_json(site / "site.json")["songs"]] == ["other", "whole"]
+    assert {path.name for path in (site / "results").iterdir()} == {"other", "whole"}
+    for name in ("Other.wav", "Whole.flac"):
+        (own_song / name).unlink()
+    with pytest.raises(HiphopssError, match=r"Cut\.flac: "):
+        export_site(tmp_path / "new", weights=[published], songs=own_song, progress=False)
+    assert not (tmp_path / "new").exists()
 
 
 def test_folders_without_songs_are_refused(tmp_path):

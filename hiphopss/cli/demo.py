@@ -16,6 +16,7 @@ def add_demo(verbs) -> None:
     verb.add_argument(
         "--weights",
         nargs="+",
+        action="extend",
         metavar="FILE",
         help="models to offer: weight files, or names from `weights list` (default: the shipped)",
     )
@@ -23,7 +24,7 @@ def add_demo(verbs) -> None:
         "--songs",
         metavar="FOLDER",
         help="own songs to offer beside the generated ones: a data set in the layout of DSD100, "
-        "folders with mixture.wav and stems, or audio files",
+        "folders with mixture.wav and stems, or audio files; what can't be read is left out",
     )
     verb.add_argument(
         "--max-seconds", type=int, default=600, help="longest upload, in seconds (default: 600)"

@@ -151,6 +151,8 @@ class _Handlers:
                 announced=int(announced) if announced.isdecimal() else None,
             )
             await run_in_threadpool(inspect, path, title=title, limits=self._demo.limits)
+            if await request.is_disconnected():
+                raise ClientDisconnect  # nobody would be told the job, so nobody could cancel it
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, ClientDisconnect):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 import tomllib
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -158,7 +159,7 @@ class GeneratedSongs:
 
 
 def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
-    """The songs in a folder of one's own.
+    """The songs in a folder of one's own; those that can't be used are left out.
 
     Parameters
     ----------
@@ -176,35 +177,69 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
     Raises
     ------
     HiphopssError
-        If there are none, a song with stems has no mixture or lacks a stem, or a file can't be
-        read.
+        If there are none, or none that can be used.
+
+    Warns
+    -----
+    UserWarning
+        For each song that is left out: it has stems but no mixture, lacks a stem, or a file can't
+        be read.
     """
     from hiphopss.datasets.layout import Song as Files
-    from hiphopss.datasets.layout import find_songs, require_stems
+    from hiphopss.datasets.layout import find_songs
 
     folder = Path(folder)
     found = find_songs(folder)
-    for files_ in found:
-        require_stems(files_)
-        if files_.mixture is None:
-            raise HiphopssError(
-                f"{folder}: the song {files_.name!r} has stems but no mixture.wav: add it"
-            )
     found += [
         Files(path.stem, "", path, {})
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in audio.AUDIO_SUFFIXES and not path.name.startswith(".")
+        if path.suffix.lower() in audio.AUDIO_SUFFIXES
+        and not path.name.startswith(".")
+        and not path.is_dir()
     ]
     if not found:
         raise HiphopssError(f"{folder}: no songs or audio files in it: name another folder")
-    ids, songs = set(taken), []
+    ids, songs, problems = set(taken), [], []
     for files_ in found:
-        header = audio.read_header(files_.mixture)
+        try:
+            seconds = _usable_seconds(files_)
+        except HiphopssError as error:
+            problems.append(error)
+            continue
         id = _free_id(files_.name, ids)
         ids.add(id)
-        seconds = header.n_samples / header.sample_rate
         songs.append(Song(id, files_.name, seconds, bool(files_.stems), partial(_same, files_)))
+    if not songs:
+        others = f" (and {len(problems) - 1} more like it)" if problems[1:] else ""
+        raise HiphopssError(f"{folder}: no song in it can be used: {problems[0]}{others}")
+    for problem in problems:
+        warnings.warn(f"{problem} (the song is left out)", stacklevel=2)
     return songs
+
+
+def _usable_seconds(song: Files) -> float:
+    """A song's length; raise if its files, as far as their headers say, can't be used."""
+    from hiphopss.datasets.layout import require_stems
+
+    if song.stems:
+        require_stems(song)
+        if song.mixture is None:
+            folder = next(iter(song.stems.values())).parent
+            raise HiphopssError(f"{folder}: has stems but no mixture.wav: add it")
+    header = audio.read_header(song.mixture)
+    _require_alike(song, header)
+    return header.n_samples / header.sample_rate
+
+
+def _require_alike(song: Files, mixture: audio.Header) -> None:
+    """Raise if a stem can't be read, or is not of the mixture's rate and channels."""
+    for path in song.stems.values():
+        stem = audio.read_header(path)
+        same_rate = stem.sample_rate == mixture.sample_rate
+        if not same_rate or stem.n_channels not in (1, mixture.n_channels):
+            raise HiphopssError(
+                f"{path}: not of the rate and channels of {song.mixture.name}: export them alike"
+            )
 
 
 def _same(files_: Files) -> Files:
@@ -212,7 +247,7 @@ def _same(files_: Files) -> Files:
 
 
 def true_stems(song: Files, n_channels: int) -> Iterator[np.ndarray]:
-    """A song's stems, scaled so that they sum to its mixture.
+    """A song's stems, scaled so that they sum to its mixture, or nearly so if that is mastered.
 
     Parameters
     ----------
@@ -231,19 +266,23 @@ def true_stems(song: Files, n_channels: int) -> Iterator[np.ndarray]:
     HiphopssError
         If the stems are not those of the mixture.
     """
-    from hiphopss.datasets.layout import load_stems, mixture_gain
-
-    rate = audio.read_header(song.mixture).sample_rate
-    for path in song.stems.values():
-        header = audio.read_header(path)
-        if header.sample_rate != rate or header.n_channels not in (1, n_channels):
-            raise HiphopssError(
-                f"{path}: not of the rate and channels of {song.mixture.name}: export them alike"
-            )
-    gain = np.float32(mixture_gain(song, load_stems(song, rate), rate))
+    _require_alike(song, audio.read_header(song.mixture))
+    gain = np.float32(_mixture_gain(song))
     readers = [audio.read_blocks(path) for path in song.stems.values()]
     for blocks in zip(*readers, strict=True):
         stems = np.zeros((len(SOURCES), len(blocks[0]), n_channels), np.float32)
         for source, block in zip(song.stems, blocks, strict=True):
             stems[SOURCES.index(source)] = gain * block
         yield stems
+
+
+def _mixture_gain(song: Files) -> float:
+    """Gain of a mixture against the sum of its stems."""
+    from hiphopss.datasets.layout import load_stems, mixture_gain
+
+    rate = audio.read_header(song.mixture).sample_rate
+    stems = load_stems(song, rate)
+    with warnings.catch_warnings():
+        # That a mastered mixture isn't the scaled sum matters to training, not to who listens.
+        warnings.simplefilter("ignore", UserWarning)
+        return mixture_gain(song, stems, rate)

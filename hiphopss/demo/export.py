@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -52,6 +53,11 @@ def export_site(
     HiphopssError
         If the folder holds something else, an own file is where a new one would go, or weights or
         songs can't be used.
+
+    Warns
+    -----
+    UserWarning
+        For each song that is left out, as one can't be read to its end.
     """
     folder = Path(folder)
     earlier = _earlier_files(folder)
@@ -132,19 +138,28 @@ def _move_nested(site: Path, folder: Path) -> None:
 def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[str, str]:
     """Separate every song by every model; return the addresses of the results."""
     songs, models = catalogue.songs.values(), catalogue.models.values()
-    addresses = {}
+    addresses, problems = {}, []
     total = len(songs) * (1 + len(models))
     with progress_bar(total=total, desc="export", unit="version", show=progress) as bar:
         for song in songs:
             folder = site / "results" / song.id
             folder.mkdir(parents=True)
-            result = begin_result(song, folder, id=song.id, report=_nothing)
-            bar.update()
-            for model in models:
-                add_model(result, model, report=_nothing)
+            try:
+                result = begin_result(song, folder, id=song.id, report=_nothing)
                 bar.update()
+                for model in models:
+                    add_model(result, model, report=_nothing)
+                    bar.update()
+            except HiphopssError as error:
+                problems.append(error)
+                shutil.rmtree(folder)
+                continue
             _write_json(folder / "result.json", result.description())
             addresses[song.id] = f"results/{song.id}/result.json"
+    if not addresses:
+        raise problems[0]
+    for problem in problems:
+        warnings.warn(f"{problem} (the song is left out)", stacklevel=3)
     return addresses
 
 

@@ -74,7 +74,7 @@ def site_description(
     limits : Limits
         What is accepted.
     results : dict of str to str, optional
-        For a static site the address of each song's result.
+        For a static site the address of each song's result; others are not offered.
 
     Returns
     -------
@@ -96,6 +96,7 @@ def site_description(
                 "result": (results or {}).get(song.id),
             }
             for song in catalogue.songs.values()
+            if results is None or song.id in results
         ],
         "limits": {
             "max_bytes": limits.max_bytes,

@@ -56,7 +56,7 @@ async function start() {
   listenToKeys(studio, () => studio.player.result !== null);
   const asked = RESULT.exec(location.hash)?.[1];
   if (asked) await open(intake, asked);
-  const first = site.static && site.songs.find(({ result }) => result)?.result;
+  const first = site.static && site.songs[0].result;
   if (first && !studio.player.result) await open(intake, first);
 }
 

@@ -45,13 +45,6 @@ export function press(button, pressed) {
   button.setAttribute("aria-pressed", String(pressed));
 }
 
-/** Minutes and seconds: 1:05.3. @param {number} seconds @returns {string} */
-export function clock(seconds) {
-  const tenths = Math.floor(10 * seconds + 1e-6);
-  const rest = String(tenths % 600).padStart(3, "0");
-  return `${Math.floor(tenths / 600)}:${rest.slice(0, 2)}.${rest.slice(2)}`;
-}
-
 /** A source's name as a heading. @param {string} name @returns {string} */
 export const capital = (name) => name[0].toUpperCase() + name.slice(1);
 

@@ -1,7 +1,8 @@
 // Where songs come in: dropped, chosen, or bundled; their upload, and the job on the server.
 
 import { cancelJob, readJob, ServerError, startJob } from "./api.js";
-import { byId, clock, element } from "./dom.js";
+import { byId, element } from "./dom.js";
+import { clock } from "./times.js";
 
 const POLL_MILLISECONDS = 400;
 
@@ -66,17 +67,16 @@ export class Intake extends EventTarget {
 
   #offerSongs() {
     const { songs, static: isStatic } = this.#site;
-    const offered = songs.filter((song) => song.result || !isStatic);
     byId("songs-title").textContent = isStatic ? "Songs" : "Or take one of these";
     byId("songs").replaceChildren(
-      ...offered.map((song) => {
+      ...songs.map((song) => {
         const length = element("span", { class: "hint" }, clock(song.seconds).slice(0, -2));
         const choose = () => this.#choose(song);
         const data = { "data-song": song.id, "data-result": song.result };
         return element("button", { type: "button", ...data, click: choose }, song.title, " ", length);
       }),
     );
-    byId("songs").closest(".bundled").hidden = offered.length === 0;
+    byId("songs").closest(".bundled").hidden = songs.length === 0;
   }
 
   #choose(song) {

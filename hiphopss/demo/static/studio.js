@@ -1,13 +1,17 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
 import { readResult, removeResult, ServerError } from "./api.js";
-import { announce, byId, capital, clock, element, icon, press, save } from "./dom.js";
+import { announce, byId, capital, element, icon, press, save } from "./dom.js";
 import { ORIGINAL } from "./graph.js";
 import { Meters } from "./meters.js";
 import { MixerView } from "./mixer.js";
 import { Player } from "./player.js";
 import { Timeline } from "./timeline.js";
+import { clock, readTime, timeText } from "./times.js";
 import { encodeWav } from "./wav.js";
+
+const EDGES = ["start", "end"]; // of the loop
+const NUDGE = 0.1; // seconds
 
 /**
  * Events: `again` (detail: `{id, model, title}`) asks for one more version, `removed` says that the
@@ -103,11 +107,9 @@ export class Studio extends EventTarget {
     on("play", "click", this.playOrPause);
     on("to-start", "click", this.toStart);
     on("loop", "click", this.loop);
-    for (const edge of ["start", "end"]) {
-      on(`loop-${edge}`, "change", ({ target }) => {
-        if (Number.isFinite(target.valueAsNumber)) this.#setLoop({ [edge]: target.valueAsNumber });
-        else this.#show(); // put the number back
-      });
+    for (const edge of EDGES) {
+      on(`loop-${edge}`, "change", ({ target }) => this.#takeLoop(edge, target.value));
+      on(`loop-${edge}`, "keydown", (event) => this.#nudgeLoop(edge, event));
     }
     on("view", "click", ({ target }) => this.#setView(target.dataset.view));
     on("save-mix", "click", () => this.#saveMix());
@@ -130,7 +132,23 @@ export class Studio extends EventTarget {
   #setLoop(change) {
     this.player.setLoop(change);
     const { on, start, end } = this.player.loop;
-    announce(on ? `Loop from ${start.toFixed(1)} to ${end.toFixed(1)} seconds` : "Loop off");
+    announce(on ? `Loop from ${timeText(start)} to ${timeText(end)}` : "Loop off");
+  }
+
+  #takeLoop(edge, text) {
+    const seconds = readTime(text);
+    if (seconds !== null) return this.#setLoop({ [edge]: seconds });
+    this.#show(); // puts the time back
+    announce(`"${text}" is no time: write it as 1:05.3 or 65.3`);
+  }
+
+  // Up and down move a time that is written, as they do in a field for a number.
+  #nudgeLoop(edge, event) {
+    const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    const seconds = readTime(event.target.value);
+    if (!direction || seconds === null) return;
+    event.preventDefault(); // the cursor would move
+    this.#setLoop({ [edge]: seconds + direction * NUDGE });
   }
 
   #setView(view) {
@@ -173,7 +191,7 @@ export class Studio extends EventTarget {
     byId("song-facts").textContent = `${result.sample_rate / 1000} kHz, ${channels}`;
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
-    for (const edge of ["start", "end"]) byId(`loop-${edge}`).max = result.seconds;
+    for (const edge of EDGES) byId(`loop-${edge}`).setAttribute("aria-valuemax", result.seconds);
     const choices = [{ id: ORIGINAL, name: "Original" }, ...result.versions];
     byId("listen").replaceChildren(
       ...choices.map(({ id, name }) =>
@@ -194,7 +212,12 @@ export class Studio extends EventTarget {
     byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
     byId("play").classList.toggle("playing", playing);
     press(byId("loop"), loop.on);
-    for (const edge of ["start", "end"]) byId(`loop-${edge}`).value = loop[edge].toFixed(2);
+    for (const edge of EDGES) {
+      const field = byId(`loop-${edge}`);
+      field.value = timeText(loop[edge]);
+      field.setAttribute("aria-valuenow", loop[edge].toFixed(2));
+      field.setAttribute("aria-valuetext", field.value);
+    }
     for (const button of byId("listen").children) press(button, button.dataset.id === listening);
     byId("save-zip").href = this.#version.zip;
     byId("save-zip").download = `${result.title} - ${this.#version.name}.zip`;

@@ -148,7 +148,7 @@ export class Timeline extends EventTarget {
     });
   }
 
-  // A handle of the region, on the ruler; the number fields do the same by keyboard.
+  // A handle of the region, on the ruler; the fields do the same by keyboard.
   #handle(edge) {
     const handle = element("div", { class: `handle ${edge}` });
     const moved = (event) => ({ ...this.#loop, [edge]: this.#secondsAt(event, this.#ruler) });
