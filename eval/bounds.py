@@ -2,8 +2,9 @@
 
 The mixture itself as the estimate of every source is what a separation has to beat (reference
 page, section 10); the ideal ratio mask, which knows the sources, is about the best that soft masks
-on the mixture's short-time spectrum, such as the network's, can reach. Both are written as a folder
-of estimates, ``<output>/<song>/<source>.wav``, for :func:`hiphopss.eval.evaluate`.
+on the mixture's short-time spectrum, such as the network's, can reach. Both are computed while
+:func:`hiphopss.eval.evaluate` scores, or written as a folder of estimates,
+``<output>/<song>/<source>.wav``.
 """
 
 from __future__ import annotations
@@ -16,18 +17,55 @@ import numpy as np
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.layout import Song
+from hiphopss.eval.baseline import Baseline, write_estimates
 from hiphopss.eval.folders import (
     Audio,
     fit_channels,
     read_audio,
     reference_stems,
     require_alike,
+    require_mixture,
     select_songs,
-    write_estimates,
 )
 
 MIXTURE, IDEAL_RATIO_MASK = "mixture", "ideal ratio mask"
 """Names of the two in tables of scores."""
+
+
+class Mixture(Baseline):
+    """The mixture as the estimate of each source."""
+
+    model, effort = MIXTURE, 0
+
+    @property
+    def record(self) -> dict:
+        return {"model": MIXTURE}
+
+    def __call__(self, song: Song, mixture: Audio) -> np.ndarray:
+        return np.broadcast_to(mixture.samples, (len(SOURCES), *mixture.samples.shape))
+
+
+class IdealRatioMask(Baseline):
+    """What the magnitudes' ideal ratio masks make of a mixture.
+
+    Parameters
+    ----------
+    config : SignalConfig, optional
+        Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
+    """
+
+    model, effort = IDEAL_RATIO_MASK, 3
+
+    def __init__(self, config: SignalConfig | None = None) -> None:
+        self._config = config or SignalConfig()
+
+    @property
+    def record(self) -> dict:
+        return {"model": IDEAL_RATIO_MASK, "config": json.loads(self._config.to_json())}
+
+    def __call__(self, song: Song, mixture: Audio) -> np.ndarray:
+        sources = _sources(song, mixture)
+        return ideal_ratio_masked(sources, mixture.samples[: sources.shape[1]], self._config)
 
 
 def mixture_estimates(
@@ -62,12 +100,7 @@ def mixture_estimates(
         If there are no songs, two have the same name, a song's mixture can't be read, or the folder
         can't be written.
     """
-
-    def estimate(song: Song, mixture: Audio) -> np.ndarray:
-        return np.broadcast_to(mixture.samples, (len(SOURCES), *mixture.samples.shape))
-
-    songs = select_songs(dataset, subset, names=names)
-    return write_estimates(songs, output, estimate, {"model": MIXTURE})
+    return write_estimates(select_songs(dataset, subset, names=names), output, Mixture())
 
 
 def ideal_ratio_mask_estimates(
@@ -104,15 +137,11 @@ def ideal_ratio_mask_estimates(
         If there are no songs, a song's files can't be read or don't fit one another, or the
         folder can't be written.
     """
-    config = config or SignalConfig()
-
-    def estimate(song: Song, mixture: Audio) -> np.ndarray:
-        sources = _sources(song, mixture, length_tolerance_s)
-        return ideal_ratio_masked(sources, mixture.samples[: sources.shape[1]], config)
-
-    record = {"model": IDEAL_RATIO_MASK, "config": json.loads(config.to_json())}
     songs = select_songs(dataset, subset, names=names)
-    return write_estimates(songs, output, estimate, record)
+    for song in songs:
+        stems = filter(None, reference_stems(song).values())
+        require_alike([require_mixture(song), *stems], length_tolerance_s)
+    return write_estimates(songs, output, IdealRatioMask(config))
 
 
 def ideal_ratio_masked(
@@ -176,13 +205,17 @@ def ratio_masked(
     return np.stack([istft(one / total * spectrum, n_samples, config) for one in magnitudes])
 
 
-def _sources(song: Song, mixture: Audio, length_tolerance_s: float) -> np.ndarray:
-    """A song's stems [shape=(n_sources, n_samples, n_channels)], silence for missing vocals."""
-    paths = reference_stems(song)
-    n_samples = require_alike([mixture.path, *filter(None, paths.values())], length_tolerance_s)
-    n_channels = mixture.samples.shape[1]
-    stems = np.zeros((len(SOURCES), n_samples, n_channels))
-    for stem, source in zip(stems, SOURCES, strict=True):
-        if paths[source] is not None:
-            stem[:] = fit_channels(read_audio(paths[source]), n_channels)[:n_samples]
-    return stems
+def _sources(song: Song, mixture: Audio) -> np.ndarray:
+    """A song's stems [shape=(n_sources, n_samples, n_channels)], silence for missing vocals.
+
+    They are as long as the shortest of them and the mixture: codecs pad what they encode.
+    """
+    n_samples, n_channels = mixture.samples.shape
+    stems = [
+        np.zeros((n_samples, n_channels))
+        if path is None
+        else fit_channels(read_audio(path), n_channels)
+        for path in reference_stems(song).values()
+    ]
+    n_samples = min(n_samples, *map(len, stems))
+    return np.stack([stem[:n_samples] for stem in stems])

@@ -17,14 +17,19 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from importlib import metadata
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import hiphopss
 from hiphopss.datasets.layout import Song, find_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import summarise, summary_path, write_summary
+from hiphopss.eval.baseline import Baseline
 from hiphopss.eval.bss import ENGINES, MODES
-from hiphopss.eval.matching import Estimates, find_estimates, require_distinct
+from hiphopss.eval.matching import (
+    Estimates,
+    baseline_estimates,
+    find_estimates,
+    require_distinct,
+)
 from hiphopss.eval.museval import require_writable, write_museval
 from hiphopss.eval.scoring import Options, score_songs
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
@@ -67,7 +72,7 @@ def evaluate(
         See :func:`hiphopss.eval.bss_eval`.
     window_s, hop_s : float, optional
         Window and hop in seconds (the released evaluation: 30 and 15); whole songs by default, and
-        half a window as hop.
+        half a window as hop. A window is longer than the 512 samples of BSS Eval's filters.
     engine : {"hiphopss", "mir_eval"}
         See :func:`hiphopss.eval.bss_eval`.
     model : str, optional
@@ -94,8 +99,8 @@ def evaluate(
     dask : str, optional
         Score on the workers of the Dask cluster whose scheduler has this address, such as
         ``"tcp://10.0.0.1:8786"``, instead of here. They need this version of hiphopss and
-        all files under the same paths as here, from a shared file system; with ``bounds`` or
-        ``nmf`` the folder of ``output`` too. A song whose worker died is scored by another one.
+        all files under the same paths as here, from a shared file system. A song whose worker
+        died is scored by another one.
     progress : bool
         Show a progress bar on standard error.
 
@@ -196,20 +201,10 @@ def evaluate_models(
     HiphopssError
         As :func:`evaluate`.
     """
-    from hiphopss.eval.nmf import nmf_estimates
-
-    # Workers elsewhere don't see this machine's folder for temporary files.
-    shared = None if dask is None else csv_path(output).parent.absolute()
-    with (
-        written_whole(csv_path(output)) as temporary,  # says at once if that can't be written
-        TemporaryDirectory(prefix=".partial-", dir=shared) as scratch,
-    ):
-        if bounds:
-            models = [*models, *_bounds(models, Path(scratch), options.length_tolerance_s)]
-        if nmf is not None:
-            songs, folder = _scored_songs(models), Path(scratch) / "nmf"
-            nmf_estimates(nmf, songs, folder, progress=progress)
-            models = [*models, find_estimates(songs, folder)]
+    songs = _scored_songs(models)
+    with written_whole(csv_path(output)) as temporary:  # says at once if that can't be written
+        baselines = _baselines(songs, bounds=bounds, nmf=nmf)
+        models = [*models, *(baseline_estimates(baseline, songs) for baseline in baselines)]
         require_distinct(models)
         if museval_json is not None:
             require_writable(museval_json, models)
@@ -230,17 +225,15 @@ def evaluate_models(
     return rows
 
 
-def _bounds(
-    models: Sequence[Estimates], scratch: Path, length_tolerance_s: float
-) -> list[Estimates]:
-    """Reference models on all songs of the others."""
-    from hiphopss.eval.bounds import ideal_ratio_mask_estimates, mixture_estimates
+def _baselines(
+    songs: Sequence[Song], *, bounds: bool, nmf: str | Path | Sequence[Song] | None
+) -> list[Baseline]:
+    """The models to add on all songs of the others, in the order of the table."""
+    from hiphopss.eval.bounds import IdealRatioMask, Mixture
+    from hiphopss.eval.nmf import SupervisedNmf
 
-    songs = _scored_songs(models)
-    lower, upper = scratch / "lower", scratch / "upper"
-    mixture_estimates(songs, lower)
-    ideal_ratio_mask_estimates(songs, upper, length_tolerance_s=length_tolerance_s)
-    return [find_estimates(songs, folder) for folder in (lower, upper)]
+    added: list[Baseline] = [Mixture(), IdealRatioMask()] if bounds else []
+    return added if nmf is None else [*added, SupervisedNmf(nmf, songs)]
 
 
 def _scored_songs(models: Sequence[Estimates]) -> list[Song]:

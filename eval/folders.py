@@ -1,4 +1,4 @@
-"""Songs as folders of stems: which are there, what they hold, and how estimates are written.
+"""Songs as folders of stems: which are there, and what they hold.
 
 Conventions
 -----------
@@ -10,20 +10,20 @@ References are songs in the layout of DSD100 or in a plain folder, as
 
 from __future__ import annotations
 
-import json
 import warnings
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from hiphopss import audio
-from hiphopss.config import RECORD_NAME, SOURCES
+from hiphopss.config import SOURCES
 from hiphopss.datasets.layout import Song, find_songs, require_stems
 from hiphopss.errors import HiphopssError
-from hiphopss.files import written_whole
-from hiphopss.progress import progress_bar
+
+_PIECE = 2**16
+"""Samples of each channel that are read at a time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -152,6 +152,32 @@ def reference_stems(song: Song) -> dict[str, Path | None]:
     return {source: song.stems.get(source) for source in SOURCES}
 
 
+def require_mixture(song: Song) -> Path:
+    """See that a song has a mixture.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    HiphopssError
+        If the song has none.
+    """
+    if song.mixture is None:
+        folder = next(iter(song.stems.values())).parent
+        if folder.parents[1].name == "Sources":
+            folder = folder.parents[2] / "Mixtures" / folder.parent.name / folder.name
+        raise HiphopssError(f"{folder / 'mixture'}.wav: no such file: put the mixture there")
+    return song.mixture
+
+
 def read_mixture(song: Song) -> Audio:
     """Read a song's mixture.
 
@@ -170,65 +196,7 @@ def read_mixture(song: Song) -> Audio:
     HiphopssError
         If the song has none, or it can't be read.
     """
-    if song.mixture is None:
-        folder = next(iter(song.stems.values())).parent
-        if folder.parents[1].name == "Sources":
-            folder = folder.parents[2] / "Mixtures" / folder.parent.name / folder.name
-        raise HiphopssError(f"{folder / 'mixture'}.wav: no such file: put the mixture there")
-    return read_audio(song.mixture)
-
-
-def write_estimates(
-    songs: Sequence[Song],
-    output: str | Path,
-    estimate: Callable[[Song, Audio], Iterable[np.ndarray]],
-    record: dict,
-    *,
-    progress: bool = False,
-) -> list[str]:
-    """Write a folder of estimates, ``<output>/<song>/<source>.wav``, and what made them.
-
-    Parameters
-    ----------
-    songs : sequence of Song
-        What to separate; they need their mixtures.
-    output : path-like
-        Folder to write, whole or not at all; it must be new or empty.
-    estimate : callable
-        Gives the sources ``[shape=(n_sources, n_samples, n_channels)]`` of a song and its mixture.
-    record : dict
-        For ``separation.json``; its key ``model`` is the model's name.
-    progress : bool
-        Show a bar.
-
-    Returns
-    -------
-    list of str
-        Names of the songs.
-
-    Raises
-    ------
-    HiphopssError
-        If a mixture can't be read, two songs have the same name, or the folder can't be written.
-    """
-    import soundfile
-
-    names = [song.name for song in songs]
-    for name in names:
-        if names.count(name) > 1:
-            raise HiphopssError(f"{output}: two songs are called {name!r}: say which subset")
-    with written_whole(output) as temporary:
-        for song in progress_bar(songs, desc=record["model"], unit="song", show=progress):
-            mixture = read_mixture(song)
-            folder = temporary / song.name
-            folder.mkdir(parents=True)
-            for source, samples in zip(SOURCES, estimate(song, mixture), strict=True):
-                # 32-bit floating point holds 16 and 24-bit mixtures exactly and never clips.
-                path = folder / f"{source}.wav"
-                soundfile.write(path, samples, mixture.sample_rate, subtype="FLOAT")
-        text = json.dumps(record, indent=2, sort_keys=True)
-        (temporary / RECORD_NAME).write_text(text + "\n", encoding="utf-8")
-    return names
+    return read_audio(require_mixture(song))
 
 
 def read_audio(path: Path) -> Audio:
@@ -255,6 +223,51 @@ def read_audio(path: Path) -> Audio:
     if not np.isfinite(samples).all():
         raise HiphopssError(f"{path}: has samples that are NaN or infinite: replace the file")
     return read
+
+
+def read_into(samples: np.ndarray, path: Path) -> None:
+    """Fill an array with a file's first samples.
+
+    Pieces that stay in the cache are checked and copied, where passes over whole songs would wait
+    for memory, for which processes compete.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n_samples, n_channels)]
+        Filled; channels as :func:`fit_channels` makes them.
+    path : Path
+        The file.
+
+    Raises
+    ------
+    HiphopssError
+        If it can't be read, is shorter, has samples that are not finite, or channels don't fit.
+    """
+    n_read = 0
+    with audio.opened(path) as file:
+        # Each piece ends in a seek, after which the decoder of MP3 has lost its state.
+        exact = file.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
+        block = np.empty((_PIECE if exact else file.frames, file.channels))
+        while len(piece := file.read(out=block)):
+            if not np.isfinite(piece).all():
+                raise HiphopssError(
+                    f"{path}: has samples that are NaN or infinite: replace the file"
+                )
+            if file.channels != samples.shape[1]:
+                read = Audio(path, piece, file.samplerate, file.subtype)
+                piece = fit_channels(read, samples.shape[1])
+            wanted = samples[n_read : n_read + len(piece)]
+            wanted[:] = piece[: len(wanted)]
+            n_read += len(piece)
+    if n_read < len(samples):
+        raise cut_off(path)
+
+
+def cut_off(path: Path) -> HiphopssError:
+    """What to raise where a file ends too soon."""
+    return HiphopssError(
+        f"{path}: cut off, it is shorter than its header says: export or copy it again"
+    )
 
 
 def require_alike(paths: Iterable[Path], tolerance_s: float = 0.0) -> int:

@@ -3,7 +3,8 @@
 Conventions
 -----------
 Estimates and references are matched by the names of the song's folder and of the stem, never by
-their order. A folder of estimates is one model's; ``separation.json`` in it says what made them.
+their order. A folder of estimates is one model's; ``separation.json`` in it says what made them. A
+baseline has no folder: its estimates are computed when they are scored.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from hiphopss.audio import find
 from hiphopss.config import RECORD_NAME, SOURCES
 from hiphopss.datasets.layout import Song
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.baseline import Baseline
 from hiphopss.eval.folders import reference_songs, song_folders, told
 from hiphopss.eval.table import read_json_object
 
@@ -31,18 +33,21 @@ class Estimates:
     ----------
     model : str
         Its name in tables.
-    folder : Path
-        Where the estimates are.
+    folder : Path or None
+        Where the estimates are; None if they are computed.
     songs : list of (Song, dict of str to Path)
         Reference, with the subset that the table names, and the estimates by source.
     provenance : dict or None
         What ``separation.json`` says.
+    baseline : Baseline or None
+        What computes them.
     """
 
     model: str
-    folder: Path
+    folder: Path | None
     songs: list[tuple[Song, dict[str, Path]]]
     provenance: dict | None
+    baseline: Baseline | None = None
 
     @property
     def trained_on_test(self) -> bool:
@@ -116,6 +121,26 @@ def named_estimates(
     provenance = read_json_object(Path(folder) / RECORD_NAME)
     name = str(model or (provenance or {}).get("model") or Path(folder).resolve().name)
     return Estimates(name, Path(folder), list(songs), provenance)
+
+
+def baseline_estimates(baseline: Baseline, songs: Iterable[Song]) -> Estimates:
+    """What a baseline makes of songs, which is computed when it is scored.
+
+    Parameters
+    ----------
+    baseline : Baseline
+        The model.
+    songs : iterable of Song
+        They need their mixtures.
+
+    Returns
+    -------
+    Estimates
+        By name.
+    """
+    by_name = sorted(songs, key=lambda song: song.name)
+    matched: list[tuple[Song, dict[str, Path]]] = [(song, {}) for song in by_name]
+    return Estimates(baseline.model, None, matched, baseline.record, baseline)
 
 
 def match_songs(

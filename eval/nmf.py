@@ -19,8 +19,10 @@ import numpy as np
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.layout import Song, load_stems
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.baseline import Baseline, write_estimates
 from hiphopss.eval.bounds import ratio_masked
-from hiphopss.eval.folders import Audio, select_songs, write_estimates
+from hiphopss.eval.folders import Audio, select_songs
+from hiphopss.progress import progress_bar
 from hiphopss.transform import stft
 
 NMF = "NMF"
@@ -30,6 +32,79 @@ _N_FRAMES = 3000  # a source, to learn from: more changed little
 _LEARN_ITERATIONS = 100
 _MASK_ITERATIONS = 60
 _FLOOR = 1e-6  # of the loudest frame's energy (-60 dB): quieter frames teach nothing
+
+
+class SupervisedNmf(Baseline):
+    """Soft masks of a factorisation with dictionaries learnt from training songs.
+
+    The dictionaries of a sampling rate are learnt when they are first needed, and kept.
+
+    Parameters
+    ----------
+    train_songs, n_components, seed, config
+        As in :func:`nmf_estimates`.
+    test_songs : sequence of Song
+        What will be separated: none of it may be learnt from.
+
+    Raises
+    ------
+    HiphopssError
+        If a song is in both, or there are none to learn from.
+    """
+
+    model, effort = NMF, 7
+
+    def __init__(
+        self,
+        train_songs: str | Path | Sequence[Song],
+        test_songs: Sequence[Song],
+        *,
+        n_components: int = 50,
+        seed: int = 0,
+        config: SignalConfig | None = None,
+    ) -> None:
+        if n_components < 1:
+            raise HiphopssError(f"{n_components} components: give 1 or more")
+        self._config = config or SignalConfig()
+        self._n_components, self._seed = n_components, seed
+        self._train = _chosen(train_songs, "Dev")
+        own, others = (
+            {path for song in songs for path in song.stems.values()}
+            for songs in (self._train, test_songs)
+        )
+        if common := own & others:
+            raise HiphopssError(
+                f"{min(common)}: a song to train on and to test: take it out of one"
+            )
+        self._dictionaries: dict[int, np.ndarray] = {}  # by sampling rate
+
+    @property
+    def record(self) -> dict:
+        return {
+            "model": NMF,
+            "n_components": self._n_components,
+            "seed": self._seed,
+            "trained_on": [song.name for song in self._train],
+            "config": json.loads(self._config.to_json()),
+        }
+
+    def prepare(self, sample_rate: int, *, progress: bool = False) -> None:
+        from threadpoolctl import threadpool_limits
+
+        if sample_rate not in self._dictionaries:
+            with threadpool_limits(1):  # so that the last digits don't depend on the machine
+                self._dictionaries[sample_rate] = learn_dictionaries(
+                    self._train,
+                    sample_rate,
+                    n_components=self._n_components,
+                    seed=self._seed,
+                    config=self._config,
+                    progress=progress,
+                )
+
+    def __call__(self, song: Song, mixture: Audio) -> np.ndarray:
+        self.prepare(mixture.sample_rate)
+        return nmf_masked(mixture.samples, self._dictionaries[mixture.sample_rate], self._config)
 
 
 def nmf_estimates(
@@ -61,7 +136,7 @@ def nmf_estimates(
     config : SignalConfig, optional
         Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
     progress : bool
-        Show bars.
+        Show a bar.
 
     Returns
     -------
@@ -76,34 +151,10 @@ def nmf_estimates(
     """
     from threadpoolctl import threadpool_limits
 
-    if n_components < 1:
-        raise HiphopssError(f"{n_components} components: give 1 or more")
-    config = config or SignalConfig()
-    train = _chosen(train_songs, "Dev")
     test = _chosen(test_songs, "Test")
-    files = ({path for song in songs for path in song.stems.values()} for songs in (train, test))
-    common = set.intersection(*files)
-    if common:
-        raise HiphopssError(f"{min(common)}: a song to train on and to test: take it out of one")
-    dictionaries: dict[int, np.ndarray] = {}  # by sampling rate
-
-    def estimate(song: Song, mixture: Audio) -> np.ndarray:
-        rate = mixture.sample_rate
-        if rate not in dictionaries:
-            dictionaries[rate] = learn_dictionaries(
-                train, rate, n_components=n_components, seed=seed, config=config
-            )
-        return nmf_masked(mixture.samples, dictionaries[rate], config)
-
-    record = {
-        "model": NMF,
-        "n_components": n_components,
-        "seed": seed,
-        "trained_on": [song.name for song in train],
-        "config": json.loads(config.to_json()),
-    }
+    baseline = SupervisedNmf(train_songs, test, n_components=n_components, seed=seed, config=config)
     with threadpool_limits(1):  # so that the last digits don't depend on the machine
-        return write_estimates(test, output, estimate, record, progress=progress)
+        return write_estimates(test, output, baseline, progress=progress)
 
 
 def _chosen(songs: str | Path | Sequence[Song], subset: str) -> list[Song]:
@@ -118,6 +169,7 @@ def learn_dictionaries(
     n_components: int,
     seed: int,
     config: SignalConfig,
+    progress: bool = False,
 ) -> np.ndarray:
     """Learn a dictionary of each source.
 
@@ -129,6 +181,8 @@ def learn_dictionaries(
         In Hz; stems of another rate are resampled.
     n_components, seed, config
         As in :func:`nmf_estimates`.
+    progress : bool
+        Show bars.
 
     Returns
     -------
@@ -146,7 +200,7 @@ def learn_dictionaries(
     random = np.random.default_rng(seed)
     frames: list[list[np.ndarray]] = [[] for _ in SOURCES]
     n_wanted = -(-_N_FRAMES // len(songs))  # of a song
-    for song in songs:
+    for song in progress_bar(songs, desc="NMF: listen", unit="song", show=progress):
         for found, stem in zip(frames, load_stems(song, sample_rate), strict=True):
             magnitudes = np.abs(stft(stem, config))  # (n_frames, n_bins)
             energies = np.square(magnitudes).sum(axis=1)
@@ -154,7 +208,8 @@ def learn_dictionaries(
             chosen = random.permutation(sounding)[:n_wanted]
             found.append(magnitudes[np.sort(chosen)])
     learnt = []
-    for found in map(np.concatenate, frames):
+    for parts in progress_bar(frames, desc="NMF: learn", unit="source", show=progress):
+        found = np.concatenate(parts)
         if not len(found):  # nothing to learn: its estimates are silence
             learnt.append(np.zeros((n_components, config.bins)))
             continue

@@ -1,11 +1,12 @@
 """Scores of many models on the same songs, in one process, in several, or on a Dask cluster.
 
 A song is one piece of work: its references are read, and with the project's own engine factorised,
-once for all models.
+once for all models, and those that are computed from its own files are computed by who scores it.
 """
 
 from __future__ import annotations
 
+import math
 import socket
 import threading
 from collections.abc import Callable, Sequence
@@ -16,11 +17,22 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss import __version__
-from hiphopss.audio import opened, read_header
+from hiphopss.audio import read_header
 from hiphopss.config import SOURCES
+from hiphopss.datasets.layout import Song
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.baseline import SUBTYPE, Baseline
 from hiphopss.eval.bss import References
-from hiphopss.eval.folders import Audio, fit_channels, reference_stems, require_alike
+from hiphopss.eval.correlation import FILTER_TAPS
+from hiphopss.eval.folders import (
+    cut_off,
+    fit_channels,
+    read_into,
+    read_mixture,
+    reference_stems,
+    require_alike,
+    require_mixture,
+)
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
 from hiphopss.eval.workers import in_processes, on_dask
@@ -29,9 +41,6 @@ from hiphopss.threads import processor_count
 
 _SAMPLES_A_PROCESS = 20_000_000
 """Samples to score (some 8 minutes at 44.1 kHz) before another process is worth its start."""
-
-_PIECE = 2**16
-"""Samples of each channel that are read at a time."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,12 @@ class SongScores:
 
 @dataclass(frozen=True)
 class _Estimate:
-    """A model's estimates of one song."""
+    """A model's estimates of one song: their files, or what computes them."""
 
     model: str
     stems: dict[str, Path]
     trained_on_test: bool
+    baseline: Baseline | None = None
 
 
 @dataclass(frozen=True)
@@ -83,14 +93,17 @@ class _Job:
     estimates: list[_Estimate]
     n_samples: int
     options: Options
+    mixture: Path | None = None
+    """Only where estimates are computed from it."""
 
     def __str__(self) -> str:
         return self.song
 
     @property
     def n_scored(self) -> int:
-        """Samples to score, which is how much work it is."""
-        return self.n_samples * len(self.estimates)
+        """Samples to score, which is how much work it is; to compute them is worth several."""
+        baselines = [estimate.baseline for estimate in self.estimates]
+        return self.n_samples * sum(1 + (one.effort if one else 0) for one in baselines)
 
 
 def score_songs(
@@ -123,9 +136,13 @@ def score_songs(
     Raises
     ------
     HiphopssError
-        If a song's files don't fit one another, or can't be read; or if those who score are lost.
+        If a song's files don't fit one another, or can't be read; if windows are too short; or if
+        those who score are lost.
     """
     jobs = _jobs(models, options)
+    for job in jobs:
+        for baseline in filter(None, (estimate.baseline for estimate in job.estimates)):
+            baseline.prepare(_rate(job), progress=progress)
     if options.engine != "hiphopss":  # no work to share, but more to spread
         jobs = [replace(job, estimates=[one]) for job in jobs for one in job.estimates]
     scored = {}
@@ -144,22 +161,46 @@ def _jobs(models: Sequence[Estimates], options: Options) -> list[_Job]:
     for model in models:
         for song, stems in model.songs:
             references = reference_stems(song)
+            mixture = [require_mixture(song)] if model.baseline else []
             n_samples = require_alike(
-                [*filter(None, references.values()), *stems.values()], options.length_tolerance_s
+                [*mixture, *filter(None, references.values()), *stems.values()],
+                options.length_tolerance_s,
             )
             key = song.subset, song.name
             if key not in jobs:
                 jobs[key] = _Job(song.name, song.subset, references, [], n_samples, options)
+                _require_long_windows(jobs[key])
             # All models are scored on the same samples.
             jobs[key] = replace(
                 jobs[key],
                 estimates=[
                     *jobs[key].estimates,
-                    _Estimate(model.model, stems, model.trained_on_test),
+                    _Estimate(model.model, stems, model.trained_on_test, model.baseline),
                 ],
                 n_samples=min(n_samples, jobs[key].n_samples),
+                mixture=song.mixture if mixture else jobs[key].mixture,
             )
     return list(jobs.values())
+
+
+def _rate(job: _Job) -> int:
+    """Sampling rate of a job's files, in Hz."""
+    return read_header(next(filter(None, job.references.values()))).sample_rate
+
+
+def _require_long_windows(job: _Job) -> None:
+    """See that windows are longer than what each estimate is filtered with.
+
+    In shorter ones any estimate can be turned into its reference, and they are so many that it
+    would take hours to find out.
+    """
+    rate, window_s = _rate(job), job.options.window_s
+    if window_s is not None and round(window_s * rate) <= FILTER_TAPS:
+        least = math.ceil((FILTER_TAPS + 1) / rate * 1000) / 1000
+        raise HiphopssError(
+            f"window is {window_s} s, which the {FILTER_TAPS} filter taps of BSS Eval fill at the "
+            f"{rate} Hz of {job.song!r}: give {least} s or more"
+        )
 
 
 def _run(
@@ -201,7 +242,8 @@ def _shared(job: _Job) -> _Job:
         return {source: path and path.absolute() for source, path in stems.items()}
 
     estimates = [replace(one, stems=absolute(one.stems)) for one in job.estimates]
-    return replace(job, references=absolute(job.references), estimates=estimates)
+    mixture = job.mixture and job.mixture.absolute()
+    return replace(job, references=absolute(job.references), estimates=estimates, mixture=mixture)
 
 
 def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
@@ -211,12 +253,12 @@ def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
         raise HiphopssError(
             f"{here} has hiphopss {__version__}, not {version}: install the same version there"
         )
-    for stems in (job.references, *(estimate.stems for estimate in job.estimates)):
-        for path in filter(None, stems.values()):
-            if not path.exists():
-                raise HiphopssError(
-                    f"{path}: {here} doesn't see this file: share the folder under the same path"
-                )
+    estimates = (path for estimate in job.estimates for path in estimate.stems.values())
+    for path in filter(None, (*job.references.values(), *estimates, job.mixture)):
+        if not path.exists():
+            raise HiphopssError(
+                f"{path}: {here} doesn't see this file: share the folder under the same path"
+            )
     with _blas_held:
         return _score_song(job)
 
@@ -290,7 +332,7 @@ def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScor
     references = np.zeros((len(SOURCES), job.n_samples, n_channels))  # silence without a file
     for samples, source in zip(references, SOURCES, strict=True):
         if job.references[source]:
-            _read_into(samples, job.references[source])
+            read_into(samples, job.references[source])
     prepared = References(
         references,
         mode=options.mode,
@@ -302,8 +344,7 @@ def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScor
     estimates = np.empty_like(references)  # of one model after the other: new memory takes time
     results = []
     for estimate in job.estimates:
-        for samples, source in zip(estimates, SOURCES, strict=True):
-            _read_into(samples, estimate.stems[source])
+        sample_types = _estimates_into(estimates, estimate, job)
         scores = prepared.score(estimates)
         rows = rows_from_scores(
             scores, SOURCES, rate, song=job.song, subset=job.subset, model=estimate.model
@@ -314,7 +355,7 @@ def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScor
         facts = {
             "sample_rate": {rate},
             "reference_sample_type": {header.subtype for header in headers},
-            "estimate_sample_type": {read_header(path).subtype for path in estimate.stems.values()},
+            "estimate_sample_type": sample_types,
         }
         duration_s = options.window_s if windowed else job.n_samples / rate
         results.append(SongScores(rows, duration_s, facts))
@@ -323,29 +364,19 @@ def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScor
     return results
 
 
-def _read_into(samples: np.ndarray, path: Path) -> None:
-    """Fill an array with a file's first samples `[shape=(n_samples, n_channels)]`.
-
-    Pieces that stay in the cache are checked and copied, where passes over whole songs would wait
-    for memory, for which processes compete.
-    """
-    n_read = 0
-    with opened(path) as file:
-        # Each piece ends in a seek, after which the decoder of MP3 has lost its state.
-        exact = file.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
-        block = np.empty((_PIECE if exact else file.frames, file.channels))
-        while len(piece := file.read(out=block)):
-            if not np.isfinite(piece).all():
-                raise HiphopssError(
-                    f"{path}: has samples that are NaN or infinite: replace the file"
-                )
-            if file.channels != samples.shape[1]:
-                read = Audio(path, piece, file.samplerate, file.subtype)
-                piece = fit_channels(read, samples.shape[1])
-            wanted = samples[n_read : n_read + len(piece)]
-            wanted[:] = piece[: len(wanted)]
-            n_read += len(piece)
-    if n_read < len(samples):
-        raise HiphopssError(
-            f"{path}: cut off, it is shorter than its header says: export or copy it again"
-        )
+def _estimates_into(samples: np.ndarray, estimate: _Estimate, job: _Job) -> set[str]:
+    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; give their sample types."""
+    if estimate.baseline is None:
+        for stem, source in zip(samples, SOURCES, strict=True):
+            read_into(stem, estimate.stems[source])
+        return {read_header(path).subtype for path in estimate.stems.values()}
+    stems = {source: path for source, path in job.references.items() if path}
+    song = Song(job.song, job.subset, job.mixture, stems)
+    mixture = read_mixture(song)
+    if len(mixture.samples) < job.n_samples:
+        raise cut_off(mixture.path)
+    computed = estimate.baseline(song, mixture)[:, : job.n_samples]
+    for stem, one in zip(samples, computed, strict=True):
+        as_in_file = replace(mixture, samples=one.astype(np.float32).astype(np.float64))
+        stem[:] = fit_channels(as_in_file, samples.shape[2])
+    return {SUBTYPE}

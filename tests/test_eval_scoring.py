@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ import soundfile
 from threadpoolctl import threadpool_info
 
 from hiphopss import SOURCES, HiphopssError
+from hiphopss.datasets.layout import find_songs
 from hiphopss.eval import compare, evaluate, scoring, workers
 
 RATE = 8000
@@ -109,7 +111,7 @@ class Bar:
 
     def update(self, n=1):
         self.n += n
-        if self.n == 1:
+        if self.n == n:
             self.then()
 
 
@@ -121,7 +123,9 @@ def gated(folder, version, job):
     return scoring._score_on_worker(version, job)
 
 
-def test_a_killed_dask_worker_loses_no_song(data, expected, tmp_path, monkeypatch):
+def test_a_killed_dask_worker_loses_no_song(data, with_mixtures, tmp_path, monkeypatch):
+    songs, options = with_mixtures, {"bounds": True, "progress": False}
+    expected = evaluate(songs, data / "net", tmp_path / "one.csv", n_jobs=1, **options)
     bars = []
     with cluster_of(2, tmp_path) as (address, processes, client):
 
@@ -137,11 +141,11 @@ def test_a_killed_dask_worker_loses_no_song(data, expected, tmp_path, monkeypatc
 
         monkeypatch.setattr(scoring, "progress_bar", bar)
         monkeypatch.setattr(scoring, "_score_on_worker", partial(gated, tmp_path))
-        rows = score(data, tmp_path / "dask.csv", dask=address)
+        rows = evaluate(songs, data / "net", tmp_path / "dask.csv", dask=address, **options)
         assert len(client.nthreads()) == 1
     assert rows == expected
-    assert [row.song for row in rows] == [song for song in SONGS for _ in SOURCES]
-    assert bars[0].n == bars[0].total == len(SONGS)
+    assert [row.song for row in rows] == [song for song in SONGS for _ in SOURCES] * 3
+    assert bars[0].n == bars[0].total == 3 * len(SONGS)
 
 
 def test_a_dask_cluster_scores_as_one_process(data, expected, tmp_path, cluster, monkeypatch):
@@ -149,25 +153,29 @@ def test_a_dask_cluster_scores_as_one_process(data, expected, tmp_path, cluster,
     assert evaluate("true", "net", tmp_path / "a.csv", dask=cluster, progress=False) == expected
 
 
-def test_a_dask_cluster_sees_the_bounds_too(data, tmp_path, cluster):
-    options = {"bounds": True, "progress": False}
-    songs = data / "with mixtures"
-    if not songs.exists():
-        add_mixtures(data, songs)
-    found = compare(data / "net", tmp_path / "a.csv", references=songs, dask=cluster, **options)
-    here = compare(data / "net", tmp_path / "b.csv", references=songs, n_jobs=1, **options)
+def test_a_dask_cluster_computes_the_baselines_too(
+    data, with_mixtures, tmp_path, cluster, monkeypatch
+):
+    shutil.copytree(data / "true" / SONGS[0], tmp_path / "learn" / "another")
+    monkeypatch.chdir(with_mixtures.parent)  # where the workers are not
+    options = {"references": with_mixtures.name, "bounds": True, "progress": False}
+    options |= {"nmf": find_songs(tmp_path / "learn")}
+    found = compare("net", tmp_path / "a.csv", dask=cluster, **options)
+    here = compare("net", tmp_path / "b.csv", n_jobs=1, **options)
     assert found.rows == here.rows
-    assert {row.model for row in found.rows} == {"net", "mixture", "ideal ratio mask"}
-    assert not list(tmp_path.glob(".partial*"))
+    assert {row.model for row in found.rows} == {"net", "mixture", "ideal ratio mask", "NMF"}
 
 
-def add_mixtures(data, root):
+@pytest.fixture(scope="module")
+def with_mixtures(data):
     """The references once more, with the sum of each song's stems."""
+    root = data / "with mixtures"
     for song in SONGS:
         (root / song).mkdir(parents=True)
         stems = [soundfile.read(data / "true" / song / f"{source}.wav")[0] for source in SOURCES]
         for name, samples in zip((*SOURCES, "mixture"), (*stems, sum(stems)), strict=True):
             soundfile.write(root / song / f"{name}.wav", samples, RATE)
+    return root
 
 
 def test_errors_come_back_from_dask_in_one_line(data, tmp_path, cluster, run):
@@ -189,10 +197,13 @@ def test_what_a_dask_worker_lacks_is_named(data):
     options = scoring.Options()
     stems = {source: data / "net" / SONGS[0] / f"{source}.wav" for source in SOURCES}
     missing = stems | {"bass": data / "elsewhere.wav"}
-    for references, estimates in ((missing, stems), (stems, missing)):
-        job = scoring._Job(
-            SONGS[0], "", references, [scoring._Estimate("net", estimates, False)], 4000, options
-        )
+    for references, estimates, mixture in (
+        (missing, stems, None),
+        (stems, missing, None),
+        (stems, stems, missing["bass"]),
+    ):
+        estimate = scoring._Estimate("net", estimates, False)
+        job = scoring._Job(SONGS[0], "", references, [estimate], 4000, options, mixture)
         with pytest.raises(
             HiphopssError, match=r"elsewhere\.wav: the Dask worker on .* doesn't see"
         ):
