@@ -10,23 +10,26 @@ on the mixture's short-time spectrum, such as the network's, can reach. Both are
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from hiphopss.audio import read_header
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.layout import Song
 from hiphopss.eval.baseline import Baseline, write_estimates
 from hiphopss.eval.folders import (
     Audio,
-    fit_channels,
-    read_audio,
+    read_into,
     reference_stems,
     require_alike,
     require_mixture,
     select_songs,
 )
+
+RUN = 1024
+"""Frames of a song whose masks are worked out together: some 40 MB."""
 
 MIXTURE, IDEAL_RATIO_MASK = "mixture", "ideal ratio mask"
 """Names of the two in tables of scores."""
@@ -161,48 +164,60 @@ def ideal_ratio_masked(
     Returns
     -------
     np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        Estimates, which add up to the mixture.
+        Estimates in single precision, which add up to the mixture.
     """
-    from hiphopss.transform import stft
+    from hiphopss.transform import frame_count, stft
 
     n_samples, n_channels = mixture.shape
-    estimates = np.empty(sources.shape)
+    n_frames = frame_count(n_samples, config)
+    estimates = np.empty(sources.shape, np.float32)
     for channel in range(n_channels):
-        magnitudes = np.abs(stft(sources[:, :, channel], config))
-        spectrum = stft(mixture[:, channel], config)
-        estimates[:, :, channel] = ratio_masked(magnitudes, spectrum, n_samples, config)
+        ranges = (
+            {"start": start, "stop": min(start + RUN, n_frames)}
+            for start in range(0, n_frames, RUN)
+        )
+        runs = (
+            (
+                np.abs(stft(sources[:, :, channel], config, **frames)),
+                stft(mixture[:, channel], config, **frames),
+            )
+            for frames in ranges
+        )
+        share_out(estimates[:, :, channel], runs, config)
     return estimates
 
 
-def ratio_masked(
-    magnitudes: np.ndarray, spectrum: np.ndarray, n_samples: int, config: SignalConfig
-) -> np.ndarray:
+def share_out(
+    estimates: np.ndarray, runs: Iterable[tuple[np.ndarray, np.ndarray]], config: SignalConfig
+) -> None:
     """Share a spectrum out to sources in proportion to their magnitudes.
 
     Parameters
     ----------
-    magnitudes : np.ndarray [shape=(n_sources, n_frames, n_bins)]
-        Of the sources, known or estimated. Where all are 0 they share equally, as in the network's
-        masks.
-    spectrum : np.ndarray [shape=(n_frames, n_bins)]
-        Of the mixture.
-    n_samples : int
-        Of the mixture.
+    estimates : np.ndarray [shape=(n_sources, n_samples)]
+        Filled: they add up to the mixture.
+    runs : iterable of (np.ndarray, np.ndarray)
+        Consecutive frames: magnitudes of the sources, known or estimated
+        `[shape=(n_sources, n_frames, n_bins)]`, and the spectrum of the mixture
+        `[shape=(n_frames, n_bins)]`. Where all magnitudes are 0 the sources share equally, as in
+        the network's masks.
     config : SignalConfig
         Frame, hop and window.
-
-    Returns
-    -------
-    np.ndarray [shape=(n_sources, n_samples)]
-        Estimates, which add up to the mixture.
     """
-    from hiphopss.transform import istft
+    from hiphopss.transform import InverseTransform
 
-    magnitudes = magnitudes.astype(np.float64)  # so that the masks add up to 1
-    total = magnitudes.sum(axis=0)
-    magnitudes[:, total == 0] = 1
-    total[total == 0] = len(magnitudes)
-    return np.stack([istft(one / total * spectrum, n_samples, config) for one in magnitudes])
+    n_sources, n_samples = estimates.shape
+    inverse = InverseTransform((n_sources,), np.float64, config)
+    end = -config.hop  # of the samples so far; what comes first stands before the signal
+    for magnitudes, spectrum in runs:
+        magnitudes = magnitudes.astype(np.float64)  # so that the masks add up to 1
+        total = magnitudes.sum(axis=0)
+        magnitudes[:, total == 0] = 1
+        total[total == 0] = n_sources
+        samples = inverse.push(magnitudes / total * spectrum)
+        begin, end = end, end + samples.shape[1]
+        inside = slice(max(begin, 0), min(end, n_samples))
+        estimates[:, inside] = samples[:, inside.start - begin : inside.stop - begin]
 
 
 def _sources(song: Song, mixture: Audio) -> np.ndarray:
@@ -211,11 +226,10 @@ def _sources(song: Song, mixture: Audio) -> np.ndarray:
     They are as long as the shortest of them and the mixture: codecs pad what they encode.
     """
     n_samples, n_channels = mixture.samples.shape
-    stems = [
-        np.zeros((n_samples, n_channels))
-        if path is None
-        else fit_channels(read_audio(path), n_channels)
-        for path in reference_stems(song).values()
-    ]
-    n_samples = min(n_samples, *map(len, stems))
-    return np.stack([stem[:n_samples] for stem in stems])
+    paths = reference_stems(song).values()
+    n_samples = min(n_samples, *(read_header(path).n_samples for path in paths if path))
+    stems = np.zeros((len(SOURCES), n_samples, n_channels))
+    for stem, path in zip(stems, paths, strict=True):
+        if path:
+            read_into(stem, path)
+    return stems

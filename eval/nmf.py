@@ -20,7 +20,7 @@ from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.layout import Song, load_stems
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baseline import Baseline, write_estimates
-from hiphopss.eval.bounds import ratio_masked
+from hiphopss.eval.bounds import RUN, share_out
 from hiphopss.eval.folders import Audio, select_songs
 from hiphopss.progress import progress_bar
 from hiphopss.transform import stft
@@ -244,14 +244,16 @@ def nmf_masked(mixture: np.ndarray, dictionaries: np.ndarray, config: SignalConf
     Returns
     -------
     np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        Estimates, which add up to the mixture.
+        Estimates in single precision, which add up to the mixture.
     """
     n_samples, n_channels = mixture.shape
-    estimates = np.empty((len(dictionaries), n_samples, n_channels))
+    estimates = np.empty((len(dictionaries), n_samples, n_channels), np.float32)
     for channel in range(n_channels):
         spectrum = stft(mixture[:, channel], config)  # (n_frames, n_bins)
         models = _source_models(np.abs(spectrum).astype(np.float32), dictionaries)
-        estimates[:, :, channel] = ratio_masked(models, spectrum, n_samples, config)
+        pieces = (slice(start, start + RUN) for start in range(0, len(spectrum), RUN))
+        runs = ((models[:, piece], spectrum[piece]) for piece in pieces)
+        share_out(estimates[:, :, channel], runs, config)
     return estimates
 
 

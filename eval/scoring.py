@@ -189,10 +189,9 @@ def _rate(job: _Job) -> int:
 
 
 def _require_long_windows(job: _Job) -> None:
-    """See that windows are longer than what each estimate is filtered with.
+    """See that windows are longer than BSS Eval's filters.
 
-    In shorter ones any estimate can be turned into its reference, and they are so many that it
-    would take hours to find out.
+    Shorter ones say nothing, and are so many that it would take hours to find out.
     """
     rate, window_s = _rate(job), job.options.window_s
     if window_s is not None and round(window_s * rate) <= FILTER_TAPS:

@@ -54,14 +54,24 @@ def import_keras():
 
 
 def tensor_of(array):
-    """An array as a tensor of the backend; TensorFlow without a GPU then uses the same memory.
+    """An array as a tensor of the backend, of the same memory where that can be.
 
-    It must begin at a multiple of 64 bytes, and stay as it is while the tensor is used.
+    Parameters
+    ----------
+    array : np.ndarray
+        TensorFlow without a GPU uses its memory, if it is contiguous and begins at a multiple of 64
+        bytes: it must then stay as it is while the tensor is used.
+
+    Returns
+    -------
+    tensor
+        Of the same shape and type.
     """
     keras = import_keras()
     if keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
-        if not tf.config.list_logical_devices("GPU"):
+        usable = array.flags.carray and array.ctypes.data % 64 == 0
+        if usable and not tf.config.list_logical_devices("GPU"):
             return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
     return keras.ops.convert_to_tensor(array)

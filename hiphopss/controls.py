@@ -244,7 +244,10 @@ class Controls:
         return settings
 
     def count_left(self) -> int:
-        """How many commands have come and not been applied, ``quit`` aside; for the end."""
+        """How many commands have come and not been applied, ``quit`` aside; for the end.
+
+        Who writes more than a pipe holds gets the number of those that it held.
+        """
         ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
         for descriptor, lines in self._open.items():
             if self._keys and descriptor == self._stdin:

@@ -146,8 +146,9 @@ class HorizontalConvolution(_TrueConvolution):
     Forward ``(n, n_frames, channels) -> (n, n_frames - size + 1, filters)``, inverse the other way
     round. Kernel ``(filters, channels, size, 1)``.
 
-    Worked out in the frequencies of a patch's frames, where a convolution is a product: a fifth of
-    the multiplications. Nothing wraps around, since no result reaches beyond the patch.
+    Worked out in the frequencies of a patch's frames, where a convolution is a product: two fifths
+    of the multiplications, the transforms included. Nothing wraps around, since no result reaches
+    beyond the patch.
     """
 
     def _kernel_shape(self, n_features):

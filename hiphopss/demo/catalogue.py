@@ -232,13 +232,14 @@ def _usable_seconds(song: Files) -> float:
 
 
 def _require_alike(song: Files, mixture: audio.Header) -> None:
-    """Raise if a stem can't be read, or is not of the mixture's rate and channels."""
+    """Raise if a stem can't be read, or is not of the mixture's rate, length and channels."""
     for path in song.stems.values():
         stem = audio.read_header(path)
-        same_rate = stem.sample_rate == mixture.sample_rate
-        if not same_rate or stem.n_channels not in (1, mixture.n_channels):
+        alike = (stem.sample_rate, stem.n_samples) == (mixture.sample_rate, mixture.n_samples)
+        if not alike or stem.n_channels not in (1, mixture.n_channels):
             raise HiphopssError(
-                f"{path}: not of the rate and channels of {song.mixture.name}: export them alike"
+                f"{path}: not of the rate, length and channels of {song.mixture.name}: "
+                "export them alike"
             )
 
 

@@ -139,9 +139,10 @@ def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[
     """Separate every song by every model; return the addresses of the results."""
     songs, models = catalogue.songs.values(), catalogue.models.values()
     addresses, problems = {}, []
-    total = len(songs) * (1 + len(models))
+    n_versions = 1 + len(models)
+    total = len(songs) * n_versions
     with progress_bar(total=total, desc="export", unit="version", show=progress) as bar:
-        for song in songs:
+        for number, song in enumerate(songs, 1):
             folder = site / "results" / song.id
             folder.mkdir(parents=True)
             try:
@@ -153,6 +154,7 @@ def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[
             except HiphopssError as error:
                 problems.append(error)
                 shutil.rmtree(folder)
+                bar.update(number * n_versions - bar.n)
                 continue
             _write_json(folder / "result.json", result.description())
             addresses[song.id] = f"results/{song.id}/result.json"
