@@ -229,7 +229,9 @@ def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[
     """
     if window is None:
         if hop is not None:
-            raise HiphopssError("hop is given without a window: give both, or neither")
+            raise HiphopssError(
+                "hop is given without a window: give a window, too (alone, it moves by half of itself)"
+            )
         return np.zeros(1, int), n_samples
     hop = window // 2 if hop is None else hop
     if window < 1 or hop < 1:

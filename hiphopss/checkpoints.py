@@ -88,7 +88,7 @@ def resume(path: Path, model, run: Run) -> None:
     """
     import h5py
 
-    assign_arrays(model, read_arrays(path), origin=str(path))
+    arrays = read_arrays(path)
     with h5py.File(path, "r") as stored:
         if _STATE not in stored:
             raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
@@ -100,6 +100,8 @@ def resume(path: Path, model, run: Run) -> None:
                     f"{path}: a checkpoint of another run (another {name}): "
                     "use --restart to begin anew, or another output"
                 )
+        # only now: those of another preset don't fit, which would be told first
+        assign_arrays(model, arrays, origin=str(path))
         for number, variable in enumerate(model.optimizer.variables):
             variable.assign(state[str(number)][()])
     run.log = before["log"]

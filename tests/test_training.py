@@ -212,13 +212,17 @@ def test_resumed_training_ends_with_the_same_weights(features, tmp_path, publish
     assert not np.array_equal(expected["conv1/kernel"], start["conv1/kernel"])
 
 
-def test_a_checkpoint_of_another_run_is_refused(features, tmp_path):
+def test_a_checkpoint_of_another_run_is_refused(features, dataset, tmp_path):
     output = tmp_path / "m.weights.h5"
     train(features, output, epochs=1, batch_size=8, seed=1, progress=False)
     with pytest.raises(HiphopssError, match=r"m\.checkpoint\.weights\.h5: .*another seed"):
         train(features, output, epochs=2, batch_size=8, seed=2, progress=False)
     train(features, output, epochs=1, batch_size=8, seed=2, restart=True, progress=False)
     assert read_info(output).provenance["seed"] == 2
+    # not told as weights that don't fit
+    other = make_features(dataset, tmp_path / "other.h5", preset="released", progress=False)
+    with pytest.raises(HiphopssError, match=r"a checkpoint of another run \(another features\)"):
+        train(other, output, epochs=2, batch_size=8, seed=2, progress=False)
 
 
 def test_fewer_epochs_than_a_checkpoint_has_are_refused(features, tmp_path):

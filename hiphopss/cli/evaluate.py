@@ -53,7 +53,9 @@ def _add_mode(verb) -> None:
     verb.add_argument(
         "--window", type=float, metavar="S", help="seconds (released: 30; default: whole song)"
     )
-    verb.add_argument("--hop", type=float, metavar="S", help="seconds (released: 15)")
+    verb.add_argument(
+        "--hop", type=float, metavar="S", help="seconds (default: half a window; released: 15)"
+    )
     verb.add_argument(
         "--bounds",
         action="store_true",
