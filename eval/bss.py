@@ -229,9 +229,7 @@ def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[
     """
     if window is None:
         if hop is not None:
-            raise HiphopssError(
-                "hop is given without a window: give a window, too (alone, it moves by half of itself)"
-            )
+            raise HiphopssError("hop is given without a window: give a window, too")
         return np.zeros(1, int), n_samples
     hop = window // 2 if hop is None else hop
     if window < 1 or hop < 1:
