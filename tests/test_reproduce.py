@@ -239,7 +239,7 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, publ
 @pytest.mark.slow
 def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
     """SIGKILL, then the same command again, as often as HIPHOPSS_KILLS says."""
-    kills = int(os.environ.get("HIPHOPSS_KILLS", "2"))
+    kills = int(os.environ.get("HIPHOPSS_KILLS", "1"))
     settings = {**data, "models": ("HH", "HH_CS")}
     program = (
         "import json, sys\n"
