@@ -31,7 +31,7 @@ BATCH_SIZE = 32
 EPOCHS = 40
 LEARNING_RATE = 1.0
 _WORTH_COMPILING = 10  # batches an epoch
-_AHEAD = 2  # batches that are read before they are needed
+_AHEAD = 1  # batches that are read before they are needed; more would push others out of the cache
 _SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
 
 
