@@ -74,6 +74,7 @@ setup(
         "live": ["sounddevice>=0.4,<1"],
         "dev": [
             "pytest>=8,<10",
+            "pytest-xdist>=3.6,<4",
             "ruff>=0.17,<0.18",
             "build>=1.2,<2",
             "distributed>=2025.1",

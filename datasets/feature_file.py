@@ -287,6 +287,23 @@ class FeatureFile:
         self.close()
 
 
+def is_feature_file(path: str | Path) -> bool:
+    """Whether a file is a feature file, of this format or an older one.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, which exists.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return "format" in file.attrs and MIXTURE in file
+    except OSError:  # not HDF5, or damaged
+        return False
+
+
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     """A new array whose memory begins where backends can take it over as a tensor, uncopied."""
     n_bytes = 4 * int(np.prod(shape))

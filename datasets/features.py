@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
@@ -36,6 +36,7 @@ from hiphopss.datasets.feature_file import (
     FeatureFile,
     Part,
     Segment,
+    is_feature_file,
 )
 from hiphopss.datasets.feature_writer import FrameWriter, write_tables
 from hiphopss.datasets.layout import Song, read_songs, song_length
@@ -67,6 +68,7 @@ def make_features(
     released_test_leak: bool = False,
     store_phase: bool = False,
     progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> Path:
     """Compute the training features of a data set, with one of the paper's augmentations.
 
@@ -78,7 +80,7 @@ def make_features(
     dataset : path-like or sequence of Song
         A root in the DSD100 layout, or songs.
     output : path-like
-        The HDF5 file; it appears whole or not at all.
+        The HDF5 file; it appears whole or not at all. It replaces a feature file, but no other.
     augmentation : str
         One of :data:`~hiphopss.datasets.augmentation.AUGMENTATIONS`, or its abbreviation.
     preset : str or Fidelity
@@ -95,6 +97,8 @@ def make_features(
         Store the mixtures' phase too, which training does not need.
     progress : bool
         Show a bar.
+    tell : callable, optional
+        Called with a line if a feature file was replaced.
 
     Returns
     -------
@@ -105,8 +109,8 @@ def make_features(
     ------
     HiphopssError
         As :func:`~hiphopss.datasets.layout.read_songs` and
-        :func:`~hiphopss.datasets.layout.load_stems`, if no song is left, or if the test leak is
-        asked for where the released code has none.
+        :func:`~hiphopss.datasets.layout.load_stems`, if no song is left, if the test leak is asked
+        for where the released code has none, or if ``output`` is there and no feature file.
     """
     import h5py
 
@@ -115,6 +119,12 @@ def make_features(
     output = Path(output)
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
+    replaced = output.exists()
+    if replaced and not is_feature_file(output):
+        raise HiphopssError(
+            f"{output}: is there already, and is no feature file: choose another output, or "
+            "remove it first"
+        )
     if seed < 0:
         raise HiphopssError(f"seed {seed}: give 0 or more")
     if released_test_leak:
@@ -147,6 +157,8 @@ def make_features(
             file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
             file.attrs["released_test_leak"] = released_test_leak
             _write_attributes(file, config, fidelity, list(used.values()))
+    if tell and replaced:
+        tell(f"{output}: replaced the feature file that was there")
     return output
 
 

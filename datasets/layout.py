@@ -70,9 +70,7 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
     """
     root = Path(root)
     if not (root / "Sources").is_dir():
-        raise HiphopssError(
-            f"{root}: no folder 'Sources' in it: name the root of a data set in the DSD100 layout"
-        )
+        raise no_root(root)
     songs = []
     for subset in subsets:
         folders = _folders(root / "Sources" / subset)
@@ -85,6 +83,28 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
             require_stems(song, folder)
             songs.append(song)
     return songs
+
+
+def no_root(folder: Path) -> HiphopssError:
+    """What is told of a path that is not the root of a data set.
+
+    Parameters
+    ----------
+    folder : Path
+        Without a folder ``Sources`` in it, or not there.
+
+    Returns
+    -------
+    HiphopssError
+        To be raised.
+    """
+    found = "no such folder"
+    if folder.exists():
+        found = "no folder 'Sources' in it" if folder.is_dir() else "is a file, not a folder"
+    return HiphopssError(
+        f"{folder}: {found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
+        "and so on as DSD100 does; `hiphopss generate` makes one, `hiphopss download` fetches HHDS"
+    )
 
 
 def find_songs(root: str | Path) -> list[Song]:

@@ -84,14 +84,12 @@ def find_root(folder: str | Path) -> Path:
     if (folder / "Sources").is_dir():
         return folder
     if not folder.is_dir():
-        raise HiphopssError(f"{folder}: no such folder: check the path")
+        raise layout.no_root(folder)
     inner = sorted(
         path.parent for path in folder.glob("*/Sources") if not path.parent.name.startswith(".")
     )
     if not inner:
-        raise HiphopssError(
-            f"{folder}: no folder 'Sources' in it: name the root of a data set in the DSD100 layout"
-        )
+        raise layout.no_root(folder)
     if len(inner) > 1:
         names = ", ".join(path.name for path in inner)
         raise HiphopssError(f"{folder}: several data sets in it ({names}): name one of them")

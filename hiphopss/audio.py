@@ -25,6 +25,12 @@ AUDIO_SUFFIXES = (
 """Endings of audio files that libsndfile reads, lower case."""
 
 _BLOCK = 2**17  # samples read at a time, 3 s
+_END = 1000  # samples read to see that a file has its end
+_MALFORMED = 3  # libsndfile's code where the format is known and the content wrong
+
+
+class AudioError(HiphopssError):
+    """An audio file can't be used; others may well be."""
 
 
 @dataclass(frozen=True)
@@ -83,8 +89,8 @@ def read(path: str | Path) -> Audio:
 
     Raises
     ------
-    HiphopssError
-        If the file is missing, unreadable, empty, or has samples that are not finite.
+    AudioError
+        If the file is missing, unreadable, empty, damaged, or has samples that are not finite.
     """
     with opened(path) as file:
         return Audio(_decode(file, -1, path), file.samplerate, file.subtype)
@@ -105,8 +111,8 @@ def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
 
     Raises
     ------
-    HiphopssError
-        As :func:`read`; for samples that are not finite when it comes to them.
+    AudioError
+        As :func:`read`; for damage, and samples that are not finite, when it comes to them.
     """
     with opened(path) as file:
         while len(block := _decode(file, _BLOCK, path)):
@@ -117,17 +123,30 @@ def _decode(file, n_samples: int, path) -> np.ndarray:
     """The next samples of an open file, -1 for all, divided by their type's largest value."""
     waveform = file.read(n_samples, dtype="float32", always_2d=True)
     if not np.isfinite(waveform).all():
-        raise HiphopssError(f"{path}: has samples that are not finite: export it again")
+        raise AudioError(f"{path}: has samples that are not finite: export it again")
     if file.subtype in BITS:  # libsndfile divides by 2^(bits - 1)
         half = 2 ** (BITS[file.subtype] - 1)
         waveform *= np.float32(half / (half - 1))
     return waveform
 
 
-def read_header(path: str | Path) -> Header:
-    """What a file's header says, without decoding it; errors as :func:`read`."""
+def read_header(path: str | Path, *, end: bool = False) -> Header:
+    """What a file's header says, without decoding it; errors as :func:`read`.
+
+    Parameters
+    ----------
+    path : path-like
+        As :func:`read`.
+    end : bool
+        See that the last samples can be read, too, which is quick: the header of a FLAC that is cut
+        off names a length that isn't there. Other formats then end where they are cut off.
+    """
     with opened(path) as file:
-        return Header(file.frames, file.samplerate, file.channels, file.subtype)
+        header = Header(file.frames, file.samplerate, file.channels, file.subtype)
+        if end:
+            file.seek(max(file.frames - _END, 0))
+            file.read(_END)
+    return header
 
 
 def read_shape(path: str | Path) -> tuple[int, int]:
@@ -142,26 +161,35 @@ def opened(path: str | Path) -> Iterator:
 
     Raises
     ------
-    HiphopssError
-        If the file is missing, unreadable or empty.
+    AudioError
+        If the file is missing, unreadable or empty, or if the body comes upon damage.
     """
     import soundfile
 
     if not Path(path).is_file():
-        raise HiphopssError(f"{path}: no such file: check the path")
+        raise AudioError(f"{path}: no such file: check the path")
+    damaged = f"{path}: damaged or cut off: copy, download or export it again"
     try:
-        with soundfile.SoundFile(path) as file:
-            if file.frames == 0:
-                raise HiphopssError(f"{path}: has no samples: use another file")
-            yield file
+        if not Path(path).stat().st_size:
+            raise AudioError(f"{path}: empty: copy, download or export it again")
+        file = soundfile.SoundFile(path)
     except UnicodeError as error:
-        raise HiphopssError(
+        raise AudioError(
             f"{str(path)!r}: the file's name is not in the system's encoding: rename it"
         ) from error
-    except (soundfile.SoundFileError, OSError) as error:
-        raise HiphopssError(
+    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: NAME.raw
+        if getattr(error, "code", None) == _MALFORMED:
+            raise AudioError(damaged) from error
+        raise AudioError(
             f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"
         ) from error
+    try:
+        with file:
+            if file.frames == 0:
+                raise AudioError(f"{path}: has no samples: use another file")
+            yield file
+    except soundfile.SoundFileError as error:
+        raise AudioError(damaged) from error
 
 
 def find(folder: Path, name: str) -> Path | None:

@@ -236,6 +236,31 @@ class DeviceOutput(_End):
         return self._device.latency
 
 
+def describe_raw(kind: str, sample_rate: int, n_channels: int) -> str:
+    """What raw samples are, and how two programs that read them are told so.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``RAW_FORMATS``.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+
+    Returns
+    -------
+    str
+        One line for people.
+    """
+    # Not ffplay: its option for channels has another name in each of two versions.
+    return (
+        f"raw audio: {kind}, {sample_rate} Hz, {n_channels} channel{'s' * (n_channels > 1)}: pipe "
+        f"it into `ffmpeg -f {kind} -ar {sample_rate} -ac {n_channels} -i - FILE` or SoX's "
+        f"`play -t {kind.removesuffix('le')} -r {sample_rate} -c {n_channels} -`"
+    )
+
+
 def is_device(name: str) -> bool:
     """Whether the name is that of a device."""
     return name.partition(":")[0] == DEVICE

@@ -165,6 +165,8 @@ def run_live(
         ):
             if weights is None:
                 tell(describe_default())
+            if output == "-":
+                tell(live_ends.describe_raw(pcm.kind, given.sample_rate, mixer.n_out))
             tell(_latency(separator, given, taken, block))
             tally = Tally()
             session = _Session(separator, mixer, controls, tally, warn)

@@ -88,10 +88,16 @@ def resolve_weights(given: str | Path | None) -> Path:
     Raises
     ------
     HiphopssError
-        If the name is of a published file, which is not shipped, or a shipped file is damaged.
+        If there is no such file or name, the name is of a published file, which is not shipped, or
+        a shipped file is damaged.
     """
-    if given is not None and (Path(given).exists() or str(given) not in _names()):
+    if given is not None and Path(given).exists():
         return Path(given)
+    if given is not None and str(given) not in _names():
+        raise HiphopssError(
+            f"{given}: neither a weight file nor the name of one: check the path, or take a name "
+            "from `hiphopss weights list`"
+        )
     entry = registry()[0] if given in (None, DEFAULT) else _names()[str(given)]
     if not entry.shipped:
         raise HiphopssError(f"{given}: not shipped: get {entry.file} by hand ({entry.get})")

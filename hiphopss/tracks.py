@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
+
+import numpy as np
 
 from hiphopss import audio, audio_writer
 from hiphopss.config import RECORD_NAME, SOURCES, standalone
@@ -58,6 +61,7 @@ def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None)
                 path
                 for path in root.rglob("*")
                 if path.suffix.lower() in audio.AUDIO_SUFFIXES
+                and not path.is_dir()
                 and not any(part.startswith(".") for part in path.relative_to(root).parts)
                 and (skipped == root.resolve() or skipped not in path.resolve().parents)
             )
@@ -90,6 +94,7 @@ def separate_files(
     engine: str = "numpy",
     progress: bool = True,
     tell: Callable[[str], None] | None = None,
+    leave_out: Callable[[audio.AudioError], None] | None = None,
 ) -> list[Path]:
     """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
 
@@ -117,54 +122,97 @@ def separate_files(
         Show a bar a track.
     tell : callable, optional
         Called with a line on the weights where none are named, once nothing is known to be wrong.
+    leave_out : callable, optional
+        Where there are several tracks, called with the error of each whose file can't be used, and
+        the others are separated. By default such a file is an error like others, before any work
+        if its header or its end shows it.
 
     Returns
     -------
     list of Path
-        The tracks' folders.
+        The folders of the tracks that were separated.
 
     Raises
     ------
     HiphopssError
         As :func:`find_tracks` and :func:`hiphopss.weights.read_arrays`, or if ``output`` has stems
         that were made with other weights or settings.
+    AudioError
+        If a file can't be used, and ``leave_out`` doesn't take it.
+
+    Warns
+    -----
+    UserWarning
+        For each song that ends before its header says, as an MP3 that is cut off does.
     """
     output = Path(output)
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     tracks = find_tracks(inputs, skip=output)
-    # a bad file is better told now than after an hour
-    headers = {name: audio.read_header(path) for name, path in tracks.items()}
+    if leave_out is None or len(tracks) == 1:
+        leave_out = _raise
     named, weights = weights is not None, resolve_weights(weights)
+    headers = {}
+    for name, path in tracks.items():
+        try:  # a bad file is better told now than after an hour
+            headers[name] = audio.read_header(path, end=True)
+        except audio.AudioError as error:
+            leave_out(error)
     record = _record(weights, mono, standalone_script, model_name)
-    _require_own(output, record, tracks)
+    _require_own(output, record, headers)
     separator = Separator.from_weights(weights, standalone_script=standalone_script, engine=engine)
-    rate = separator.config.sample_rate
-    if tell and not named:
+    if tell and headers and not named:
         tell(describe_default())
     folders = []
-    for number, (name, path) in enumerate(tracks.items(), 1):
-        song = headers[name]
-        kind = subtype or audio_writer.output_subtype(song.subtype)
-        n_channels = 1 if mono else song.n_channels
-        n_inner = audio.resampled_length(song.n_samples, song.sample_rate, rate)
-        label = f"{number}/{len(tracks)} {name}"
-        with (
-            filled_whole(output / name) as folder,
-            progress_bar(
-                total=n_inner, desc=label, unit_scale=1 / rate, bar_format=AUDIO_BAR, show=progress
-            ) as bar,
-        ):
-            mixture = audio.read_blocks(path)
-            if mono:
-                mixture = (audio.to_mono(block)[:, None] for block in mixture)
-            blocks = separate_blocks(separator, mixture, song.sample_rate, bar.update)
-            _write_stems(folder, blocks, song.sample_rate, n_channels, kind, output / name)
-            if number == 1:  # before the first track appears, so that none is without it
-                with written_whole(output / RECORD_NAME) as temporary:
-                    temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
-        folders.append(output / name)
+    for number, (name, header) in enumerate(headers.items(), 1):
+        n_inner = audio.resampled_length(
+            header.n_samples, header.sample_rate, separator.config.sample_rate
+        )
+        bar = progress_bar(
+            total=n_inner,
+            desc=f"{number}/{len(headers)} {name}",
+            unit_scale=1 / separator.config.sample_rate,
+            bar_format=AUDIO_BAR,
+            show=progress,
+        )
+        kind = subtype or audio_writer.output_subtype(header.subtype)
+        try:
+            with filled_whole(output / name) as folder, bar:
+                blocks = separate_blocks(
+                    separator,
+                    _mixture(tracks[name], header, mono=mono),
+                    header.sample_rate,
+                    bar.update,
+                )
+                n_channels = 1 if mono else header.n_channels
+                _write_stems(folder, blocks, header.sample_rate, n_channels, kind, output / name)
+                if not folders:  # before the first track appears, so that none is without it
+                    with written_whole(output / RECORD_NAME) as temporary:
+                        temporary.write_text(json.dumps(record, indent=2) + "\n", "utf-8")
+        except audio.AudioError as error:
+            leave_out(error)
+        else:
+            folders.append(output / name)
     return folders
+
+
+def _raise(error: Exception) -> None:
+    raise error
+
+
+def _mixture(path: Path, header: audio.Header, *, mono: bool) -> Iterator[np.ndarray]:
+    """A song's blocks; warn if it ends more than a second before its header says."""
+    n_samples = 0
+    for block in audio.read_blocks(path):
+        n_samples += len(block)
+        yield audio.to_mono(block)[:, None] if mono else block
+    if n_samples < header.n_samples - header.sample_rate:
+        found, said = (n / header.sample_rate for n in (n_samples, header.n_samples))
+        warnings.warn(
+            f"{path}: ends at {found:.1f} s, not at {said:.1f} s as its header says: get it again "
+            "if it is cut off",
+            stacklevel=2,
+        )
 
 
 def _write_stems(folder: Path, blocks, sample_rate: int, n_channels: int, subtype, label) -> None:

@@ -187,6 +187,7 @@ def train(
     restart: bool = False,
     cluster: Cluster | None = None,
     progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> Path:
     """Train a network on a feature file, in the feature file's preset.
 
@@ -225,6 +226,8 @@ def train(
         ``init`` and the checkpoint for all, and alone writes files and shows the bar.
     progress : bool
         Show a bar with loss and patches/s.
+    tell : callable, optional
+        Called with a line where the checkpoint has all epochs already, so that none is trained.
 
     Returns
     -------
@@ -270,6 +273,11 @@ def train(
                 raise HiphopssError(
                     f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
                     "use --restart to begin anew, or another output"
+                )
+            if tell and run.epochs_done == epochs and share.writes:
+                tell(
+                    f"{output}: {epochs} of {epochs} epochs are done already: --epochs with more "
+                    "goes on, --restart begins anew"
                 )
             _run_epochs(model, file, run, epochs, checkpoint, share, progress)
             if share.writes:

@@ -128,6 +128,31 @@ def test_errors_name_the_file_in_one_line(tmp_path):
         assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "kept", "told"),
+    [
+        ("flac", 0.5, "damaged or cut off: copy"),
+        ("flac", 0.9, "damaged or cut off: copy"),
+        ("ogg", 0.02, "damaged or cut off: copy"),
+        ("wav", 0, "empty: copy"),
+        ("raw", 1, "not an audio file"),
+    ],
+)
+def test_what_is_cut_off_is_not_taken_for_something_else(tmp_path, suffix, kept, told):
+    path = tmp_path / f"a.{suffix}"
+    soundfile.write(path, noise(100_000, 1), 44100, subtype="PCM_16" if suffix == "raw" else None)
+    path.write_bytes(path.read_bytes()[: round(kept * path.stat().st_size)])
+    for read in (audio.read, lambda path: audio.read_header(path, end=True)):
+        with pytest.raises(audio.AudioError, match=told) as caught:
+            read(path)
+        assert str(caught.value).startswith(f"{path}: ")
+
+
+def test_end_is_looked_at_where_a_file_is_shorter_than_that(tmp_path):
+    soundfile.write(tmp_path / "a.wav", np.zeros(5), 44100)
+    assert audio.read_header(tmp_path / "a.wav", end=True).n_samples == 5
+
+
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="a device that Linux has")
 def test_a_full_disk_is_told_in_one_line():
     with (

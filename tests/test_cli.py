@@ -63,6 +63,11 @@ def test_importing_the_package_imports_no_backend():
         (["reproduce", "-o", "run", "--seconds", "1"], "seconds"),
         (["reproduce", "-o", "full"], "full"),
         (["compare", "empty", "-o", "scores.csv"], "empty"),
+        (["compare", "empty", "-o", "scores.csv", "--jobs", "0"], "--jobs: 0: give 1 or more"),
+        (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "0"], "--jobs: 0: give"),
+        (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "two"], "--jobs: invalid"),
+        (["reproduce", "-o", "run", "--jobs", "-1"], "--jobs: -1: give 1 or more"),
+        (["generate", "new", "--dev", "0"], "0 songs of Dev"),
         (["download", "hhds", "full"], "full"),
         (["separate", "song.wav", "-o", "out", "--weights", "model_hh_fft_1024"], "by hand"),
     ],
@@ -91,12 +96,16 @@ def test_a_user_error_is_one_line_that_names_the_file(
     ("arguments", "told"),
     [
         ("separate none.wav -o out", "none.wav"),
-        ("separate song.wav text.txt -o out", "text.txt"),
+        ("separate text.txt -o out", "text.txt"),
         ("separate song.wav -o text.txt", "text.txt"),
         ("remix none.wav -o out.wav --karaoke", "none.wav"),
         ("remix song.wav -o out.xyz --karaoke", "out.xyz"),
         ("remix song.wav -o song.wav --karaoke", "song.wav"),
         ("remix text.txt -o out.wav --karaoke", "text.txt"),
+        ("remix song.wav -o out.wav --gain vocals -6", "such as --gain vocals=-6"),
+        ("remix --gain drums 3 song.wav -o out.wav", "such as --gain drums=-6"),
+        ("remix song.wav -o out.wav --pan bass -1", "such as --pan bass=-0.5"),
+        ("live --input song.wav --output out.wav --gain vocals -6", "such as --gain vocals=-6"),
         ("live --input none.wav --output out.wav", "none.wav"),
         ("live --input song.wav --output out.xyz", "out.xyz"),
         ("live --input song.wav --output out.wav --control none", "none"),
@@ -138,6 +147,77 @@ def test_error_in_a_process_of_its_own_is_one_line(tmp_path, published):
     assert done.stderr.count("\n") == 1
     assert "song.wav: not an audio file" in done.stderr
     assert done.stdout == ""
+
+
+def cut_off(path):
+    """Keep half of a file."""
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    songs = tmp_path / "songs"
+    (songs / "bounces.wav").mkdir(parents=True)  # a folder is no file, whatever its name
+    for name in ("a.wav", "cut.flac", "z.flac"):
+        soundfile.write(songs / name, noise(100_000, 1), RATE)
+    cut_off(songs / "cut.flac")
+    x = noise(200_000, 1)
+    x[-1_500] = np.nan  # found only when it is separated
+    soundfile.write(songs / "0 late.wav", x, RATE, subtype="FLOAT")
+    (songs / "empty.wav").touch()
+    (songs / "text.mp3").write_text("no audio")
+    status, out, err = run("separate", "songs", "-o", "out", "--weights", published, "-q")
+    assert status == 1
+    assert out.split() == ["out/a", "out/z"]
+    assert err.splitlines() == [
+        *(
+            f"hiphopss: warning: songs/{line} (the song is left out)"
+            for line in (
+                "cut.flac: damaged or cut off: copy, download or export it again",
+                "empty.wav: empty: copy, download or export it again",
+                "text.mp3: not an audio file that libsndfile reads: convert it to WAV or FLAC",
+                "0 late.wav: has samples that are not finite: export it again",
+            )
+        ),
+        "hiphopss: 2 of 6 songs separated, 4 left out (see above)",
+    ]
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "separation.json", "z"]
+
+
+def test_no_song_of_several_can_be_separated(tmp_path, run):
+    for name in "ab":
+        (tmp_path / f"{name}.wav").write_text("no audio")
+    status, out, err = run("separate", tmp_path, "-o", tmp_path / "out")
+    assert (status, out) == (1, "")
+    assert err.count("left out)") == 2
+    assert err.endswith("hiphopss: 0 of 2 songs separated, 2 left out (see above)\n")
+    assert "weights" not in err
+    assert not (tmp_path / "out").exists()
+
+
+def test_one_song_that_is_cut_off_is_an_error(tmp_path, run):
+    soundfile.write(tmp_path / "song.flac", noise(100_000, 1), RATE)
+    cut_off(tmp_path / "song.flac")
+    status, out, err = run("separate", tmp_path / "song.flac", "-o", tmp_path / "out")
+    assert (status, out) == (2, "")
+    assert err == (
+        f"hiphopss: error: {tmp_path / 'song.flac'}: damaged or cut off: copy, download or export "
+        "it again\n"
+    )
+
+
+def test_output_that_can_not_be_written_stops_all(tmp_path, run, published):
+    for name in ("a.wav", "b.wav", "c.wav"):
+        soundfile.write(tmp_path / name, noise(2000, 1), RATE)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "b").write_text("in the way")
+    status, out, err = run(
+        "separate", tmp_path, "-o", tmp_path / "out", "--weights", published, "-q"
+    )
+    assert (status, out) == (2, "")
+    assert err.count("\n") == 1
+    assert "out/b: is a file, not a folder" in err
+    assert not (tmp_path / "out" / "c").exists()
 
 
 def test_clipping_is_told_in_one_line(tmp_path, run, published):

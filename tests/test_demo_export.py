@@ -209,19 +209,37 @@ def test_folder_of_unusable_songs_is_refused(tmp_path):
     )
 
 
-def test_export_leaves_out_what_is_cut_off(own_song, published, tmp_path):
-    whole = own_song / "Whole.flac"
-    soundfile.write(whole, noise(100_000, 4), 44100)
-    cut = own_song / "Cut.flac"
-    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+def test_songs_that_are_cut_off_are_not_offered(dataset):
+    for path in (
+        dataset / "Sources" / "Dev" / "000 - song" / "drums.flac",
+        dataset / "Cut.flac",
+    ):
+        x, rate = noise(60_000, 4), 44100
+        if path.with_suffix(".wav").exists():
+            x, rate = soundfile.read(path.with_suffix(".wav"))
+            path.with_suffix(".wav").unlink()
+        soundfile.write(path, x, rate)
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.warns(UserWarning, match="the song is left out") as caught:
+        assert [song.id for song in own_songs(dataset)] == ["001-song", "002-song"]
+    told = [str(warning.message) for warning in caught]
+    for line, file in zip(told, ("drums.flac", "Cut.flac"), strict=True):
+        assert f"{file}: damaged or cut off: " in line
+
+
+def test_export_leaves_out_what_can_not_be_read_to_its_end(own_song, published, tmp_path):
+    soundfile.write(own_song / "Whole.flac", noise(100_000, 4), 44100)
+    x = noise(100_000, 4)
+    x[-2_000] = np.nan  # before the end that is looked at first
+    soundfile.write(own_song / "Cut.wav", x, 44100, subtype="FLOAT")
     site = tmp_path / "site"
-    with pytest.warns(UserWarning, match=r"Cut\.flac: .* \(the song is left out\)$"):
+    with pytest.warns(UserWarning, match=r"Cut\.wav: .* \(the song is left out\)$"):
         export_site(site, weights=[published], songs=own_song, progress=False)
     assert [song["id"] for song in read_json(site / "site.json")["songs"]] == ["other", "whole"]
     assert {path.name for path in (site / "results").iterdir()} == {"other", "whole"}
     for name in ("Other.wav", "Whole.flac"):
         (own_song / name).unlink()
-    with pytest.raises(HiphopssError, match=r"Cut\.flac: "):
+    with pytest.raises(HiphopssError, match=r"Cut\.wav: "):
         export_site(tmp_path / "new", weights=[published], songs=own_song, progress=False)
     assert not (tmp_path / "new").exists()
 

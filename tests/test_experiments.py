@@ -7,7 +7,9 @@ import pytest
 from hiphopss import PRESETS, HiphopssError
 from hiphopss.config import default_loss_weights
 from hiphopss.datasets.augmentation import AUGMENTATIONS
+from hiphopss.eval.paired import Difference
 from hiphopss.experiments import TEST_SETS, Claim, claims, profile, profiles, select, table1
+from hiphopss.reproduce.report import judge
 
 NAMES = ("DSD", "DSD_HH", "DSD_HH_2", "HH", "HH_COMBI", "HH_CS", "HH_IA", "HH_MA")
 
@@ -70,3 +72,23 @@ def test_what_is_not_there_is_named():
         select(["HH", "HHH"])
     with pytest.raises(HiphopssError, match="no profile named 'slow': choose one of quick, paper"):
         profile("slow")
+
+
+@pytest.mark.parametrize(
+    ("says", "mean", "half", "expected"),
+    [
+        ("better", 1.0, 0.5, "yes"),
+        ("better", 1.0, 1.5, "same direction, within the interval"),
+        ("better", -1.0, 0.5, "no"),
+        ("better", -1.0, 1.5, "no (within the interval)"),
+        ("better", 1.0, None, "same direction, within the interval"),
+        ("worse", -1.0, 0.5, "yes"),
+        ("worse", 1.0, 0.5, "no"),
+        ("no gain", -0.1, 0.5, "yes"),
+        ("no gain", 0.4, 0.5, "yes (a gain within the interval)"),
+        ("no gain", 0.6, 0.5, "no"),
+    ],
+)
+def test_whether_a_claim_holds(says, mean, half, expected):
+    claim = Claim("HHDS test", "HH", "DSD", says, 1.0)
+    assert judge(claim, Difference("mean", "SDR", mean, half, 5)) == expected

@@ -16,6 +16,7 @@ from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets import feature_writer
 from hiphopss.datasets.features import FeatureFile, make_features
 from hiphopss.training import _read_ahead
+from hiphopss.weights import convert
 
 
 def read_stems(dataset, subset, name):
@@ -135,6 +136,49 @@ def test_what_is_no_feature_file_is_refused(tmp_path):
         with pytest.raises(HiphopssError, match=part) as caught:
             FeatureFile(tmp_path / name)
         assert name in str(caught.value)
+
+
+def test_only_a_feature_file_is_replaced(dataset, tmp_path, run, published):
+    def make(name):
+        return run("features", dataset, "-o", tmp_path / name, "--seed", 1, "-q")
+
+    assert make("f.h5")[2] == ""  # a new one needs no word
+    with h5py.File(tmp_path / "f.h5", "r+") as file:
+        file.attrs["format"] = 1  # an older one can be made again, too
+    status, _, error = make("f.h5")
+    replaced = f"{tmp_path / 'f.h5'}: replaced the feature file that was there"
+    assert (status, error) == (0, f"hiphopss: {replaced}\n")
+    FeatureFile(tmp_path / "f.h5").close()
+
+    (tmp_path / "song.wav").write_bytes(
+        (dataset / "Mixtures/Test/002 - song/mixture.wav").read_bytes()
+    )
+    convert(published, tmp_path / "m.weights.h5")
+    (tmp_path / "cut.h5").write_bytes((tmp_path / "f.h5").read_bytes()[:5000])
+    for name in ("song.wav", "m.weights.h5", "cut.h5"):
+        before = (tmp_path / name).read_bytes()
+        status, _, error = make(name)
+        assert (status, error.count("\n")) == (2, 1)
+        assert f"{tmp_path / name}: is there already, and is no feature file: choose" in error
+        assert (tmp_path / name).read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("nothere", "no such folder"),
+        ("empty", "no folder 'Sources' in it"),
+        ("text", "is a file, not a folder"),
+    ],
+)
+def test_what_is_no_data_set_is_told_with_the_way_to_one(tmp_path, run, name, found):
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "text").write_text("no songs")
+    status, _, error = run("features", tmp_path / name, "-o", tmp_path / "f.h5")
+    assert (status, error.count("\n")) == (2, 1)
+    assert f"{tmp_path / name}: {found}: name the root of a data set" in error
+    assert "Sources/Dev/SONG/vocals.wav" in error
+    assert "`hiphopss generate`" in error
 
 
 def test_reading_patches_does_not_load_the_file(tmp_path):

@@ -283,21 +283,21 @@ def test_nothing_half_written_is_left(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("options", "named"),
     [
-        {"seconds": 3.9},
-        {"seconds": float("nan")},
-        {"seconds": 1e6},
-        {"n_dev": 0},
-        {"n_test": 0},
-        {"n_dev": 1000},
-        {"seed": -1},
+        ({"seconds": 3.9}, "seconds"),
+        ({"seconds": float("nan")}, "seconds"),
+        ({"seconds": 1e6}, "seconds"),
+        ({"n_dev": 0}, "0 songs of Dev"),
+        ({"n_test": 0}, "0 of Test"),
+        ({"n_dev": 1000}, "1000 songs of Dev"),
+        ({"seed": -1}, "seed"),
     ],
 )
-def test_nonsense_is_refused(tmp_path, options):
+def test_nonsense_is_refused(tmp_path, options, named):
     with pytest.raises(HiphopssError) as caught:
         generate(tmp_path / "set", progress=False, **options)
-    assert next(iter(options)) in str(caught.value)
+    assert named in str(caught.value)
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 

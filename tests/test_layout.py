@@ -71,8 +71,10 @@ def test_different_lengths_are_reported_by_song_and_files(dataset):
 
 
 def test_a_wrong_root_fails_loudly(tmp_path, dataset):
-    with pytest.raises(HiphopssError, match="no folder 'Sources'"):
+    with pytest.raises(HiphopssError, match="nowhere: no such folder"):
         read_songs(tmp_path / "nowhere")
+    with pytest.raises(HiphopssError, match="no folder 'Sources'"):
+        read_songs(tmp_path)
     shutil.rmtree(dataset / "Sources" / "Test")
     with pytest.raises(HiphopssError, match="Test: no songs"):
         read_songs(dataset)

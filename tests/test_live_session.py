@@ -13,7 +13,7 @@ from test_live import STEREO, stream
 
 from hiphopss.engines import load_network
 from hiphopss.live import StreamingSeparator
-from hiphopss.live_session import run_live
+from hiphopss.live_session import Pcm, run_live
 from hiphopss.mixing import Mix
 
 
@@ -167,6 +167,32 @@ def test_raw_audio_through_pipes_and_commands_through_a_fifo(tmp_path, published
     np.testing.assert_allclose(found[:, :4977], STEREO[:, :4977], atol=1e-6)
     np.testing.assert_allclose(found[:, 5500:], stems[2, :, 5500:], atol=1e-6)
     assert b"latency: separation 23.2 ms" in error
+    assert error.count(b"raw audio: f32le, 44100 Hz, 2 channels: pipe it into") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "stereo", "told"),
+    [
+        ("f32le", False, ["f32le, 48000 Hz, 1 channel:", "-f f32le -ar 48000 -ac 1 -i -",
+                          "play -t f32 -r 48000 -c 1 -"]),
+        ("s16le", True, ["s16le, 48000 Hz, 2 channels:", "-f s16le -ar 48000 -ac 2 -i -",
+                         "play -t s16 -r 48000 -c 2 -"]),
+    ],
+)  # fmt: skip
+def test_what_raw_audio_is_is_told(tmp_path, published, monkeypatch, kind, stereo, told):
+    from io import BytesIO
+
+    from hiphopss import live_ends
+
+    out, lines = BytesIO(), []
+    monkeypatch.setattr(live_ends, "standard", lambda name: out)
+    soundfile.write(tmp_path / "mono.wav", STEREO[0, :4800], 48000, subtype="FLOAT")
+    run_live(str(tmp_path / "mono.wav"), "-", Mix(), weights=published, pcm=Pcm(kind=kind),
+             stereo=stereo, listen=False, tell=lines.append)  # fmt: skip
+    (line,) = [line for line in lines if line.startswith("raw audio: ")]
+    assert all(part in line for part in told)
+    samples = np.frombuffer(out.getvalue(), live_ends.RAW_FORMATS[kind])
+    assert len(samples) == 4800 * (1 + stereo)
 
 
 def test_16_bit_pipes_and_lines_on_standard_input(song, tmp_path, published):

@@ -36,7 +36,27 @@ def test_published_files_are_known_but_not_here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "model_hh_fft_1024").write_text("a file goes before a name")
     assert registry.resolve_weights("model_hh_fft_1024").name == "model_hh_fft_1024"
-    assert registry.resolve_weights("elsewhere.pkl").name == "elsewhere.pkl"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "separate song.wav -o out --weights nope",
+        "remix song.wav -o out.wav --karaoke --weights nope -q",
+        "live --input song.wav --output out.wav --weights nope",
+        "demo --port 0 --weights nope",
+        "weights info nope",
+    ],
+)
+def test_a_name_that_is_not_known_is_answered_with_the_list(tmp_path, monkeypatch, run, arguments):
+    monkeypatch.chdir(tmp_path)
+    soundfile.write("song.wav", noise(2000, 1), RATE)
+    status, out, err = run(*arguments.split())
+    assert (status, out) == (2, "")
+    assert err == (
+        "hiphopss: error: nope: neither a weight file nor the name of one: check the path, or "
+        "take a name from `hiphopss weights list`\n"
+    )
 
 
 def test_a_damaged_shipped_file_is_refused(tmp_path, monkeypatch):

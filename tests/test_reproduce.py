@@ -19,11 +19,9 @@ from conftest import RATE, noise, read_json, write_song
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.features import FeatureFile, make_features
 from hiphopss.datasets.layout import read_songs
-from hiphopss.eval.paired import Difference
 from hiphopss.eval.table import LEAK_NOTE, read_rows
-from hiphopss.experiments import TEST_SETS, Claim, profile, table1
+from hiphopss.experiments import TEST_SETS, profile, table1
 from hiphopss.reproduce import Settings, reproduce
-from hiphopss.reproduce.report import judge
 from hiphopss.reproduce.store import Store
 from hiphopss.weights import convert, read_info
 
@@ -126,18 +124,16 @@ def test_test_songs_are_in_no_features(finished, store):
 
 @pytest.mark.slow
 def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
-    from hiphopss import eval as scoring
     from hiphopss import tracks, training
     from hiphopss.reproduce import stages
 
     def never(*_, **__):
         raise AssertionError("done again")
 
-    monkeypatch.setattr(stages, "make_features", never)
+    for name in ("make_features", "evaluate_models"):
+        monkeypatch.setattr(stages, name, never)
     monkeypatch.setattr(training, "train", never)
     monkeypatch.setattr(tracks, "separate_files", never)
-    for name in ("evaluate", "mixture_estimates", "ideal_ratio_mask_estimates", "nmf_estimates"):
-        monkeypatch.setattr(scoring, name, never, raising=False)
     output, _ = finished
     before = {name: (output / name).read_bytes() for name in ("metrics.csv", "table1.csv")}
     settings = Settings(TINY, **data)
@@ -145,6 +141,30 @@ def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
     reproduce(tmp_path / "other", settings, store=store, progress=False)  # another run shares all
     for folder in (output, tmp_path / "other"):
         assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.slow
+def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, monkeypatch):
+    from hiphopss.reproduce import stages
+
+    given, told = [], []
+    original = stages.evaluate_models
+
+    def evaluate_models(models, *arguments, n_jobs, **options):
+        given.append(([model.model for model in models], n_jobs))
+        return original(models, *arguments, n_jobs=1, **options)
+
+    monkeypatch.setattr(stages, "evaluate_models", evaluate_models)
+    for table in store.glob("scores/*.csv"):
+        if table.name.startswith(("mixture", "ideal-ratio-mask", "HH_IA")):
+            table.unlink()
+    options = {"store": store, "n_jobs": 3, "progress": False, "tell": told.append}
+    reproduce(tmp_path / "again", Settings(TINY, **data), **options)
+    assert given == [(["HH_IA", *BASELINES[:2]], 3)]
+    assert told == ["evaluation"]
+    for name in ("metrics.csv", "table1.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (finished[0] / name).read_bytes()
+    assert {path.name.partition("-")[0] for path in store.glob("estimates/*")} <= {*MODELS}
 
 
 @pytest.mark.slow
@@ -328,26 +348,6 @@ def test_a_stamp_that_lies_is_seen_through(tmp_path):
     assert Store(tmp_path / "store").sha256(path) == store.sha256(path)
 
 
-@pytest.mark.parametrize(
-    ("says", "mean", "half", "expected"),
-    [
-        ("better", 1.0, 0.5, "yes"),
-        ("better", 1.0, 1.5, "same direction, within the interval"),
-        ("better", -1.0, 0.5, "no"),
-        ("better", -1.0, 1.5, "no (within the interval)"),
-        ("better", 1.0, None, "same direction, within the interval"),
-        ("worse", -1.0, 0.5, "yes"),
-        ("worse", 1.0, 0.5, "no"),
-        ("no gain", -0.1, 0.5, "yes"),
-        ("no gain", 0.4, 0.5, "yes (a gain within the interval)"),
-        ("no gain", 0.6, 0.5, "no"),
-    ],
-)
-def test_whether_a_claim_holds(says, mean, half, expected):
-    claim = Claim("HHDS test", "HH", "DSD", says, 1.0)
-    assert judge(claim, Difference("mean", "SDR", mean, half, 5)) == expected
-
-
 def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatch):
     monkeypatch.delenv("HHDS_PATH", raising=False)
 
@@ -365,11 +365,15 @@ def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatc
     assert "no model named 'FOO'" in refused("--weights", "FOO=x.pkl")
     assert "x.pkl" in refused("--weights", "DSD=x.pkl")
     assert "epochs 0" in refused("--epochs", "0")
+    assert "patches an epoch 0" in refused("--patches-per-epoch", "0")
     assert "--generated" in refused("--generated", "--hhds", data["hhds"])
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("a year of work")
     with pytest.raises(HiphopssError, match="a folder with something in it"):
         reproduce(tmp_path / "full", Settings(TINY, **data), progress=False)
+    with pytest.raises(HiphopssError, match="n_jobs is 0"):
+        reproduce(tmp_path / "run", Settings(TINY, **data), n_jobs=0, progress=False)
+    assert not (tmp_path / "run").exists()
 
 
 def test_paper_profile_asks_for_the_data(tmp_path, run, monkeypatch):

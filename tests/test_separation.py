@@ -12,7 +12,7 @@ from conftest import RATE, noise, read_json, write_song
 from threadpoolctl import threadpool_limits
 
 import hiphopss
-from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
+from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig, audio
 from hiphopss.engines import ENGINES
 from hiphopss.separation import Separator
 from hiphopss.tracks import find_tracks, separate_files
@@ -310,6 +310,30 @@ def test_samples_that_are_not_finite_late_in_a_song_leave_no_stems(tmp_path, pub
     with pytest.raises(HiphopssError, match=r"song\.wav: has samples that are not finite"):
         separate_files([tmp_path / "song.wav"], tmp_path / "out", weights=published, progress=False)
     assert not (tmp_path / "out").exists()
+
+
+def test_bad_files_stop_all_or_are_given_to_who_takes_them(tmp_path, published):
+    soundfile.write(tmp_path / "a.wav", noise(2000, 1), RATE)
+    (tmp_path / "b.wav").write_text("no audio")
+    options = {"weights": published, "progress": False}
+    with pytest.raises(audio.AudioError, match=r"b\.wav: not an audio file"):
+        separate_files([tmp_path], tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()  # stopped before any work
+    problems = []
+    folders = separate_files([tmp_path], tmp_path / "out", leave_out=problems.append, **options)
+    assert folders == [tmp_path / "out" / "a"]
+    assert [str(problem).split(": ")[0] for problem in problems] == [str(tmp_path / "b.wav")]
+    with pytest.raises(audio.AudioError, match=r"b\.wav: not an audio file"):
+        separate_files([tmp_path / "b.wav"], tmp_path / "new", leave_out=print, **options)
+
+
+def test_an_mp3_that_ends_early_is_told(tmp_path, published):
+    path = tmp_path / "song.mp3"
+    soundfile.write(path, noise(4 * RATE, 1), RATE)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.warns(UserWarning, match=r"song\.mp3: ends at (1\.9|2\.0) s, not at 4\.0 s as"):
+        separate_files([path], tmp_path / "out", weights=published, progress=False)
+    assert soundfile.info(tmp_path / "out" / "song" / "bass.wav").duration == pytest.approx(2, 0.1)
 
 
 @pytest.mark.parametrize("rate", [RATE, 48000])

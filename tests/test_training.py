@@ -232,6 +232,21 @@ def test_fewer_epochs_than_a_checkpoint_has_are_refused(features, tmp_path):
         train(features, output, epochs=1, batch_size=8, progress=False)
 
 
+def test_that_all_epochs_are_done_already_is_told(features, tmp_path, run):
+    output = tmp_path / "m.weights.h5"
+    arguments = ("train", features, "-o", output, "--epochs", 1, "--patches-per-epoch", 32, "-q")
+    assert run(*arguments) == (0, f"{output}\n", "")
+    before = read_arrays(output)
+    status, out, error = run(*arguments)
+    assert (status, out) == (0, f"{output}\n")
+    assert error == (
+        f"hiphopss: {output}: 1 of 1 epochs are done already: --epochs with more goes on, "
+        "--restart begins anew\n"
+    )
+    for name, array in read_arrays(output).items():
+        np.testing.assert_array_equal(array, before[name])
+
+
 def test_a_diverging_run_stops_with_a_reason(features, tmp_path):
     output = tmp_path / "m.weights.h5"
     with h5py.File(features, "r+") as file:

@@ -128,7 +128,7 @@ def require_sensible(
     most = chosen.most(n_dev, n_test)
     if not (1 <= n_dev <= most["Dev"] and 1 <= n_test <= most["Test"]):
         raise HiphopssError(
-            f"n_dev is {n_dev} and n_test {n_test}: choose 1 to {most['Dev']} and 1 to "
+            f"{n_dev} songs of Dev and {n_test} of Test: choose 1 to {most['Dev']} and 1 to "
             f"{most['Test']}"
         )
     if seed < 0:

@@ -16,7 +16,11 @@ from hiphopss.progress import say
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is 2 for an error that the user can mend."""
+    """Run one command.
+
+    The exit status is 2 for an error that the user can mend, and 1 where the rest was done without
+    what has one.
+    """
     parser = build_parser()
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments[:2] == ["features", "audition"]:  # a verb of two words
@@ -28,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        options.run(options)
+        return options.run(options) or 0
     except HiphopssError as error:
         say(f"hiphopss: error: {error}", last=True)
         return 2
@@ -42,7 +46,6 @@ def main(arguments: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         say("hiphopss: interrupted: run it again to go on", last=True)
         return 130
-    return 0
 
 
 def _show_warning(message, category, filename, lineno, file=None, line=None):

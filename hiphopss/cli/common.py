@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from hiphopss.config import PRESETS
+from hiphopss.progress import say
 
 WEIGHTS_HELP = "weight file: NAME.weights.h5 from `train`, or a published .pkl"
 
@@ -13,6 +14,19 @@ def add_verb(verbs, name: str, summary: str, run) -> argparse.ArgumentParser:
     verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
     verb.set_defaults(run=run)
     return verb
+
+
+def tell(line: str) -> None:
+    """Say on standard error what a verb has to tell beside what it prints."""
+    say(f"hiphopss: {line}")
+
+
+def count(text: str) -> int:
+    """The ``type`` of an option that takes a number of things."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{number}: give 1 or more")
+    return number
 
 
 def add_quiet(verb: argparse.ArgumentParser) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_preset, add_quiet, add_verb
+from hiphopss.cli.common import add_preset, add_quiet, add_verb, tell
 
 AUDITION = "features-audition"
 """``features audition`` in one word, as the parser needs it."""
@@ -114,6 +114,7 @@ def _features(options) -> None:
         released_test_leak=options.released_test_leak,
         store_phase=options.store_phase,
         progress=not options.quiet,
+        tell=tell,
     )
     print(path)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_quiet, add_verb
+from hiphopss.cli.common import add_quiet, add_verb, count
 
 
 def add_evaluate(verbs) -> None:
@@ -32,7 +32,7 @@ def _add_scoring(verb) -> None:
         help="of BSS Eval: our own, or the slow reference (default: hiphopss)",
     )
     verb.add_argument(
-        "--jobs", type=int, metavar="N", help="processes (default: as many as are worth it)"
+        "--jobs", type=count, metavar="N", help="processes (default: as many as are worth it)"
     )
     verb.add_argument(
         "--dask",

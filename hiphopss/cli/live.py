@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from hiphopss.cli.common import add_verb
+from hiphopss.cli.common import add_verb, tell
 from hiphopss.cli.remix import add_mix, add_weights, mix_of
 from hiphopss.control_help import COMMANDS, KEYS
-from hiphopss.progress import say
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
@@ -62,9 +61,6 @@ def _live(options) -> None:
     from hiphopss.errors import HiphopssError
     from hiphopss.live_ends import list_devices
     from hiphopss.live_session import Pcm, run_live
-
-    def tell(line: str) -> None:
-        say(f"hiphopss: {line}")
 
     if options.list_devices:
         print(list_devices())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb, tell
 from hiphopss.config import SOURCES
-from hiphopss.progress import say
 
 
 def add_remix(verbs) -> None:
@@ -47,10 +47,17 @@ def add_mix(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--gain",
         metavar="SOURCE=DB",
+        type=_setting("--gain", "-6"),
         help=f"louder or softer, of {names}; can be given repeatedly, as the next ones can",
         **repeated,
     )
-    verb.add_argument("--pan", metavar="SOURCE=PAN", help="-1 (left) to 1 (right)", **repeated)
+    verb.add_argument(
+        "--pan",
+        metavar="SOURCE=PAN",
+        type=_setting("--pan", "-0.5"),
+        help="-1 (left) to 1 (right)",
+        **repeated,
+    )
     verb.add_argument("--mute", metavar="SOURCE", help="leave out", **repeated)
     verb.add_argument("--solo", metavar="SOURCE", help="leave the others out", **repeated)
     shorts = verb.add_mutually_exclusive_group()  # together they would leave nothing
@@ -60,6 +67,24 @@ def add_mix(verb: argparse.ArgumentParser) -> None:
     shorts.add_argument(
         "--acapella", action="store_true", help="the vocals alone: short for --solo vocals"
     )
+
+
+def _setting(option: str, example: str) -> Callable[[str], str]:
+    """The ``type`` of an option such as ``--gain vocals=-6``: says so where the = is missing.
+
+    Else the parser would complain of the number that stands apart.
+    """
+
+    def setting(text: str) -> str:
+        if "=" not in text:
+            source = next((source for source in SOURCES if text.startswith(source)), SOURCES[0])
+            raise argparse.ArgumentTypeError(
+                f"{text!r}: write source and number as one word, such as "
+                f"{option} {source}={example}"
+            )
+        return text
+
+    return setting
 
 
 def add_weights(verb: argparse.ArgumentParser) -> None:
@@ -96,8 +121,8 @@ def _remix(options) -> None:
         subtype=options.subtype,
         normalize=options.normalize,
         progress=not options.quiet,
-        tell=lambda line: say(f"hiphopss: {line}"),
+        tell=tell,
     )
     if done.lowered_db:
-        say(f"hiphopss: lowered by {done.lowered_db:.1f} dB")
+        tell(f"lowered by {done.lowered_db:.1f} dB")
     print(done.path)

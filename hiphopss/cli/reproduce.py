@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from hiphopss.cli.common import add_quiet, add_verb
+from hiphopss.cli.common import add_quiet, add_verb, count, tell
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
 from hiphopss.experiments import profiles
@@ -73,7 +73,7 @@ def add_reproduce(verbs) -> None:
         help="where stages put what they make; runs that name the same one share it (default: "
         "OUT/store)",
     )
-    verb.add_argument("--jobs", type=int, metavar="N", help="processes that score")
+    verb.add_argument("--jobs", type=count, metavar="N", help="processes that score")
     verb.add_argument("--dask", metavar="ADDRESS", help="score on this Dask cluster")
     add_quiet(verb)
 
@@ -109,6 +109,7 @@ def _reproduce(options) -> None:
         n_jobs=options.jobs,
         dask=options.dask,
         progress=not options.quiet,
+        tell=None if options.quiet else tell,
     )
     print(outcome.summary, "", *outcome.files.values(), sep="\n")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
-from hiphopss.progress import say
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb, tell
 
 
 def add_separate(verbs) -> None:
@@ -39,8 +38,15 @@ def add_separate(verbs) -> None:
     add_quiet(verb)
 
 
-def _separate(options) -> None:
+def _separate(options) -> int:
     from hiphopss.tracks import separate_files
+
+    n_left_out = 0
+
+    def leave_out(problem) -> None:
+        nonlocal n_left_out
+        n_left_out += 1
+        tell(f"warning: {problem} (the song is left out)")
 
     folders = separate_files(
         options.inputs,
@@ -52,7 +58,13 @@ def _separate(options) -> None:
         model_name=options.model,
         engine=options.engine,
         progress=not options.quiet,
-        tell=lambda line: say(f"hiphopss: {line}"),
+        tell=tell,
+        leave_out=leave_out,
     )
     for folder in folders:
         print(folder)
+    if not n_left_out:
+        return 0
+    n_songs = len(folders) + n_left_out
+    tell(f"{len(folders)} of {n_songs} songs separated, {n_left_out} left out (see above)")
+    return 1

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb, tell
 from hiphopss.errors import HiphopssError
 
 
@@ -70,6 +70,7 @@ def _train(options) -> None:
             restart=options.restart,
             cluster=cluster,
             progress=not options.quiet,
+            tell=tell,
         )
     if not options.process:
         print(path)

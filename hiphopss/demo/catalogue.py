@@ -218,7 +218,7 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
 
 
 def _usable_seconds(song: Files) -> float:
-    """A song's length; raise if its files, as far as their headers say, can't be used."""
+    """A song's length; raise if its files, as far as their headers and ends say, can't be used."""
     from hiphopss.datasets.layout import require_stems
 
     if song.stems:
@@ -226,7 +226,7 @@ def _usable_seconds(song: Files) -> float:
         if song.mixture is None:
             folder = next(iter(song.stems.values())).parent
             raise HiphopssError(f"{folder}: has stems but no mixture.wav: add it")
-    header = audio.read_header(song.mixture)
+    header = audio.read_header(song.mixture, end=True)
     _require_alike(song, header)
     return header.n_samples / header.sample_rate
 
@@ -234,7 +234,7 @@ def _usable_seconds(song: Files) -> float:
 def _require_alike(song: Files, mixture: audio.Header) -> None:
     """Raise if a stem can't be read, or is not of the mixture's rate, length and channels."""
     for path in song.stems.values():
-        stem = audio.read_header(path)
+        stem = audio.read_header(path, end=True)
         alike = (stem.sample_rate, stem.n_samples) == (mixture.sample_rate, mixture.n_samples)
         if not alike or stem.n_channels not in (1, mixture.n_channels):
             raise HiphopssError(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import shutil
 import warnings
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def reproduce(
     n_jobs: int | None = None,
     dask: str | None = None,
     progress: bool = True,
+    tell: Callable[[str], None] | None = None,
 ) -> Outcome:
     """Train and evaluate the models of Table 1 on both test sets, and report on it.
 
@@ -105,7 +107,9 @@ def reproduce(
     dask : str, optional
         Processes that score, or a cluster that does, as in :func:`hiphopss.eval.evaluate`.
     progress : bool
-        Tell the stages, and show bars.
+        Show bars.
+    tell : callable, optional
+        Called with a line as each stage begins.
 
     Returns
     -------
@@ -129,6 +133,7 @@ def reproduce(
     settings = replace(settings, preset=settings.preset or settings.profile.preset)
     output = Path(output)
     experiments = _validate(output, settings)
+    _require_scorers(n_jobs, dask)
     kept = Store(store or output / "store")
     roots = _given_roots(settings) or generated_roots(
         kept, settings.profile, settings.preset, settings.seed, progress
@@ -145,12 +150,13 @@ def reproduce(
         stand_ins={name: Path(path) for name, path in settings.weights.items()},
         released_test_leak=settings.released_test_leak,
         progress=progress,
+        tell=tell or (lambda line: None),
         n_jobs=n_jobs,
         dask=dask,
     )
     weights = {e.name: stages.weights(e) for e in experiments}
     folders = [stages.estimates(e, weights[e.name]) for e in experiments]
-    rows = stages.scores([*folders, *stages.baselines()])
+    rows = stages.scores(folders, stages.baselines())
     return _finish(output, settings, stages, experiments, weights, rows)
 
 
@@ -159,10 +165,11 @@ def _validate(output: Path, settings: Settings) -> list[Experiment]:
     fidelity = resolve_preset(settings.preset)
     if settings.released_test_leak:
         require_leaky(fidelity, "circular-shift")
-    if settings.seed < 0 or settings.profile.epochs < 1 or (settings.profile.patches or 1) < 1:
+    patches = settings.profile.patches
+    if settings.seed < 0 or settings.profile.epochs < 1 or (patches is not None and patches < 1):
         raise HiphopssError(
-            f"seed {settings.seed}, epochs {settings.profile.epochs}, patches an epoch "
-            f"{settings.profile.patches}: a seed is 0 or more, the others are 1 or more"
+            f"seed {settings.seed}, epochs {settings.profile.epochs}, patches an epoch {patches}: "
+            "a seed is 0 or more, the others are 1 or more"
         )
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
@@ -186,6 +193,14 @@ def _validate(output: Path, settings: Settings) -> list[Experiment]:
     for path in settings.weights.values():
         read_arrays(path)
     return list(select(settings.models) if settings.models else table1())
+
+
+def _require_scorers(n_jobs: int | None, dask: str | None) -> None:
+    """Raise now for what the evaluation would stop at, hours later."""
+    from hiphopss.eval.evaluation import require_sensible
+    from hiphopss.eval.scoring import Options
+
+    require_sensible(Options(), n_jobs, dask)
 
 
 def _given_roots(settings: Settings) -> dict[str, Path]:

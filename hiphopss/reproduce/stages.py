@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import sys
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -13,6 +12,12 @@ from hiphopss.config import LossWeights, SignalConfig, resolve_preset
 from hiphopss.datasets.augmentation import RANDOM, SHIFTING
 from hiphopss.datasets.feature_file import FORMAT
 from hiphopss.datasets.features import make_features
+from hiphopss.eval.baseline import Baseline
+from hiphopss.eval.bounds import IdealRatioMask, Mixture
+from hiphopss.eval.evaluation import evaluate_models
+from hiphopss.eval.matching import Estimates, baseline_estimates, find_estimates
+from hiphopss.eval.nmf import SupervisedNmf
+from hiphopss.eval.scoring import Options
 from hiphopss.eval.table import Row, read_rows, write_rows
 from hiphopss.experiments import Experiment, Profile, table1
 from hiphopss.reproduce.songs import Songs
@@ -42,6 +47,8 @@ class Stages:
         Q3.
     progress : bool
         Show bars.
+    tell : callable
+        Called with a line as each stage begins.
     n_jobs : int or None
         Processes that score.
     dask : str or None
@@ -56,13 +63,9 @@ class Stages:
     stand_ins: dict[str, Path]
     released_test_leak: bool
     progress: bool
+    tell: Callable[[str], None]
     n_jobs: int | None = None
     dask: str | None = None
-
-    def say(self, text: str) -> None:
-        """Tell which stage begins."""
-        if self.progress:
-            print(text, file=sys.stderr)
 
     def features(self, experiment: Experiment) -> Path:
         """The feature file of a model."""
@@ -80,7 +83,7 @@ class Stages:
         name = f"{experiment.songs}-{experiment.augmentation}"
         path = self.store.path("features", name, inputs, ".h5")
         if not path.exists():
-            self.say(f"{experiment.name}: features")
+            self.tell(f"{experiment.name}: features")
             make_features(
                 songs,
                 path,
@@ -114,7 +117,7 @@ class Stages:
         if not path.exists():
             from hiphopss.training import train
 
-            self.say(f"{experiment.name}: training")
+            self.tell(f"{experiment.name}: training")
             train(
                 features,
                 path,
@@ -140,7 +143,7 @@ class Stages:
         folder = self.store.path("estimates", experiment.name, inputs)
         missing = [song.mixture for song in songs if not (folder / song.name).exists()]
         if missing:
-            self.say(f"{experiment.name}: separation")
+            self.tell(f"{experiment.name}: separation")
             separate_files(
                 missing,
                 folder,
@@ -151,59 +154,57 @@ class Stages:
             )
         return folder
 
-    def baselines(self) -> list[Path]:
-        """Folders of estimates of the bounds and of NMF."""
-        from hiphopss.eval import ideal_ratio_mask_estimates, mixture_estimates, nmf_estimates
+    def baselines(self) -> dict[Baseline, dict]:
+        """The bounds and NMF, each with what it is made from beside the test songs."""
+        made: dict[Baseline, dict] = {Mixture(): {}, IdealRatioMask(): {}}
+        dev = self.songs.dev["HHDS"]
+        if dev:
+            nmf = SupervisedNmf(dev, self.songs.all_tests, seed=self.seed)
+            made[nmf] = {"learnt_from": self.store.songs_hash(dev)}
+        else:
+            self.tell("NMF: left out, there are no HHDS songs to learn from")
+        return made
 
-        tests, dev = self.songs.all_tests, self.songs.dev["HHDS"]
-        inputs = {"tests": self.store.songs_hash(tests)}
-        folders = []
-        for name, make in (
-            ("mixture", mixture_estimates),
-            ("ideal-ratio-mask", ideal_ratio_mask_estimates),
-        ):
-            folders.append(self.store.path("estimates", name, inputs))
-            if not folders[-1].exists():
-                self.say(f"{name}: estimates")
-                make(tests, folders[-1])
-        if not dev:
-            self.say("NMF: left out, there are no HHDS songs to learn from")
-            return folders
-        inputs |= {"dev": self.store.songs_hash(dev), "seed": self.seed}
-        folders.append(self.store.path("estimates", "NMF", inputs))
-        if not folders[-1].exists():
-            self.say("NMF: dictionaries and estimates")
-            nmf_estimates(dev, tests, folders[-1], seed=self.seed, progress=self.progress)
-        return folders
+    def scores(self, folders: list[Path], baselines: dict[Baseline, dict]) -> list[Row]:
+        """The rows of all estimates, test set by test set; new ones are scored.
 
-    def scores(self, folders: list[Path]) -> list[Row]:
-        """The rows of all folders of estimates, test set by test set; new ones are scored."""
-        from hiphopss.eval import evaluate
+        Who scores a song computes the baselines' estimates of it.
+        """
+        tables = self._tables(folders, baselines)
+        new = [(model, table) for model, table in tables if not table.exists()]
+        if new:
+            self.tell("evaluation")
+            with TemporaryDirectory() as scratch:
+                rows = evaluate_models(
+                    [model for model, _ in new],
+                    Path(scratch) / "new.csv",
+                    Options(),
+                    n_jobs=self.n_jobs,
+                    dask=self.dask,
+                    progress=self.progress,
+                )
+            for model, table in new:
+                write_rows(table, [row for row in rows if row.model == model.model])
+        rows = [row for _, table in tables for row in read_rows(table)]
+        return sorted(rows, key=lambda row: list(self.songs.tests).index(row.subset))
 
+    def _tables(
+        self, folders: list[Path], baselines: dict[Baseline, dict]
+    ) -> list[tuple[Estimates, Path]]:
+        """All that is to be scored, and where its scores are or will be."""
         tests = self.songs.all_tests
         references = self.store.songs_hash(tests)
-        tables = {
-            folder: self.store.path(
-                "scores",
-                folder.name.rpartition("-")[0],
-                {"estimates": self.store.files_hash(folder), "references": references},
-                ".csv",
-            )
-            for folder in folders
-        }
-        new = [folder for folder, table in tables.items() if not table.exists()]
-        if new:
-            self.say("evaluation")
-            with TemporaryDirectory() as scratch:
-                table = Path(scratch) / "new.csv"
-                rows = evaluate(
-                    tests, new, table, n_jobs=self.n_jobs, dask=self.dask, progress=self.progress
-                )
-            for folder in new:
-                model = json.loads((folder / "separation.json").read_text("utf-8"))["model"]
-                write_rows(tables[folder], [row for row in rows if row.model == model])
-        rows = [row for table in tables.values() for row in read_rows(table)]
-        return sorted(rows, key=lambda row: list(self.songs.tests).index(row.subset))
+        tables = []
+        for folder in folders:
+            inputs = {"estimates": self.store.files_hash(folder), "references": references}
+            table = self.store.path("scores", folder.name.rpartition("-")[0], inputs, ".csv")
+            tables.append((find_estimates(tests, folder), table))
+        for baseline, made_from in baselines.items():
+            inputs = {"baseline": baseline.record, **made_from, "references": references}
+            name = baseline.model.replace(" ", "-")
+            table = self.store.path("scores", name, inputs, ".csv")
+            tables.append((baseline_estimates(baseline, tests), table))
+        return tables
 
 
 def _identity(weights: Path) -> list:
