@@ -120,7 +120,7 @@ def make_features(
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     replaced = output.exists()
-    if replaced and not is_feature_file(output):
+    if replaced and not (output.is_file() and is_feature_file(output)):
         raise HiphopssError(
             f"{output}: is there already, and is no feature file: choose another output, or "
             "remove it first"

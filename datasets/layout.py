@@ -224,7 +224,7 @@ def song_length(song: Song, sample_rate: int) -> int:
     """
     first = None
     for path in song.stems.values():
-        shape = audio.read_shape(path)
+        shape = audio.read_shape(path, end=True)
         first = first or (path, shape)
         if shape != first[1]:
             raise HiphopssError(

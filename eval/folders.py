@@ -288,7 +288,7 @@ def require_alike(paths: Iterable[Path], tolerance_s: float = 0.0) -> int:
     Raises
     ------
     HiphopssError
-        If a file can't be read or is empty, or two differ in sampling rate or length.
+        If a file can't be read, is cut off or empty, or two differ in sampling rate or length.
 
     Warns
     -----
@@ -298,7 +298,7 @@ def require_alike(paths: Iterable[Path], tolerance_s: float = 0.0) -> int:
     lengths: dict[Path, int] = {}
     first = None
     for path in paths:
-        n_samples, rate = audio.read_shape(path)
+        n_samples, rate = audio.read_shape(path, end=True)
         first = first or (path, rate, n_samples)
         if rate != first[1]:
             raise HiphopssError(

@@ -26,7 +26,8 @@ AUDIO_SUFFIXES = (
 
 _BLOCK = 2**17  # samples read at a time, 3 s
 _END = 1000  # samples read to see that a file has its end
-_MALFORMED = 3  # libsndfile's code where the format is known and the content wrong
+# libsndfile's codes; those above are of particular formats
+_UNKNOWN_FORMAT, _SYSTEM_ERROR, _MALFORMED, _UNKNOWN_ENCODING = 1, 2, 3, 4
 
 
 class AudioError(HiphopssError):
@@ -149,9 +150,9 @@ def read_header(path: str | Path, *, end: bool = False) -> Header:
     return header
 
 
-def read_shape(path: str | Path) -> tuple[int, int]:
-    """Number of samples and sampling rate in Hz, from a file's header; errors as :func:`read`."""
-    header = read_header(path)
+def read_shape(path: str | Path, *, end: bool = False) -> tuple[int, int]:
+    """Number of samples and sampling rate in Hz, as :func:`read_header`."""
+    header = read_header(path, end=end)
     return header.n_samples, header.sample_rate
 
 
@@ -178,11 +179,19 @@ def opened(path: str | Path) -> Iterator:
             f"{str(path)!r}: the file's name is not in the system's encoding: rename it"
         ) from error
     except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: NAME.raw
-        if getattr(error, "code", None) == _MALFORMED:
-            raise AudioError(damaged) from error
-        raise AudioError(
-            f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC"
-        ) from error
+        told = {
+            _MALFORMED: damaged,
+            _SYSTEM_ERROR: f"{path}: can't be opened: check its permissions",
+            **dict.fromkeys(
+                (None, _UNKNOWN_FORMAT, _UNKNOWN_ENCODING),
+                f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC",
+            ),
+        }
+        other = (
+            f"{path}: not an audio file that libsndfile reads, or a damaged one: get it again, or "
+            "convert it to WAV or FLAC"
+        )
+        raise AudioError(told.get(getattr(error, "code", None), other)) from error
     try:
         with file:
             if file.frames == 0:

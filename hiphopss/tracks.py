@@ -143,7 +143,8 @@ def separate_files(
     Warns
     -----
     UserWarning
-        For each song that ends before its header says, as an MP3 that is cut off does.
+        For each song that ends before its header says, or libsndfile expects: an MP3 that is cut
+        off does.
     """
     output = Path(output)
     if output.exists() and not output.is_dir():
@@ -168,16 +169,18 @@ def separate_files(
         n_inner = audio.resampled_length(
             header.n_samples, header.sample_rate, separator.config.sample_rate
         )
-        bar = progress_bar(
-            total=n_inner,
-            desc=f"{number}/{len(headers)} {name}",
-            unit_scale=1 / separator.config.sample_rate,
-            bar_format=AUDIO_BAR,
-            show=progress,
-        )
         kind = subtype or audio_writer.output_subtype(header.subtype)
         try:
-            with filled_whole(output / name) as folder, bar:
+            with (
+                filled_whole(output / name) as folder,
+                progress_bar(
+                    total=n_inner,
+                    desc=f"{number}/{len(headers)} {name}",
+                    unit_scale=1 / separator.config.sample_rate,
+                    bar_format=AUDIO_BAR,
+                    show=progress,
+                ) as bar,
+            ):
                 blocks = separate_blocks(
                     separator,
                     _mixture(tracks[name], header, mono=mono),
@@ -201,16 +204,16 @@ def _raise(error: Exception) -> None:
 
 
 def _mixture(path: Path, header: audio.Header, *, mono: bool) -> Iterator[np.ndarray]:
-    """A song's blocks; warn if it ends more than a second before its header says."""
+    """A song's blocks; warn if it ends a second before its header, or libsndfile's guess, says."""
     n_samples = 0
     for block in audio.read_blocks(path):
         n_samples += len(block)
         yield audio.to_mono(block)[:, None] if mono else block
     if n_samples < header.n_samples - header.sample_rate:
-        found, said = (n / header.sample_rate for n in (n_samples, header.n_samples))
+        found, expected = (n / header.sample_rate for n in (n_samples, header.n_samples))
         warnings.warn(
-            f"{path}: ends at {found:.1f} s, not at {said:.1f} s as its header says: get it again "
-            "if it is cut off",
+            f"{path}: ends at {found:.1f} s, where {expected:.1f} s were expected: get it again if "
+            "it is cut off",
             stacklevel=2,
         )
 

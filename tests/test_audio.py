@@ -134,6 +134,8 @@ def test_errors_name_the_file_in_one_line(tmp_path):
         ("flac", 0.5, "damaged or cut off: copy"),
         ("flac", 0.9, "damaged or cut off: copy"),
         ("ogg", 0.02, "damaged or cut off: copy"),
+        ("wav", 30 / 200_044, "or a damaged one: get it again"),
+        ("flac", 0.0005, "or a damaged one: get it again"),
         ("wav", 0, "empty: copy"),
         ("raw", 1, "not an audio file"),
     ],

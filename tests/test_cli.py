@@ -63,10 +63,13 @@ def test_importing_the_package_imports_no_backend():
         (["reproduce", "-o", "run", "--seconds", "1"], "seconds"),
         (["reproduce", "-o", "full"], "full"),
         (["compare", "empty", "-o", "scores.csv"], "empty"),
-        (["compare", "empty", "-o", "scores.csv", "--jobs", "0"], "--jobs: 0: give 1 or more"),
+        (
+            ["compare", "empty", "-o", "scores.csv", "--jobs", "0"],
+            "--jobs: 0: give a whole number, 1 or more",
+        ),
         (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "0"], "--jobs: 0: give"),
-        (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "two"], "--jobs: invalid"),
-        (["reproduce", "-o", "run", "--jobs", "-1"], "--jobs: -1: give 1 or more"),
+        (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "two"], "--jobs: two: give"),
+        (["reproduce", "-o", "run", "--jobs", "-1"], "--jobs: -1: give a whole number, 1 or more"),
         (["generate", "new", "--dev", "0"], "0 songs of Dev"),
         (["download", "hhds", "full"], "full"),
         (["separate", "song.wav", "-o", "out", "--weights", "model_hh_fft_1024"], "by hand"),
@@ -175,7 +178,8 @@ def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, 
             for line in (
                 "cut.flac: damaged or cut off: copy, download or export it again",
                 "empty.wav: empty: copy, download or export it again",
-                "text.mp3: not an audio file that libsndfile reads: convert it to WAV or FLAC",
+                "text.mp3: not an audio file that libsndfile reads, or a damaged one: "
+                "get it again, or convert it to WAV or FLAC",
                 "0 late.wav: has samples that are not finite: export it again",
             )
         ),

@@ -130,6 +130,17 @@ def test_lengths_may_differ_where_that_is_tolerated(references, estimates, tmp_p
     assert scored[0]["estimates"][0].shape == (4, 3600, 1)
 
 
+def test_what_is_cut_off_is_found_before_scoring(references, estimates, tmp_path, scored):
+    path = estimates / "b" / "drums.wav"
+    path.unlink()
+    cut = path.with_suffix(".flac")
+    put(cut, noise(0))
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    with pytest.raises(HiphopssError, match=r"drums\.flac: damaged or cut off"):
+        run(references, estimates, tmp_path / "scores.csv")
+    assert not scored
+
+
 def test_two_models_of_one_name_are_refused_before_scoring(references, estimates, tmp_path, scored):
     other = shutil.copytree(estimates, tmp_path / "again" / "net")
     with pytest.raises(HiphopssError, match="model is called 'net' too"):

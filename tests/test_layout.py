@@ -70,6 +70,16 @@ def test_different_lengths_are_reported_by_song_and_files(dataset):
         song_length(song, RATE)
 
 
+def test_a_stem_that_is_cut_off_is_found_before_the_work(dataset):
+    path = dataset / "Sources" / "Dev" / "000 - song" / "bass.wav"
+    cut = path.with_suffix(".flac")
+    soundfile.write(cut, noise(60_000, 1), RATE)
+    cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
+    cut.rename(path)
+    with pytest.raises(HiphopssError, match=r"bass\.wav: damaged or cut off"):
+        song_length(read_songs(dataset)[0], RATE)
+
+
 def test_a_wrong_root_fails_loudly(tmp_path, dataset):
     with pytest.raises(HiphopssError, match="nowhere: no such folder"):
         read_songs(tmp_path / "nowhere")

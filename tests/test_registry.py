@@ -46,6 +46,7 @@ def test_published_files_are_known_but_not_here(tmp_path, monkeypatch):
         "live --input song.wav --output out.wav --weights nope",
         "demo --port 0 --weights nope",
         "weights info nope",
+        "train features.h5 -o new.weights.h5 --init nope",
     ],
 )
 def test_a_name_that_is_not_known_is_answered_with_the_list(tmp_path, monkeypatch, run, arguments):

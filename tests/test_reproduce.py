@@ -366,6 +366,7 @@ def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatc
     assert "x.pkl" in refused("--weights", "DSD=x.pkl")
     assert "epochs 0" in refused("--epochs", "0")
     assert "patches an epoch 0" in refused("--patches-per-epoch", "0")
+    assert "nowhere: no Dask scheduler answers" in refused("--dask", "nowhere")
     assert "--generated" in refused("--generated", "--hhds", data["hhds"])
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("a year of work")

@@ -331,7 +331,9 @@ def test_an_mp3_that_ends_early_is_told(tmp_path, published):
     path = tmp_path / "song.mp3"
     soundfile.write(path, noise(4 * RATE, 1), RATE)
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with pytest.warns(UserWarning, match=r"song\.mp3: ends at (1\.9|2\.0) s, not at 4\.0 s as"):
+    with pytest.warns(
+        UserWarning, match=r"song\.mp3: ends at (1\.9|2\.0) s, where 4\.0 s were expected"
+    ):
         separate_files([path], tmp_path / "out", weights=published, progress=False)
     assert soundfile.info(tmp_path / "out" / "song" / "bass.wav").duration == pytest.approx(2, 0.1)
 

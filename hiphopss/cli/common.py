@@ -23,10 +23,9 @@ def tell(line: str) -> None:
 
 def count(text: str) -> int:
     """The ``type`` of an option that takes a number of things."""
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number}: give 1 or more")
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text}: give a whole number, 1 or more")
+    return int(text)
 
 
 def add_quiet(verb: argparse.ArgumentParser) -> None:

@@ -79,8 +79,7 @@ def _setting(option: str, example: str) -> Callable[[str], str]:
         if "=" not in text:
             source = next((source for source in SOURCES if text.startswith(source)), SOURCES[0])
             raise argparse.ArgumentTypeError(
-                f"{text!r}: write source and number as one word, such as "
-                f"{option} {source}={example}"
+                f"{text!r}: write SOURCE=NUMBER, such as {option} {source}={example}"
             )
         return text
 

@@ -20,7 +20,9 @@ def add_train(verbs) -> None:
         "-o", "--output", required=True, metavar="NAME.weights.h5", help="weight file to write"
     )
     verb.add_argument("--epochs", type=int, default=40, help="in all (default: 40)")
-    verb.add_argument("--init", metavar="FILE", help=f"start from a {WEIGHTS_HELP}")
+    verb.add_argument(
+        "--init", metavar="FILE", help=f"start from a {WEIGHTS_HELP}, or a name from `weights list`"
+    )
     verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
     verb.add_argument("--batch-size", type=int, default=32, metavar="N", help="(default: 32)")
     verb.add_argument(
@@ -54,15 +56,18 @@ def add_train(verbs) -> None:
 
 
 def _train(options) -> None:
+    from hiphopss.registry import resolve_weights
     from hiphopss.training import train
 
-    cluster = _cluster(options)
+    cluster, init = _cluster(options), options.init
+    if init and not options.process:  # process 0 reads it for all
+        init = resolve_weights(init)
     with _leaving_at_once_after_errors(cluster):
         path = train(
             options.features,
             options.output,
             epochs=options.epochs,
-            init=options.init,
+            init=init,
             seed=options.seed,
             batch_size=options.batch_size,
             learning_rate=options.learning_rate,

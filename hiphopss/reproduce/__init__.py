@@ -109,7 +109,7 @@ def reproduce(
     progress : bool
         Show bars.
     tell : callable, optional
-        Called with a line as each stage begins.
+        Called with a line as each stage begins, and on what is left out.
 
     Returns
     -------

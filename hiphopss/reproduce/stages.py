@@ -48,7 +48,7 @@ class Stages:
     progress : bool
         Show bars.
     tell : callable
-        Called with a line as each stage begins.
+        Called with a line as each stage begins, and on what is left out.
     n_jobs : int or None
         Processes that score.
     dask : str or None
