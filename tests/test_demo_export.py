@@ -205,8 +205,8 @@ def test_folder_of_unusable_songs_is_refused(tmp_path):
         own_songs(tmp_path)
     assert str(caught.value) == (
         f"{tmp_path}: no song in it can be used: {tmp_path / 'a.mp3'}: not an audio file that "
-        "libsndfile reads, or a damaged one: get it again, or convert it to WAV or FLAC (and 1 more "
-        "like it)"
+        "libsndfile reads, or a damaged one: get it again, or convert it to WAV or FLAC "
+        "(and 1 more like it)"
     )
 
 
