@@ -1,6 +1,6 @@
 """How much faster the training step is than the literal network's, and what its input costs.
 
-    python tests/bench/training.py  # less than a minute on two processors
+    python tests/bench/training.py  # about a minute on two processors
 
 Steps are fed from a feature file, of noise with the circular shift, as `hiphopss train` feeds them.
 The literal network, in Keras too, has tied transposed convolutions and a loss written term by term
@@ -25,7 +25,7 @@ from hiphopss.weights import network_arrays
 
 BATCH = 32
 N_BATCHES, N_LITERAL = 30, 2  # in a turn
-TURNS = 5
+TURNS = 12
 
 
 def measure():
