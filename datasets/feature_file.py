@@ -25,9 +25,11 @@ import hashlib
 import json
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
+from hiphopss.backend import ALIGNMENT
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
 from hiphopss.errors import HiphopssError
 
@@ -35,7 +37,6 @@ FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
 STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
 PROVENANCE, PATHS = "provenance", "paths"
-_ALIGNMENT = 64  # bytes
 SILENT = -1
 """``first_frame`` of a part that is silence."""
 
@@ -104,6 +105,25 @@ class Segment:
         return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
 
 
+class Rows(NamedTuple):
+    """Where patches are in a feature file.
+
+    Attributes
+    ----------
+    mixture : np.ndarray [shape=(...)]
+        The first row of each patch in the frames of the mixtures, which are multiplied by the
+        scale factor.
+    sources : np.ndarray [shape=(..., n_sources)]
+        The first row of each of its sources, in the frames of the sources.
+    gains : np.ndarray [shape=(..., n_sources)]
+        What those are multiplied by; 0 where a source is silent.
+    """
+
+    mixture: np.ndarray
+    sources: np.ndarray
+    gains: np.ndarray
+
+
 SEGMENT_COLUMNS = tuple(column for column in fields(Segment) if column.name != "parts")
 
 
@@ -129,6 +149,8 @@ class FeatureFile:
         What it was made from.
     starts, owners : np.ndarray [shape=(n_patches,)]
         First frame of each patch in the mixture, and its segment.
+    mixture, sources : np.ndarray [shape=(n_frames, n_bins)]
+        All frames, where they are in the file: not to be changed.
 
     Raises
     ------
@@ -165,17 +187,18 @@ class FeatureFile:
         self.provenance = self._json(PROVENANCE)
         self.starts = self._file[STARTS][:]
         self.owners = self._file[PATCH_SEGMENT][:]
-        self._mixture, self._sources = self._frames(MIXTURE), self._frames(TARGETS)
+        self.mixture, self.sources = self._frames(MIXTURE), self._frames(TARGETS)
         table, parts = self._file[SEGMENTS][:], self._file[PARTS][:]
         self._offsets = parts["first_frame"] - table["first_frame"][:, None]
         self._silent = parts["first_frame"] == SILENT
-        self._target_gains = parts["target_gain"].astype(np.float32)
+        gains = np.where(self._silent, 0, parts["target_gain"])
+        self._gains = np.float32(self.config.scale) * gains.astype(np.float32)
 
     def _frames(self, name: str) -> np.ndarray:
         """Frames of the file as an array: HDF5's own reads would take most of a batch's time."""
         dataset = self._file[name]
-        if not dataset.size:
-            return np.empty(dataset.shape, np.float32)
+        if not dataset.size:  # all is silence; patches are then of the first frames
+            return np.zeros((self.config.context, self.config.bins), np.float32)
         frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
         return np.asarray(frames)  # a plain array on the same memory, which is quicker to slice
 
@@ -229,9 +252,9 @@ class FeatureFile:
         targets = np.zeros((len(SOURCES), segment.n_frames, self.config.bins), np.float32)
         for target, part in zip(targets, segment.parts, strict=True):
             if part.first_frame != SILENT:
-                own = self._sources[part.first_frame : part.first_frame + segment.n_frames]
+                own = self.sources[part.first_frame : part.first_frame + segment.n_frames]
                 np.multiply(own, np.float32(part.target_gain), out=target)
-        return np.array(self._mixture[rows]), targets
+        return np.array(self.mixture[rows]), targets
 
     def phase(self, segment: Segment) -> np.ndarray:
         """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if stored."""
@@ -241,6 +264,23 @@ class FeatureFile:
         """Arrays that :meth:`read` can be given for that many patches, with what is in memory."""
         shape = (self.config.context, self.config.bins)
         return _aligned((n_patches, *shape)), _aligned((n_patches, len(SOURCES), *shape))
+
+    def rows(self, patches: np.ndarray) -> Rows:
+        """Where patches are.
+
+        Parameters
+        ----------
+        patches : np.ndarray [shape=(...)]
+            Their indices, in any order.
+
+        Returns
+        -------
+        Rows
+            32-bit integers, and gains in single precision that the scale factor is part of.
+        """
+        starts, owners = self.starts[patches], self.owners[patches]
+        sources = np.where(self._silent[owners], 0, starts[..., None] + self._offsets[owners])
+        return Rows(starts.astype(np.int32), sources.astype(np.int32), self._gains[owners])
 
     def read(
         self, patches: np.ndarray, *, out: tuple[np.ndarray, np.ndarray] | None = None
@@ -263,17 +303,11 @@ class FeatureFile:
         """
         context, scale = self.config.context, np.float32(self.config.scale)
         mixture, targets = out or self.room(len(patches))
-        for row, (start, owner) in enumerate(
-            zip(self.starts[patches], self.owners[patches], strict=True)
-        ):
-            np.multiply(self._mixture[start : start + context], scale, out=mixture[row])
-            for source, target in enumerate(targets[row]):
-                if self._silent[owner, source]:
-                    target[:] = 0
-                    continue
-                first = start + self._offsets[owner, source]
-                gain = scale * self._target_gains[owner, source]
-                np.multiply(self._sources[first : first + context], gain, out=target)
+        for patch, (start, *rows) in enumerate(zip(*self.rows(patches), strict=True)):
+            np.multiply(self.mixture[start : start + context], scale, out=mixture[patch])
+            for source, (first, gain) in enumerate(zip(*rows, strict=True)):
+                frames = self.sources[first : first + context]
+                np.multiply(frames, gain, out=targets[patch, source])
         return mixture, targets
 
     def close(self) -> None:
@@ -307,8 +341,8 @@ def is_feature_file(path: str | Path) -> bool:
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     """A new array whose memory begins where backends can take it over as a tensor, uncopied."""
     n_bytes = 4 * int(np.prod(shape))
-    memory = np.empty(n_bytes + _ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % _ALIGNMENT
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + n_bytes].view(np.float32).reshape(shape)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from hiphopss.backend import ALIGNMENT
 from hiphopss.config import SignalConfig
 from hiphopss.datasets.feature_file import (
     PARTS,
@@ -53,7 +54,9 @@ class FrameWriter:
         reserved = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         reserved.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         reserved.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # a new file's holes are 0
-        with h5py.File(path, "w") as file:
+        # frames begin where training can use them in place
+        aligned = {"alignment_threshold": self._frame_bytes, "alignment_interval": ALIGNMENT}
+        with h5py.File(path, "w", **aligned) as file:
             datasets = {
                 name: file.create_dataset(name, (n_frames, config.bins), "<f4", dcpl=reserved)
                 for name, n_frames in sizes.items()

@@ -8,7 +8,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
+
 from hiphopss.errors import HiphopssError
+
+ALIGNMENT = 64
+"""Memory that begins at a multiple of that many bytes can become a tensor as it is."""
 
 
 @contextmanager
@@ -59,8 +64,8 @@ def tensor_of(array):
     Parameters
     ----------
     array : np.ndarray
-        TensorFlow without a GPU uses its memory, if it is contiguous and begins at a multiple of 64
-        bytes: it must then stay as it is while the tensor is used.
+        TensorFlow without a GPU uses its memory, if :func:`_can_lend`: it must then stay as it is
+        while the tensor is used.
 
     Returns
     -------
@@ -68,10 +73,69 @@ def tensor_of(array):
         Of the same shape and type.
     """
     keras = import_keras()
-    if keras.backend.backend() == "tensorflow":
+    if keras.backend.backend() == "tensorflow" and _can_lend(array):
         import tensorflow as tf
 
-        usable = array.flags.carray and array.ctypes.data % 64 == 0
-        if usable and not tf.config.list_logical_devices("GPU"):
-            return tf.experimental.dlpack.from_dlpack(array.__dlpack__())
+        if not tf.config.list_logical_devices("GPU"):
+            return tf.experimental.dlpack.from_dlpack(np.asarray(_Lent(array)).__dlpack__())
     return keras.ops.convert_to_tensor(array)
+
+
+def frames_in_place(*arrays) -> tuple | None:
+    """Large arrays as tensors that every step can take some rows of.
+
+    Parameters
+    ----------
+    *arrays : np.ndarray
+        Not to be changed while the tensors are used.
+
+    Returns
+    -------
+    tuple of tensor or None
+        On processors of the same memory, on a GPU of JAX's a copy there. None where there is not
+        twice the memory, where backends can't use the arrays' (:data:`ALIGNMENT`), on TensorFlow's
+        GPUs, and where Keras shares work out among devices.
+    """
+    keras = import_keras()
+    if keras.distribution.distribution() is not None:
+        return None
+    needed = 2 * sum(array.nbytes for array in arrays)
+    on_processor = all(map(_can_lend, arrays)) and needed <= _memory()
+    backend = keras.backend.backend()
+    if backend == "tensorflow":
+        import tensorflow as tf
+
+        usable = on_processor and not tf.config.list_logical_devices("GPU")
+        return tuple(map(tensor_of, arrays)) if usable else None
+    if backend != "jax":
+        return None
+    import jax
+
+    device = jax.local_devices()[0]
+    if device.platform == "cpu":
+        lent = (jax.dlpack.from_dlpack(np.asarray(_Lent(array))) for array in arrays)
+        return tuple(lent) if on_processor else None
+    memory = device.memory_stats() or {}
+    fits = needed <= memory.get("bytes_limit", 0) - memory.get("bytes_in_use", 0)
+    return tuple(map(keras.ops.convert_to_tensor, arrays)) if fits else None
+
+
+def _can_lend(array) -> bool:
+    """Whether backends can use an array's memory as it is."""
+    return array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
+
+
+def _memory() -> float:
+    """Bytes of main memory, where the system tells."""
+    try:
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError):  # Windows
+        return float("inf")
+
+
+class _Lent:
+    """An array's memory as what may be written to, since NumPy lends no other; tensors do not."""
+
+    def __init__(self, array):
+        self.array = array  # keeps the memory
+        self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}

@@ -6,9 +6,7 @@ Reference page, sections 2 (batches) and 4 (loss, optimiser).
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,11 +15,12 @@ import numpy as np
 
 from hiphopss.backend import import_keras
 from hiphopss.checkpoints import Run, beside, provenance, resume, save_checkpoint
-from hiphopss.config import Fidelity, LossWeights, default_loss_weights, resolve_preset
+from hiphopss.config import LossWeights, default_loss_weights
 from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.distribution import Cluster, Share, joined
 from hiphopss.errors import HiphopssError
 from hiphopss.progress import progress_bar
+from hiphopss.steps import LEARNING_RATE, compile_model, training_steps
 from hiphopss.weights import SUFFIX, assign_arrays, read_arrays, read_info, save_weights
 
 if TYPE_CHECKING:
@@ -29,55 +28,8 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 32
 EPOCHS = 40
-LEARNING_RATE = 1.0
 _WORTH_COMPILING = 10  # batches an epoch
-_AHEAD = 1  # batches that are read before they are needed; more would push others out of the cache
 _SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
-
-
-def compile_model(
-    model: keras.Model,
-    preset: str | Fidelity = "released",
-    *,
-    learning_rate: float = LEARNING_RATE,
-    loss_weights: LossWeights | None = None,
-    jit_compile: bool = True,
-) -> keras.Model:
-    """Compile with the released loss and optimiser (reference page, section 4).
-
-    ``model.train_on_batch(mixture, targets, return_dict=True)`` then gives the loss of that batch
-    before its update, and each of its terms (:meth:`hiphopss.losses.SeparationLoss.metrics`).
-
-    Parameters
-    ----------
-    model : keras.Model
-        From :func:`hiphopss.model.build_model`.
-    preset : str or Fidelity
-        Decides on the term for ``other`` (Q9) and the absolute value (Q10).
-    learning_rate : float
-        Of Adadelta, whose rho is 0.95 and epsilon 1e-6.
-    loss_weights : LossWeights
-        Of the dissimilarity terms; by default the released ones.
-    jit_compile : bool
-        Have XLA make few loops of masks, loss, gradients and updates. On TensorFlow that takes
-        some seconds at the first batch, and halves the time of the others. JAX always does it.
-
-    Returns
-    -------
-    keras.Model
-        The same model.
-    """
-    keras = import_keras()
-    from hiphopss.losses import SeparationLoss
-
-    loss = SeparationLoss(resolve_preset(preset), loss_weights)
-    model.compile(
-        optimizer=keras.optimizers.Adadelta(learning_rate, rho=0.95, epsilon=1e-6),
-        loss=loss,
-        metrics=loss.metrics(),
-        jit_compile=jit_compile or keras.backend.backend() == "jax",
-    )
-    return model
 
 
 def epoch_batches(
@@ -121,56 +73,6 @@ def epoch_batches(
         return batches
     n_kept = max(1, patches_per_epoch // batch_size)
     return batches[np.sort(rng.choice(n_batches, n_kept, replace=False))]
-
-
-def _read_ahead(
-    features: FeatureFile, batches: np.ndarray, convert: Callable = lambda array: array
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read batches ahead of their use, and convert their arrays, in a thread.
-
-    The arrays of a batch are good until the next one is asked for: memory that was used before is
-    several times quicker to fill than new memory.
-    """
-
-    def read(batch: np.ndarray, room: tuple) -> tuple:
-        return tuple(map(convert, features.read(batch, out=room)))
-
-    rooms = [features.room(batches.shape[1]) for _ in range(1 + _AHEAD)]
-    coming = deque()
-    with ThreadPoolExecutor(1) as pool:
-        for number, batch in enumerate(batches):
-            coming.append(pool.submit(read, batch, rooms[number % len(rooms)]))
-            if len(coming) > _AHEAD:
-                yield coming.popleft().result()
-        while coming:
-            yield coming.popleft().result()
-
-
-def train_batches(model: keras.Model, batches: Iterable[tuple]) -> Iterator[dict[str, float]]:
-    """Train on batches; gives the means of loss and terms over those so far, after each.
-
-    Keras would begin its metrics anew at each batch, which takes a tenth of the time of one.
-
-    Parameters
-    ----------
-    model : keras.Model
-        From :func:`compile_model`.
-    batches : iterable of (mixture, targets)
-        Arrays or tensors `[shape=(n, n_frames, n_bins)]`, `[shape=(n, n_sources, n_frames,
-        n_bins)]`. One is not asked for before the one before it has been used.
-
-    Yields
-    ------
-    dict of str to float
-        By name.
-    """
-    model.reset_metrics()
-    model.reset_metrics = lambda: None
-    try:
-        for mixture, targets in batches:
-            yield model.train_on_batch(mixture, targets, return_dict=True)
-    finally:
-        del model.reset_metrics
 
 
 def train(
@@ -362,6 +264,7 @@ def _run_epochs(
     progress: bool,
 ) -> None:
     per_epoch = _epoch(file, run.settings, 0).size
+    steps = training_steps(model, file, share)
     with progress_bar(
         total=epochs * per_epoch,
         initial=run.epochs_done * per_epoch,
@@ -372,9 +275,9 @@ def _run_epochs(
             batches = _epoch(file, run.settings, epoch)
             begun = time.perf_counter()
             bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
-            for means in train_batches(model, _read_ahead(file, share.of(batches), share.convert)):
+            for n_batches, means in steps(batches):
                 bar.set_postfix(loss=f"{float(means['loss']):.4g}", refresh=False)
-                bar.update(batches.shape[1])
+                bar.update(n_batches * batches.shape[1])
             if not np.isfinite(means["loss"]):
                 raise HiphopssError(
                     f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "

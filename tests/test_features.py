@@ -15,7 +15,7 @@ from conftest import RATE, noise, write_song
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets import feature_writer
 from hiphopss.datasets.features import FeatureFile, make_features
-from hiphopss.training import _read_ahead
+from hiphopss.steps import _read_ahead
 from hiphopss.weights import convert
 
 
