@@ -104,7 +104,7 @@ def test_the_literal_network_is_the_same_mathematics(load, keras, preset):
     from hiphopss import PRESETS
     from hiphopss.config import LossWeights
     from hiphopss.model import build_model
-    from hiphopss.training import compile_model
+    from hiphopss.steps import compile_model
     from hiphopss.weights import network_arrays
 
     random = np.random.default_rng(0)

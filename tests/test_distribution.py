@@ -30,7 +30,7 @@ sys.modules["tensorflow"] = None  # Keras would import it too, for seconds
 import json, shutil
 from dataclasses import replace
 import numpy as np
-from hiphopss import training
+from hiphopss import steps, training
 from hiphopss.config import PRESETS, LossWeights
 from hiphopss.distribution import Cluster
 features, init, folder = sys.argv[1:]
@@ -46,7 +46,9 @@ training.save_checkpoint = save_and_copy
 training.train(features, f"{folder}/one.weights.h5", epochs=EPOCHS, **options)
 training.save_checkpoint = save
 
-# one device, every batch in memory of its own
+# one device, batch by batch; and every batch in memory of its own
+steps.frames_in_place = lambda *_: None
+training.train(features, f"{folder}/read.weights.h5", epochs=EPOCHS, **options)
 read = training.FeatureFile.read
 training.FeatureFile.read = lambda self, patches, out=None: read(self, patches)
 training.train(features, f"{folder}/fresh.weights.h5", epochs=EPOCHS, **options)
@@ -73,7 +75,7 @@ told = {"halves": [loss(weight, half) for half in halves]}
 told["terms"] = sum(loss(0, half) for half in halves)
 def step():
     model = load_model(init)[0]
-    training.compile_model(model, preset, loss_weights=LossWeights(weight, weight, weight))
+    steps.compile_model(model, preset, loss_weights=LossWeights(weight, weight, weight))
     value = model.train_on_batch(mixture, targets, return_dict=True)["loss"]
     np.savez(f"{folder}/step{int('one' in told)}.npz", *model.get_weights())
     return float(value)
@@ -190,8 +192,8 @@ def test_loss_and_step_are_those_of_the_whole_batch(alone, songs):
 def test_memory_of_batches_can_be_used_again(alone):
     # JAX on a CPU computes on NumPy's memory itself, without a copy.
     _, folder = alone
-    one, fresh = (read_arrays(folder / f"{name}.weights.h5") for name in ("one", "fresh"))
-    for name, array in one.items():
+    used, fresh = (read_arrays(folder / f"{name}.weights.h5") for name in ("read", "fresh"))
+    for name, array in used.items():
         np.testing.assert_array_equal(array, fresh[name])
 
 

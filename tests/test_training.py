@@ -13,7 +13,8 @@ from hiphopss.backend import tensor_of
 from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.datasets.features import make_features
 from hiphopss.model import build_model
-from hiphopss.training import compile_model, epoch_batches, train
+from hiphopss.steps import compile_model
+from hiphopss.training import epoch_batches, train
 from hiphopss.weights import load_published, read_arrays, read_info
 
 pytestmark = pytest.mark.usefixtures("keras")
