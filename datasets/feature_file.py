@@ -198,7 +198,9 @@ class FeatureFile:
         """Frames of the file as an array: HDF5's own reads would take most of a batch's time."""
         dataset = self._file[name]
         if not dataset.size:  # all is silence; patches are then of the first frames
-            return np.zeros((self.config.context, self.config.bins), np.float32)
+            silence = _aligned((self.config.context, self.config.bins))
+            silence[:] = 0
+            return silence
         frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
         return np.asarray(frames)  # a plain array on the same memory, which is quicker to slice
 

@@ -64,8 +64,8 @@ def tensor_of(array):
     Parameters
     ----------
     array : np.ndarray
-        TensorFlow without a GPU uses its memory, if :func:`_can_lend`: it must then stay as it is
-        while the tensor is used.
+        TensorFlow without a GPU uses its memory, if it is contiguous and begins at a multiple of
+        :data:`ALIGNMENT`: it must then stay as it is while the tensor is used.
 
     Returns
     -------
@@ -92,9 +92,11 @@ def frames_in_place(*arrays) -> tuple | None:
     Returns
     -------
     tuple of tensor or None
-        On processors of the same memory, on a GPU of JAX's a copy there. None where there is not
-        twice the memory, where backends can't use the arrays' (:data:`ALIGNMENT`), on TensorFlow's
-        GPUs, and where Keras shares work out among devices.
+        On processors, TensorFlow and JAX use the arrays' own memory: if it is contiguous and begins
+        at a multiple of :data:`ALIGNMENT`, and if it is no more than half of the machine's, so that
+        it stays there. A GPU of JAX's gets a copy, if it fills no more than half of what JAX may
+        use. None where that is not so, on GPUs of TensorFlow's, with other backends, and where
+        Keras shares work out among devices.
     """
     keras = import_keras()
     if keras.distribution.distribution() is not None:
@@ -115,8 +117,7 @@ def frames_in_place(*arrays) -> tuple | None:
     if device.platform == "cpu":
         lent = (jax.dlpack.from_dlpack(np.asarray(_Lent(array))) for array in arrays)
         return tuple(lent) if on_processor else None
-    memory = device.memory_stats() or {}
-    fits = needed <= memory.get("bytes_limit", 0) - memory.get("bytes_in_use", 0)
+    fits = needed <= (device.memory_stats() or {}).get("bytes_limit", 0)
     return tuple(map(keras.ops.convert_to_tensor, arrays)) if fits else None
 
 
@@ -126,7 +127,7 @@ def _can_lend(array) -> bool:
 
 
 def _memory() -> float:
-    """Bytes of main memory, where the system tells."""
+    """Bytes of main memory; infinite where the system does not tell."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError):  # Windows
@@ -134,7 +135,10 @@ def _memory() -> float:
 
 
 class _Lent:
-    """An array's memory as what may be written to, since NumPy lends no other; tensors do not."""
+    """An array's memory, called writable: backends ask for it in a way that can't say read-only.
+
+    Nothing writes to the tensors.
+    """
 
     def __init__(self, array):
         self.array = array  # keeps the memory

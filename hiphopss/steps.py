@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     import keras
 
 LEARNING_RATE = 1.0
-_AT_ONCE = 16  # steps a call; what a call costs is a fifth of a step
+_AT_ONCE = 512  # patches a call, in whole batches: 16 of 32; what a call costs is a fifth of a step
 _AHEAD = 1  # batches that are read before they are needed; more would push others out of the cache
 
 
@@ -91,12 +91,13 @@ def training_steps(
     -------
     callable
         From patch indices `[shape=(n_batches, batch_size)]` to an iterator that trains on them. It
-        gives, now and then, the number of batches since the last time, and the means of loss and
+        gives, after each call of the backend, how many batches that was, and the means of loss and
         terms over all batches so far.
     """
-    frames = frames_in_place(features.mixture, features.sources)
-    if frames:
-        return _steps_in_place(model, features, frames)
+    if share.n_processes == 1:
+        frames = frames_in_place(features.mixture, features.sources)
+        if frames:
+            return _steps_in_place(model, features, frames)
 
     def steps(batches: np.ndarray) -> Iterator[tuple[int, dict[str, float]]]:
         for means in train_batches(model, _read_ahead(features, share.of(batches), share.convert)):
@@ -109,25 +110,27 @@ def _steps_in_place(model: keras.Model, features: FeatureFile, frames: tuple) ->
     """Steps on frames where they are, many a call."""
     from keras import backend, ops
 
-    on = {"tensorflow": _many_on_tensorflow, "jax": _many_on_jax}
-    call = on[backend.backend()](model, partial(_patches, features.config))
+    repeated = {"tensorflow": _repeated_on_tensorflow, "jax": _repeated_on_jax}
+    call = repeated[backend.backend()](model, partial(_patches, features.config))
+    model.optimizer.build(model.trainable_variables)
 
     def steps(batches: np.ndarray) -> Iterator[tuple[int, dict[str, float]]]:
         model.reset_metrics()
-        for first in range(0, len(batches), _AT_ONCE):
-            some = batches[first : first + _AT_ONCE]
-            n_missing = min(_AT_ONCE, len(batches)) - len(some)  # so that one shape serves all
+        at_once = min(max(1, _AT_ONCE // batches.shape[1]), len(batches))
+        for first in range(0, len(batches), at_once):
+            some = batches[first : first + at_once]
+            n_missing = at_once - len(some)  # so that one shape serves all
             rows = features.rows(np.pad(some, ((0, n_missing), (0, 0)), mode="edge"))
-            batches_rows = Rows(*map(ops.convert_to_tensor, rows))
-            call(frames, batches_rows, ops.convert_to_tensor(len(some)))
+            rows = Rows(*map(ops.convert_to_tensor, rows))
+            call(frames, rows, ops.convert_to_tensor(len(some)))
             means = model.get_metrics_result()
             yield len(some), {name: float(value) for name, value in means.items()}
 
     return steps
 
 
-def _many_on_tensorflow(model: keras.Model, patches: Callable) -> Callable:
-    """A call that trains on the first so many of some batches."""
+def _repeated_on_tensorflow(model: keras.Model, patches: Callable) -> Callable:
+    """Takes frames, rows of batches, and how many of these batches to train on."""
     import tensorflow as tf
 
     @tf.function(jit_compile=model.jit_compile)
@@ -141,20 +144,13 @@ def _many_on_tensorflow(model: keras.Model, patches: Callable) -> Callable:
     return call
 
 
-def _many_on_jax(model: keras.Model, patches: Callable) -> Callable:
-    """A call that trains on the first so many of some batches."""
+def _repeated_on_jax(model: keras.Model, patches: Callable) -> Callable:
+    """Takes frames, rows of batches, and how many of these batches to train on."""
     import jax
 
-    model.optimizer.build(model.trainable_variables)
     nothing = np.zeros((1, *model.output_shape[1:]), np.float32)
     model.compute_metrics(None, nothing, nothing)  # JAX can't make their variables within a step
     model.reset_metrics()
-    kinds = (
-        model.trainable_variables,
-        model.non_trainable_variables,
-        model.optimizer.variables,
-        model.metrics_variables,
-    )
 
     @jax.jit
     def trained(state, frames, batches, n_batches):
@@ -165,9 +161,15 @@ def _many_on_jax(model: keras.Model, patches: Callable) -> Callable:
         return jax.lax.fori_loop(0, n_batches, step, state)
 
     def call(*arguments):
-        state = tuple([variable.value for variable in kind] for kind in kinds)
-        for kind, values in zip(kinds, trained(state, *arguments), strict=True):
-            for variable, value in zip(kind, values, strict=True):
+        groups = (
+            model.trainable_variables,
+            model.non_trainable_variables,
+            model.optimizer.variables,
+            model.metrics_variables,
+        )
+        state = tuple([variable.value for variable in group] for group in groups)
+        for group, values in zip(groups, trained(state, *arguments), strict=True):
+            for variable, value in zip(group, values, strict=True):
                 variable.assign(value)
 
     return call

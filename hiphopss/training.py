@@ -98,7 +98,7 @@ def train(
     value, are estimated from some patches of batches of 8 or more) and, after every epoch,
     ``NAME.checkpoint.weights.h5``, a weight file that also holds the optimiser's state. If there is
     a checkpoint of the same run, training goes on from it, and ends with the weights of a run that
-    was never interrupted.
+    was never interrupted, to the bit on the same machine.
 
     Parameters
     ----------

@@ -10,19 +10,20 @@ from unittest import mock
 
 import numpy as np
 
-from hiphopss import steps
+from hiphopss import backend, steps
 from hiphopss.datasets.feature_file import FeatureFile
 from hiphopss.distribution import Share
 from hiphopss.model import build_model
 
 
 def both_ways(path, *, jit_compile=True):
-    """What each way tells in two epochs of 7 batches, and how far apart their weights are.
+    """What each way tells in two epochs of 7 batches, and how far apart their weights are then.
 
-    As a part of what was learned, of the variable where that is most.
+    As a part of what was learned, of the variable where that is most. And whether frames are used
+    where they are.
     """
-    told, weights = {}, []
-    with FeatureFile(path) as file, mock.patch.object(steps, "_AT_ONCE", 3):
+    told, weights, shared = {}, [], []
+    with FeatureFile(path) as file, mock.patch.object(steps, "_AT_ONCE", 3 * 4):
         batches = np.random.default_rng(0).permutation(file.n_patches)[:28].reshape(7, 4)
         for way in ("in place", "read"):
             model = build_model("corrected", seed=0)
@@ -37,12 +38,16 @@ def both_ways(path, *, jit_compile=True):
                 [(n, {k: float(v) for k, v in means.items()}) for n, means in train(batches)]
                 for _epoch in range(2)
             ]
+            told[way].append([(n, None) for n, _ in train(batches[:2])])  # fewer than a call has
             weights.append(model.get_weights())
+        for frames in (file.mixture, file.sources):
+            (tensor,) = backend.frames_in_place(frames)
+            shared.append(np.asarray(tensor).ctypes.data == frames.ctypes.data)
     apart = [
         float(np.linalg.norm(a - b) / np.linalg.norm(a - before))
         for a, b, before in zip(*weights, start, strict=True)
     ]
-    return {**told, "apart": max(apart)}
+    return {**told, "apart": max(apart), "shared": shared}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,14 @@ from hiphopss.steps import compile_model, training_steps
 
 
 @pytest.fixture
+def on_processor(keras):
+    """Skip where a GPU is used."""
+    tensorflow = pytest.importorskip("tensorflow")
+    if tensorflow.config.list_logical_devices("GPU"):
+        pytest.skip("frames are not used in place on TensorFlow's GPUs")
+
+
+@pytest.fixture
 def features(dataset, tmp_path):
     (dataset / "Sources" / "Dev" / "001 - song" / "vocals.wav").unlink()  # silence in a part
     (dataset / "Mixtures" / "Dev" / "001 - song" / "mixture.wav").unlink()
@@ -29,17 +37,20 @@ def features(dataset, tmp_path):
 
 
 def assert_same(told):
-    for in_place, read in zip(told["in place"], told["read"], strict=True):
+    *epochs, few = zip(told["in place"], told["read"], strict=True)
+    assert [len(way) for way in few] == [1, 2]  # two batches are one call
+    for in_place, read in epochs:
         assert [n for n, _ in in_place] == [3, 3, 1]
         assert [n for n, _ in read] == [1] * 7
         for (_, mine), expected in zip(in_place, (read[2], read[5], read[6]), strict=True):
             # the same operations; what compilers put together may differ in rounding
             assert mine == pytest.approx(expected[1], rel=1e-5)
     assert told["apart"] < 1e-3  # a batch more or less would give tenths
+    assert all(told["shared"])
 
 
 @pytest.mark.parametrize("jit_compile", [True, False])
-def test_steps_in_place_are_those_on_batches(features, jit_compile):
+def test_steps_in_place_are_those_on_batches(on_processor, features, jit_compile):
     assert_same(both_ways(features, jit_compile=jit_compile))
 
 
@@ -49,20 +60,13 @@ def test_steps_in_place_on_jax(features):
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     assert_same(json.loads(done.stdout))
 
 
-def test_frames_are_used_where_they_are(features):
-    with FeatureFile(features) as file:
-        arrays = file.mixture, file.sources
-        for frames, tensor in zip(arrays, backend.frames_in_place(*arrays), strict=True):
-            assert not frames.flags.writeable
-            assert np.asarray(tensor).ctypes.data == frames.ctypes.data
-
-
-def test_frames_that_cannot_be_used_in_place_are_read(features, monkeypatch):
+def test_frames_that_cannot_be_used_in_place_are_read(on_processor, features, monkeypatch):
     with FeatureFile(features) as file:
         frames = file.mixture, file.sources
         assert backend.frames_in_place(*frames) is not None
@@ -78,8 +82,7 @@ def test_frames_that_cannot_be_used_in_place_are_read(features, monkeypatch):
 
 def test_frames_go_to_the_gpu_of_jax_where_there_is_room(monkeypatch):
     arrays = np.ones((3, 5), np.float32), np.zeros((7, 5), np.float32)
-    room = 2 * (3 + 7) * 5 * 4
-    memory = {"bytes_limit": room + 10, "bytes_in_use": 10}
+    memory = {"bytes_limit": 2 * (3 + 7) * 5 * 4}
     device = SimpleNamespace(platform="gpu", memory_stats=lambda: memory)
     converted = []
     fake = SimpleNamespace(
@@ -90,7 +93,7 @@ def test_frames_go_to_the_gpu_of_jax_where_there_is_room(monkeypatch):
     monkeypatch.setattr(backend, "import_keras", lambda: fake)
     monkeypatch.setitem(sys.modules, "jax", SimpleNamespace(local_devices=lambda: [device]))
     assert len(backend.frames_in_place(*arrays)) == 2
-    memory["bytes_in_use"] += 1
+    memory["bytes_limit"] -= 1
     assert backend.frames_in_place(*arrays) is None
     device.memory_stats = lambda: None
     assert backend.frames_in_place(*arrays) is None
