@@ -192,9 +192,12 @@ def test_loss_and_step_are_those_of_the_whole_batch(alone, songs):
 def test_memory_of_batches_can_be_used_again(alone):
     # JAX on a CPU computes on NumPy's memory itself, without a copy.
     _, folder = alone
-    used, fresh = (read_arrays(folder / f"{name}.weights.h5") for name in ("read", "fresh"))
-    for name, array in used.items():
+    one, read, fresh = (
+        read_arrays(folder / f"{name}.weights.h5") for name in ("one", "read", "fresh")
+    )
+    for name, array in one.items():
         np.testing.assert_array_equal(array, fresh[name])
+        np.testing.assert_array_equal(read[name], fresh[name])
 
 
 def train_together(songs, outputs, *, dies=(-1, -1), epochs=EPOCHS):
