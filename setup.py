@@ -1,19 +1,34 @@
 """Packaging of hiphopss.
 
 ``datasets/``, ``eval/`` and ``weights/`` stand at the top level of the checkout and are installed
-as ``hiphopss.datasets``, ``hiphopss.eval`` and ``hiphopss.shipped``: top-level packages of those
-names would break other people's environments.
+as ``hiphopss.datasets``, ``hiphopss.eval`` and ``hiphopss.weights``: top-level packages of those
+names would break other people's environments. In the checkout, links of the same names in
+``hiphopss/`` make every path an import name, with or without installing; nothing here needs them.
 """
 
 import re
 from pathlib import Path
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = Path(__file__).parent
 VERSION = re.search(
     r'^__version__ = "(.+)"$', (HERE / "hiphopss" / "__init__.py").read_text("utf-8"), re.M
 ).group(1)
+
+BESIDE = ("datasets", "eval", "weights")
+"""Folders beside ``hiphopss/`` that are packages in it."""
+
+
+def packages() -> list[str]:
+    """All packages, each once, whether the checkout has links or not."""
+    found = (name for name in find_packages("hiphopss") if name.split(".")[0] not in BESIDE)
+    own = (f"hiphopss.{name}" for name in found)
+    beside = (f"hiphopss.{top}.{name}" for top in BESIDE for name in find_packages(top))
+    return ["hiphopss", *own, *(f"hiphopss.{name}" for name in BESIDE), *beside]
+
+
+PACKAGES = packages()
 
 setup(
     name="hiphopss",
@@ -24,28 +39,13 @@ setup(
     long_description_content_type="text/markdown",
     license="MIT",
     python_requires=">=3.11",
-    packages=[
-        "hiphopss",
-        "hiphopss.cli",
-        "hiphopss.demo",
-        "hiphopss.reproduce",
-        "hiphopss.datasets",
-        "hiphopss.datasets.generated",
-        "hiphopss.eval",
-        "hiphopss.shipped",
-    ],
-    package_dir={
-        "hiphopss": "hiphopss",
-        "hiphopss.datasets": "datasets",
-        "hiphopss.eval": "eval",
-        "hiphopss.shipped": "weights",
-    },
+    packages=PACKAGES,
+    package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
     package_data={
-        "hiphopss": ["*.toml"],
+        **{name: ["*.pyi", "*.toml", "py.typed"] for name in PACKAGES},
         "hiphopss.demo": ["*.toml", "static/*"],
-        "hiphopss.datasets": ["*.toml"],
-        "hiphopss.datasets.generated": ["*.toml"],
-        "hiphopss.shipped": ["*.toml", "*.weights.h5"],
+        "hiphopss.datasets.generated": ["*.toml", "facts/*.toml"],
+        "hiphopss.weights": ["*.pyi", "*.toml", "*.weights.h5"],
     },
     install_requires=[
         "keras>=3.15,<4",
@@ -61,7 +61,7 @@ setup(
         "threadpoolctl>=3,<4",
         "loky>=3.5,<4",
         "matplotlib>=3.9,<4",
-        "pooch>=1.8,<2",
+        "lazy_loader>=0.4,<1",
         "requests>=2.31,<3",
         "openpyxl>=3.1,<4",
         "espeakng-loader>=0.2.4,<0.3",
@@ -76,6 +76,7 @@ setup(
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
             "ruff>=0.17,<0.18",
+            "mypy>=2,<3",
             "build>=1.2,<2",
             "distributed>=2025.1",
             "jax>=0.10,<0.11",

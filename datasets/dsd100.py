@@ -1,4 +1,4 @@
-"""DSD100 and the styles of its songs (reference page, section 7).
+"""DSD100 and the styles of its songs (docs/released-code.md, section 7).
 
 100 songs, stereo, 44.1 kHz: 001-050 are Test, 051-100 Dev. There is no download here: the data set
 is read from where it is.
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from hiphopss.datasets.layout import Song
 from hiphopss.datasets.names import match_name
 from hiphopss.datasets.roots import (
     all_songs,
@@ -18,6 +17,7 @@ from hiphopss.datasets.roots import (
     generated_songs,
     warn_unless_complete,
 )
+from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
 
 SHEET = "dsd100.xlsx"
@@ -57,7 +57,7 @@ def styles(root: str | Path) -> dict[str, str]:
     """What is known of the songs' styles.
 
     From ``dsd100.xlsx`` in the root; else from ``generated.json``, if the set is a generated one;
-    else the six songs of which the paper or the reference page (section 7) says something.
+    else the six songs of which the paper or docs/released-code.md (section 7) says something.
 
     Parameters
     ----------

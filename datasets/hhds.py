@@ -1,4 +1,4 @@
-"""HHDS, the hip hop data set of the paper (section 3.1; reference page, section 7).
+"""HHDS, the hip hop data set of the paper (section 3.1; docs/released-code.md, section 7).
 
 18 songs, 13 Dev and 5 Test, mono, 44.1 kHz, in the layout of DSD100. The archive also holds three
 songs of DSD100, which are no part of it.
@@ -6,15 +6,17 @@ songs of DSD100, which are no part of it.
 
 from __future__ import annotations
 
-import warnings
+import logging
 from pathlib import Path
 
-from hiphopss.datasets.download import ZENODO, download, zenodo_files
-from hiphopss.datasets.layout import Song
+from hiphopss.datasets.fetch.download import ZENODO, download, zenodo_files
+from hiphopss.datasets.fetch.unzip import unzip
 from hiphopss.datasets.roots import all_songs, facts, find_root, warn_unless_complete
+from hiphopss.datasets.songs import Song
 from hiphopss.datasets.testsets import is_paper_test_song
-from hiphopss.datasets.unzip import unzip
 from hiphopss.errors import HiphopssError
+
+logger = logging.getLogger(__name__)
 
 
 def download_hhds(
@@ -85,9 +87,9 @@ def _fetch(folder: Path, base_url: str | None, progress: bool) -> Path:
         )
     if len(zips) > 1:
         others = ", ".join(f.name for f in zips[:-1])
-        warnings.warn(
-            f"doi {doi}: several archives: taking {zips[-1].name}, the largest, and not {others}",
-            stacklevel=3,
+        logger.warning(
+            "doi %s: several archives: taking %s, the largest, and not %s",
+            *(doi, zips[-1].name, others),
         )
     # The checksum in the name: a part of another version is never gone on with.
     path = folder.with_name(f".{folder.name}-{zips[-1].checksum[-8:]}.zip")

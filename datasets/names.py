@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 _NUMBERED = re.compile(r"\s*(\d{1,3})\s*[-\u2013\u2014_.]\s*(?=\S+.*?[-\u2013\u2014_])")
 
 
-def song_key(name: str) -> tuple[int | None, str]:
+def numbered_title(name: str) -> tuple[int | None, str]:
     """Number and title of a song, such that equal titles mean the same song.
 
     A number is a song's place in its set only before an artist and a title: ``24 - song`` keeps
@@ -54,7 +54,7 @@ def match_name(wanted: str, names: Iterable[str]) -> list[str]:
         The names equal to it, number and all; else those equal without any number in front.
     """
     names = list(names)
-    exact = [name for name in names if song_key(name) == song_key(wanted)]
+    exact = [name for name in names if numbered_title(name) == numbered_title(wanted)]
     return exact or [name for name in names if _unnumbered(name) == _unnumbered(wanted)]
 
 

@@ -1,21 +1,24 @@
 """Where the data sets are, and what is known of them.
 
-The facts of HHDS and DSD100 are in ``sets.toml`` beside this module (reference page, section 7).
+The facts of HHDS and DSD100 are in ``sets.toml`` beside this module (docs/released-code.md, section
+7).
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import tomllib
-import warnings
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hiphopss.datasets import layout
+from hiphopss.datasets.songs import SUBSETS, Song, no_root, read_songs
 from hiphopss.errors import HiphopssError
+
+logger = logging.getLogger(__name__)
 
 RECORD = "generated.json"
 """What a generated set has in its root: its songs' names, splits and styles."""
@@ -84,19 +87,19 @@ def find_root(folder: str | Path) -> Path:
     if (folder / "Sources").is_dir():
         return folder
     if not folder.is_dir():
-        raise layout.no_root(folder)
+        raise no_root(folder)
     inner = sorted(
         path.parent for path in folder.glob("*/Sources") if not path.parent.name.startswith(".")
     )
     if not inner:
-        raise layout.no_root(folder)
+        raise no_root(folder)
     if len(inner) > 1:
         names = ", ".join(path.name for path in inner)
         raise HiphopssError(f"{folder}: several data sets in it ({names}): name one of them")
     return inner[0]
 
 
-def all_songs(root: str | Path) -> list[layout.Song]:
+def all_songs(root: str | Path) -> list[Song]:
     """The songs of whichever of Dev and Test are there.
 
     Parameters
@@ -112,22 +115,17 @@ def all_songs(root: str | Path) -> list[layout.Song]:
     Raises
     ------
     HiphopssError
-        As :func:`find_root` and :func:`hiphopss.datasets.layout.read_songs`.
+        As :func:`find_root` and :func:`hiphopss.datasets.songs.read_songs`.
     """
     root = find_root(root)
-    there = [subset for subset in layout.SUBSETS if (root / "Sources" / subset).is_dir()]
-    return layout.read_songs(root, there or layout.SUBSETS)
+    there = [subset for subset in SUBSETS if (root / "Sources" / subset).is_dir()]
+    return read_songs(root, there or SUBSETS)
 
 
-def song_root(song: layout.Song) -> Path:
+def song_root(song: Song) -> Path:
     """The root of the data set, or else the plain folder of songs, that a song is from."""
-    folder = song_folder(song)
-    return next((p.parent for p in folder.parents if p.name == "Sources"), folder.parent)
-
-
-def song_folder(song: layout.Song) -> Path:
-    """The folder of a song's stems."""
-    return next(iter(song.stems.values())).parent
+    parents = song.folder.parents
+    return next((p.parent for p in parents if p.name == "Sources"), song.folder.parent)
 
 
 def generated_songs(root: Path) -> list[dict[str, Any]] | None:
@@ -163,14 +161,14 @@ def generated_songs(root: Path) -> list[dict[str, Any]] | None:
     return songs
 
 
-def warn_unless_complete(dataset: str, songs: list[layout.Song], root: Path) -> None:
+def warn_unless_complete(dataset: str, songs: list[Song], root: Path) -> None:
     """Warn if a data set hasn't the sizes that it is known for; generated sets may have any."""
     known = facts()[dataset]
-    found = {s: sum(song.subset == s for song in songs) for s in layout.SUBSETS}
+    found = {s: sum(song.subset == s for song in songs) for s in SUBSETS}
     if found == known["sizes"] or generated_songs(root) is not None:
         return
     has, should = (" + ".join(f"{n} {s}" for s, n in x.items()) for x in (found, known["sizes"]))
-    warnings.warn(
-        f"{root}: {has} songs, but {known['title']} has {should}: check that it is complete",
-        stacklevel=3,
+    logger.warning(
+        "%s: %s songs, but %s has %s: check that it is complete",
+        *(root, has, known["title"], should),
     )

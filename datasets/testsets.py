@@ -2,20 +2,22 @@
 
 The paper tests on the 5 Test songs of HHDS and on "the 3 songs labeled as HipHop" of DSD100, "which
 are not used to train any of the models" (section 4.3). One of the three is in DSD100's Dev half
-(reference page, section 7), so the halves alone don't keep it out of the training.
+(docs/released-code.md, section 7), so the halves alone don't keep it out of the training.
 """
 
 from __future__ import annotations
 
-import warnings
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from hiphopss.datasets.dsd100 import is_hip_hop, styles
-from hiphopss.datasets.layout import Song
-from hiphopss.datasets.names import match_name, near_names, song_key
-from hiphopss.datasets.roots import RECORD, all_songs, facts, find_root, song_folder, song_root
+from hiphopss.datasets.names import match_name, near_names, numbered_title
+from hiphopss.datasets.roots import RECORD, all_songs, facts, find_root, song_root
+from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
+
+logger = logging.getLogger(__name__)
 
 
 def hip_hop_test_songs(
@@ -74,7 +76,7 @@ def hip_hop_test_songs(
             "HHDS as unpacked, or name songs to test on"
         )
     if missing:
-        warnings.warn(f"{where}: hip-hop test songs without {missing}", stacklevel=2)
+        logger.warning("%s: hip-hop test songs without %s", where, missing)
     return list(found.values())
 
 
@@ -104,17 +106,17 @@ def training_songs(songs: Iterable[Song], test_songs: Iterable[Song]) -> list[So
     """
     tests: dict[str, list[Song]] = {}
     for song in test_songs:
-        tests.setdefault(song_key(song.name)[1], []).append(song)
+        tests.setdefault(numbered_title(song.name)[1], []).append(song)
     return [
         song
         for song in songs
-        if not any(_same(song, test) for test in tests.get(song_key(song.name)[1], ()))
+        if not any(_same(song, test) for test in tests.get(numbered_title(song.name)[1], ()))
     ]
 
 
 def _same(song: Song, other: Song) -> bool:
     """Whether two songs of one title are one."""
-    numbers = {song_key(song.name)[0], song_key(other.name)[0]} - {None}
+    numbers = {numbered_title(song.name)[0], numbered_title(other.name)[0]} - {None}
     if len(numbers) < 2:
         return True
     roots = {song_root(song), song_root(other)}
@@ -151,7 +153,7 @@ def _named(names: Sequence[str], collections: list[list[Song]]) -> list[Song]:
         if len(matches) > 1:
             several = ", ".join(song.name for song in matches)
             raise HiphopssError(f"{name!r}: several songs have this name: take one of: {several}")
-        found[song_folder(matches[0])] = matches[0]
+        found[matches[0].folder] = matches[0]
     return list(found.values())
 
 

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from hiphopss.config import SOURCES
-from hiphopss.eval.bss import METRICS
+from hiphopss.eval.bss.scores import METRICS
 from hiphopss.eval.table import Row, write_csv
-from hiphopss.files import written_whole
+from hiphopss.util.files import written_whole
 
 MEAN = "mean"
 """Name of the row that is the mean over a song's sources."""

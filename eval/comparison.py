@@ -1,22 +1,27 @@
 """Other people's separations and ours in one table, and what the difference is.
 
 The paper's demo page has, for one song, the true stems and the stems of several models
-(reference page, section 10). What is laid out as that page, or any folders of estimates, is scored
-on the same samples and compared song by song with a baseline.
+(docs/released-code.md, section 10). What is laid out as that page, or any folders of estimates, is
+scored on the same samples and compared song by song with a baseline.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hiphopss.datasets.layout import Song, song_at
+from hiphopss.datasets.songs import Song, song_at, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import Summary, format_summary, summarise
-from hiphopss.eval.evaluation import evaluate_models, own_dev_songs, require_sensible
-from hiphopss.eval.folders import song_folders
-from hiphopss.eval.matching import Estimates, estimate_stems, find_estimates, named_estimates
+from hiphopss.eval.evaluation import Baselines, computed_models, folders, write_results
+from hiphopss.eval.matching import (
+    Estimates,
+    estimate_stems,
+    find_estimates,
+    named_estimates,
+    require_distinct,
+)
 from hiphopss.eval.paired import (
     Difference,
     format_differences,
@@ -24,8 +29,10 @@ from hiphopss.eval.paired import (
     paired_path,
     write_differences,
 )
-from hiphopss.eval.scoring import Options
+from hiphopss.eval.scoring import Scoring, score
 from hiphopss.eval.table import Row, csv_path
+from hiphopss.util.executor import Executor
+from hiphopss.util.files import require_writable
 
 GROUND_TRUTH = "ground_truth"
 """Folder of the true stems on the demo page."""
@@ -44,7 +51,7 @@ class Comparison:
         The table.
     summaries : list of Summary
         Its means over songs.
-    baseline : str
+    against : str
         The model that the others are compared with.
     differences : dict of (str, str) to list of Difference
         By model and subset.
@@ -52,12 +59,12 @@ class Comparison:
 
     rows: list[Row]
     summaries: list[Summary]
-    baseline: str
+    against: str
     differences: dict[tuple[str, str], list[Difference]]
 
     def text(self) -> str:
         """Both as text tables for the terminal, without a final newline."""
-        paired = format_differences(self.differences, self.baseline)
+        paired = format_differences(self.differences, self.against)
         return "\n\n".join(part for part in (format_summary(self.summaries), paired) if part)
 
 
@@ -67,16 +74,11 @@ def compare(
     *,
     references: str | Path | Sequence[Song] | None = None,
     ours: Sequence[str | Path] = (),
-    baseline: str | None = None,
+    against: str | None = None,
+    how: Scoring | None = None,
+    where: Executor | None = None,
+    baselines: Baselines | None = None,
     subset: str | None = None,
-    mode: str = "sources",
-    window_s: float | None = None,
-    hop_s: float | None = None,
-    engine: str = "hiphopss",
-    bounds: bool = False,
-    nmf: str | Path | Sequence[Song] | None = None,
-    n_jobs: int | None = None,
-    dask: str | None = None,
     progress: bool = True,
 ) -> Comparison:
     """Score models on the same songs, and compare them with one of them.
@@ -100,12 +102,12 @@ def compare(
     ours : sequence of path-like
         More folders of estimates, one a model. Of a page with one song, the stems may lie in the
         folder itself, or in the only song in it, however that is called.
-    baseline : str, optional
+    against : str, optional
         Name of the model to compare with; by default the first.
+    how, where, baselines, progress
+        As in :func:`hiphopss.eval.evaluate`; the tolerance of ``how`` is at least 0.1 s.
     subset : str, optional
         With ``references`` as in :func:`hiphopss.eval.evaluate`; the label of a page's songs.
-    mode, window_s, hop_s, engine, bounds, nmf, n_jobs, dask, progress
-        As in :func:`hiphopss.eval.evaluate`.
 
     Returns
     -------
@@ -117,49 +119,42 @@ def compare(
     HiphopssError
         If songs, files or options don't fit one another; the message names them.
     """
-    options = Options(mode, window_s, hop_s, engine, LENGTH_TOLERANCE_S)
-    require_sensible(options, n_jobs, dask)
-    csv_path(output)
-    folders = [estimates] if isinstance(estimates, str | Path) else list(estimates)
-    if not folders:
-        raise HiphopssError("no folder of estimates: give one at least")
+    how, where = how or Scoring(), where or Executor()
+    how = replace(how, length_tolerance_s=max(how.length_tolerance_s, LENGTH_TOLERANCE_S))
+    how.check()
+    where.check()
+    require_writable(csv_path(output))
+    given = folders(estimates)
     if references is not None:
-        models = [find_estimates(references, f, subset=subset) for f in [*folders, *ours]]
-    elif len(folders) == 1:
-        models = _page_models(Path(folders[0]), ours, subset or "")
+        models = [find_estimates(references, f, subset=subset) for f in [*given, *ours]]
+    elif len(given) == 1:
+        models = _page_models(Path(given[0]), ours, subset or "")
     else:
         raise HiphopssError(
-            f"{len(folders)} folders of estimates, but no true stems: give their folder as "
+            f"{len(given)} folders of estimates, but no true stems: give their folder as "
             "references, or one folder laid out as the demo page"
         )
     names = [model.model for model in models]
-    baseline = names[0] if baseline is None else baseline
-    if baseline not in names:
-        raise HiphopssError(f"no model named {baseline!r}: choose one of {', '.join(names)}")
-    if bounds and nmf is None and references is not None:
-        nmf = own_dev_songs(references, models)
-    rows = evaluate_models(
-        models,
-        output,
-        options,
-        bounds=bounds,
-        nmf=nmf,
-        n_jobs=n_jobs,
-        dask=dask,
-        progress=progress,
-    )
-    differences = _differences(rows, baseline)
-    write_differences(paired_path(output), differences, baseline)
-    return Comparison(rows, summarise(rows), baseline, differences)
+    against = names[0] if against is None else against
+    if against not in names:
+        raise HiphopssError(f"no model named {against!r}: choose one of {', '.join(names)}")
+    models += computed_models(baselines, references, models)
+    require_distinct(models)
+    results = score(models, how, where, progress=progress)
+    write_results(results, output)
+    rows = results.rows
+    differences = _differences(rows, against)
+    write_differences(paired_path(output), differences, against)
+    return Comparison(rows, summarise(rows), against, differences)
 
 
-def _differences(rows: Sequence[Row], baseline: str) -> dict[tuple[str, str], list[Difference]]:
+def _differences(rows: Sequence[Row], against: str) -> dict[tuple[str, str], list[Difference]]:
     """Of every other model, by subset, where both were scored."""
     scored = dict.fromkeys((row.model, row.subset) for row in rows)
     return {
-        (model, subset): paired_differences(rows, model, baseline, subset=subset)
+        (model, subset): paired_differences(rows, model, against, subset=subset)
         for model, subset in scored
-        if model != baseline and (baseline, subset) in scored
+        if model != against and (against, subset) in scored
     }
 
 
@@ -172,10 +167,10 @@ def _page_models(page: Path, ours: Sequence[str | Path], subset: str) -> list[Es
             f"{truth}: no such folder: put the true stems there, or give the references' folder"
         )
     songs = _page_songs(page, truth, subset)
-    folders = [f for f in song_folders(root) if f != truth and (_has_stems(f) or _inner(f))]
-    if not folders:
+    own = [f for f in song_folders(root) if f != truth and (_has_stems(f) or _inner(f))]
+    if not own:
         raise HiphopssError(f"{root}: no model's stems beside {GROUND_TRUTH}: put them there")
-    return [named_estimates(f, _matched(Path(f), songs, truth)) for f in [*folders, *ours]]
+    return [named_estimates(f, _matched(Path(f), songs, truth)) for f in [*own, *ours]]
 
 
 def _page_songs(page: Path, truth: Path, subset: str) -> list[Song]:

@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import MEAN, Summary
-from hiphopss.eval.bounds import IDEAL_RATIO_MASK, MIXTURE
-from hiphopss.eval.nmf import NMF
-from hiphopss.files import written_whole
+from hiphopss.eval.baselines.bounds import IDEAL_RATIO_MASK, MIXTURE
+from hiphopss.eval.baselines.nmf import NMF
+from hiphopss.util.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -14,12 +14,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hiphopss.audio import find
 from hiphopss.config import RECORD_NAME, SOURCES
-from hiphopss.datasets.layout import Song
+from hiphopss.datasets.songs import Song, find_audio, find_songs, song_folders
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.baseline import Baseline
-from hiphopss.eval.folders import reference_songs, song_folders, told
+from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.table import read_json_object
 
 logger = logging.getLogger(__name__)
@@ -48,6 +46,20 @@ class Estimates:
     songs: list[tuple[Song, dict[str, Path]]]
     provenance: dict | None
     baseline: Baseline | None = None
+
+    @classmethod
+    def computed(cls, baseline: Baseline, songs: Iterable[Song]) -> Estimates:
+        """What a baseline makes of songs, which is computed when it is scored.
+
+        Parameters
+        ----------
+        baseline : Baseline
+            The model.
+        songs : iterable of Song
+            They need their mixtures.
+        """
+        by_name = sorted(songs, key=lambda song: song.name)
+        return cls(baseline.model, None, [(s, {}) for s in by_name], baseline.record, baseline)
 
     @property
     def trained_on_test(self) -> bool:
@@ -123,26 +135,6 @@ def named_estimates(
     return Estimates(name, Path(folder), list(songs), provenance)
 
 
-def baseline_estimates(baseline: Baseline, songs: Iterable[Song]) -> Estimates:
-    """What a baseline makes of songs, which is computed when it is scored.
-
-    Parameters
-    ----------
-    baseline : Baseline
-        The model.
-    songs : iterable of Song
-        They need their mixtures.
-
-    Returns
-    -------
-    Estimates
-        By name.
-    """
-    by_name = sorted(songs, key=lambda song: song.name)
-    matched: list[tuple[Song, dict[str, Path]]] = [(song, {}) for song in by_name]
-    return Estimates(baseline.model, None, matched, baseline.record, baseline)
-
-
 def match_songs(
     references: str | Path | Sequence[Song], estimates: str | Path, subset: str | None = None
 ) -> list[tuple[Song, Path]]:
@@ -165,15 +157,16 @@ def match_songs(
         If estimates have no reference or more than one, or nothing matches.
     """
     by_name: dict[str, list[Song]] = {}
-    for song in reference_songs(references):
+    given = isinstance(references, str | Path)
+    told = str(references) if given else "the list of songs"
+    for song in find_songs(references) if given else references:
         by_name.setdefault(song.name, []).append(song)
     pairs = []
     for folder in song_folders(estimates):
         songs = by_name.get(folder.name)
         if songs is None:
             raise HiphopssError(
-                f"{folder}: {told(references)} has no song of this name with stems: "
-                "rename or remove the folder"
+                f"{folder}: {told} has no song of this name with stems: rename or remove the folder"
             )
         wanted = [song for song in songs if subset in (None, "", song.subset) or not song.subset]
         if len(wanted) > 1:
@@ -184,7 +177,7 @@ def match_songs(
         pairs += [(song, folder) for song in wanted]
     if not pairs:
         raise HiphopssError(
-            f"{estimates}: no folder of estimates for a song of {told(references)}"
+            f"{estimates}: no folder of estimates for a song of {told}"
             f"{f' ({subset})' if subset else ''}: separate its mixtures first"
         )
     _tell_missing(estimates, by_name, [song for song, _ in pairs])
@@ -193,10 +186,10 @@ def match_songs(
 
 def _tell_missing(estimates, by_name: dict[str, list[Song]], matched: Iterable[Song]) -> None:
     """Log which songs of the matched subsets have no estimates."""
-    keys = {(song.subset, song.name) for song in matched}
+    keys = {song.key for song in matched}
     subsets = {subset for subset, _ in keys}
     songs = (song for songs in by_name.values() for song in songs)
-    missing = [s.name for s in songs if s.subset in subsets and (s.subset, s.name) not in keys]
+    missing = [s.name for s in songs if s.subset in subsets and s.key not in keys]
     if missing:
         logger.warning("%s: no estimates, not evaluated: %s", estimates, ", ".join(missing))
 
@@ -219,7 +212,7 @@ def estimate_stems(folder: Path) -> dict[str, Path]:
     HiphopssError
         If one is missing.
     """
-    stems = {source: find(folder, source) for source in SOURCES}
+    stems = {source: find_audio(folder, source) for source in SOURCES}
     for source, path in stems.items():
         if path is None:
             raise HiphopssError(f"{folder / source}.wav: no such file: separate the song again")

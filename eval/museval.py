@@ -15,16 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.bss import METRICS
+from hiphopss.eval.bss.scores import METRICS
 from hiphopss.eval.table import Row
-from hiphopss.files import written_whole
+from hiphopss.util.files import write_text
 
 if TYPE_CHECKING:
     from hiphopss.eval.matching import Estimates
     from hiphopss.eval.scoring import SongScores
 
 
-def require_writable(folder: str | Path, models: Sequence[Estimates]) -> None:
+def require_writable_as_museval(folder: str | Path, models: Sequence[Estimates]) -> None:
     """See, before the work begins, that the files can be named.
 
     Raises
@@ -70,8 +70,7 @@ def write_museval(folder: str | Path, scored: Sequence[SongScores]) -> list[Path
         parent = Path(folder) / first.model if several else Path(folder)
         path = parent / (first.subset.lower() or "test") / f"{first.song}.json"
         text = json.dumps(track_scores(song.rows, song.duration_s), indent=2, ensure_ascii=False)
-        with written_whole(path) as temporary:
-            temporary.write_text(text + "\n", encoding="utf-8")
+        write_text(path, text + "\n")
         paths.append(path)
     return paths
 

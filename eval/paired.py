@@ -25,14 +25,14 @@ from hiphopss.eval.aggregate import (
     format_summary,
     source_order,
 )
-from hiphopss.eval.bss import METRICS
+from hiphopss.eval.bss.scores import METRICS
 from hiphopss.eval.table import Row, write_csv
-from hiphopss.files import written_whole
+from hiphopss.util.files import written_whole
 
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better a model is than the baseline, in one metric.
+    """How much better a model is than another, in one metric.
 
     Attributes
     ----------
@@ -41,7 +41,7 @@ class Difference:
     metric : str
         ``"SDR"``, ``"SIR"``, ``"SAR"`` or ``"ISR"``.
     mean : float
-        Mean over songs of model minus baseline, in dB.
+        Mean over songs of model minus the other, in dB.
     ci95 : float or None
         Half of its 95 % confidence interval; None for one song.
     n_songs : int
@@ -56,7 +56,7 @@ class Difference:
 
 
 def paired_differences(
-    rows: Iterable[Row], model: str, baseline: str, *, subset: str | None = None
+    rows: Iterable[Row], model: str, against: str, *, subset: str | None = None
 ) -> list[Difference]:
     """Compare two models song by song.
 
@@ -64,7 +64,7 @@ def paired_differences(
     ----------
     rows : iterable of Row
         A table with both.
-    model, baseline : str
+    model, against : str
         Their names.
     subset : str, optional
         Only songs of this subset; all by default.
@@ -80,14 +80,14 @@ def paired_differences(
         If the table has not both models.
     """
     rows = [row for row in rows if subset in (None, row.subset)]
-    for name in (model, baseline):
+    for name in (model, against):
         if not any(row.model == name for row in rows):
             known = ", ".join(dict.fromkeys(row.model for row in rows)) or "nothing"
             raise HiphopssError(f"no model named {name!r} in the table: it has {known}")
-    baseline_rows = {row.key[1:]: row for row in rows if row.model == baseline}
+    other_rows = {row.key[1:]: row for row in rows if row.model == against}
     windows = defaultdict(list)  # differences, by song, source, metric
     for row in rows:
-        other = baseline_rows.get(row.key[1:]) if row.model == model else None
+        other = other_rows.get(row.key[1:]) if row.model == model else None
         if other is None:
             continue
         for metric in METRICS:
@@ -118,7 +118,7 @@ def paired_path(path: str | Path) -> Path:
 def write_differences(
     path: str | Path,
     differences: dict[tuple[str, str], Sequence[Difference]],
-    baseline: str,
+    against: str,
 ) -> None:
     """Write differences as CSV: model, baseline, subset, source, metric, mean, interval, songs.
 
@@ -128,7 +128,7 @@ def write_differences(
         The file, such as :func:`paired_path` names it.
     differences : dict of (str, str) to sequence of Difference
         By model and subset.
-    baseline : str
+    against : str
         What they are differences to.
 
     Raises
@@ -138,7 +138,7 @@ def write_differences(
     """
     header = ["model", "baseline", "subset", "source", "metric", "mean", "ci95", "n_songs"]
     lines = (
-        [model, baseline, subset, d.source, d.metric, d.mean, d.ci95, d.n_songs]
+        [model, against, subset, d.source, d.metric, d.mean, d.ci95, d.n_songs]
         for (model, subset), found in differences.items()
         for d in found
     )
@@ -147,7 +147,7 @@ def write_differences(
 
 
 def format_differences(
-    differences: dict[tuple[str, str], Sequence[Difference]], baseline: str
+    differences: dict[tuple[str, str], Sequence[Difference]], against: str
 ) -> str:
     """Differences as a text table for the terminal, one block a subset.
 
@@ -155,7 +155,7 @@ def format_differences(
     ----------
     differences : dict of (str, str) to sequence of Difference
         By model and subset.
-    baseline : str
+    against : str
         What they are differences to.
 
     Returns
@@ -178,4 +178,4 @@ def format_differences(
                     n_songs=max(d.n_songs for d in of_source.values() if d),
                 )
             )
-    return format_summary(summaries, what=f"differences to {baseline}, mean over songs")
+    return format_summary(summaries, what=f"differences to {against}, mean over songs")

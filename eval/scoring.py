@@ -1,7 +1,8 @@
-"""Scores of many models on the same songs, in one process, in several, or on a Dask cluster.
+"""Scores of many models on the same songs. Nothing here writes files: it gives :class:`Results`.
 
 A song is one piece of work: its references are read, and with the project's own engine factorised,
-once for all models, and those that are computed from its own files are computed by who scores it.
+once for all models, and the estimates that are computed from its own files are computed by whoever
+scores it.
 """
 
 from __future__ import annotations
@@ -17,41 +18,65 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss import __version__
-from hiphopss.audio import read_header
 from hiphopss.config import SOURCES
-from hiphopss.datasets.layout import Song
+from hiphopss.datasets import stems as files
+from hiphopss.datasets.songs import Song, require_mixture, require_stems
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.baseline import SUBTYPE, Baseline
-from hiphopss.eval.bss import References
-from hiphopss.eval.correlation import FILTER_TAPS
-from hiphopss.eval.folders import (
-    cut_off,
-    fit_channels,
-    read_into,
-    read_mixture,
-    reference_stems,
-    require_alike,
-    require_mixture,
-)
+from hiphopss.eval.baselines.baseline import SUBTYPE
+from hiphopss.eval.bss.correlation import FILTER_TAPS
+from hiphopss.eval.bss.scores import BSS_ENGINES, MODES, References
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
-from hiphopss.eval.workers import in_processes, on_dask
-from hiphopss.progress import progress_bar
-from hiphopss.threads import processor_count
+from hiphopss.signal.reading import read_header
+from hiphopss.util.executor import Executor
+from hiphopss.util.progress import progress_bar
+from hiphopss.util.threads import processor_count
 
 _SAMPLES_A_PROCESS = 20_000_000
 """Samples to score (some 8 minutes at 44.1 kHz) before another process is worth its start."""
 
 
 @dataclass(frozen=True)
-class Options:
-    """How to score; as in :func:`hiphopss.eval.evaluate`."""
+class Scoring:
+    """How to score.
+
+    Attributes
+    ----------
+    mode : {"sources", "images"}
+        See :func:`hiphopss.eval.bss_eval`.
+    window_s, hop_s : float, optional
+        Window and hop in seconds (the released evaluation: 30 and 15); whole songs by default, and
+        half a window as hop. A window is longer than the 512 samples of BSS Eval's filters.
+    engine : {"hiphopss", "mir_eval"}
+        See :func:`hiphopss.eval.bss_eval`.
+    length_tolerance_s : float
+        Where a song's files differ in length by less than this, in seconds, only what all have is
+        scored, with a warning.
+    """
 
     mode: str = "sources"
     window_s: float | None = None
     hop_s: float | None = None
     engine: str = "hiphopss"
     length_tolerance_s: float = 0.0
+
+    def check(self) -> None:
+        """See, before any work, that it makes sense.
+
+        Raises
+        ------
+        HiphopssError
+            If a setting can't be.
+        """
+        if self.mode not in MODES:
+            raise HiphopssError(f"no mode named {self.mode!r}: choose one of {', '.join(MODES)}")
+        if self.engine not in BSS_ENGINES:
+            raise HiphopssError(
+                f"no engine named {self.engine!r}: choose one of {', '.join(BSS_ENGINES)}"
+            )
+        for name, seconds in (("window", self.window_s), ("hop", self.hop_s)):
+            if seconds is not None and not 0 < seconds < math.inf:
+                raise HiphopssError(f"{name} is {seconds} s: give a positive number")
 
 
 @dataclass(frozen=True)
@@ -74,63 +99,74 @@ class SongScores:
 
 
 @dataclass(frozen=True)
-class _Estimate:
-    """A model's estimates of one song: their files, or what computes them."""
+class Results:
+    """What all models scored.
 
-    model: str
-    stems: dict[str, Path]
-    trained_on_test: bool
-    baseline: Baseline | None = None
+    Attributes
+    ----------
+    how : Scoring
+        How they were scored.
+    models : list of Estimates
+        What was scored, in the order of the table.
+    songs : list of list of SongScores
+        In the order of the models, and of the songs of each.
+    """
+
+    how: Scoring
+    models: list[Estimates]
+    songs: list[list[SongScores]]
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows of the table: by model, song, source and window."""
+        return [row for songs in self.songs for song in songs for row in song.rows]
 
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker needs to score some models on one song."""
+    """What a worker needs to score some models on one song.
 
-    song: str
-    subset: str
-    references: dict[str, Path | None]
-    estimates: list[_Estimate]
+    ``n_samples`` is what is scored; each model has the estimates of this one song.
+    """
+
+    song: Song
+    models: list[Estimates]
     n_samples: int
-    options: Options
-    mixture: Path | None = None
-    """Only where estimates are computed from it."""
+    how: Scoring
 
     def __str__(self) -> str:
-        return self.song
+        return self.song.name
 
     @property
     def n_scored(self) -> int:
         """Samples to score, which is how much work it is; to compute them is worth several."""
-        baselines = [estimate.baseline for estimate in self.estimates]
-        return self.n_samples * sum(1 + (one.effort if one else 0) for one in baselines)
+        efforts = [model.baseline.effort if model.baseline else 0 for model in self.models]
+        return self.n_samples * sum(1 + effort for effort in efforts)
 
 
-def score_songs(
+def score(
     models: Sequence[Estimates],
-    options: Options,
+    how: Scoring | None = None,
+    where: Executor | None = None,
     *,
-    n_jobs: int | None,
-    dask: str | None,
-    progress: bool,
-) -> list[list[SongScores]]:
-    """Score models.
+    progress: bool = True,
+) -> Results:
+    """Score models, without writing anything.
 
     Parameters
     ----------
     models : sequence of Estimates
-        With their references.
-    options : Options
-        How.
-    n_jobs : int or None
-    dask : str or None
-        Processes, or the address of a cluster, as in :func:`hiphopss.eval.evaluate`.
+        With their references, from :func:`hiphopss.eval.matching.find_estimates`.
+    how : Scoring, optional
+        Mode, windows and engine.
+    where : Executor, optional
+        Processes, or a cluster.
     progress : bool
         Show a bar.
 
     Returns
     -------
-    list of list of SongScores
+    Results
         In the order of the models, and of the songs of each.
 
     Raises
@@ -139,53 +175,48 @@ def score_songs(
         If a song's files don't fit one another, or can't be read; if windows are too short; or if
         those who score are lost.
     """
-    jobs = _jobs(models, options)
+    how, where = how or Scoring(), where or Executor()
+    jobs = _jobs(models, how)
     for job in jobs:
-        for baseline in filter(None, (estimate.baseline for estimate in job.estimates)):
-            baseline.prepare(_rate(job), progress=progress)
-    if options.engine != "hiphopss":  # no work to share, but more to spread
-        jobs = [replace(job, estimates=[one]) for job in jobs for one in job.estimates]
+        for model in job.models:
+            if model.baseline:
+                model.baseline.prepare(_rate(job), progress=progress)
+    if how.engine != "hiphopss":  # no work to share, but more to spread
+        jobs = [replace(job, models=[model]) for job in jobs for model in job.models]
     scored = {}
-    for job, results in zip(jobs, _run(jobs, n_jobs, dask, progress), strict=True):
-        for estimate, result in zip(job.estimates, results, strict=True):
-            scored[estimate.model, job.subset, job.song] = result
-    return [
-        [scored[estimates.model, song.subset, song.name] for song, _ in estimates.songs]
-        for estimates in models
-    ]
+    for job, results in zip(jobs, _run(jobs, where, progress), strict=True):
+        for model, result in zip(job.models, results, strict=True):
+            scored[model.model, job.song.key] = result
+    songs = [[scored[one.model, song.key] for song, _ in one.songs] for one in models]
+    return Results(how, list(models), songs)
 
 
-def _jobs(models: Sequence[Estimates], options: Options) -> list[_Job]:
+def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
     """One job a song, all models in it; looks at the headers of all files."""
     jobs: dict[tuple[str, str], _Job] = {}
     for model in models:
         for song, stems in model.songs:
-            references = reference_stems(song)
+            require_stems(song)
             mixture = [require_mixture(song)] if model.baseline else []
-            n_samples = require_alike(
-                [*mixture, *filter(None, references.values()), *stems.values()],
-                options.length_tolerance_s,
+            common = files.require_alike(
+                [*mixture, *song.stems.values(), *stems.values()],
+                tolerance_s=how.length_tolerance_s,
+                downmixed=True,  # or duplicated, when they are read
             )
-            key = song.subset, song.name
-            if key not in jobs:
-                jobs[key] = _Job(song.name, song.subset, references, [], n_samples, options)
-                _require_long_windows(jobs[key])
+            if song.key not in jobs:
+                jobs[song.key] = _Job(song, [], common.n_samples, how)
+                _require_long_windows(jobs[song.key])
+            job = jobs[song.key]
             # All models are scored on the same samples.
-            jobs[key] = replace(
-                jobs[key],
-                estimates=[
-                    *jobs[key].estimates,
-                    _Estimate(model.model, stems, model.trained_on_test, model.baseline),
-                ],
-                n_samples=min(n_samples, jobs[key].n_samples),
-                mixture=song.mixture if mixture else jobs[key].mixture,
-            )
+            n_samples = min(common.n_samples, job.n_samples)
+            own = replace(model, songs=[(song, stems)])
+            jobs[song.key] = replace(job, models=[*job.models, own], n_samples=n_samples)
     return list(jobs.values())
 
 
 def _rate(job: _Job) -> int:
     """Sampling rate of a job's files, in Hz."""
-    return read_header(next(filter(None, job.references.values()))).sample_rate
+    return read_header(next(iter(job.song.stems.values()))).sample_rate
 
 
 def _require_long_windows(job: _Job) -> None:
@@ -193,56 +224,61 @@ def _require_long_windows(job: _Job) -> None:
 
     Shorter ones say nothing, and are so many that it would take hours to find out.
     """
-    rate, window_s = _rate(job), job.options.window_s
+    rate, window_s = _rate(job), job.how.window_s
     if window_s is not None and round(window_s * rate) <= FILTER_TAPS:
         least = math.ceil((FILTER_TAPS + 1) / rate * 1000) / 1000
         raise HiphopssError(
             f"window is {window_s} s, which the {FILTER_TAPS} filter taps of BSS Eval fill at the "
-            f"{rate} Hz of {job.song!r}: give {least} s or more"
+            f"{rate} Hz of {job.song.name!r}: give {least} s or more"
         )
 
 
-def _run(
-    jobs: Sequence[_Job], n_jobs: int | None, dask: str | None, progress: bool
-) -> list[list[SongScores]]:
+def _run(jobs: Sequence[_Job], where: Executor, progress: bool) -> list[list[SongScores]]:
     """Do the jobs, here or elsewhere; results in their order."""
-    # A long one that is left for the end would keep all other processors waiting.
-    longest_first = sorted(jobs, key=lambda job: job.n_scored, reverse=True)
-    n_jobs = min(n_jobs or _worthwhile(jobs), len(jobs))
-    total = sum(len(job.estimates) for job in jobs)
+    n_processes = where.processes(len(jobs), _worthwhile(jobs))
+    total = sum(len(job.models) for job in jobs)
     with progress_bar(total=total, desc="evaluate", unit="song", show=progress) as bar:
-        if dask is None and n_jobs == 1:
-            return [_score_song(job, bar.update) for job in jobs]
-
-        def done(scores: list[SongScores]) -> None:
-            bar.update(len(scores))
-
-        if dask is None:
-            results = in_processes(_score_song, longest_first, n_processes=n_jobs, done=done)
-        else:
-            score, shared = partial(_score_on_worker, __version__), map(_shared, longest_first)
-            results = on_dask(score, list(shared), address=dask, done=done)
-    by_job = {id(job): result for job, result in zip(longest_first, results, strict=True)}
-    return [by_job[id(job)] for job in jobs]
+        if where.dask is None and n_processes == 1:
+            with _blas_in_one_thread():
+                return [_score_song(job, bar.update) for job in jobs]
+        function: Callable[[_Job], list[SongScores]] = _score_alone
+        if where.dask is not None:
+            function, jobs = partial(_score_on_worker, __version__), list(map(_absolute, jobs))
+        return where.map(
+            function,
+            jobs,
+            cost=lambda job: job.n_scored,
+            n_processes=n_processes,
+            done=lambda scores: bar.update(len(scores)),
+        )
 
 
 def _worthwhile(jobs: Sequence[_Job]) -> int:
-    """Processes that are worth their start, at most one a processor."""
-    if any(job.options.engine != "hiphopss" for job in jobs):
+    """Processes that are worth their start."""
+    if any(job.how.engine != "hiphopss" for job in jobs):
         return processor_count()
-    n_samples = sum(job.n_scored for job in jobs)
-    return min(processor_count(), 1 + n_samples // _SAMPLES_A_PROCESS)
+    return 1 + sum(job.n_scored for job in jobs) // _SAMPLES_A_PROCESS
 
 
-def _shared(job: _Job) -> _Job:
+def _absolute(job: _Job) -> _Job:
     """The same with paths that hold in any working directory."""
 
-    def absolute(stems: dict) -> dict:
-        return {source: path and path.absolute() for source, path in stems.items()}
+    def absolute(stems: dict[str, Path]) -> dict[str, Path]:
+        return {source: path.absolute() for source, path in stems.items()}
 
-    estimates = [replace(one, stems=absolute(one.stems)) for one in job.estimates]
-    mixture = job.mixture and job.mixture.absolute()
-    return replace(job, references=absolute(job.references), estimates=estimates, mixture=mixture)
+    mixture = job.song.mixture and job.song.mixture.absolute()
+    song = replace(job.song, stems=absolute(job.song.stems), mixture=mixture)
+    models = [
+        replace(model, songs=[(song, absolute(stems)) for _, stems in model.songs])
+        for model in job.models
+    ]
+    return replace(job, song=song, models=models)
+
+
+def _score_alone(job: _Job) -> list[SongScores]:
+    """As :func:`_score_song`, in a process that does nothing else meanwhile."""
+    with _blas_in_one_thread():
+        return _score_song(job)
 
 
 def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
@@ -252,8 +288,11 @@ def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
         raise HiphopssError(
             f"{here} has hiphopss {__version__}, not {version}: install the same version there"
         )
-    estimates = (path for estimate in job.estimates for path in estimate.stems.values())
-    for path in filter(None, (*job.references.values(), *estimates, job.mixture)):
+    needed = [*job.song.stems.values()]
+    for model in job.models:
+        needed += [path for _, stems in model.songs for path in stems.values()]
+        needed += [require_mixture(job.song)] if model.baseline else []
+    for path in needed:
         if not path.exists():
             raise HiphopssError(
                 f"{path}: {here} doesn't see this file: share the folder under the same path"
@@ -314,68 +353,54 @@ def _blas_in_one_thread():
     return threadpool_limits(1)
 
 
-def _score_song(job: _Job, done: Callable[[], object] | None = None) -> list[SongScores]:
+def _score_song(job: _Job, done: Callable[[], object] = lambda: None) -> list[SongScores]:
     """Scores of one song, model after model; ``done`` is called after each."""
-    with _blas_in_one_thread():
-        return _score_models(job, done)
-
-
-def _score_models(job: _Job, done: Callable[[], object] | None) -> list[SongScores]:
-    """As :func:`_score_song`, in any number of threads."""
-    options = job.options
-    headers = [read_header(path) for path in job.references.values() if path]
+    song, how = job.song, job.how
+    headers = [read_header(path) for path in song.stems.values()]
     rate = headers[0].sample_rate
-    n_channels = 1
-    if options.mode == "images":
-        n_channels = max(header.n_channels for header in headers)
-    references = np.zeros((len(SOURCES), job.n_samples, n_channels))  # silence without a file
-    for samples, source in zip(references, SOURCES, strict=True):
-        if job.references[source]:
-            read_into(samples, job.references[source])
+    n_channels = max(header.n_channels for header in headers) if how.mode == "images" else 1
+    references = files.read_exact(song.stems, job.n_samples, n_channels)
     prepared = References(
         references,
-        mode=options.mode,
-        window=None if options.window_s is None else round(options.window_s * rate),
-        hop=None if options.hop_s is None else round(options.hop_s * rate),
-        engine=options.engine,
-        keep=len(job.estimates) > 1,
+        mode=how.mode,
+        window=None if how.window_s is None else round(how.window_s * rate),
+        hop=None if how.hop_s is None else round(how.hop_s * rate),
+        engine=how.engine,
+        keep=len(job.models) > 1,
     )
     estimates = np.empty_like(references)  # of one model after the other: new memory takes time
     results = []
-    for estimate in job.estimates:
-        sample_types = _estimates_into(estimates, estimate, job)
+    for model in job.models:
+        sample_types = _read_estimates(estimates, model, job)
         scores = prepared.score(estimates)
-        rows = rows_from_scores(
-            scores, SOURCES, rate, song=job.song, subset=job.subset, model=estimate.model
-        )
-        if estimate.trained_on_test:
+        labels = {"song": song.name, "subset": song.subset, "model": model.model}
+        rows = rows_from_scores(scores, SOURCES, rate, **labels)
+        if model.trained_on_test:
             rows = with_leak_note(rows)
-        windowed = len(scores.window_starts) > 1
         facts = {
             "sample_rate": {rate},
             "reference_sample_type": {header.subtype for header in headers},
             "estimate_sample_type": sample_types,
         }
-        duration_s = options.window_s if windowed else job.n_samples / rate
+        windowed = how.window_s is not None and len(scores.window_starts) > 1
+        duration_s = how.window_s if windowed else job.n_samples / rate
         results.append(SongScores(rows, duration_s, facts))
-        if done:
-            done()
+        done()
     return results
 
 
-def _estimates_into(samples: np.ndarray, estimate: _Estimate, job: _Job) -> set[str]:
+def _read_estimates(samples: np.ndarray, model: Estimates, job: _Job) -> set[str]:
     """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; give their sample types."""
-    if estimate.baseline is None:
-        for stem, source in zip(samples, SOURCES, strict=True):
-            read_into(stem, estimate.stems[source])
-        return {read_header(path).subtype for path in estimate.stems.values()}
-    stems = {source: path for source, path in job.references.items() if path}
-    song = Song(job.song, job.subset, job.mixture, stems)
-    mixture = read_mixture(song)
-    if len(mixture.samples) < job.n_samples:
-        raise cut_off(mixture.path)
-    computed = estimate.baseline(song, mixture)[:, : job.n_samples]
+    _, n_samples, n_channels = samples.shape
+    if model.baseline is None:
+        ((_, stems),) = model.songs
+        files.read_exact(stems, n_samples, n_channels, out=samples)
+        return {read_header(path).subtype for path in stems.values()}
+    path, mixture = require_mixture(job.song), files.read_mixture(job.song)
+    if len(mixture.waveform) < n_samples:
+        raise files.cut_off(path)
+    computed = model.baseline(job.song, mixture)[:, :n_samples]
     for stem, one in zip(samples, computed, strict=True):
-        as_in_file = replace(mixture, samples=one.astype(np.float32).astype(np.float64))
-        stem[:] = fit_channels(as_in_file, samples.shape[2])
+        as_in_file = one.astype(np.float32).astype(np.float64)
+        stem[:] = files.fit_channels(as_in_file, n_channels, path)
     return {SUBTYPE}

@@ -18,8 +18,8 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.bss import METRICS, Scores
-from hiphopss.files import written_whole
+from hiphopss.eval.bss.scores import METRICS, Scores
+from hiphopss.util.files import write_text, written_whole
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ COLUMNS = tuple(field.name for field in fields(Row))
 LEAK_NOTE = "trained on test songs (Q3)"
 """Note on every row of a model whose training features include the test songs.
 
-The released features of HH_CS do (reference page, section 6)."""
+The released features of HH_CS do (docs/released-code.md, section 6)."""
 
 _JOINT = "; "
 
@@ -94,7 +94,7 @@ def is_uncertain(row: Row) -> bool:
     return any(note not in ("", LEAK_NOTE) for note in row.note.split(_JOINT))
 
 
-def trained_on_test(rows: Iterable[Row]) -> list[str]:
+def leaky_models(rows: Iterable[Row]) -> list[str]:
     """Names of the models whose rows say :data:`LEAK_NOTE`, in order of first appearance."""
     return list(dict.fromkeys(row.model for row in rows if LEAK_NOTE in row.note.split(_JOINT)))
 
@@ -193,8 +193,7 @@ def write_record(path: str | Path, record: dict) -> None:
         JSON values.
     """
     text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
-    with written_whole(record_path(path)) as temporary:
-        temporary.write_text(text + "\n", encoding="utf-8")
+    write_text(record_path(path), text + "\n")
 
 
 def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence]) -> None:
@@ -282,17 +281,6 @@ def _parsed(path: str | Path, number: int, cells: list[str]) -> Row:
     return Row(**values)
 
 
-def read_record(path: str | Path) -> dict | None:
-    """The record of the table ``path``, or None if it has none.
-
-    Raises
-    ------
-    HiphopssError
-        If the JSON file beside the table isn't one.
-    """
-    return read_json_object(record_path(path))
-
-
 def read_json_object(path: str | Path) -> dict | None:
     """The object in a JSON file, or None if there is no such file.
 
@@ -311,30 +299,3 @@ def read_json_object(path: str | Path) -> dict | None:
     if not isinstance(value, dict):
         raise HiphopssError(f"{path}: holds no JSON object: mend or remove it")
     return value
-
-
-def concatenate(paths: Iterable[str | Path], output: str | Path) -> list[Row]:
-    """Join tables into one, for a summary over several models.
-
-    Parameters
-    ----------
-    paths : iterable of path-like
-        Tables, in the order in which their models are to be listed.
-    output : path-like
-        The joint table. Its record holds the records of the parts, by file name.
-
-    Returns
-    -------
-    list of Row
-        All rows.
-
-    Raises
-    ------
-    HiphopssError
-        If a table can't be read, or two hold the same song, source, window and model.
-    """
-    paths = list(paths)
-    rows = [row for path in paths for row in read_rows(path)]
-    write_rows(output, rows)
-    write_record(output, {"tables": {Path(path).name: read_record(path) for path in paths}})
-    return rows

@@ -1,29 +1,19 @@
 """Music source separation for hip hop.
 
 A Keras reference reimplementation of H. Martel and M. Miron, "Data augmentation for deep learning
-source separation of HipHop songs" (2017). Importing this package imports neither Keras nor
-TensorFlow; the modules that need them do.
+source separation of HipHop songs" (2017). Everything that a verb of the command line does is one
+function here, loaded when it is first used: importing this package imports neither Keras nor
+TensorFlow.
+
+Data flow one way: ``datasets`` (songs to features), ``training`` (features to weights),
+``weights``, ``separation`` (songs to stems), ``eval`` (stems to scores). Below these rooms are
+``network``, ``signal`` and ``util``; above are ``remixing``, ``live``, ``reproduction``, ``demo``
+and ``cli``. Each says in its docstring what lives there and what it may import.
 """
 
-from hiphopss.config import PRESETS, SOURCES, Fidelity, SignalConfig
-from hiphopss.errors import HiphopssError
+import lazy_loader
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "PRESETS",
-    "SOURCES",
-    "Fidelity",
-    "HiphopssError",
-    "SignalConfig",
-    "__version__",
-    "separate",
-]
-
-
-def __getattr__(name: str):
-    if name == "separate":
-        from hiphopss.separation import separate
-
-        return separate
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__all__ += ["__version__"]

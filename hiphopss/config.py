@@ -1,6 +1,6 @@
 """Sources, signal settings, fidelity presets, loss weights: the facts that every stage shares.
 
-The reference page's quirks Q1..Q13 of the released code are switches of :class:`Fidelity`;
+The quirks Q1..Q13 of the released code (docs/released-code.md) are switches of :class:`Fidelity`;
 nothing else in the project branches on which code is being mirrored.
 """
 
@@ -12,7 +12,7 @@ from dataclasses import asdict, astuple, dataclass, fields, replace
 from hiphopss.errors import HiphopssError
 
 SOURCES = ("vocals", "bass", "drums", "other")
-"""The four stems, in the order of the network's output channels (reference page, section 3)."""
+"""The stems, in the order of the network's output channels (docs/released-code.md, section 3)."""
 
 RECORD_NAME = "separation.json"
 """File in a folder of estimates that says what made them; its key ``model`` is the model's name."""
@@ -20,7 +20,7 @@ RECORD_NAME = "separation.json"
 
 @dataclass(frozen=True)
 class SignalConfig:
-    """How a waveform becomes patches of scaled magnitudes (reference page, sections 1 and 2).
+    """How a waveform becomes patches of magnitudes (docs/released-code.md, sections 1 and 2).
 
     Attributes
     ----------
@@ -82,7 +82,7 @@ class SignalConfig:
 
 @dataclass(frozen=True)
 class Fidelity:
-    """Which quirks of the released code are reproduced (reference page, last section).
+    """Which quirks of the released code are reproduced (docs/released-code.md, last section).
 
     Q3 (test songs in the training features) is not a switch here: it needs its own flag. Q12
     (unseeded choices) and Q13 (16-bit wrap-round) are never reproduced.
@@ -206,7 +206,7 @@ def standalone(fidelity: Fidelity, config: SignalConfig) -> tuple[Fidelity, Sign
 
 @dataclass(frozen=True)
 class LossWeights:
-    """Weights of the dissimilarity terms of the loss (reference page, section 4).
+    """Weights of the dissimilarity terms of the loss (docs/released-code.md, section 4).
 
     Attributes
     ----------

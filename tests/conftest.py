@@ -1,20 +1,18 @@
 """Fixtures: tiny songs and weight files, made on the spot."""
 
-import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 import released
-import soundfile
+from helpers.songs import noise, write_song
 
 from hiphopss import SOURCES
-from hiphopss.backend import import_keras
+from hiphopss.util.keras_backend import import_keras
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
-RATE = 44100
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "dsd100-sample"
 
 
@@ -35,27 +33,6 @@ def published(tmp_path_factory, arrays):
     """The same weights as a published file: a Python 2 pickle in double precision."""
     path = tmp_path_factory.mktemp("published") / "model_hh_fft_1024.pkl"
     return released.write_python2_pickle(path, [a.astype(np.float64) for a in arrays])
-
-
-def noise(n_samples, seed, level=0.1):
-    """Coloured noise that swells, so that patches differ; `[shape=(n_samples,)]`."""
-    rng = np.random.default_rng(seed)
-    white = rng.standard_normal(n_samples + 50)
-    colour = np.hanning(3 + seed % 7 * 8)
-    coloured = np.convolve(white, colour / np.linalg.norm(colour), "same")[:n_samples]
-    return level * coloured * (0.2 + np.abs(np.sin(np.arange(n_samples) / 9000 + seed)))
-
-
-def write_song(root, subset, name, stems, *, gain=1.0, rate=RATE):
-    """Write a song in the layout of DSD100; ``stems`` maps sources to waveforms."""
-    folder = root / "Sources" / subset / name
-    folder.mkdir(parents=True)
-    for source, stem in stems.items():
-        soundfile.write(folder / f"{source}.wav", stem, rate, subtype="FLOAT")
-    folder = root / "Mixtures" / subset / name
-    folder.mkdir(parents=True)
-    mixture = gain * sum(stems.values())
-    soundfile.write(folder / "mixture.wav", mixture, rate, subtype="FLOAT")
 
 
 @pytest.fixture
@@ -90,7 +67,3 @@ def sample():
     if not SAMPLE.is_dir():
         pytest.skip("no real recording beside the checkout")
     return SAMPLE
-
-
-def read_json(path):
-    return json.loads(Path(path).read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""What the released code does, in small straightforward NumPy, written from the reference page.
+"""What the released code does, in small straightforward NumPy, written from docs/released-code.md.
 
 Nothing here shares a line with the package: convolutions are literal loops with flipped kernels,
 the cross-fade is the recursion itself, everything is in double precision.

@@ -103,9 +103,9 @@ def test_the_literal_network_is_the_same_mathematics(load, keras, preset):
     literal = load("literal")
     from hiphopss import PRESETS
     from hiphopss.config import LossWeights
-    from hiphopss.model import build_model
-    from hiphopss.steps import compile_model
-    from hiphopss.weights import network_arrays
+    from hiphopss.network.model import build_model
+    from hiphopss.training.steps import compile_model
+    from hiphopss.weights.files import network_arrays
 
     random = np.random.default_rng(0)
     mixture = random.gamma(0.3, 0.5, (2, 30, 513)).astype(np.float32)

@@ -3,21 +3,21 @@
 import numpy as np
 import pytest
 import soundfile
-from conftest import read_json
+from helpers.songs import read_json, warned
 
 from hiphopss import SOURCES
-from hiphopss.datasets.features import FeatureFile, make_features
-from hiphopss.datasets.layout import read_songs
+from hiphopss.datasets.features.make import FeatureFile, make_features
+from hiphopss.datasets.songs import read_songs
 from hiphopss.eval import evaluate
-from hiphopss.tracks import separate_files
-from hiphopss.training import train
+from hiphopss.separation.files import separate_files
+from hiphopss.training.loop import train
 
 
 @pytest.mark.slow
 def test_overfitting_a_real_song_separates_it(sample, tmp_path):
     (song,) = read_songs(sample, ("Dev",))
     # its mixture is mastered, so the preset `corrected` takes the scaled sum and says so
-    with pytest.warns(UserWarning, match="mastering"):
+    with warned("mastering"):
         features = make_features(sample, tmp_path / "f.h5", preset="corrected", progress=False)
     with FeatureFile(features) as file:
         assert file.n_patches == 100  # 268,288 samples: 526 frames

@@ -17,8 +17,8 @@ from typing import Any
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
-from hiphopss.files import written_whole
-from hiphopss.progress import progress_bar
+from hiphopss.util.files import written_whole
+from hiphopss.util.progress import progress_bar
 
 VERSION = 1
 """Goes up when the same seed gives other audio, in whichever collection."""

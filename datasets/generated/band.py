@@ -7,13 +7,14 @@ from typing import Any
 import numpy as np
 
 from hiphopss.config import SOURCES
-from hiphopss.datasets.generated import bass, drummer, rap, singing
-from hiphopss.datasets.generated.bass import pitch_above
-from hiphopss.datasets.generated.drums import strokes
 from hiphopss.datasets.generated.effects import RATE, band, normalise
 from hiphopss.datasets.generated.grid import STEPS, Grid
+from hiphopss.datasets.generated.instruments import bass, drummer
+from hiphopss.datasets.generated.instruments.bass import pitch_above
+from hiphopss.datasets.generated.instruments.drums import strokes
 from hiphopss.datasets.generated.style import Dealer, draw, load, nudged
 from hiphopss.datasets.generated.tones import add, note
+from hiphopss.datasets.generated.vocals import rap, singing
 
 GEAR = "band"  # which file has the instruments
 TIMING = 0.006  # seconds, standard deviation of a player's timing

@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from hiphopss.config import SOURCES
-from hiphopss.datasets.generated import bass, drums, keys, rap
 from hiphopss.datasets.generated.grid import Grid
+from hiphopss.datasets.generated.instruments import bass, drums, keys
 from hiphopss.datasets.generated.style import Dealer, draw, load, nudged
+from hiphopss.datasets.generated.vocals import rap
 
 
 def arrangement(style: dict[str, Any]) -> dict[str, Any]:

@@ -14,14 +14,14 @@ import numpy as np
 
 @lru_cache
 def load(name: str) -> dict[str, Any]:
-    """Read one of the package's TOML files.
+    """Read one of the TOML files in ``facts/``.
 
     Parameters
     ----------
     name : str
         Its name without the suffix.
     """
-    return tomllib.loads(files(__package__).joinpath(f"{name}.toml").read_text("utf-8"))
+    return tomllib.loads(files(__package__).joinpath("facts", f"{name}.toml").read_text("utf-8"))
 
 
 def deal(deck: list, *, seed: int, topic: str, index: int) -> Any:

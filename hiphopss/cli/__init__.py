@@ -1,4 +1,8 @@
-"""The command line: parse, call one library function, print."""
+"""Room of the command line: parse, call one public function, print. A module a few verbs.
+
+May import every room, but at the top of its modules only :mod:`hiphopss.config`,
+:mod:`hiphopss.errors`, :mod:`hiphopss.util` and data, so that ``--help`` is quick.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +11,13 @@ import logging
 import signal
 import sys
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 from hiphopss import __version__
 from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, train
 from hiphopss.errors import HiphopssError
-from hiphopss.progress import say
+from hiphopss.util.progress import say
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -21,18 +26,13 @@ def main(arguments: list[str] | None = None) -> int:
     The exit status is 2 for an error that the user can mend, and 1 where the rest was done without
     what has one.
     """
-    parser = build_parser()
-    arguments = sys.argv[1:] if arguments is None else list(arguments)
-    if arguments[:2] == ["features", "audition"]:  # a verb of two words
-        arguments[:2] = [data.AUDITION]
-    options = parser.parse_args(arguments)
-    warnings.showwarning = _show_warning
-    logging.lastResort = _LastResort(logging.WARNING)
+    options = build_parser().parse_args(arguments)
     # An ordinary exit lets half-written files be removed.
     with suppress(ValueError):  # not in the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        return options.run(options) or 0
+        with _told(quiet=options.quiet_lines and options.quiet):
+            return options.run(options) or 0
     except HiphopssError as error:
         say(f"hiphopss: error: {error}", last=True)
         return 2
@@ -48,16 +48,31 @@ def main(arguments: list[str] | None = None) -> int:
         return 130
 
 
-def _show_warning(message, category, filename, lineno, file=None, line=None):
-    if issubclass(category, UserWarning):
-        say(f"hiphopss: warning: {message}")
+@contextmanager
+def _told(*, quiet: bool) -> Iterator[None]:
+    """Show on standard error what is logged, but for information if it is to be quiet.
+
+    What other libraries warn of speaks to programmers, and is left out.
+    """
+    logger, handler = logging.getLogger("hiphopss"), _Lines()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.WARNING if quiet else logging.INFO)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
 
 
-class _LastResort(logging.Handler):
-    """Shows what is logged where nobody has said how, as warnings are shown."""
+class _Lines(logging.Handler):
+    """Says each record in a line that shares no line with a progress bar."""
 
     def emit(self, record):
-        say(f"hiphopss: {record.levelname.lower()}: {self.format(record)}")
+        kind = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
+        say(f"hiphopss: {kind}{self.format(record)}")
 
 
 class _Parser(argparse.ArgumentParser):

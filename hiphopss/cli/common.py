@@ -5,20 +5,20 @@ from __future__ import annotations
 import argparse
 
 from hiphopss.config import PRESETS
-from hiphopss.progress import say
 
 WEIGHTS_HELP = "weight file: NAME.weights.h5 from `train`, or a published .pkl"
 
 
-def add_verb(verbs, name: str, summary: str, run) -> argparse.ArgumentParser:
+def add_verb(
+    verbs, name: str, summary: str, run, *, quiet_lines: bool = False
+) -> argparse.ArgumentParser:
+    """Add a verb, which the function ``run`` does.
+
+    With ``quiet_lines`` its ``--quiet`` leaves out lines that tell what happens, too.
+    """
     verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    verb.set_defaults(run=run)
+    verb.set_defaults(run=run, quiet_lines=quiet_lines, quiet=False)
     return verb
-
-
-def tell(line: str) -> None:
-    """Say on standard error what a verb has to tell beside what it prints."""
-    say(f"hiphopss: {line}")
 
 
 def count(text: str) -> int:
@@ -26,6 +26,26 @@ def count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: give a whole number, 1 or more")
     return int(text)
+
+
+def add_executor(verb: argparse.ArgumentParser) -> None:
+    """Options that say where work over many songs is done."""
+    verb.add_argument(
+        "--jobs", type=count, metavar="N", help="processes (default: as many as are worth it)"
+    )
+    verb.add_argument(
+        "--dask",
+        metavar="ADDRESS",
+        help="score on the workers of a Dask cluster, which see the same files under the same "
+        "paths: address of its scheduler, such as tcp://10.0.0.1:8786",
+    )
+
+
+def executor(options):
+    """What the options of :func:`add_executor` mean."""
+    from hiphopss.util.executor import Executor
+
+    return Executor(options.jobs, options.dask)
 
 
 def add_quiet(verb: argparse.ArgumentParser) -> None:

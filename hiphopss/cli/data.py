@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_preset, add_quiet, add_verb, tell
-
-AUDITION = "features-audition"
-"""``features audition`` in one word, as the parser needs it."""
+from hiphopss.cli.common import add_preset, add_quiet, add_verb
 
 
 def add_generate(verbs) -> None:
@@ -73,8 +70,7 @@ def add_features(verbs) -> None:
     verb.add_argument(
         "dataset",
         metavar="DATASET",
-        help="root in the layout of DSD100; the word 'audition' is a verb of its own: see "
-        "`hiphopss features audition --help`",
+        help="root in the layout of DSD100",
     )
     verb.add_argument("-o", "--output", required=True, metavar="FILE", help="HDF5 file to write")
     verb.add_argument(
@@ -97,13 +93,13 @@ def add_features(verbs) -> None:
     verb.add_argument(
         "--store-phase",
         action="store_true",
-        help="store the phase of the mixtures too, for `features audition`",
+        help="store the phase of the mixtures too, for `audition`",
     )
     add_quiet(verb)
 
 
 def _features(options) -> None:
-    from hiphopss.datasets.features import make_features
+    from hiphopss.datasets.features.make import make_features
 
     path = make_features(
         options.dataset,
@@ -114,7 +110,6 @@ def _features(options) -> None:
         released_test_leak=options.released_test_leak,
         store_phase=options.store_phase,
         progress=not options.quiet,
-        tell=tell,
     )
     print(path)
 
@@ -122,11 +117,10 @@ def _features(options) -> None:
 def add_audition(verbs) -> None:
     verb = add_verb(
         verbs,
-        AUDITION,
+        "audition",
         "list the segments of a feature file, or write one as WAV files",
         _audition,
     )
-    verb.prog = "hiphopss features audition"
     verb.add_argument("features", metavar="FILE", help="HDF5 file from `features`")
     verb.add_argument("--segment", type=int, metavar="N", help="which to write (default: list all)")
     verb.add_argument(
@@ -136,7 +130,7 @@ def add_audition(verbs) -> None:
 
 
 def _audition(options) -> None:
-    from hiphopss.datasets.audition import audition, list_segments
+    from hiphopss.datasets.features.audition import audition, list_segments
 
     if options.segment is None:
         print(list_segments(options.features))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_quiet, add_verb, count
+from hiphopss.cli.common import add_executor, add_quiet, add_verb, executor
+from hiphopss.errors import HiphopssError
 
 
 def add_evaluate(verbs) -> None:
@@ -31,16 +32,20 @@ def _add_scoring(verb) -> None:
         default="hiphopss",
         help="of BSS Eval: our own, or the slow reference (default: hiphopss)",
     )
-    verb.add_argument(
-        "--jobs", type=count, metavar="N", help="processes (default: as many as are worth it)"
-    )
-    verb.add_argument(
-        "--dask",
-        metavar="ADDRESS",
-        help="score on the workers of a Dask cluster, which see the same files under the same "
-        "paths: address of its scheduler, such as tcp://10.0.0.1:8786",
-    )
+    add_executor(verb)
     add_quiet(verb)
+
+
+def _scoring(options) -> dict:
+    """What those options mean, as both functions take it."""
+    from hiphopss.eval import Baselines, Scoring
+
+    return {
+        "how": Scoring(options.mode, options.window, options.hop, options.engine),
+        "where": executor(options),
+        "baselines": Baselines(options.bounds, options.nmf),
+        "progress": not options.quiet,
+    }
 
 
 def _add_mode(verb) -> None:
@@ -72,22 +77,20 @@ def _add_mode(verb) -> None:
 def _evaluate(options) -> None:
     from hiphopss.eval import evaluate, format_summary, is_uncertain, summarise
 
+    estimates = options.estimates
+    if options.model is not None:
+        if len(estimates) > 1:
+            raise HiphopssError(
+                f"the name {options.model!r} is for several folders: give one folder, or none"
+            )
+        estimates = {options.model: estimates[0]}
     rows = evaluate(
         options.references,
-        options.estimates,
+        estimates,
         options.output,
-        mode=options.mode,
-        window_s=options.window,
-        hop_s=options.hop,
-        model=options.model,
         subset=options.subset,
-        engine=options.engine,
-        bounds=options.bounds,
-        nmf=options.nmf,
         museval_json=options.museval_json,
-        n_jobs=options.jobs,
-        dask=options.dask,
-        progress=not options.quiet,
+        **_scoring(options),
     )
     print(format_summary(summarise(rows)))
     noted = sum(map(is_uncertain, rows))
@@ -133,17 +136,9 @@ def _compare(options) -> None:
         options.output,
         references=options.references,
         ours=options.ours,
-        baseline=options.baseline,
+        against=options.baseline,
         subset=options.subset,
-        mode=options.mode,
-        window_s=options.window,
-        hop_s=options.hop,
-        engine=options.engine,
-        bounds=options.bounds,
-        nmf=options.nmf,
-        n_jobs=options.jobs,
-        dask=options.dask,
-        progress=not options.quiet,
+        **_scoring(options),
     )
     print(comparison.text())
     print(f"\n{options.output}")

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from hiphopss.cli.common import add_verb, tell
-from hiphopss.cli.remix import add_mix, add_weights, mix_of
-from hiphopss.control_help import COMMANDS, KEYS
+from hiphopss.cli.common import add_verb
+from hiphopss.cli.remix import add_mix, add_weights_option, mix_of
+from hiphopss.live.control_help import COMMANDS, KEYS
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
@@ -44,7 +44,7 @@ def add_live(verbs) -> None:
     verb.add_argument(
         "--format", choices=("f32le", "s16le"), default="f32le", help="of pipes (default: f32le)"
     )
-    add_weights(verb)
+    add_weights_option(verb)
     verb.add_argument("-q", "--quiet", action="store_true", help="tell only what is wrong")
 
 
@@ -59,25 +59,20 @@ On a terminal, keys do: {KEYS}"""
 
 def _live(options) -> None:
     from hiphopss.errors import HiphopssError
-    from hiphopss.live_ends import list_devices
-    from hiphopss.live_session import Pcm, run_live
+    from hiphopss.live.ends import list_devices
+    from hiphopss.live.session import LiveSettings, Pcm, run_live
 
     if options.list_devices:
         print(list_devices())
         return
     if options.output is None:
         raise HiphopssError("live: nowhere to play to: give --output")
-    run_live(
-        options.input,
-        options.output,
-        mix_of(options),
+    settings = LiveSettings(
         weights=options.weights,
         lookahead=options.lookahead,
         block=options.block,
         pcm=Pcm(options.rate, options.channels, options.format),
         realtime=options.realtime,
         stereo=options.stereo,
-        control=options.control,
-        tell=(lambda line: None) if options.quiet else tell,
-        warn=tell,
     )
+    run_live(options.input, options.output, mix_of(options), settings, control=options.control)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import logging
 from collections.abc import Callable
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb, tell
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
 from hiphopss.config import SOURCES
+
+logger = logging.getLogger(__name__)
 
 
 def add_remix(verbs) -> None:
@@ -20,7 +23,7 @@ def add_remix(verbs) -> None:
         help="file to write: .wav, .flac, .aiff, .ogg or .mp3",
     )
     add_mix(verb)
-    add_weights(verb)
+    add_weights_option(verb)
     verb.add_argument(
         "--engine",
         choices=("numpy", "keras"),
@@ -86,7 +89,7 @@ def _setting(option: str, example: str) -> Callable[[str], str]:
     return setting
 
 
-def add_weights(verb: argparse.ArgumentParser) -> None:
+def add_weights_option(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--weights",
         metavar="FILE",
@@ -96,8 +99,8 @@ def add_weights(verb: argparse.ArgumentParser) -> None:
 
 
 def mix_of(options):
-    """The :class:`hiphopss.mixing.Mix` that the options of :func:`add_mix` say."""
-    from hiphopss.mixing import Mix
+    """The :class:`hiphopss.remixing.mixing.Mix` that the options of :func:`add_mix` say."""
+    from hiphopss.remixing.mixing import Mix
 
     vocals = SOURCES[:1]
     return Mix.parse(
@@ -109,7 +112,7 @@ def mix_of(options):
 
 
 def _remix(options) -> None:
-    from hiphopss.remix import remix
+    from hiphopss.remixing.remix import remix
 
     done = remix(
         options.input,
@@ -120,8 +123,7 @@ def _remix(options) -> None:
         subtype=options.subtype,
         normalize=options.normalize,
         progress=not options.quiet,
-        tell=tell,
     )
     if done.lowered_db:
-        tell(f"lowered by {done.lowered_db:.1f} dB")
+        logger.info("lowered by %.1f dB", done.lowered_db)
     print(done.path)

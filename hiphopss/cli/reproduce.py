@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 
-from hiphopss.cli.common import add_quiet, add_verb, count, tell
+from hiphopss.cli.common import add_executor, add_quiet, add_verb, executor
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
-from hiphopss.experiments import profiles
+from hiphopss.reproduction.experiments import profiles
 
 
 def add_reproduce(verbs) -> None:
@@ -18,6 +18,7 @@ def add_reproduce(verbs) -> None:
         "train and evaluate the eight models of the paper's Table 1 on both test sets, and report; "
         "run again to resume",
         _reproduce,
+        quiet_lines=True,
     )
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the run")
     verb.add_argument(
@@ -73,14 +74,13 @@ def add_reproduce(verbs) -> None:
         help="where stages put what they make; runs that name the same one share it (default: "
         "OUT/store)",
     )
-    verb.add_argument("--jobs", type=count, metavar="N", help="processes that score")
-    verb.add_argument("--dask", metavar="ADDRESS", help="score on this Dask cluster")
+    add_executor(verb)
     add_quiet(verb)
 
 
 def _reproduce(options) -> None:
-    from hiphopss.experiments import profile
-    from hiphopss.reproduce import Settings, reproduce
+    from hiphopss.reproduction.experiments import profile
+    from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 
     chosen = profile(options.profile)
     chosen = replace(
@@ -91,7 +91,7 @@ def _reproduce(options) -> None:
     if options.seconds is not None:
         chosen = replace(chosen, seconds=dict.fromkeys(chosen.seconds, options.seconds))
     hhds, dsd100 = _data_sets(options)
-    settings = Settings(
+    settings = ReproductionSettings(
         profile=chosen,
         preset=options.preset or "",
         hhds=hhds,
@@ -106,10 +106,8 @@ def _reproduce(options) -> None:
         options.output,
         settings,
         store=options.store,
-        n_jobs=options.jobs,
-        dask=options.dask,
+        where=executor(options),
         progress=not options.quiet,
-        tell=None if options.quiet else tell,
     )
     print(outcome.summary, "", *outcome.files.values(), sep="\n")
 

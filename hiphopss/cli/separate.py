@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb, tell
+import logging
+
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+
+logger = logging.getLogger(__name__)
 
 
 def add_separate(verbs) -> None:
@@ -39,32 +43,25 @@ def add_separate(verbs) -> None:
 
 
 def _separate(options) -> int:
-    from hiphopss.tracks import separate_files
+    from hiphopss.separation.files import SeparationSettings, separate_files
 
-    n_left_out = 0
-
-    def leave_out(problem) -> None:
-        nonlocal n_left_out
-        n_left_out += 1
-        tell(f"warning: {problem} (the song is left out)")
-
-    folders = separate_files(
-        options.inputs,
-        options.output,
+    settings = SeparationSettings(
         weights=options.weights,
         mono=options.mono,
         subtype=options.subtype,
         standalone_script=options.standalone_script,
-        model_name=options.model,
         engine=options.engine,
-        progress=not options.quiet,
-        tell=tell,
-        leave_out=leave_out,
+        model_name=options.model,
+    )
+    folders, left_out = separate_files(
+        options.inputs, options.output, settings, leave_out=True, progress=not options.quiet
     )
     for folder in folders:
         print(folder)
-    if not n_left_out:
+    if not left_out:
         return 0
-    n_songs = len(folders) + n_left_out
-    tell(f"{len(folders)} of {n_songs} songs separated, {n_left_out} left out (see above)")
+    n_songs = len(folders) + len(left_out)
+    logger.warning(
+        "%d of %d songs separated, %d left out (see above)", len(folders), n_songs, len(left_out)
+    )
     return 1

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb, tell
+from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
 from hiphopss.errors import HiphopssError
 
 
@@ -56,33 +56,35 @@ def add_train(verbs) -> None:
 
 
 def _train(options) -> None:
-    from hiphopss.registry import resolve_weights
-    from hiphopss.training import train
+    from hiphopss.training.loop import TrainingSettings, train
+    from hiphopss.weights.registry import resolve_weights
 
     cluster, init = _cluster(options), options.init
+    settings = TrainingSettings(
+        epochs=options.epochs,
+        seed=options.seed,
+        batch_size=options.batch_size,
+        learning_rate=options.learning_rate,
+        patches_per_epoch=options.patches_per_epoch,
+    )
     if init and not options.process:  # process 0 reads it for all
         init = resolve_weights(init)
     with _leaving_at_once_after_errors(cluster):
         path = train(
             options.features,
             options.output,
-            epochs=options.epochs,
+            settings,
             init=init,
-            seed=options.seed,
-            batch_size=options.batch_size,
-            learning_rate=options.learning_rate,
-            patches_per_epoch=options.patches_per_epoch,
             restart=options.restart,
             cluster=cluster,
             progress=not options.quiet,
-            tell=tell,
         )
     if not options.process:
         print(path)
 
 
 def _cluster(options):
-    from hiphopss.distribution import Cluster
+    from hiphopss.training.processes import Cluster
 
     several = (options.coordinator, options.n_processes, options.process)
     if all(option is None for option in several):
@@ -128,19 +130,19 @@ def add_weights(verbs) -> None:
 
 
 def _weights_info(options) -> None:
-    from hiphopss.registry import resolve_weights
-    from hiphopss.weights import describe
+    from hiphopss.weights.files import describe_weights
+    from hiphopss.weights.registry import resolve_weights
 
-    print(describe(resolve_weights(options.file)))
+    print(describe_weights(resolve_weights(options.file)))
 
 
 def _weights_list(options) -> None:
-    from hiphopss.registry import describe_registry
+    from hiphopss.weights.registry import list_weights
 
-    print(describe_registry())
+    print(list_weights())
 
 
 def _weights_convert(options) -> None:
-    from hiphopss.weights import convert
+    from hiphopss.weights.files import convert_weights
 
-    print(convert(options.file, options.output))
+    print(convert_weights(options.file, options.output))

@@ -1,8 +1,8 @@
 """The web demo: one page that separates songs on this machine and mixes their stems.
 
-The paper's demo was a page with the separations of one song (reference page, section 10). This one
-separates on request, and is also exported as such a static page. What the page and the server say
-to each other:
+The paper's demo was a page with the separations of one song (docs/released-code.md, section 10).
+This one separates on request, and is also exported as such a static page. What the page and the
+server say to each other:
 
 - ``site.json``: models, bundled songs and limits;
 - ``api/jobs``: separations, asked for, watched and cancelled;

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import threading
 import tomllib
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -15,15 +15,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiphopss import audio
-from hiphopss.config import SOURCES
+from hiphopss.datasets.songs import (
+    Song,
+    find_songs,
+    read_songs,
+    require_mixture,
+    require_stems,
+)
+from hiphopss.datasets.stems import load_stems, mixture_gain, require_alike, stem_blocks
 from hiphopss.errors import HiphopssError
-from hiphopss.files import sha256_of
-from hiphopss.registry import registry, resolve_weights
+from hiphopss.signal import reading
+from hiphopss.util.files import sha256_of
+from hiphopss.weights.registry import registry, resolve_weights
 
 if TYPE_CHECKING:
-    from hiphopss.datasets.layout import Song as Files
-    from hiphopss.separation import Separator
+    from hiphopss.separation.separator import Separator
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -50,15 +58,15 @@ def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]
     Parameters
     ----------
     weights : iterable of path-like, optional
-        As :func:`hiphopss.registry.resolve_weights`; by default all that are shipped.
+        As :func:`hiphopss.weights.registry.resolve_weights`; by default all that are shipped.
 
     Raises
     ------
     HiphopssError
         If weights can't be used.
     """
-    from hiphopss.separation import Separator
-    from hiphopss.weights import read_info
+    from hiphopss.separation.separator import Separator
+    from hiphopss.weights.files import read_info
 
     shipped = {entry.sha256: entry for entry in registry() if entry.shipped}
     models: dict[str, Model] = {}
@@ -94,8 +102,8 @@ def _free_id(name: str, taken) -> str:
 
 
 @dataclass(frozen=True)
-class Song:
-    """A song that needs no upload.
+class OfferedSong:
+    """A song on offer, which needs no upload.
 
     Attributes
     ----------
@@ -113,7 +121,7 @@ class Song:
     title: str
     seconds: float
     true_stems: bool
-    files: Callable[[], Files]
+    files: Callable[[], Song]
 
 
 class GeneratedSongs:
@@ -133,10 +141,10 @@ class GeneratedSongs:
         self._facts = _facts()
         self._making = threading.Lock()
 
-    def songs(self) -> list[Song]:
+    def songs(self) -> list[OfferedSong]:
         """All of them, without making any."""
         return [
-            Song(
+            OfferedSong(
                 fact["id"],
                 fact["title"],
                 self._seconds,
@@ -146,9 +154,8 @@ class GeneratedSongs:
             for fact in self._facts["songs"]
         ]
 
-    def _files(self, name: str, subset: str) -> Files:
+    def _files(self, name: str, subset: str) -> Song:
         from hiphopss.datasets.generated import generate
-        from hiphopss.datasets.layout import read_songs
 
         root = self._folder / name
         with self._making:
@@ -158,7 +165,7 @@ class GeneratedSongs:
         return read_songs(root, (subset,))[0]
 
 
-def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
+def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong]:
     """The songs in a folder of one's own; those that can't be used are left out.
 
     Parameters
@@ -171,7 +178,7 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
 
     Returns
     -------
-    list of Song
+    list of OfferedSong
         With stems first, then single files, by name.
 
     Raises
@@ -185,15 +192,12 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
         For each song that is left out: it has stems but no mixture, lacks a stem, or a file can't
         be read.
     """
-    from hiphopss.datasets.layout import Song as Files
-    from hiphopss.datasets.layout import find_songs
-
     folder = Path(folder)
     found = find_songs(folder)
     found += [
-        Files(path.stem, "", path, {})
+        Song(path.stem, "", path, {})
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in audio.AUDIO_SUFFIXES
+        if path.suffix.lower() in reading.AUDIO_SUFFIXES
         and not path.name.startswith(".")
         and not path.is_dir()
     ]
@@ -208,51 +212,37 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[Song]:
             continue
         id = _free_id(files_.name, ids)
         ids.add(id)
-        songs.append(Song(id, files_.name, seconds, bool(files_.stems), partial(_same, files_)))
+        songs.append(
+            OfferedSong(id, files_.name, seconds, bool(files_.stems), partial(_same, files_))
+        )
     if not songs:
         others = f" (and {len(problems) - 1} more like it)" if problems[1:] else ""
         raise HiphopssError(f"{folder}: no song in it can be used: {problems[0]}{others}")
     for problem in problems:
-        warnings.warn(f"{problem} (the song is left out)", stacklevel=2)
+        logger.warning("%s (the song is left out)", problem)
     return songs
 
 
-def _usable_seconds(song: Files) -> float:
+def _usable_seconds(song: Song) -> float:
     """A song's length; raise if its files, as far as their headers and ends say, can't be used."""
-    from hiphopss.datasets.layout import require_stems
-
     if song.stems:
         require_stems(song)
         if song.mixture is None:
-            folder = next(iter(song.stems.values())).parent
-            raise HiphopssError(f"{folder}: has stems but no mixture.wav: add it")
-    header = audio.read_header(song.mixture, end=True)
-    _require_alike(song, header)
-    return header.n_samples / header.sample_rate
+            raise HiphopssError(f"{song.folder}: has stems but no mixture.wav: add it")
+    common = require_alike([require_mixture(song), *song.stems.values()])
+    return common.n_samples / common.sample_rate
 
 
-def _require_alike(song: Files, mixture: audio.Header) -> None:
-    """Raise if a stem can't be read, or is not of the mixture's rate, length and channels."""
-    for path in song.stems.values():
-        stem = audio.read_header(path, end=True)
-        alike = (stem.sample_rate, stem.n_samples) == (mixture.sample_rate, mixture.n_samples)
-        if not alike or stem.n_channels not in (1, mixture.n_channels):
-            raise HiphopssError(
-                f"{path}: not of the rate, length and channels of {song.mixture.name}: "
-                "export them alike"
-            )
-
-
-def _same(files_: Files) -> Files:
+def _same(files_: Song) -> Song:
     return files_
 
 
-def true_stems(song: Files, n_channels: int) -> Iterator[np.ndarray]:
+def true_stems(song: Song, n_channels: int) -> Iterator[np.ndarray]:
     """A song's stems, scaled so that they sum to its mixture, or nearly so if that is mastered.
 
     Parameters
     ----------
-    song : hiphopss.datasets.layout.Song
+    song : hiphopss.datasets.songs.Song
         With stems.
     n_channels : int
         Of the mixture.
@@ -267,23 +257,8 @@ def true_stems(song: Files, n_channels: int) -> Iterator[np.ndarray]:
     HiphopssError
         If the stems are not those of the mixture.
     """
-    _require_alike(song, audio.read_header(song.mixture))
-    gain = np.float32(_mixture_gain(song))
-    readers = [audio.read_blocks(path) for path in song.stems.values()]
-    for blocks in zip(*readers, strict=True):
-        stems = np.zeros((len(SOURCES), len(blocks[0]), n_channels), np.float32)
-        for source, block in zip(song.stems, blocks, strict=True):
-            stems[SOURCES.index(source)] = gain * block
-        yield stems
-
-
-def _mixture_gain(song: Files) -> float:
-    """Gain of a mixture against the sum of its stems."""
-    from hiphopss.datasets.layout import load_stems, mixture_gain
-
-    rate = audio.read_header(song.mixture).sample_rate
-    stems = load_stems(song, rate)
-    with warnings.catch_warnings():
-        # That a mastered mixture isn't the scaled sum matters to training, not to who listens.
-        warnings.simplefilter("ignore", UserWarning)
-        return mixture_gain(song, stems, rate)
+    rate = require_alike([require_mixture(song), *song.stems.values()]).sample_rate
+    # That a mastered mixture isn't the scaled sum matters to training, not to who listens.
+    gain = np.float32(mixture_gain(song, load_stems(song, rate), rate, mastered=True))
+    for stems in stem_blocks(song.stems, n_channels):
+        yield gain * stems

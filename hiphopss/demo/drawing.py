@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss import audio
+from hiphopss.signal import reading, resampling
 
 N_PEAKS = 2000  # about as many as a wide screen has pixels
 N_COLUMNS = 1000
@@ -37,7 +37,7 @@ def write_peaks(track: Path, target: Path, n_samples: int) -> None:
     n_peaks = -(-n_samples // per_peak)
     lowest, highest = np.full(n_peaks, np.inf), np.full(n_peaks, -np.inf)
     done = 0
-    for block in audio.read_blocks(track):
+    for block in reading.read_blocks(track):
         first, last = done // per_peak, (done + len(block) - 1) // per_peak
         starts = np.maximum(np.arange(first, last + 1) * per_peak - done, 0)
         stretch = slice(first, last + 1)
@@ -80,7 +80,7 @@ def spectrogram(blocks: Iterable[np.ndarray], n_samples: int, sample_rate: int) 
     bands = _mel_bands(length, sample_rate)
     powers = np.empty((n_frames, N_BANDS), np.float32)
     silence = np.zeros(length, np.float32)
-    mono = chain((audio.to_mono(block) for block in blocks), [silence])
+    mono = chain((resampling.to_mono(block) for block in blocks), [silence])
     held, origin, done = silence, -length, 0  # held begins at the sample `origin`
     for block in mono:
         held = np.concatenate([held, block])

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
-import warnings
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
@@ -16,8 +16,10 @@ from hiphopss.demo.limits import Limits
 from hiphopss.demo.results import add_model
 from hiphopss.demo.service import Catalogue, begin_result, site_description
 from hiphopss.errors import HiphopssError
-from hiphopss.files import filled_whole
-from hiphopss.progress import progress_bar
+from hiphopss.util.files import filled_whole
+from hiphopss.util.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 RECORD_NAME = "export.json"
 """File that lists what an export wrote, so that the next one replaces that and nothing else."""
@@ -161,7 +163,7 @@ def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[
     if not addresses:
         raise problems[0]
     for problem in problems:
-        warnings.warn(f"{problem} (the song is left out)", stacklevel=3)
+        logger.warning("%s (the song is left out)", problem)
     return addresses
 
 

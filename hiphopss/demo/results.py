@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss import audio
 from hiphopss.config import SOURCES
 from hiphopss.demo.catalogue import Model
 from hiphopss.demo.drawing import spectrogram, write_peaks, write_spectrogram
 from hiphopss.errors import HiphopssError
-from hiphopss.separation import separate_blocks
+from hiphopss.separation.separator import separate_blocks
+from hiphopss.signal import reading, resampling
 
 TRUE = "true"
 """Id and kind of the version that holds the true stems."""
@@ -168,12 +168,12 @@ def read_original(
     HiphopssError
         If the file can't be decoded or is too long.
     """
-    header = audio.read_header(source)
+    header = reading.read_header(source)
     rate, subtype = header.sample_rate, "PCM_24" if header.subtype in _FINE else "PCM_16"
     target, *drawn = (folder / name for name in _track_files("original"))
     n_samples = 0
     with _Flac(target, rate, header.n_channels, subtype) as flac:
-        for block in audio.read_blocks(source):
+        for block in reading.read_blocks(source):
             n_samples += len(block)
             if max_seconds is not None and n_samples > max_seconds * rate:
                 raise HiphopssError(
@@ -184,7 +184,7 @@ def read_original(
             report("reading", min(n_samples / header.n_samples, 1))
     if not n_samples:
         raise HiphopssError(f"{title}: has no samples: choose another file")
-    levels = spectrogram(audio.read_blocks(target), n_samples, rate)
+    levels = spectrogram(reading.read_blocks(target), n_samples, rate)
     result = Result(
         id, title, folder, rate, header.n_channels, n_samples, subtype, float(levels.max())
     )
@@ -195,7 +195,7 @@ def read_original(
 def _draw(track: Path, peaks: Path, picture: Path, result: Result, levels=None) -> None:
     write_peaks(track, peaks, result.n_samples)
     if levels is None:
-        levels = spectrogram(audio.read_blocks(track), result.n_samples, result.sample_rate)
+        levels = spectrogram(reading.read_blocks(track), result.n_samples, result.sample_rate)
     write_spectrogram(levels, picture, top=result.top)
 
 
@@ -219,10 +219,10 @@ def add_model(result: Result, model: Model, *, report: Report) -> None:
 
     done = 0
     separator = model.separator
-    n_inner = audio.resampled_length(
+    n_inner = resampling.resampled_length(
         result.n_samples, result.sample_rate, separator.config.sample_rate
     )
-    mixture = audio.read_blocks(result.folder / "original.flac")
+    mixture = reading.read_blocks(result.folder / "original.flac")
     blocks = separate_blocks(separator, mixture, result.sample_rate, counted)
     _add_version(result, model.id, model.name, "model", blocks, report)
 
@@ -293,5 +293,5 @@ def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
 
 def _beginning(path: Path, n_samples: int) -> np.ndarray:
     """The first samples of a track, averaged over its channels."""
-    with audio.opened(path) as file:
-        return audio.to_mono(file.read(n_samples, dtype="float32", always_2d=True))
+    with reading.opened(path) as file:
+        return resampling.to_mono(file.read(n_samples, dtype="float32", always_2d=True))

@@ -9,7 +9,14 @@ from functools import partial
 from pathlib import Path
 
 from hiphopss.config import SOURCES
-from hiphopss.demo.catalogue import GeneratedSongs, Model, Song, load_models, own_songs, true_stems
+from hiphopss.demo.catalogue import (
+    GeneratedSongs,
+    Model,
+    OfferedSong,
+    load_models,
+    own_songs,
+    true_stems,
+)
 from hiphopss.demo.jobs import Job, JobQueue
 from hiphopss.demo.limits import FORMATS, Limits
 from hiphopss.demo.results import Report, Result, add_model, add_true_stems, read_original
@@ -49,10 +56,10 @@ class Catalogue:
         if songs is not None:
             offered += own_songs(songs, [song.id for song in offered])
         self.models: dict[str, Model] = load_models(weights)
-        self.songs: dict[str, Song] = {song.id: song for song in offered}
+        self.songs: dict[str, OfferedSong] = {song.id: song for song in offered}
 
 
-def begin_result(song: Song, folder: Path, *, id: str, report: Report) -> Result:
+def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) -> Result:
     """Make a bundled song's result, with the true stems where they are known."""
     files = song.files()
     result = read_original(files.mixture, folder, id=id, title=song.title, report=report)
@@ -163,7 +170,7 @@ class Demo:
 
         return Job(work, clear=partial(upload.unlink, missing_ok=True))
 
-    def separate_song(self, song: Song, model: Model) -> Job:
+    def separate_song(self, song: OfferedSong, model: Model) -> Job:
         """A job for a bundled song, whose result all requests share."""
 
         def work(job: Job) -> str:

@@ -7,9 +7,9 @@ import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-from hiphopss import audio
 from hiphopss.demo.limits import FORMATS, Limits
 from hiphopss.errors import HiphopssError
+from hiphopss.signal import reading
 
 _BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
 _RATES = (8000, 192_000)  # Hz; browsers play these
@@ -108,7 +108,7 @@ def inspect(path: Path, *, title: str, limits: Limits) -> None:
     if not (beginning.startswith(_BEGINNINGS) or synchronised):
         raise not_audio
     try:
-        with audio.opened(path) as file:
+        with reading.opened(path) as file:
             kind, rate, n_channels = file.format, file.samplerate, file.channels
             seconds = file.frames / rate
     except HiphopssError as error:

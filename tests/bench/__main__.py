@@ -28,8 +28,8 @@ import numpy as np
 from figures import in_turns
 from threadpoolctl import threadpool_info
 
-from hiphopss.files import written_whole
-from hiphopss.threads import processor_count
+from hiphopss.util.files import written_whole
+from hiphopss.util.threads import processor_count
 
 HERE = Path(__file__).parent
 PACKAGES = ("numpy", "scipy", "tensorflow", "keras", "mir_eval")

@@ -21,7 +21,7 @@ from figures import Figure, in_turns, main, slower
 from songs import write_songs
 
 from hiphopss import PRESETS
-from hiphopss.datasets.features import make_features
+from hiphopss.datasets.features.make import make_features
 
 N_SONGS = 3
 

@@ -1,4 +1,4 @@
-"""The network and its loss as the reference page draws them: what one would write at first.
+"""The network and its loss as docs/released-code.md draws them: what one would write at first.
 
 Two-dimensional convolutions, one per drawn layer; the inverse layers are transposed convolutions on
 the kernels of the convolutions (the weights are tied); one sum of squares for each S(a, b) of the
@@ -13,7 +13,7 @@ from keras import layers, ops
 
 from hiphopss import PRESETS, SOURCES, SignalConfig
 from hiphopss.config import Fidelity, LossWeights
-from hiphopss.forward import mask_noise
+from hiphopss.network.spec import mask_noise
 
 CONFIG = SignalConfig()
 N_FILTERS, TIME_FILTER, BOTTLENECK, EPSILON = 50, 15, 128, 1e-8
@@ -45,7 +45,8 @@ class Literal:
     preset : str
         Decides on the number of decoders.
     arrays : dict
-        From ``hiphopss.weights.network_arrays``. The two biases of a convolution (Q8) become one.
+        From ``hiphopss.weights.files.network_arrays``. The two biases of a convolution (Q8) become
+        one.
 
     Attributes
     ----------

@@ -15,13 +15,14 @@ import numpy as np
 from figures import Figure, main
 from threadpoolctl import threadpool_limits
 
-from hiphopss import SOURCES, SignalConfig, audio
+from hiphopss import SOURCES, SignalConfig
 from hiphopss.datasets.generated import generate
-from hiphopss.engines import load_network
 from hiphopss.eval import bss_eval
-from hiphopss.live import StreamingSeparator
-from hiphopss.registry import resolve_weights
-from hiphopss.separation import separate
+from hiphopss.live.stream import StreamingSeparator
+from hiphopss.separation.engines import load_network
+from hiphopss.separation.separator import separate
+from hiphopss.signal import reading
+from hiphopss.weights.registry import resolve_weights
 
 CONFIG = SignalConfig()
 HOP = CONFIG.hop
@@ -101,8 +102,8 @@ def test_songs():
             )
             for mixture in sorted((root / "Mixtures" / "Test").glob("*/mixture.wav")):
                 sources = root / "Sources" / "Test" / mixture.parent.name
-                truths = [audio.read(sources / f"{s}.wav").waveform[:, 0] for s in SOURCES]
-                yield audio.read(mixture).waveform.T, np.array(truths)
+                truths = [reading.read(sources / f"{s}.wav").waveform[:, 0] for s in SOURCES]
+                yield reading.read(mixture).waveform.T, np.array(truths)
 
 
 def stems_of(separator, mixture):

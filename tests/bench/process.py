@@ -23,10 +23,10 @@ MINUTES = 4
 _MAKE_WEIGHTS = """
 import sys
 from hiphopss import PRESETS, SignalConfig
-from hiphopss.backend import import_keras
-from hiphopss.weights import save_weights
+from hiphopss.util.keras_backend import import_keras
+from hiphopss.weights.files import save_weights
 import_keras()
-from hiphopss.model import build_model
+from hiphopss.network.model import build_model
 fidelity = PRESETS["corrected"]
 save_weights(sys.argv[1], build_model(fidelity, seed=1), config=SignalConfig(), fidelity=fidelity)
 """

@@ -10,12 +10,13 @@ import numpy as np
 from figures import faster, in_turns, main
 
 from hiphopss import PRESETS, SignalConfig
-from hiphopss.backend import import_keras
-from hiphopss.engines import KerasNetwork
-from hiphopss.forward import BOTTLENECK, N_FILTERS, TIME_FILTER, NumpyNetwork, decoded_sources
-from hiphopss.patches import crossfade_weights
-from hiphopss.threads import ordered_map, processor_count
-from hiphopss.weights import network_arrays
+from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.spec import BOTTLENECK, N_FILTERS, TIME_FILTER, decoded_sources
+from hiphopss.separation.engines import KerasNetwork
+from hiphopss.signal.patches import crossfade_weights
+from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.threads import ordered_map, processor_count
+from hiphopss.weights.files import network_arrays
 
 CONFIG = SignalConfig()
 N_ENCODED = CONFIG.context - TIME_FILTER + 1
@@ -35,7 +36,7 @@ def compare_networks(preset, turns=3):
     """The network and its masks: literal, in Keras, in NumPy; and plain matrix products."""
     from literal import Literal
 
-    from hiphopss.model import build_model
+    from hiphopss.network.model import build_model
 
     model = build_model(preset, seed=1)
     network = NumpyNetwork(network_arrays(model), CONFIG, PRESETS[preset])

@@ -16,14 +16,15 @@ import numpy as np
 from figures import faster, in_turns, main, slower
 from songs import write_songs
 
-from hiphopss import PRESETS, steps
-from hiphopss.backend import import_keras, tensor_of
+from hiphopss import PRESETS
 from hiphopss.config import default_loss_weights
-from hiphopss.datasets.feature_file import FeatureFile
-from hiphopss.datasets.features import make_features
-from hiphopss.distribution import Share
-from hiphopss.steps import compile_model, train_batches, training_steps
-from hiphopss.weights import network_arrays
+from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.training import steps
+from hiphopss.training.processes import Share
+from hiphopss.training.steps import compile_model, train_batches, training_steps
+from hiphopss.util.keras_backend import import_keras, tensor_of
+from hiphopss.weights.files import network_arrays
 
 BATCH = 32
 N_BATCHES, N_LITERAL = 32, 2  # in a turn
@@ -46,7 +47,7 @@ def measure_preset(preset, file):
     """The training step, and its input."""
     from literal import Literal, compile_literal
 
-    from hiphopss.model import build_model
+    from hiphopss.network.model import build_model
 
     model = build_model(preset, seed=0)
     literal = Literal(preset, network_arrays(model)).estimates

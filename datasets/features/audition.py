@@ -1,0 +1,135 @@
+"""Listening to a feature file: any segment back as WAV files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES
+from hiphopss.datasets.features.file import FeatureFile, Segment
+from hiphopss.datasets.features.source_signals import SourceSignals
+from hiphopss.datasets.songs import Song, read_songs
+from hiphopss.errors import HiphopssError
+from hiphopss.signal import writing
+from hiphopss.signal.transform import istft
+from hiphopss.util.files import filled_whole, sha256_of
+
+
+def audition(
+    features: str | Path,
+    segment: int,
+    output: str | Path,
+    *,
+    dataset: str | Path | None = None,
+) -> list[Path]:
+    """Write the mixture and the targets of a segment as WAV files, as far as its patches reach.
+
+    Where the file holds the mixture's phase, the magnitudes are transformed back with it. Else the
+    recorded recipe is carried out again on the stems, which must be those that the file was made
+    from.
+
+    Parameters
+    ----------
+    features : path-like
+        From :func:`~hiphopss.datasets.features.make.make_features`.
+    segment : int
+        Its number in the file, from 0.
+    output : path-like
+        Folder for ``mixture.wav`` and ``{vocals,bass,drums,other}.wav`` (floating point).
+    dataset : path-like, optional
+        Where the data set is now, if it has moved.
+
+    Returns
+    -------
+    list of Path
+        The files.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such segment, or a stem is gone or is another than it was.
+    """
+    with FeatureFile(features) as file:
+        segments = file.segments()
+        if not 0 <= segment < len(segments):
+            raise HiphopssError(
+                f"{features}: no segment {segment}: choose one of 0..{len(segments) - 1}"
+            )
+        chosen = segments[segment]
+        if file.has_phase:
+            waveforms = _from_phase(file, chosen)
+        else:
+            waveforms = _from_stems(file, chosen, dataset)
+        paths = []
+        with filled_whole(output) as folder:
+            for name, waveform in zip(("mixture", *SOURCES), waveforms, strict=True):
+                writing.write(folder / f"{name}.wav", waveform, file.config.sample_rate, "FLOAT")
+                paths.append(Path(output) / f"{name}.wav")
+    return paths
+
+
+def _n_samples(file: FeatureFile, segment: Segment) -> int:
+    """Samples that the segment's patches reach: frame k is centred on sample k * hop."""
+    return min(segment.n_samples, segment.n_frames * file.config.hop)
+
+
+def _from_phase(file: FeatureFile, segment: Segment) -> np.ndarray:
+    mixture, targets = file.frames(segment)
+    spectra = np.concatenate([mixture[None], targets]) * np.exp(1j * file.phase(segment))
+    spectra *= np.sqrt(file.config.frame)
+    return istft(spectra, _n_samples(file, segment), file.config)
+
+
+def _from_stems(file: FeatureFile, segment: Segment, dataset: str | Path | None) -> np.ndarray:
+    songs = _recorded_songs(file, segment, dataset)
+    signals = SourceSignals(file.config, file.fidelity)
+    waveforms = np.zeros((1 + len(SOURCES), segment.n_samples), np.float32)
+    for target, source, part in zip(waveforms[1:], SOURCES, segment.parts, strict=True):
+        if part.song:
+            stem = signals.waveform(songs[part.subset, part.song], source, segment)
+            waveforms[0] += np.float32(part.gain) * stem
+            target[:] = np.float32(part.target_gain) * stem
+    return waveforms[:, : _n_samples(file, segment)]
+
+
+def _recorded_songs(
+    file: FeatureFile, segment: Segment, dataset: str | Path | None
+) -> dict[tuple[str, str], Song]:
+    """The songs of a segment, with the stems that the file was made from."""
+    wanted = {(part.subset, part.song) for part in segment.parts if part.song}
+    if dataset is not None:
+        subsets = sorted({subset for subset, _ in wanted})
+        songs = {s.key: s for s in read_songs(dataset, subsets) if s.key in wanted}
+        for subset, name in wanted - set(songs):
+            raise HiphopssError(f"{dataset}: no song {name!r} in {subset}: name another data set")
+    else:
+        songs = {key: _song(file, *key) for key in wanted}
+    for (subset, name), song in songs.items():
+        for source, path in song.stems.items():
+            _require_unchanged(file, f"{subset}/{name}/{source}", path)
+    return songs
+
+
+def _song(file: FeatureFile, subset: str, name: str) -> Song:
+    stems = {s: file.paths.get(f"{subset}/{name}/{s}") for s in SOURCES}
+    return Song(name, subset, None, {s: Path(path) for s, path in stems.items() if path})
+
+
+def _require_unchanged(file: FeatureFile, name: str, path: Path) -> None:
+    if not path.exists():
+        raise HiphopssError(f"{path}: not there any more: add --dataset and where it is now")
+    if sha256_of(path) != file.provenance["sha256"].get(name):
+        raise HiphopssError(
+            f"{path}: not the stem that {file.path} was made from: name the right data set, or "
+            "make the features again"
+        )
+
+
+def list_segments(features: str | Path) -> str:
+    """The segments of a feature file, a line each; errors as :class:`FeatureFile`."""
+    with FeatureFile(features) as file:
+        return "\n".join(
+            f"{number:5} {segment.describe(file.config.sample_rate)}"
+            for number, segment in enumerate(file.segments())
+        )

@@ -1,0 +1,361 @@
+"""Reading HDF5 feature files: patches, and what each is made of.
+
+A file holds each magnitude frame once; a patch is the index of its first frame, so patches that
+overlap six-fold, and versions of a song that share sources, cost nothing. Its datasets and
+attributes:
+
+- ``mixture`` `[shape=(n_mixture_frames, n_bins)]`: ``|STFT| / sqrt(frame)`` of every version's
+  mixture, in float32, not yet multiplied by the scale factor; ``phase``, of the same shape, is
+  there on request.
+- ``sources`` `[shape=(n_source_frames, n_bins)]`: the same of every distinct source signal, once,
+  at the level of its stem. All are stored contiguously, so that a patch is a few plain reads.
+- ``patch_segment``, ``patch_start`` `[shape=(n_patches,)]`: each patch's segment, and its first
+  frame in ``mixture``.
+- ``segments`` `[shape=(n_segments,)]`: a table with a row a block of a version (:class:`Segment`).
+- ``parts`` `[shape=(n_segments, n_sources)]`: a table of what each segment's sources are
+  (:class:`Part`).
+- ``provenance``, ``paths``: JSON with the SHA-256 of every audio file read, and where it was.
+- attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
+  ``fidelity`` (JSON), ``source_order``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
+from hiphopss.errors import HiphopssError
+from hiphopss.util.keras_backend import ALIGNMENT
+
+FORMAT = 2
+MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
+STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
+PROVENANCE, PATHS = "provenance", "paths"
+SILENT = -1
+"""``first_frame`` of a part that is silence."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one source of a segment is.
+
+    Attributes
+    ----------
+    song, subset : str
+        Whose stem plays; empty for silence.
+    shift : int
+        How many samples later it is.
+    gain, target_gain : float
+        What the stem was multiplied by in the mixture, and what the network is to estimate is
+        multiplied by. They differ in the augmentations of the released code (Q4).
+    first_frame : int
+        Its first frame in ``sources``, -1 for silence.
+    """
+
+    song: str = ""
+    subset: str = ""
+    shift: int = 0
+    gain: float = 0.0
+    target_gain: float = 0.0
+    first_frame: int = SILENT
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A block of a version of a song, and where it is in the file.
+
+    Attributes
+    ----------
+    augmentation, version : str
+        Which augmentation made it, and what it is, for people to read.
+    start, n_samples : int
+        Where in the version, in samples at the configured rate.
+    first_frame, n_frames : int
+        Its frames in ``mixture``: those that its patches reach.
+    n_patches : int
+        Its patches; the first starts at ``first_frame``.
+    parts : tuple of Part [length=n_sources]
+        Its sources, in the order of ``SOURCES``.
+    """
+
+    augmentation: str
+    version: str
+    start: int
+    n_samples: int
+    first_frame: int
+    n_frames: int
+    n_patches: int
+    parts: tuple[Part, ...]
+
+    @property
+    def songs(self) -> list[str]:
+        """Names of the songs that it takes from, each once."""
+        return list(dict.fromkeys(part.song for part in self.parts if part.song))
+
+    def describe(self, sample_rate: int) -> str:
+        """One line for people: time, augmentation, version and songs."""
+        stop = (self.start + self.n_samples) / sample_rate
+        times = f"{self.start / sample_rate:7.1f}..{stop:<7.1f} s"
+        return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
+
+
+class Rows(NamedTuple):
+    """Where patches are in a feature file.
+
+    Attributes
+    ----------
+    mixture : np.ndarray [shape=(...)]
+        The first row of each patch in the frames of the mixtures, which are multiplied by the
+        scale factor.
+    sources : np.ndarray [shape=(..., n_sources)]
+        The first row of each of its sources, in the frames of the sources.
+    gains : np.ndarray [shape=(..., n_sources)]
+        What those are multiplied by; 0 where a source is silent.
+    """
+
+    mixture: np.ndarray
+    sources: np.ndarray
+    gains: np.ndarray
+
+
+SEGMENT_COLUMNS = tuple(column for column in fields(Segment) if column.name != "parts")
+
+
+class FeatureFile:
+    """Reads patches out of a feature file; a context manager.
+
+    Parameters
+    ----------
+    path : path-like
+        From :func:`hiphopss.datasets.features.make.make_features`.
+
+    Attributes
+    ----------
+    config : SignalConfig
+        Settings of the magnitudes.
+    fidelity : Fidelity
+        Preset that the file was made with.
+    augmentation : str
+        What made its versions.
+    released_test_leak : bool
+        Whether it contains test songs (Q3).
+    provenance : dict
+        What it was made from.
+    starts, owners : np.ndarray [shape=(n_patches,)]
+        First frame of each patch in the mixture, and its segment.
+    mixture, sources : np.ndarray [shape=(n_frames, n_bins)]
+        All frames, where they are in the file: not to be changed.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is missing or is not a feature file of this format.
+    """
+
+    def __init__(self, path: str | Path):
+        import h5py
+
+        self.path = Path(path)
+        if not self.path.is_file():
+            raise HiphopssError(
+                f"{path}: no such file: make it with `hiphopss features DATASET -o {path}`"
+            )
+        try:
+            self._file = h5py.File(self.path, "r")
+        except OSError as error:
+            raise HiphopssError(
+                f"{path}: not an HDF5 file, or damaged: make it again with `hiphopss features`"
+            ) from error
+        attributes = self._file.attrs
+        if attributes.get("format") != FORMAT or MIXTURE not in self._file:
+            self._file.close()
+            raise HiphopssError(
+                f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
+            )
+        self.config, self.fidelity = (
+            read_settings(kind, json.loads(attributes[name]), origin=str(path))
+            for kind, name in ((SignalConfig, "config"), (Fidelity, "fidelity"))
+        )
+        self.augmentation = attributes["augmentation"]
+        self.released_test_leak = bool(attributes["released_test_leak"])
+        self.provenance = self._json(PROVENANCE)
+        self.starts = self._file[STARTS][:]
+        self.owners = self._file[PATCH_SEGMENT][:]
+        self.mixture, self.sources = self._frames(MIXTURE), self._frames(TARGETS)
+        table, parts = self._file[SEGMENTS][:], self._file[PARTS][:]
+        self._offsets = parts["first_frame"] - table["first_frame"][:, None]
+        self._silent = parts["first_frame"] == SILENT
+        gains = np.where(self._silent, 0, parts["target_gain"])
+        self._gains = np.float32(self.config.scale) * gains.astype(np.float32)
+
+    def _frames(self, name: str) -> np.ndarray:
+        """Frames of the file as an array: HDF5's own reads would take most of a batch's time."""
+        dataset = self._file[name]
+        if not dataset.size:  # all is silence; patches are then of the first frames
+            silence = _aligned((self.config.context, self.config.bins))
+            silence[:] = 0
+            return silence
+        frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
+        return np.asarray(frames)  # a plain array on the same memory, which is quicker to slice
+
+    def _json(self, name: str) -> dict:
+        return json.loads(self._file[name][()])
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of all that fixes the content: settings, audio files and their segments."""
+        names = ("config", "fidelity", "released_test_leak")
+        told = [str(self._file.attrs[name]) for name in names]
+        told.append(json.dumps(self.provenance, sort_keys=True))
+        told += map(str, self.segments())
+        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+    @property
+    def n_patches(self) -> int:
+        """Patches in the file."""
+        return len(self.starts)
+
+    @property
+    def paths(self) -> dict[str, str]:
+        """Where the audio files were, by ``<subset>/<song>/<source>``."""
+        return self._json(PATHS)
+
+    @property
+    def has_phase(self) -> bool:
+        """Whether the mixtures' phase is stored."""
+        return PHASE in self._file
+
+    def segments(self) -> list[Segment]:
+        """The table of segments, with their parts."""
+        parts = [
+            tuple(Part(**row) for row in rows)
+            for rows in _as_dicts(self._file[PARTS], fields(Part))
+        ]
+        rows = _as_dicts(self._file[SEGMENTS], SEGMENT_COLUMNS)
+        return [Segment(**row, parts=own) for row, own in zip(rows, parts, strict=True)]
+
+    def frames(self, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
+        """All frames of a segment, not scaled for the network.
+
+        Returns
+        -------
+        mixture : np.ndarray [shape=(n_frames, n_bins)]
+            Magnitudes of the mixture.
+        targets : np.ndarray [shape=(n_sources, n_frames, n_bins)]
+            Magnitudes of the targets.
+        """
+        rows = slice(segment.first_frame, segment.first_frame + segment.n_frames)
+        targets = np.zeros((len(SOURCES), segment.n_frames, self.config.bins), np.float32)
+        for target, part in zip(targets, segment.parts, strict=True):
+            if part.first_frame != SILENT:
+                own = self.sources[part.first_frame : part.first_frame + segment.n_frames]
+                np.multiply(own, np.float32(part.target_gain), out=target)
+        return np.array(self.mixture[rows]), targets
+
+    def phase(self, segment: Segment) -> np.ndarray:
+        """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if stored."""
+        return self._file[PHASE][segment.first_frame : segment.first_frame + segment.n_frames]
+
+    def room(self, n_patches: int) -> tuple[np.ndarray, np.ndarray]:
+        """Arrays that :meth:`read` can be given for that many patches, with what is in memory."""
+        shape = (self.config.context, self.config.bins)
+        return _aligned((n_patches, *shape)), _aligned((n_patches, len(SOURCES), *shape))
+
+    def rows(self, patches: np.ndarray) -> Rows:
+        """Where patches are.
+
+        Parameters
+        ----------
+        patches : np.ndarray [shape=(...)]
+            Their indices, in any order.
+
+        Returns
+        -------
+        Rows
+            32-bit integers, and gains in single precision that the scale factor is part of.
+        """
+        starts, owners = self.starts[patches], self.owners[patches]
+        sources = np.where(self._silent[owners], 0, starts[..., None] + self._offsets[owners])
+        return Rows(starts.astype(np.int32), sources.astype(np.int32), self._gains[owners])
+
+    def read(
+        self, patches: np.ndarray, *, out: tuple[np.ndarray, np.ndarray] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Read patches, scaled for the network.
+
+        Parameters
+        ----------
+        patches : np.ndarray [shape=(n,)]
+            Their indices, in any order.
+        out : pair of np.ndarray, optional
+            From :meth:`room`, to be overwritten; memory that was used before is quicker to fill.
+
+        Returns
+        -------
+        mixture : np.ndarray [shape=(n, context, n_bins)]
+            Input of the network.
+        targets : np.ndarray [shape=(n, n_sources, context, n_bins)]
+            What it is to estimate.
+        """
+        context, scale = self.config.context, np.float32(self.config.scale)
+        mixture, targets = out or self.room(len(patches))
+        for patch, (start, *rows) in enumerate(zip(*self.rows(patches), strict=True)):
+            np.multiply(self.mixture[start : start + context], scale, out=mixture[patch])
+            for source, (first, gain) in enumerate(zip(*rows, strict=True)):
+                frames = self.sources[first : first + context]
+                np.multiply(frames, gain, out=targets[patch, source])
+        return mixture, targets
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def is_feature_file(path: str | Path) -> bool:
+    """Whether a file is a feature file, of this format or an older one.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, which exists.
+    """
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return "format" in file.attrs and MIXTURE in file
+    except OSError:  # not HDF5, or damaged
+        return False
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """A new array whose memory begins where backends can take it over as a tensor, uncopied."""
+    n_bytes = 4 * int(np.prod(shape))
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + n_bytes].view(np.float32).reshape(shape)
+
+
+def _as_dicts(table, columns) -> list:
+    """Rows of a table of any shape as (nested lists of) dicts, with text decoded."""
+    text = {column.name for column in columns if column.type == "str"}
+
+    def convert(rows):
+        if isinstance(rows, list):
+            return [convert(row) for row in rows]
+        row = dict(zip(table.dtype.names, rows, strict=True))
+        return {name: value.decode() if name in text else value for name, value in row.items()}
+
+    return convert(table[:].tolist())

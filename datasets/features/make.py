@@ -1,0 +1,391 @@
+"""Songs and their augmented versions to HDF5 feature files (the format: ``feature_file.py``).
+
+The short-time Fourier transform is linear, so a version's mixture is the sum of its sources'
+spectra: each distinct source signal (a stem, shifted or not) is transformed once, however many
+versions it plays in.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import replace
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss import __version__
+from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
+from hiphopss.datasets.features.augmentation import (
+    Recipe,
+    recipes,
+    require_leaky,
+    resolve_augmentation,
+)
+from hiphopss.datasets.features.file import (
+    FORMAT,
+    MIXTURE,
+    PATHS,
+    PHASE,
+    PROVENANCE,
+    SILENT,
+    TARGETS,
+    Part,
+    Segment,
+    is_feature_file,
+)
+from hiphopss.datasets.features.source_signals import SourceSignals
+from hiphopss.datasets.features.writer import FrameWriter, write_tables
+from hiphopss.datasets.roots import all_songs
+from hiphopss.datasets.songs import Song, read_songs
+from hiphopss.datasets.stems import song_length
+from hiphopss.datasets.testsets import is_paper_test_song, training_songs
+from hiphopss.errors import HiphopssError
+from hiphopss.signal.patches import training_patch_count
+from hiphopss.signal.transform import frame_count, magnitude, stft
+from hiphopss.util.files import sha256_of, written_whole
+from hiphopss.util.progress import progress_bar
+
+logger = logging.getLogger(__name__)
+
+# A block's source signals, samples and spectra, that are kept in memory at most: what does not fit
+# is transformed again. 13 songs and all their shifts fit.
+_SIGNALS_BYTES = 1 << 30
+_FRAMES = 256  # computed and written at a time: fewer make writing slow, more leave the cache
+
+
+def make_features(
+    dataset: str | Path | Sequence[Song],
+    output: str | Path,
+    *,
+    augmentation: str = "none",
+    preset: str | Fidelity = "released",
+    config: SignalConfig | None = None,
+    seed: int = 0,
+    released_test_leak: bool = False,
+    store_phase: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Compute the training features of a data set, with one of the paper's augmentations.
+
+    Songs of the subset ``Test`` don't get in; the hip-hop songs of DSD100 that the paper tests on
+    don't either, though one of them is in DSD100's ``Dev``.
+
+    Parameters
+    ----------
+    dataset : path-like or sequence of Song
+        A root in the DSD100 layout, or songs.
+    output : path-like
+        The HDF5 file; it appears whole or not at all. It replaces a feature file, but no other.
+    augmentation : str
+        One of :data:`~hiphopss.datasets.features.augmentation.AUGMENTATIONS`, or its abbreviation.
+    preset : str or Fidelity
+        ``"released"`` has the quirks of the released code (Q2, Q4, Q7; section 6 of
+        docs/released-code.md), ``"corrected"`` has not: all patches, mixtures and targets at the
+        level of the data set's mixtures, shifts that wrap round.
+    config : SignalConfig
+        Transform and patches.
+    seed : int
+        Of the random choices of the augmentations.
+    released_test_leak : bool
+        Q3: the circular shift uses the test songs too. The file says so, and all made from it.
+    store_phase : bool
+        Store the mixtures' phase too, which training does not need.
+    progress : bool
+        Show a bar.
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`~hiphopss.datasets.songs.read_songs` and
+        :func:`~hiphopss.datasets.stems.load_stems`, if no song is left, if the test leak is asked
+        for where the released code has none, or if ``output`` is there and no feature file.
+    """
+    import h5py
+
+    fidelity, augmentation = resolve_preset(preset), resolve_augmentation(augmentation)
+    config = config or SignalConfig()
+    output = Path(output)
+    if output.is_dir():
+        raise HiphopssError(f"{output}: is a folder: give the name of a file")
+    replaced = output.exists()
+    if replaced and not (output.is_file() and is_feature_file(output)):
+        raise HiphopssError(
+            f"{output}: is there already, and is no feature file: choose another output, or "
+            "remove it first"
+        )
+    if seed < 0:
+        raise HiphopssError(f"seed {seed}: give 0 or more")
+    if released_test_leak:
+        require_leaky(fidelity, augmentation)
+    songs = _songs(dataset, fidelity, ("Dev", "Test") if released_test_leak else ("Dev",))
+    versions = recipes(
+        [song for song in songs if song.subset != "Test"],
+        augmentation,
+        fidelity,
+        seed=seed,
+        leaked=[song for song in songs if song.subset == "Test"] if released_test_leak else (),
+    )
+    segments, n_source_frames = plan_segments(versions, config, fidelity)
+    if not segments:
+        raise HiphopssError(
+            f"{_origin(dataset)}: the preset 'released' leaves nothing of these songs (it skips "
+            f"those without vocals, and its mix augmentation blocks under {config.block_seconds:g} "
+            "s): use the preset 'corrected', or longer songs"
+        )
+    used = {song.key: song for version in versions for song in version.songs}
+    n_frames = sum(segment.n_frames for segment, _ in segments)
+    sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
+    if store_phase:
+        sizes[PHASE] = n_frames
+    with written_whole(output) as temporary:
+        with FrameWriter(temporary, sizes, config, label=str(output)) as writer:
+            filled = _fill(writer, segments, SourceSignals(config, fidelity), progress)
+        with h5py.File(temporary, "r+") as file:
+            write_tables(file, filled, config)
+            file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
+            file.attrs["released_test_leak"] = released_test_leak
+            _write_attributes(file, config, fidelity, list(used.values()))
+    if replaced:
+        logger.info("%s: replaced the feature file that was there", output)
+    return output
+
+
+def _origin(dataset) -> str:
+    return str(dataset) if isinstance(dataset, str | Path) else "these songs"
+
+
+def _songs(
+    dataset: str | Path | Sequence[Song], fidelity: Fidelity, subsets: Sequence[str]
+) -> list[Song]:
+    """Songs of a data set, without those that the paper tests on; tell what becomes of others."""
+    songs = _read_without_tests(dataset, subsets) if isinstance(dataset, str | Path) else dataset
+    songs = list(songs)
+    names = [song.key for song in songs]
+    for subset, name in names:
+        if names.count((subset, name)) > 1:
+            raise HiphopssError(
+                f"{_origin(dataset)}: two songs of {subset} are called {name!r}: rename one"
+            )
+    if all(song.subset == "Test" for song in songs):
+        raise HiphopssError(f"{_origin(dataset)}: no songs to train on: put some in Sources/Dev")
+    without = [s.name for s in songs if s.subset != "Test" and "vocals" not in s.stems]
+    if without:
+        fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
+        logger.warning("%s: no vocals in %s: %s", _origin(dataset), ", ".join(without), fate)
+    return songs
+
+
+def _read_without_tests(root: str | Path, subsets: Sequence[str]) -> list[Song]:
+    """Songs of a data set, Dev without those that are in Test too or that the paper tests on."""
+    songs = read_songs(root, subsets)
+    tests = [song for song in all_songs(root) if song.subset == "Test"]
+    tests += [song for song in songs if is_paper_test_song(song)]
+    dev = [song for song in songs if song.subset != "Test"]
+    kept = training_songs(dev, tests)
+    dropped = ", ".join(song.name for song in dev if song not in kept)
+    if dropped:
+        logger.warning("%s: test songs, left out of the training: %s", root, dropped)
+    return kept + [s for s in songs if s.subset == "Test" and not is_paper_test_song(s)]
+
+
+def plan_segments(
+    versions: Sequence[Recipe], config: SignalConfig, fidelity: Fidelity
+) -> tuple[list[tuple[Segment, Recipe]], int]:
+    """Cut versions into blocks and lay out their frames (docs/released-code.md, section 2).
+
+    Parameters
+    ----------
+    versions : sequence of Recipe
+        From :func:`~hiphopss.datasets.features.augmentation.recipes`.
+    config : SignalConfig
+        Block length, transform and patches.
+    fidelity : Fidelity
+        Which patches of a block are used (Q2).
+
+    Returns
+    -------
+    segments : list of (Segment, Recipe)
+        In the order of the file, their parts without gains yet. A version is as long as the
+        shortest of its stems; a block's last frames that no patch reaches are left out.
+    n_source_frames : int
+        Frames of all distinct source signals.
+    """
+    block = round(config.block_seconds * config.sample_rate)
+    lengths: dict[tuple, int] = {}
+    rows: dict[tuple, int] = {}  # first frame of each distinct source signal
+    segments, n_mixture_frames, n_source_frames = [], 0, 0
+    for version in versions:
+        for song in version.songs:
+            if song.key not in lengths:
+                lengths[song.key] = song_length(song, config.sample_rate)
+        length = min(lengths[song.key] for song in version.songs)
+        stop = length // block * block if version.full_blocks_only else length
+        for start in range(0, stop, block):
+            n_samples = min(block, length - start)
+            n_patches = training_patch_count(
+                frame_count(n_samples, config), config, first_only=fidelity.first_patches_only
+            )
+            n_frames = (n_patches - 1) * config.patch_hop + config.context
+            parts = []
+            for source, take in zip(SOURCES, version.takes, strict=True):
+                if take is None:
+                    parts.append(Part())
+                    continue
+                shift = round(take.shift * config.sample_rate)
+                signal = (*take.song.key, source, shift, start, n_samples)
+                if signal not in rows:
+                    rows[signal] = n_source_frames
+                    n_source_frames += n_frames
+                parts.append(
+                    Part(
+                        song=take.song.name,
+                        subset=take.song.subset,
+                        shift=shift,
+                        first_frame=rows[signal],
+                    )
+                )
+            segment = Segment(
+                augmentation=version.augmentation,
+                version=version.version,
+                start=start,
+                n_samples=n_samples,
+                first_frame=n_mixture_frames,
+                n_frames=n_frames,
+                n_patches=n_patches,
+                parts=tuple(parts),
+            )
+            segments.append((segment, version))
+            n_mixture_frames += n_frames
+    return segments, n_source_frames
+
+
+def _fill(
+    writer: FrameWriter,
+    segments: Sequence[tuple[Segment, Recipe]],
+    signals: SourceSignals,
+    progress: bool,
+) -> list[Segment]:
+    """Write the frames of all segments; give the segments with the gains that were found."""
+    filled: list[Segment | None] = [None] * len(segments)
+    written: set[int] = set()
+    with progress_bar(total=len(segments), desc="features", unit="segment", show=progress) as bar:
+        for group in _groups(segments, signals.config):
+            waveforms = {}  # by the first frame of the source signal
+            for index in group:
+                segment, version = segments[index]
+                n_samples = _reached(segment, signals.config)
+                parts = []
+                for source, take, part in zip(SOURCES, version.takes, segment.parts, strict=True):
+                    if take is None:
+                        parts.append(part)
+                        continue
+                    level = signals.gain(take.song)
+                    gain = level * version.attenuation
+                    parts.append(replace(part, gain=gain, target_gain=level))
+                    if part.first_frame not in waveforms:
+                        waveforms[part.first_frame] = signals.waveform(
+                            take.song, source, segment, n_samples=n_samples
+                        )
+                filled[index] = replace(segment, parts=tuple(parts))
+            these = [filled[index] for index in group]
+            _write_group(writer, these, waveforms, waveforms.keys() - written, signals.config)
+            written |= waveforms.keys()
+            bar.update(len(group))
+    return filled
+
+
+def _groups(
+    segments: Sequence[tuple[Segment, Recipe]], config: SignalConfig
+) -> Iterator[list[int]]:
+    """Indices of segments that share source signals, as far as memory for their samples allows.
+
+    Block after block where songs are mixed, else song after song.
+    """
+    mixed = any(len(version.songs) > 1 for _, version in segments)
+
+    def place(index: int) -> tuple:
+        segment, version = segments[index]
+        block = (segment.start, segment.n_samples)
+        return block if mixed else (*version.songs[0].key, *block)
+
+    for _, indices in groupby(sorted(range(len(segments)), key=place), key=place):
+        group, rows = [], set()
+        for index in indices:
+            segment = segments[index][0]
+            own = {part.first_frame for part in segment.parts if part.first_frame != SILENT}
+            n_bytes = 4 * _reached(segment, config) + 8 * _FRAMES * config.bins
+            if group and n_bytes * len(rows | own) > _SIGNALS_BYTES:
+                yield group
+                group, rows = [], set()
+            group.append(index)
+            rows |= own
+        yield group
+
+
+def _reached(segment: Segment, config: SignalConfig) -> int:
+    """Samples that the segment's patches reach: frame k is centred on sample k * hop."""
+    return min(segment.n_samples, segment.n_frames * config.hop)
+
+
+def _write_group(
+    writer: FrameWriter,
+    segments: Sequence[Segment],
+    waveforms: dict[int, np.ndarray],
+    new: Set[int],
+    config: SignalConfig,
+) -> None:
+    """Write the frames of segments of the same length, and of those source signals in ``new``.
+
+    Some frames at a time, so that the spectra of the sources stay in the processor's cache.
+    """
+    # A block that is shorter than a patch stays 0 at its end.
+    n_frames = min(segments[0].n_frames, frame_count(segments[0].n_samples, config))
+    for start in range(0, n_frames, _FRAMES):
+        stop = min(start + _FRAMES, n_frames)
+        spectra = {}
+        for row, waveform in waveforms.items():
+            spectra[row] = stft(waveform, config, start=start, stop=stop)
+            if row in new:
+                writer.put(TARGETS, row + start, magnitude(spectra[row], config))
+        for segment in segments:
+            total, gain = _mixture(segment, spectra)
+            magnitudes = magnitude(total, config)
+            magnitudes *= gain
+            writer.put(MIXTURE, segment.first_frame + start, magnitudes)
+            if PHASE in writer.names:
+                writer.put(PHASE, segment.first_frame + start, np.angle(total))
+
+
+def _mixture(segment: Segment, spectra: dict[int, np.ndarray]) -> tuple[np.ndarray, np.float32]:
+    """Spectrum of a segment's mixture but for a gain, and that gain.
+
+    Most often all sources have the same gain, which then costs a multiplication of real numbers.
+    """
+    first, *others = (part for part in segment.parts if part.first_frame != SILENT)
+    total = spectra[first.first_frame].copy()
+    for part in others:
+        spectrum = spectra[part.first_frame]
+        if part.gain != first.gain:
+            spectrum = np.float32(part.gain / first.gain) * spectrum
+        total += spectrum
+    return total, np.float32(first.gain)
+
+
+def _write_attributes(file, config: SignalConfig, fidelity: Fidelity, songs: list[Song]) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["config"] = config.to_json()
+    file.attrs["fidelity"] = fidelity.to_json()
+    file.attrs["source_order"] = list(SOURCES)
+    stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
+    read = {name: sha256_of(path) for name, path in stems.items()}
+    file[PROVENANCE] = json.dumps({"version": __version__, "sha256": read}, sort_keys=True)
+    paths = {name: str(path.absolute()) for name, path in stems.items()}
+    file[PATHS] = json.dumps(paths, sort_keys=True)

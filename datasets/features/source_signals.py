@@ -1,0 +1,104 @@
+"""Blocks of stems as a recipe says: shifted, and at what level they play."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+import numpy as np
+
+from hiphopss.config import SOURCES, Fidelity, SignalConfig
+from hiphopss.datasets.features.file import Segment
+from hiphopss.datasets.songs import Song
+from hiphopss.datasets.stems import load_stems, mixture_gain
+
+# Kept in memory at most: the mix augmentation goes through all songs for each block. 13 songs of
+# 4 minutes fit.
+_STEMS_BYTES = 3 << 30
+
+
+class SourceSignals:
+    """Blocks of stems, shifted as a recipe says; the songs that were used last are kept.
+
+    Parameters
+    ----------
+    config : SignalConfig
+        Sampling rate.
+    fidelity : Fidelity
+        How shifts are done (Q7), and at what level songs are.
+    """
+
+    def __init__(self, config: SignalConfig, fidelity: Fidelity):
+        self.config, self.fidelity = config, fidelity
+        self._stems = _Recent(_STEMS_BYTES)
+        self._gains: dict[tuple, float] = {}
+
+    def gain(self, song: Song) -> float:
+        """The level of a song: its mixture's gain against the sum of its stems, or 1.
+
+        Without its sign: magnitudes don't know the polarity of a mixture.
+        """
+        if song.key not in self._gains:
+            self._song_stems(song)
+        return self._gains[song.key]
+
+    def waveform(
+        self, song: Song, source: str, segment: Segment, *, n_samples: int | None = None
+    ) -> np.ndarray:
+        """Samples of a source in a segment, at the stem's level.
+
+        Parameters
+        ----------
+        song : Song
+            Whose stem it is.
+        source : str
+            One of ``SOURCES``.
+        segment : Segment
+            Its part says by how much the source is shifted.
+        n_samples : int, optional
+            Only the first so many.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_samples,)]
+            A copy, which does not keep the song in memory.
+        """
+        index = SOURCES.index(source)
+        stem = self._song_stems(song)[index]
+        n_samples = segment.n_samples if n_samples is None else n_samples
+        begin = segment.start - segment.parts[index].shift
+        if not self.fidelity.shift_by_delay:
+            begin %= len(stem)
+            head = stem[begin : begin + n_samples]
+            return np.concatenate([head, stem[: n_samples - len(head)]])
+        waveform = np.zeros(n_samples, stem.dtype)
+        waveform[max(-begin, 0) :] = stem[max(begin, 0) : max(begin + n_samples, 0)]
+        return waveform
+
+    def _song_stems(self, song: Song) -> np.ndarray:
+        def load() -> np.ndarray:
+            stems = load_stems(song, self.config.sample_rate)
+            if song.key not in self._gains:
+                normalised = self.fidelity.normalised_mixture
+                gain = mixture_gain(song, stems, self.config.sample_rate) if normalised else 1.0
+                self._gains[song.key] = abs(gain)
+            return stems
+
+        return self._stems.get(song.key, load)
+
+
+class _Recent:
+    """The arrays that were used last, up to a number of bytes (and always the newest)."""
+
+    def __init__(self, n_bytes: int):
+        self._limit, self._held, self._arrays = n_bytes, 0, OrderedDict()
+
+    def get(self, key, make: Callable[[], np.ndarray]) -> np.ndarray:
+        if key not in self._arrays:
+            self._arrays[key] = make()
+            self._held += self._arrays[key].nbytes
+            while self._held > self._limit and len(self._arrays) > 1:
+                _, oldest = self._arrays.popitem(last=False)
+                self._held -= oldest.nbytes
+        self._arrays.move_to_end(key)
+        return self._arrays[key]

@@ -1,0 +1,134 @@
+"""Writing HDF5 feature files (the format: ``feature_file.py``)."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import astuple, fields
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SignalConfig
+from hiphopss.datasets.features.file import (
+    PARTS,
+    PATCH_SEGMENT,
+    SEGMENT_COLUMNS,
+    SEGMENTS,
+    STARTS,
+    Part,
+    Segment,
+)
+from hiphopss.errors import HiphopssError
+from hiphopss.util.keras_backend import ALIGNMENT
+
+
+class FrameWriter:
+    """Makes a feature file, and writes its frames; a context manager.
+
+    It writes past HDF5, at the places that HDF5 has reserved: HDF5's own writes of a few frames
+    would take longer than computing them. Frames that are never written are 0.
+
+    Parameters
+    ----------
+    path : path-like
+        The new file.
+    sizes : dict of str to int
+        Frames of each dataset.
+    config : SignalConfig
+        Bins of a frame.
+    label : str, optional
+        What errors call the file, if not ``path``.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The datasets.
+    """
+
+    def __init__(
+        self, path: str | Path, sizes: dict[str, int], config: SignalConfig, *, label: str = ""
+    ):
+        import h5py
+
+        self._label, self._frame_bytes = label or str(path), 4 * config.bins
+        reserved = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+        reserved.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+        reserved.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # a new file's holes are 0
+        # frames begin where training can use them in place
+        aligned = {"alignment_threshold": self._frame_bytes, "alignment_interval": ALIGNMENT}
+        with h5py.File(path, "w", **aligned) as file:
+            datasets = {
+                name: file.create_dataset(name, (n_frames, config.bins), "<f4", dcpl=reserved)
+                for name, n_frames in sizes.items()
+            }
+            self._offsets = {name: data.id.get_offset() for name, data in datasets.items()}
+        self.names = tuple(sizes)
+        self._file = io.FileIO(path, "r+")
+
+    def put(self, name: str, first: int, frames: np.ndarray) -> None:
+        """Write frames of a dataset.
+
+        Parameters
+        ----------
+        name : str
+            One of ``names``.
+        first : int
+            Where the first of them goes.
+        frames : np.ndarray [shape=(n_frames, n_bins)]
+            What is written, in single precision.
+
+        Raises
+        ------
+        HiphopssError
+            If they can't be written.
+        """
+        rest = memoryview(np.ascontiguousarray(frames, "<f4")).cast("B")
+        try:
+            self._file.seek(self._offsets[name] + first * self._frame_bytes)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as error:
+            raise HiphopssError(
+                f"{self._label}: can't be written ({error.strerror}): is the disk full?"
+            ) from error
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def table_dtype(columns) -> np.dtype:
+    """HDF5 type of a table whose columns are fields of a dataclass."""
+    import h5py
+
+    kinds = {"str": h5py.string_dtype(), "int": "<i8", "float": "<f8"}
+    return np.dtype([(column.name, kinds[column.type]) for column in columns])
+
+
+def write_tables(file, segments: list[Segment], config: SignalConfig) -> None:
+    """Write the tables of an open feature file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    segments : list of Segment
+        All of them.
+    config : SignalConfig
+        Decides on the distance of patches.
+    """
+    counts = [segment.n_patches for segment in segments]
+    starts = [s.first_frame + config.patch_hop * np.arange(s.n_patches) for s in segments]
+    file.create_dataset(STARTS, data=np.concatenate(starts).astype("<i8"))
+    owners = np.repeat(np.arange(len(segments)), counts)
+    file.create_dataset(PATCH_SEGMENT, data=owners.astype("<i8"))
+    rows = [tuple(getattr(s, column.name) for column in SEGMENT_COLUMNS) for s in segments]
+    file.create_dataset(SEGMENTS, data=np.array(rows, table_dtype(SEGMENT_COLUMNS)))
+    parts = [[astuple(part) for part in segment.parts] for segment in segments]
+    file.create_dataset(PARTS, data=np.array(parts, table_dtype(fields(Part))))

@@ -1,0 +1,285 @@
+"""Files of a Zenodo record: what it lists, and downloads that go on where they broke.
+
+Libraries that know DOIs start a broken download from the beginning; this one goes on with it,
+checks the size and the checksum that the record gives, and says what to do where a server does not
+answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from hiphopss.errors import HiphopssError
+from hiphopss.util.progress import progress_bar
+
+if TYPE_CHECKING:
+    import requests
+    from tqdm import tqdm
+
+ZENODO = "https://zenodo.org"
+
+ATTEMPTS = 4
+"""How often a server is asked while nothing comes of it; any byte that comes starts the count."""
+
+WAIT_S = 1.0
+"""Before the second attempt; each further wait is as much longer."""
+
+_TIMEOUT_S = (15, 60)  # to connect, and between bytes
+_CHUNK = 1 << 14  # what has come of a chunk is lost when the connection breaks
+_LATER = (408, 429, *range(500, 600))  # HTTP statuses that may be another the next time
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A file that a record lists.
+
+    Attributes
+    ----------
+    name, url : str
+    size : int
+        In bytes.
+    checksum : str
+        ``"md5:"`` and 32 hexadecimal digits.
+    """
+
+    name: str
+    url: str
+    size: int
+    checksum: str
+
+
+def zenodo_files(doi: str, *, base_url: str = ZENODO) -> list[RemoteFile]:
+    """Ask Zenodo's API which files a record has.
+
+    Parameters
+    ----------
+    doi : str
+        ``10.5281/zenodo.<number>``.
+    base_url : str
+        The server.
+
+    Returns
+    -------
+    list of RemoteFile
+
+    Raises
+    ------
+    HiphopssError
+        If the server can't be reached, or its answer isn't a record.
+    """
+    import requests
+
+    number = doi.rpartition(".")[2]
+    url = f"{base_url}/api/records/{number}"
+    page = f"https://doi.org/{doi}"
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            response = requests.get(url, timeout=_TIMEOUT_S)
+            response.raise_for_status()
+            break
+        except requests.RequestException as error:
+            if attempt == ATTEMPTS or not _may_pass(error):
+                raise HiphopssError(_unreachable(url, error, page)) from error
+        time.sleep(WAIT_S * attempt)
+    try:
+        items = response.json()["files"]
+        return [_remote_file(item, f"{base_url}/records/{number}") for item in items]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise HiphopssError(
+            f"{url}: the answer isn't a Zenodo record (a proxy's page?): {_by_hand(page)}"
+        ) from error
+
+
+def _remote_file(item: dict[str, Any], record_url: str) -> RemoteFile:
+    """From either shape of record that Zenodo has sent: it changed in October 2023, and back."""
+    name = item["key"] if "key" in item else item["filename"]
+    size = item["size"] if "size" in item else item["filesize"]
+    checksum = f"md5:{item['checksum'].removeprefix('md5:').lower()}"
+    if not re.fullmatch("md5:[0-9a-f]{32}", checksum):
+        raise ValueError(checksum)
+    url = f"{record_url}/files/{quote(name)}?download=1"
+    if "key" in item:  # in the other shape, this link is no download
+        url = item["links"]["self"]
+    return RemoteFile(str(name), str(url), int(size), checksum)
+
+
+def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) -> Path:
+    """Download a file, from where the last attempt stopped.
+
+    What has come so far is kept as ``<path>.part``. The file appears when its size and checksum
+    are right; nothing is fetched if it is there already.
+
+    Parameters
+    ----------
+    file : RemoteFile
+        From :func:`zenodo_files`.
+    path : Path
+        Where to. The same file must be wanted each time.
+    page : str
+        Address for people, for messages.
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    Path
+        ``path``.
+
+    Raises
+    ------
+    HiphopssError
+        If the server can't be reached or sends something else, or the disk is full.
+    """
+    if path.exists() and _md5(path) == file.checksum:
+        return path
+    part = path.with_name(f"{path.name}.part")
+    with _disk_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        require_space(path.parent, file.size - _size_of(part), file.name)
+        options = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+        with progress_bar(total=file.size, desc=file.name, show=progress, **options) as bar:
+            _fetch(file, part, page, bar)
+        if _md5(part) != file.checksum:
+            part.unlink()
+            raise HiphopssError(
+                f"{file.url}: what came has another checksum than the record says: "
+                "run it again to download it anew"
+            )
+        os.replace(part, path)
+    return path
+
+
+def _md5(path: Path) -> str:
+    """A file's checksum, as records have it."""
+    with open(path, "rb") as file:
+        return f"md5:{hashlib.file_digest(file, 'md5').hexdigest()}"
+
+
+def _fetch(file: RemoteFile, part: Path, page: str, bar: tqdm) -> None:
+    """Append to the part until it is complete, over as many connections as it takes."""
+    import requests
+
+    idle = 0
+    while (start := _size_of(part)) < file.size or not part.exists():
+        failure = None
+        try:
+            _append(file, part, start, bar)
+        except requests.RequestException as error:
+            failure = error
+        idle = 0 if _size_of(part) > start else idle + 1
+        if failure and (idle == ATTEMPTS or not _may_pass(failure)):
+            kept = f"; {_size_of(part)} of {file.size} bytes are kept" if _size_of(part) else ""
+            raise HiphopssError(_unreachable(file.url, failure, page, kept)) from failure
+        if idle == ATTEMPTS:
+            raise HiphopssError(f"{file.url}: the server sends nothing: try again later")
+        time.sleep(WAIT_S * idle)
+
+
+def _append(file: RemoteFile, part: Path, start: int, bar: tqdm) -> None:
+    """Ask for what is missing; if the server knows no ranges, it sends all: begin anew."""
+    import requests
+
+    headers = {"Accept-Encoding": "identity"}
+    if start:
+        headers["Range"] = f"bytes={start}-"
+    with requests.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
+        if response.status_code == 416:  # no such range: the part is of something else
+            part.unlink()
+            return
+        response.raise_for_status()
+        resumed = response.status_code == 206
+        if resumed:
+            answer = response.headers.get("Content-Range", "")
+            right = answer.startswith(f"bytes {start}-") and answer.endswith(f"/{file.size}")
+        else:
+            right = response.headers.get("Content-Length") in (None, str(file.size))
+        if not right:
+            raise HiphopssError(
+                f"{file.url}: the server sends another part or size than the record says "
+                f"({file.size} bytes): try again later"
+            )
+        bar.n = start if resumed else 0
+        bar.refresh()
+        with open(part, "ab" if resumed else "wb") as out:
+            for chunk in response.iter_content(_CHUNK):
+                if out.tell() + len(chunk) > file.size:
+                    raise HiphopssError(
+                        f"{file.url}: the server sends more than the {file.size} bytes of the "
+                        "record: try again later"
+                    )
+                out.write(chunk)
+                bar.update(len(chunk))
+
+
+def _may_pass(error: requests.RequestException) -> bool:
+    """Whether the same request may succeed later."""
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        return error.response.status_code in _LATER
+    passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
+    return isinstance(error, passing)
+
+
+def _unreachable(url: str, error: requests.RequestException, page: str, kept: str = "") -> str:
+    import requests
+
+    if isinstance(error, requests.HTTPError):
+        reason = f"status {error.response.status_code}"
+    elif isinstance(error, requests.Timeout):
+        reason = "no answer in time"
+    elif isinstance(error, requests.exceptions.SSLError):
+        reason = "its certificate isn't trusted"
+    elif isinstance(error, requests.exceptions.ChunkedEncodingError):
+        reason = "the connection broke"
+    elif isinstance(error, requests.ConnectionError):
+        reason = "no connection"
+    else:
+        reason = type(error).__name__
+    return (
+        f"{url}: can't be downloaded ({reason}{kept}): check the network and run it again, "
+        f"or {_by_hand(page)}"
+    )
+
+
+def _by_hand(page: str) -> str:
+    return f"download the archive by hand from {page} and add --archive ZIP"
+
+
+def require_space(folder: Path, n_bytes: int, what: str) -> None:
+    """Raise :class:`HiphopssError` if a folder's disk has no room for ``n_bytes`` more."""
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < n_bytes:
+        raise HiphopssError(
+            f"{folder}: {free / 1e9:.1f} GB free, but {what} takes {n_bytes / 1e9:.1f} GB: "
+            "make room, or choose a folder on another disk"
+        )
+
+
+@contextmanager
+def _disk_errors(path: Path) -> Iterator[None]:
+    """Turn what the system says when a file can't be written into a :class:`HiphopssError`."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or " ".join(str(error).split())
+        raise HiphopssError(
+            f"{path}: can't be written ({reason}): make room, or choose another folder, "
+            "and run it again"
+        ) from error
+
+
+def _size_of(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0

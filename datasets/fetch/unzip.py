@@ -1,0 +1,155 @@
+"""Unpacking an archive that others made: nothing outside of the folder, endless, or half done."""
+
+from __future__ import annotations
+
+import lzma
+import re
+import stat
+import struct
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hiphopss.datasets.fetch.download import require_space
+from hiphopss.errors import HiphopssError
+from hiphopss.util.files import written_whole
+from hiphopss.util.progress import progress_bar
+
+MAX_FILES = 20_000
+MAX_BYTES = 64 << 30
+MAX_RATIO = 100
+"""Unpacked to packed size of the whole archive; music packs to about half, silence to nothing."""
+
+_CHUNK = 1 << 20
+_FREE_BYTES = 1 << 26  # small archives of silence may pack better than MAX_RATIO
+_DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
+    *(struct.error, EOFError, ValueError, NotImplementedError),
+)
+
+Member = tuple[zipfile.ZipInfo, tuple[str, ...]]
+
+
+def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bool = True) -> Path:
+    """Unpack one folder of a zip archive.
+
+    Everything is looked through before anything is written. Dot-files and ``__MACOSX`` are left
+    out. Permissions are not taken over.
+
+    Parameters
+    ----------
+    archive : path-like
+        The zip file.
+    folder : path-like
+        To make; appears when everything is in it.
+    holding : str
+        Name of a folder. What is unpacked is the folder in the archive that holds it (perhaps the
+        archive's top), without the folders above.
+    progress : bool
+        Show a bar on standard error.
+
+    Returns
+    -------
+    Path
+        ``folder``.
+
+    Raises
+    ------
+    HiphopssError
+        If the archive is damaged, encrypted, too large once unpacked, has links, paths that lead
+        outside or a path twice, if not just one folder holds ``holding``, or if the disk is full.
+    """
+    archive, folder = Path(archive), Path(folder)
+    if not archive.is_file():
+        raise HiphopssError(f"{archive}: no such file: check the path")
+    with _readable_errors(archive, folder), zipfile.ZipFile(archive) as opened:
+        members = _require_safe(archive, opened.infolist())
+        inside = _inside(archive, members, holding)
+        total = sum(info.file_size for info, _ in inside)
+        require_space(folder.absolute().parent, total, f"the unpacked {archive.name}")
+        options = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+        with (
+            written_whole(folder) as temporary,
+            progress_bar(
+                total=total, desc=f"unpack {folder.name}", show=progress, **options
+            ) as bar,
+        ):
+            for info, parts in inside:
+                _extract(opened, info, temporary.joinpath(*parts), bar)
+    return folder
+
+
+def _require_safe(archive: Path, infos: list[zipfile.ZipInfo]) -> list[Member]:
+    """The members to unpack, with their paths; raise if any member at all can't be meant well."""
+    members, seen = [], set()
+    for info in infos:
+        parts = _parts(archive, info)
+        kind = stat.S_IFMT(info.external_attr >> 16)
+        if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
+            raise _unsafe(archive, f"{info.filename!r} is a link or a device")
+        if info.flag_bits & 1:
+            raise _unsafe(archive, f"{info.filename!r} is encrypted")
+        if info.filename.endswith(("/", "\\")) or not parts:  # a folder
+            continue
+        path = "/".join(parts).casefold()  # as disks see it that know no case
+        if path in seen:
+            raise _unsafe(archive, f"{info.filename!r} is in it twice")
+        seen.add(path)
+        if not any(part.startswith(".") or part == "__MACOSX" for part in parts):
+            members.append((info, parts))
+    total = sum(info.file_size for info in infos)
+    packed = archive.stat().st_size
+    if len(infos) > MAX_FILES or total > min(MAX_BYTES, _FREE_BYTES + MAX_RATIO * packed):
+        raise _unsafe(archive, f"{len(infos)} files of {total} bytes are packed in {packed} bytes")
+    return members
+
+
+def _parts(archive: Path, info: zipfile.ZipInfo) -> tuple[str, ...]:
+    name = info.filename.replace("\\", "/")
+    parts = tuple(part for part in name.split("/") if part not in ("", "."))
+    if name.startswith("/") or re.match("[A-Za-z]:", name) or ".." in parts:
+        raise _unsafe(archive, f"{info.filename!r} leads outside of the folder")
+    return parts
+
+
+def _unsafe(archive: Path, reason: str) -> HiphopssError:
+    return HiphopssError(f"{archive}: not unpacked, {reason}: get the archive from its source")
+
+
+def _inside(archive: Path, members: list[Member], holding: str) -> list[Member]:
+    """The members of the folder that holds ``holding``, their paths starting there."""
+    roots = {parts[: parts.index(holding)] for _, parts in members if holding in parts[:-1]}
+    if len(roots) != 1:
+        found = " and ".join(sorted("/".join(root) or "its top" for root in roots)) or "no folder"
+        raise HiphopssError(
+            f"{archive}: {found} in it with {holding!r} inside, where one is wanted: "
+            "unpack it by hand"
+        )
+    root = roots.pop()
+    return [(info, parts[len(root) :]) for info, parts in members if parts[: len(root)] == root]
+
+
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bar) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with opened.open(info) as packed, open(path, "xb") as out:
+        while chunk := packed.read(_CHUNK):  # no more than file_size in all, and its CRC is checked
+            out.write(chunk)
+            bar.update(len(chunk))
+
+
+@contextmanager
+def _readable_errors(archive: Path, folder: Path) -> Iterator[None]:
+    """Turn what a full disk or a damaged archive raises into a :class:`HiphopssError`."""
+    try:
+        yield
+    except (OSError, *_DAMAGE) as error:
+        if isinstance(error, OSError) and error.errno:  # bz2 says that data are bad without one
+            raise HiphopssError(
+                f"{folder}: can't unpack {archive} into this ({error.strerror}): "
+                "make room, or choose another folder"
+            ) from error
+        raise HiphopssError(
+            f"{archive}: damaged, or no zip archive ({error}): download it again"
+        ) from error

@@ -1,0 +1,1 @@
+"""Instruments of the generated songs: bass, drum sounds, drummers, and keys with loops."""

@@ -1,0 +1,1 @@
+"""Voices of the generated songs: speech (espeak-ng), rap, and singing with its melodies."""

@@ -1,0 +1,279 @@
+"""Finding songs: which there are, and where the files of each are. Nothing here opens one.
+
+HHDS, DSD100 and the generated sets share one layout (docs/released-code.md, section 6):
+``<root>/Mixtures/{Dev,Test}/<song>/mixture.wav`` and
+``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav``. A plain folder of songs will do
+where songs are scored, mixed or listened to: ``<root>/<song>/{vocals,bass,drums,other}.wav``, with
+``mixture.wav`` beside them if there is one. Any audio format will do in place of WAV. Names that
+begin with a dot are skipped. :mod:`hiphopss.datasets.stems` reads what is found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
+from hiphopss.signal.reading import AUDIO_SUFFIXES
+
+SUBSETS = ("Dev", "Test")
+OPTIONAL_SOURCES = ("vocals",)
+
+
+@dataclass(frozen=True)
+class Song:
+    """Where the files of a song are.
+
+    Attributes
+    ----------
+    name : str
+        Name of its folder.
+    subset : str
+        ``"Dev"`` or ``"Test"``; empty where a folder has no subsets. Scores take any other label
+        too, such as ``"HHDS test"``.
+    mixture : Path or None
+        ``mixture.wav``, if there is one.
+    stems : dict of str to Path
+        The stems that exist, by source.
+    """
+
+    name: str
+    subset: str
+    mixture: Path | None
+    stems: dict[str, Path]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Subset and name, which tell the songs of a data set apart."""
+        return self.subset, self.name
+
+    @property
+    def folder(self) -> Path:
+        """The folder of its stems, or of its mixture where it has none."""
+        return next(iter(self.stems.values()), self.mixture or Path(self.name, "stem")).parent
+
+
+def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]:
+    """List the songs of a data set.
+
+    Parameters
+    ----------
+    root : path-like
+        The folder with ``Sources`` and ``Mixtures``.
+    subsets : sequence of str
+        Which of ``SUBSETS``.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name.
+
+    Raises
+    ------
+    HiphopssError
+        If the folder is missing or not in this layout, a subset has no songs, or a song lacks a
+        stem other than vocals.
+    """
+    root = Path(root)
+    if not (root / "Sources").is_dir():
+        raise no_root(root)
+    songs = []
+    for subset in subsets:
+        folders = _folders(root / "Sources" / subset)
+        if not folders:
+            raise HiphopssError(
+                f"{root / 'Sources' / subset}: no songs: put them there, or leave out {subset}"
+            )
+        for folder in folders:
+            song = _song(folder, subset, root / "Mixtures" / subset / folder.name)
+            require_stems(song, folder)
+            songs.append(song)
+    return songs
+
+
+def no_root(folder: Path) -> HiphopssError:
+    """What is told of a path that is not the root of a data set.
+
+    Parameters
+    ----------
+    folder : Path
+        Without a folder ``Sources`` in it, or not there.
+
+    Returns
+    -------
+    HiphopssError
+        To be raised.
+    """
+    found = "no such folder"
+    if folder.exists():
+        found = "no folder 'Sources' in it" if folder.is_dir() else "is a file, not a folder"
+    return HiphopssError(
+        f"{folder}: {found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
+        "and so on as DSD100 does; `hiphopss generate` makes one, `hiphopss download` fetches HHDS"
+    )
+
+
+def find_songs(root: str | Path) -> list[Song]:
+    """List the songs of a data set or of a plain folder of songs, complete or not.
+
+    Parameters
+    ----------
+    root : path-like
+        A data set in the layout of DSD100, its ``Sources`` folder, or a folder of songs, whose
+        subset is empty.
+
+    Returns
+    -------
+    list of Song
+        By subset, then name. Folders without any stem are no songs.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such folder.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise HiphopssError(f"{root}: no such folder: give the folder that holds the songs")
+    base = root / "Sources" if (root / "Sources").is_dir() else root
+    subsets = [subset for subset in SUBSETS if (base / subset).is_dir()]
+    mixtures = base.absolute().parent / "Mixtures"
+    songs = [
+        _song(folder, subset, mixtures / subset / folder.name)
+        for subset in subsets
+        for folder in _folders(base / subset)
+    ]
+    if not subsets:
+        songs = [_song(folder, "", folder) for folder in _folders(base)]
+    return [song for song in songs if song.stems]
+
+
+def song_at(folder: str | Path, *, subset: str = "", name: str | None = None) -> Song:
+    """The song whose stems, and mixture if there is one, lie in a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        With ``vocals.wav`` and so on in it.
+    subset : str
+        Its label.
+    name : str, optional
+        The song's name; by default the folder's.
+
+    Returns
+    -------
+    Song
+        With those stems that exist.
+    """
+    folder = Path(folder)
+    return _song(folder, subset, folder, name)
+
+
+def require_stems(song: Song, folder: Path | None = None) -> None:
+    """See that a song is complete; vocals may be missing.
+
+    Songs without vocals exist in HHDS and DSD100.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+    folder : Path, optional
+        Where a missing stem belongs; by default beside the others.
+
+    Raises
+    ------
+    HiphopssError
+        If another stem is missing.
+    """
+    folder = folder or song.folder
+    for source in SOURCES:
+        if source not in song.stems and source not in OPTIONAL_SOURCES:
+            raise HiphopssError(
+                f"{folder / source}.wav: missing, so the song {song.name!r} has no {source}: "
+                "add the stem (silence if it does not play), or take the song's folder out"
+            )
+
+
+def require_mixture(song: Song) -> Path:
+    """See that a song has a mixture.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    HiphopssError
+        If the song has none; the message names where it belongs.
+    """
+    if song.mixture is None:
+        folder = song.folder
+        if len(folder.parents) > 2 and folder.parents[1].name == "Sources":
+            folder = folder.parents[2] / "Mixtures" / folder.parent.name / folder.name
+        raise HiphopssError(f"{folder / 'mixture'}.wav: no such file: put the mixture there")
+    return song.mixture
+
+
+def song_folders(folder: str | Path) -> list[Path]:
+    """The folders in a folder, by name, without those that begin with a dot.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such folder.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise HiphopssError(f"{folder}: no such folder: give the folder that holds the songs")
+    return _folders(folder)
+
+
+def find_audio(folder: Path, name: str) -> Path | None:
+    """The audio file ``<name>.<suffix>`` in a folder, or None.
+
+    Parameters
+    ----------
+    folder : Path
+        The song's folder.
+    name : str
+        Name of the source, or ``"mixture"``.
+
+    Returns
+    -------
+    Path or None
+        The file.
+
+    Raises
+    ------
+    HiphopssError
+        If there are two, such as ``vocals.wav`` and ``vocals.flac``.
+    """
+    if not folder.is_dir():
+        return None
+    found = sorted(
+        p for p in folder.iterdir() if p.stem == name and p.suffix.lower() in AUDIO_SUFFIXES
+    )
+    if len(found) > 1:
+        raise HiphopssError(f"{found[0]}: there is also {found[1].name}: keep one of them")
+    return found[0] if found else None
+
+
+def _folders(parent: Path) -> list[Path]:
+    """The folders in a folder, by name, without those that begin with a dot."""
+    return sorted(p for p in parent.glob("*") if p.is_dir() and not p.name.startswith("."))
+
+
+def _song(folder: Path, subset: str, mixture_folder: Path, name: str | None = None) -> Song:
+    """The song whose stems are in a folder, as far as they exist."""
+    found = {source: find_audio(folder, source) for source in SOURCES}
+    stems = {source: path for source, path in found.items() if path is not None}
+    return Song(name or folder.name, subset, find_audio(mixture_folder, "mixture"), stems)

@@ -1,0 +1,384 @@
+"""Reading the files of songs: whether they are alike, and their samples in whichever form.
+
+Everything that takes stems asks here: features, training's auditions, scores, remixes, the demo and
+the reproduction of the paper. There is one rule: the files of a song have one sampling rate and one
+length, in samples, and each has one channel or as many as the others (:func:`require_alike`).
+Vocals may be missing (:data:`hiphopss.datasets.songs.OPTIONAL_SOURCES`) and are silence then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES
+from hiphopss.datasets.songs import Song, require_mixture
+from hiphopss.errors import HiphopssError
+from hiphopss.signal import reading, resampling
+
+logger = logging.getLogger(__name__)
+
+_PIECE = 2**16  # samples of each channel that are read at a time
+
+
+@dataclass(frozen=True)
+class Common:
+    """What the files of a song have in common.
+
+    Attributes
+    ----------
+    n_samples : int
+        Length of the shortest, in samples of each channel.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels of the widest.
+    subtype : str
+        Sample type of the first file, as libsndfile calls it.
+    """
+
+    n_samples: int
+    sample_rate: int
+    n_channels: int
+    subtype: str
+
+
+def require_alike(
+    paths: Iterable[Path], *, tolerance_s: float = 0.0, downmixed: bool = False
+) -> Common:
+    """Look at the headers and ends of a song's files, which is fast, before any work begins.
+
+    Parameters
+    ----------
+    paths : iterable of Path
+        All files of one song that are used together; at least one.
+    tolerance_s : float
+        By less than this, in seconds, lengths may differ: codecs such as MP3 pad what they encode.
+    downmixed : bool
+        Channels are averaged by who reads the files, so that their numbers don't matter.
+
+    Returns
+    -------
+    Common
+        What is the same in all.
+
+    Raises
+    ------
+    HiphopssError
+        If a file can't be read, is cut off or empty, or two differ in sampling rate, length or
+        number of channels (one channel goes with any number). The message names both files.
+    """
+    headers = {path: reading.read_header(path, end=True) for path in paths}
+    (first, common), *others = headers.items()
+    widest = max(headers, key=lambda path: headers[path].n_channels)
+    for path, header in others:
+        if header.sample_rate != common.sample_rate:
+            raise _unlike(path, first, "Hz", header.sample_rate, common.sample_rate)
+        difference = abs(header.n_samples - common.n_samples)
+        if difference and difference >= tolerance_s * common.sample_rate:
+            raise _unlike(path, first, "samples", header.n_samples, common.n_samples)
+    for path, header in headers.items():
+        if not downmixed and header.n_channels not in (1, headers[widest].n_channels):
+            found, wanted = header.n_channels, headers[widest].n_channels
+            raise _unlike(path, widest, "channels", found, wanted)
+    shortest, longest = (f(headers, key=lambda p: headers[p].n_samples) for f in (min, max))
+    if headers[shortest].n_samples != headers[longest].n_samples:
+        logger.warning(
+            "%s: %d samples, but %s has %d: only the first that all files of the song have are "
+            "used",
+            *(shortest, headers[shortest].n_samples, longest, headers[longest].n_samples),
+        )
+    return Common(
+        headers[shortest].n_samples,
+        common.sample_rate,
+        headers[widest].n_channels,
+        common.subtype,
+    )
+
+
+def _unlike(path: Path, other: Path, unit: str, found: int, wanted: int) -> HiphopssError:
+    return HiphopssError(
+        f"{path}: {found} {unit}, but {other} has {wanted}: export the song's files alike, or "
+        "separate its mixture again"
+    )
+
+
+def cut_off(path: Path) -> HiphopssError:
+    """What to raise where a file ends before its header says."""
+    return HiphopssError(
+        f"{path}: cut off, it is shorter than its header says: export or copy it again"
+    )
+
+
+def song_length(song: Song, sample_rate: int) -> int:
+    """Length of a song's stems at a sampling rate, in samples, from the files' headers.
+
+    Parameters
+    ----------
+    song : Song
+        From :func:`hiphopss.datasets.songs.read_songs`.
+    sample_rate : int
+        In Hz.
+
+    Returns
+    -------
+    int
+        The length of what :func:`load_stems` gives.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`require_alike`.
+    """
+    common = require_alike(song.stems.values(), downmixed=True)
+    return resampling.resampled_length(common.n_samples, common.sample_rate, sample_rate)
+
+
+def load_stems(song: Song, sample_rate: int) -> np.ndarray:
+    """Read the stems of a song, mono, at a sampling rate.
+
+    Parameters
+    ----------
+    song : Song
+        From :func:`hiphopss.datasets.songs.read_songs`.
+    sample_rate : int
+        In Hz; other rates are resampled.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_samples)]
+        In the order of ``SOURCES``, in single precision; vocals that don't exist are silence.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`song_length`, or if a file can't be read.
+    """
+    stems = np.zeros((len(SOURCES), song_length(song, sample_rate)), np.float32)
+    for row, source in zip(stems, SOURCES, strict=True):
+        if source in song.stems:
+            stem = _load_mono(song.stems[source], sample_rate)
+            if len(stem) != len(row):
+                raise cut_off(song.stems[source])
+            row[:] = stem
+    return stems
+
+
+def _load_mono(path: Path, sample_rate: int) -> np.ndarray:
+    read = reading.read(path)
+    mono = resampling.to_mono(read.waveform)[:, None]
+    return resampling.resample(mono, read.sample_rate, sample_rate)[:, 0]
+
+
+def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarray]:
+    """Read stems side by side, block by block, so that memory does not grow with their length.
+
+    Parameters
+    ----------
+    stems : mapping of str to Path
+        Files by source, which are alike; sources without a file are silence.
+    n_channels : int
+        Of the blocks; a mono stem is the same in all of them.
+
+    Yields
+    ------
+    np.ndarray [shape=(n_sources, n_block, n_channels)]
+        Consecutive samples in the order of ``SOURCES``, in single precision.
+
+    Raises
+    ------
+    HiphopssError
+        If a file can't be read, or ends before the others.
+    """
+    readers = [reading.read_blocks(path) for path in stems.values()]
+    for blocks in zip(*readers, strict=True):
+        joined = np.zeros((len(SOURCES), len(blocks[0]), n_channels), np.float32)
+        for source, block in zip(stems, blocks, strict=True):
+            joined[SOURCES.index(source)] = block
+        yield joined
+
+
+def read_exact(
+    stems: Mapping[str, Path | None],
+    n_samples: int,
+    n_channels: int,
+    *,
+    out: np.ndarray | None = None,
+) -> np.ndarray:
+    """Read the first samples of stems in double precision, as scores and oracles need them.
+
+    Parameters
+    ----------
+    stems : mapping of str to Path or None
+        Files by source; what has none is silence.
+    n_samples, n_channels : int
+        What to read. One channel averages a file's channels, more duplicate a mono file.
+    out : np.ndarray [shape=(n_sources, n_samples, n_channels)], optional
+        Memory to fill: new memory takes time.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_samples, n_channels)]
+        ``out`` if it was given. The full scale of integer types is 1, as libsndfile has it.
+
+    Raises
+    ------
+    HiphopssError
+        If a file can't be read, is shorter, has samples that are not finite, or channels don't fit.
+    """
+    samples = np.empty((len(SOURCES), n_samples, n_channels)) if out is None else out
+    for stem, source in zip(samples, SOURCES, strict=True):
+        path = stems.get(source)
+        if path is None:
+            stem[:] = 0
+        else:
+            _read_into(stem, path)
+    return samples
+
+
+def _read_into(samples: np.ndarray, path: Path) -> None:
+    """Fill `[shape=(n_samples, n_channels)]` with a file's first samples.
+
+    Pieces that stay in the cache are checked and copied, where passes over whole songs would wait
+    for memory, for which processes compete.
+    """
+    n_read = 0
+    with reading.opened(path) as file:
+        # Each piece ends in a seek, after which the decoder of MP3 has lost its state.
+        exact = file.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
+        block = np.empty((_PIECE if exact else file.frames, file.channels))
+        while len(piece := file.read(out=block)):
+            reading.require_finite(piece, path)
+            if file.channels != samples.shape[1]:
+                piece = fit_channels(piece, samples.shape[1], path)
+            wanted = samples[n_read : n_read + len(piece)]
+            wanted[:] = piece[: len(wanted)]
+            n_read += len(piece)
+    if n_read < len(samples):
+        raise cut_off(path)
+
+
+def fit_channels(samples: np.ndarray, n_channels: int, path: Path) -> np.ndarray:
+    """Samples with a given number of channels.
+
+    Parameters
+    ----------
+    samples : np.ndarray [shape=(n_samples, n_given)]
+        Of a file.
+    n_channels : int
+        1 averages the channels; more duplicates a mono file.
+    path : Path
+        The file, for messages.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_samples, n_channels)]
+        The samples.
+
+    Raises
+    ------
+    HiphopssError
+        If the file has neither one channel nor ``n_channels``.
+    """
+    found = samples.shape[1]
+    if n_channels == 1:
+        return samples.mean(axis=1, keepdims=True)
+    if found == 1:
+        return samples.repeat(n_channels, axis=1)
+    if found != n_channels:
+        raise HiphopssError(
+            f"{path}: {found} channels, but the references have {n_channels}: give it as many, or "
+            "one"
+        )
+    return samples
+
+
+def read_mixture(song: Song) -> reading.Audio:
+    """Read a song's mixture in double precision, as :func:`read_exact` reads stems.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+
+    Returns
+    -------
+    Audio
+        All of it.
+
+    Raises
+    ------
+    HiphopssError
+        If the song has none, or it can't be read.
+    """
+    return reading.read(require_mixture(song), exact=True)
+
+
+def mixture_gain(
+    song: Song, stems: np.ndarray, sample_rate: int, *, mastered: bool = False
+) -> float:
+    """Gain of a data set's ``mixture.wav`` against the sum of its stems.
+
+    HHDS normalises its mixtures (docs/released-code.md, section 7: 0.704 on the one public song).
+
+    Parameters
+    ----------
+    song : Song
+        From :func:`read_songs`.
+    stems : np.ndarray [shape=(n_sources, n_samples)]
+        From :func:`load_stems`.
+    sample_rate : int
+        Of the stems, in Hz.
+    mastered : bool
+        Take a mixture that isn't quite the scaled sum without a word.
+
+    Returns
+    -------
+    float
+        The least-squares gain; 1 where there is no mixture file or the stems are silent.
+
+    Raises
+    ------
+    HiphopssError
+        If the mixture is of another length, or is mostly something else than the stems.
+
+    Warns
+    -----
+    UserWarning
+        If more than -40 dB of the mixture is not the scaled sum, as in a mastered mixture.
+    """
+    if song.mixture is None:
+        return 1.0
+    mixture = _load_mono(song.mixture, sample_rate).astype(np.float64)
+    total = stems.sum(axis=0).astype(np.float64)  # 16 bits add up exactly in single precision
+    if len(mixture) != len(total):
+        raise HiphopssError(
+            f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
+            f"{len(total)}: export them alike"
+        )
+    energy = total @ total
+    if energy == 0:
+        return 1.0
+    common = mixture @ total
+    gain = float(common / energy)
+    if not mixture.any():
+        raise HiphopssError(
+            f"{song.mixture}: silent, but the stems of {song.name!r} are not: export it again"
+        )
+    rest = 1 - gain * common / (mixture @ mixture)  # of the mixture's energy
+    if rest > 0.5:
+        raise HiphopssError(
+            f"{song.mixture}: not the mixture of the stems of {song.name!r} (half of it is "
+            "something else): check that they belong together"
+        )
+    if rest > 1e-4 and not mastered:
+        logger.warning(
+            "%s: %.0f dB of it are not the scaled sum of the stems (mastering, lossy coding?): "
+            "the scaled sum is used instead",
+            *(song.mixture, 10 * np.log10(rest)),
+        )
+    return gain

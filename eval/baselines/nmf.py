@@ -1,0 +1,235 @@
+"""A baseline that was there before networks: supervised non-negative matrix factorisation.
+
+A dictionary of magnitude spectra is learnt for each source from the stems of the training songs,
+with the Kullback-Leibler divergence and multiplicative updates (Lee and Seung 2001). The magnitudes
+of a test mixture are then factorised with the joined dictionaries held fixed; what each source's
+part of the model is of the whole is its soft mask. Transform and masks are the network's kind, so
+the scores say what the network adds.
+"""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.datasets.songs import Song, find_songs
+from hiphopss.datasets.stems import load_stems
+from hiphopss.errors import HiphopssError
+from hiphopss.eval.baselines.baseline import Baseline
+from hiphopss.eval.baselines.bounds import RUN, share_out
+from hiphopss.signal.reading import Audio
+from hiphopss.signal.transform import stft
+from hiphopss.util.progress import progress_bar
+
+NMF = "NMF"
+"""Name in tables of scores."""
+
+_N_FRAMES = 3000  # a source, to learn from: more changed little
+_LEARN_ITERATIONS = 100
+_MASK_ITERATIONS = 60
+_FLOOR = 1e-6  # of the loudest frame's energy (-60 dB): quieter frames teach nothing
+
+
+class SupervisedNmf(Baseline):
+    """Soft masks of a factorisation with dictionaries learnt from training songs.
+
+    The dictionaries of a sampling rate are learnt when they are first needed, and kept.
+
+    Parameters
+    ----------
+    train_songs : path-like or sequence of Song
+        Their stems are learnt from. A data set in the layout of DSD100 gives its songs of Dev.
+    test_songs : sequence of Song
+        What will be separated: none of it may be learnt from.
+    n_components : int
+        Spectra in the dictionary of a source.
+    seed : int
+        Of the choice of frames and of the starting values.
+    config : SignalConfig, optional
+        Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
+
+    Raises
+    ------
+    HiphopssError
+        If a song is in both, or there are none to learn from.
+    """
+
+    model, effort = NMF, 7
+
+    def __init__(
+        self,
+        train_songs: str | Path | Sequence[Song],
+        test_songs: Sequence[Song],
+        *,
+        n_components: int = 50,
+        seed: int = 0,
+        config: SignalConfig | None = None,
+    ) -> None:
+        if n_components < 1:
+            raise HiphopssError(f"{n_components} components: give 1 or more")
+        self._config = config or SignalConfig()
+        self._n_components, self._seed = n_components, seed
+        self._train = _training_songs(train_songs)
+        own, others = (
+            {path for song in songs for path in song.stems.values()}
+            for songs in (self._train, test_songs)
+        )
+        if common := own & others:
+            raise HiphopssError(
+                f"{min(common)}: a song to train on and to test: take it out of one"
+            )
+        self._dictionaries: dict[int, np.ndarray] = {}  # by sampling rate
+
+    @property
+    def record(self) -> dict:
+        return {
+            "model": NMF,
+            "n_components": self._n_components,
+            "seed": self._seed,
+            "trained_on": [song.name for song in self._train],
+            "config": json.loads(self._config.to_json()),
+        }
+
+    def prepare(self, sample_rate: int, *, progress: bool = False) -> None:
+        from threadpoolctl import threadpool_limits
+
+        if sample_rate not in self._dictionaries:
+            with threadpool_limits(1):  # so that the last digits don't depend on the machine
+                self._dictionaries[sample_rate] = learn_dictionaries(
+                    self._train,
+                    sample_rate,
+                    n_components=self._n_components,
+                    seed=self._seed,
+                    config=self._config,
+                    progress=progress,
+                )
+
+    def __call__(self, song: Song, mixture: Audio) -> np.ndarray:
+        self.prepare(mixture.sample_rate)
+        return nmf_masked(mixture.waveform, self._dictionaries[mixture.sample_rate], self._config)
+
+
+def _training_songs(songs: str | Path | Sequence[Song]) -> list[Song]:
+    """The songs given, or those of Dev in a data set (all in a folder without subsets)."""
+    if not isinstance(songs, str | Path):
+        return list(songs)
+    found = [song for song in find_songs(songs) if song.subset in ("Dev", "")]
+    if not found:
+        raise HiphopssError(f"{songs}: holds no songs of subset 'Dev': give a data set's folder")
+    return found
+
+
+def learn_dictionaries(
+    songs: Sequence[Song],
+    sample_rate: int,
+    *,
+    n_components: int,
+    seed: int,
+    config: SignalConfig,
+    progress: bool = False,
+) -> np.ndarray:
+    """Learn a dictionary of each source.
+
+    Parameters
+    ----------
+    songs : sequence of Song
+        To learn from.
+    sample_rate : int
+        In Hz; stems of another rate are resampled.
+    n_components, seed, config
+        As in :class:`SupervisedNmf`.
+    progress : bool
+        Show bars.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_components, n_bins)]
+        Magnitude spectra that each add up to 1, in single precision.
+
+    Raises
+    ------
+    HiphopssError
+        If files can't be read.
+    """
+    from sklearn.decomposition import NMF as Factorisation
+    from sklearn.exceptions import ConvergenceWarning
+
+    random = np.random.default_rng(seed)
+    frames: list[list[np.ndarray]] = [[] for _ in SOURCES]
+    n_wanted = -(-_N_FRAMES // len(songs))  # of a song
+    for song in progress_bar(songs, desc="NMF: listen", unit="song", show=progress):
+        for found, stem in zip(frames, load_stems(song, sample_rate), strict=True):
+            magnitudes = np.abs(stft(stem, config))  # (n_frames, n_bins)
+            energies = np.square(magnitudes).sum(axis=1)
+            sounding = np.flatnonzero(energies > _FLOOR * energies.max())
+            chosen = random.permutation(sounding)[:n_wanted]
+            found.append(magnitudes[np.sort(chosen)])
+    learnt = []
+    for parts in progress_bar(frames, desc="NMF: learn", unit="source", show=progress):
+        found = np.concatenate(parts)
+        if not len(found):  # nothing to learn: its estimates are silence
+            learnt.append(np.zeros((n_components, config.bins)))
+            continue
+        model = Factorisation(
+            n_components,
+            init="random",
+            solver="mu",
+            beta_loss="kullback-leibler",
+            max_iter=_LEARN_ITERATIONS,
+            random_state=seed,
+        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the number is chosen, see above
+            model.fit(found)
+        spectra = model.components_
+        learnt.append(spectra / np.maximum(spectra.sum(axis=1, keepdims=True), 1e-12))
+    return np.array(learnt, np.float32)
+
+
+def nmf_masked(mixture: np.ndarray, dictionaries: np.ndarray, config: SignalConfig) -> np.ndarray:
+    """Filter a mixture by the soft masks of its factorisation.
+
+    Parameters
+    ----------
+    mixture : np.ndarray [shape=(n_samples, n_channels)]
+        At any scale.
+    dictionaries : np.ndarray [shape=(n_sources, n_components, n_bins)]
+        Of :func:`learn_dictionaries`, at the mixture's sampling rate.
+    config : SignalConfig
+        Frame, hop and window.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_samples, n_channels)]
+        Estimates in single precision, which add up to the mixture.
+    """
+    n_samples, n_channels = mixture.shape
+    estimates = np.empty((len(dictionaries), n_samples, n_channels), np.float32)
+    for channel in range(n_channels):
+        spectrum = stft(mixture[:, channel], config)  # (n_frames, n_bins)
+        models = _source_models(np.abs(spectrum).astype(np.float32), dictionaries)
+        pieces = (slice(start, start + RUN) for start in range(0, len(spectrum), RUN))
+        runs = ((models[:, piece], spectrum[piece]) for piece in pieces)
+        share_out(estimates[:, :, channel], runs, config)
+    return estimates
+
+
+def _source_models(magnitudes: np.ndarray, dictionaries: np.ndarray) -> np.ndarray:
+    """What the sources have in the factorisation `[shape=(n_sources, n_frames, n_bins)]`."""
+    n_sources, n_components, n_bins = dictionaries.shape
+    joined = dictionaries.reshape(-1, n_bins)  # (n_sources * n_components, n_bins)
+    tiny = np.float32(1e-12)
+    scale = magnitudes.max(initial=tiny)
+    scaled = magnitudes / scale
+    # With spectra that add up to 1, the update needs no denominator.
+    activations = np.repeat(scaled.sum(axis=1, keepdims=True) / len(joined), len(joined), axis=1)
+    for _ in range(_MASK_ITERATIONS):
+        ratio = scaled / np.maximum(activations @ joined, tiny)
+        activations *= ratio @ joined.T
+    by_source = activations.reshape(-1, n_sources, n_components).swapaxes(0, 1)
+    return by_source @ dictionaries * scale

@@ -1,0 +1,133 @@
+"""Projection on delayed copies of signals, and how well it is determined.
+
+With the delayed copies of signals r_i (512 of each) as the columns of a matrix A, the projection of
+a signal e on their span is A C, where the filters C solve the normal equations
+
+    G C = D,     G = A^T A,     D = A^T e.
+
+Entries of G and D are correlations: in G, row (i, a) and column (j, b) hold c_ij[a - b], so G is
+built of Toeplitz blocks; D holds the correlations of each r_i with e. With the Cholesky factor
+G = L L^T, the energy of the projection needs neither C nor A:
+
+    |A C|^2 = D^T C = D^T G^-1 D = |L^-1 D|^2.
+
+The signals are scaled to unit energy first, which changes neither their span nor the projection.
+
+Where a frequency band is empty (audio resampled in floating point), or where signals are copies of
+one another (channels of a mono file made stereo), the columns of A depend on one another to working
+precision, and G may have no Cholesky factor. Then 512 eps is added to its diagonal, more than
+rounding errors take from it, and the filters stay finite. What depends on the empty band is lost;
+for the SDR that is little.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from hiphopss.eval.bss.correlation import FILTER_TAPS
+
+EPS = float(np.finfo(np.float64).eps)
+
+SINGULAR = EPS
+"""Reciprocal condition below which a projection on all references is called uncertain.
+
+Measured on four low-passed stems, with estimates low-passed or not. Where the reciprocal condition
+was 1e-15, no score changed by more than 5e-5 dB when the sources' order was reversed, or from one
+engine to the other; at 1e-16 it was 2e-4 dB, at 1e-17 0.1 dB. At 0, the reversal changed SIR and
+SAR of mir_eval by up to 20 dB, those of the project's engine by 2e-4 dB, and neither's SDR; the
+engines' SDR differed by up to 0.1 dB.
+"""
+
+
+def gram_matrix(correlations: np.ndarray) -> np.ndarray:
+    """Inner products of delayed copies of signals.
+
+    Parameters
+    ----------
+    correlations : np.ndarray [shape=(n_signals, n_signals, 512)]
+        Of the signals with one another, as :func:`~hiphopss.eval.bss.correlation.correlate_windows`
+        gives them.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_signals * 512, n_signals * 512)]
+        Symmetric; signal by signal, delays of 0 to 511 samples each.
+    """
+    n_rows = len(correlations) * FILTER_TAPS
+    # Delays 511 to -511 [shape=(n_signals, n_signals, 1023)].
+    lags = np.concatenate([correlations[..., ::-1], correlations.swapaxes(0, 1)[..., 1:]], axis=-1)
+    # Row a of a block begins at delay a: (n_signals, n_signals, 512, 512).
+    blocks = sliding_window_view(lags, FILTER_TAPS, axis=-1)[:, :, ::-1]
+    return blocks.swapaxes(1, 2).reshape(n_rows, n_rows)
+
+
+class Projection:
+    """Energies of projections on the delayed copies of some signals.
+
+    Parameters
+    ----------
+    correlations : np.ndarray [shape=(n_signals, n_signals, 512)]
+        Of the signals with one another; no signal may be without energy.
+
+    Attributes
+    ----------
+    reciprocal_condition : float
+        Of the Gram matrix of the signals at unit energy, in the 1-norm, as LAPACK estimates it: 1
+        is best; 0 where the matrix is not positive definite to working precision.
+    """
+
+    def __init__(self, correlations: np.ndarray):
+        from scipy.linalg import lapack
+
+        self._norms = np.sqrt(np.einsum("iit->it", correlations)[:, 0])
+        unit = correlations / (self._norms[:, None, None] * self._norms[:, None])
+        gram = gram_matrix(unit).T  # symmetric, and now in LAPACK's order
+        norm = lapack.dlange("1", gram)
+        factor, failed = lapack.dpotrf(gram, clean=0, overwrite_a=1)
+        if failed:
+            self.reciprocal_condition, factor = 0.0, _loaded_factor(unit)
+        else:
+            self.reciprocal_condition = float(lapack.dpocon(factor, norm)[0])
+        # Half the memory: one triangle only.
+        self._factor, _ = lapack.dtrttf(factor)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return self._factor.nbytes
+
+    def energies(self, products: np.ndarray) -> np.ndarray:
+        """Energies of the projections of other signals.
+
+        Parameters
+        ----------
+        products : np.ndarray [shape=(n_signals, n_others, 512)]
+            Correlations of the signals with the others.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_others,)]
+            In the units of the products.
+        """
+        from scipy.linalg import lapack
+
+        unit = products / self._norms[:, None, None]
+        right_sides = unit.swapaxes(0, 1).reshape(products.shape[1], -1).T
+        solved = lapack.dtfsm(1.0, self._factor, right_sides, trans="T")
+        return np.einsum("ij,ij->j", solved, solved)
+
+
+def _loaded_factor(unit: np.ndarray) -> np.ndarray:
+    """Cholesky factor with as much added to the diagonal as rounding errors can take from it."""
+    from scipy.linalg import lapack
+
+    unit = unit.copy()
+    diagonal = np.arange(len(unit))
+    loading = FILTER_TAPS * EPS
+    failed = 1
+    while failed:
+        unit[diagonal, diagonal, 0] += loading
+        factor, failed = lapack.dpotrf(gram_matrix(unit).T, clean=0, overwrite_a=1)
+        loading *= 10
+    return factor

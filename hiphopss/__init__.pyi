@@ -1,0 +1,90 @@
+# The public names, in one place. Those of a line are what one verb, or one stage, needs.
+
+from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
+from .datasets.features.audition import audition, list_segments
+from .datasets.features.make import make_features
+from .datasets.generated import generate
+from .datasets.hhds import download_hhds
+from .datasets.songs import Song, find_songs, read_songs
+from .demo.export import export_site
+from .demo.server import serve
+from .errors import HiphopssError
+from .eval.bss.scores import Scores, bss_eval
+from .eval.comparison import Comparison, compare
+from .eval.evaluation import Baselines, evaluate
+from .eval.scoring import Scoring
+from .live.session import LiveSettings, Pcm, run_live
+from .live.stream import StreamingSeparator
+from .network.model import build_model
+from .remixing.mixing import Mix, Mixer, mix
+from .remixing.remix import remix
+from .reproduction.reproduce import ReproductionSettings, reproduce
+from .separation.files import SeparationSettings, separate_files
+from .separation.separator import Separator, separate
+from .training.loop import TrainingSettings, train
+from .training.processes import Cluster
+from .training.steps import compile_model
+from .util.executor import Executor
+from .weights.files import (
+    convert_weights,
+    describe_weights,
+    load_model,
+    load_published,
+    save_weights,
+)
+from .weights.registry import list_weights
+
+__version__: str
+
+__all__ = [
+    "PRESETS",
+    "SOURCES",
+    "Baselines",
+    "Cluster",
+    "Comparison",
+    "Executor",
+    "Fidelity",
+    "HiphopssError",
+    "LiveSettings",
+    "LossWeights",
+    "Mix",
+    "Mixer",
+    "Pcm",
+    "ReproductionSettings",
+    "Scores",
+    "Scoring",
+    "SeparationSettings",
+    "Separator",
+    "SignalConfig",
+    "Song",
+    "StreamingSeparator",
+    "TrainingSettings",
+    "__version__",
+    "audition",
+    "bss_eval",
+    "build_model",
+    "compare",
+    "compile_model",
+    "convert_weights",
+    "describe_weights",
+    "download_hhds",
+    "evaluate",
+    "export_site",
+    "find_songs",
+    "generate",
+    "list_segments",
+    "list_weights",
+    "load_model",
+    "load_published",
+    "make_features",
+    "mix",
+    "read_songs",
+    "remix",
+    "reproduce",
+    "run_live",
+    "save_weights",
+    "separate",
+    "separate_files",
+    "serve",
+    "train",
+]

@@ -1,0 +1,338 @@
+"""Where live audio comes from and goes to: files, raw PCM through pipes, devices.
+
+All can be closed by a ``with`` and have ``n_troubles``, how often a device lost samples or had
+none to play. Inputs have ``sample_rate`` and ``n_channels``, are iterated over and give blocks
+`[shape=(n_block, n_channels)]` in single precision; outputs have ``write``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.errors import HiphopssError
+from hiphopss.remixing.remix import output_kind
+from hiphopss.signal import reading, writing
+from hiphopss.util.files import written_whole
+
+RAW_FORMATS = {"f32le": "<f4", "s16le": "<i2"}
+"""Sample types of pipes, as ffmpeg calls them."""
+
+DEVICE = "device"
+"""Names the default device; ``device:NAME`` and ``device:3`` name others."""
+
+
+_TERMINAL = {
+    "stdin": "standard input is a terminal: pipe raw audio into it, or give --input a file",
+    "stdout": "standard output is a terminal: pipe the raw audio on, or give --output a file",
+}
+
+
+class _End:
+    """An input or output that may have something to close."""
+
+    is_device = False
+    n_troubles = 0
+    n_clipped = 0
+    lost: HiphopssError | None = None  # why an input ended that does not end by itself
+
+    def __init__(self):
+        self._stack = ExitStack()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        return self._stack.__exit__(*error)
+
+    def _clipped(self, samples: np.ndarray, least: float, most: float) -> np.ndarray:
+        clipped = np.clip(samples, least, most)
+        self.n_clipped += int(np.count_nonzero(clipped != samples))
+        return clipped
+
+
+class FileInput(_End):
+    """An audio file; samples that are not finite are refused.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    block : int
+        Samples of a block; the last one may be shorter.
+    """
+
+    def __init__(self, path: str | Path, block: int):
+        super().__init__()
+        self._path, self._block = path, block
+        header = reading.read_header(path)
+        self.sample_rate, self.n_channels = header.sample_rate, header.n_channels
+        self.subtype = header.subtype
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for read in reading.read_blocks(self._path):
+            for start in range(0, len(read), self._block):
+                yield read[start : start + self._block]
+
+
+class RawInput(_End):
+    """Raw interleaved PCM, from standard input.
+
+    Parameters
+    ----------
+    stream : file
+        In binary.
+    sample_rate, n_channels : int
+        Of the samples, which nothing in them says.
+    kind : str
+        One of ``RAW_FORMATS``.
+    block : int
+        Samples of a block; the last one may be shorter.
+    """
+
+    subtype = "FLOAT"
+
+    def __init__(self, stream, sample_rate: int, n_channels: int, kind: str, block: int):
+        super().__init__()
+        self.sample_rate, self.n_channels = sample_rate, n_channels
+        self._stream, self._kind = stream, np.dtype(RAW_FORMATS[kind])
+        self._size = self._kind.itemsize * n_channels  # bytes of a sample of all channels
+        self._block = block
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        while data := self._stream.read(self._block * self._size):
+            whole = data[: len(data) // self._size * self._size]  # a pipe may break off anywhere
+            samples = np.frombuffer(whole, self._kind).reshape(-1, self.n_channels)
+            if self._kind.kind == "i":
+                samples = samples / np.float32(32767)
+            yield samples.astype(np.float32)
+
+
+class DeviceInput(_End):
+    """A sound card's input."""
+
+    is_device = True
+    subtype = "FLOAT"
+
+    def __init__(self, name: str, sample_rate: int, n_channels: int, block: int):
+        super().__init__()
+        self.sample_rate, self.n_channels, self._block = sample_rate, n_channels, block
+        self._name = name
+        self._device = _open_device("InputStream", name, sample_rate, n_channels, block)
+        self._stack.enter_context(self._device)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The blocks, until the card goes away: :attr:`lost` then says why."""
+        failures = import_sounddevice().PortAudioError
+        while True:
+            try:
+                samples, overflowed = self._device.read(self._block)
+            except failures as error:
+                self.lost = _lost(self._name, error)
+                return
+            self.n_troubles += bool(overflowed)
+            yield samples
+
+    @property
+    def latency(self) -> float:
+        """What the device adds, in seconds."""
+        return self._device.latency
+
+
+class FileOutput(_End):
+    """An audio file, written whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; its ending says the format.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+    given : str
+        Sample type of the input, which it takes on as far as it can.
+    """
+
+    def __init__(self, path: str | Path, sample_rate: int, n_channels: int, *, given: str):
+        super().__init__()
+        kind, subtype = output_kind(path, None, given=given)
+        whole = self._stack.enter_context(written_whole(path))
+        self._writer = self._stack.enter_context(
+            writing.Writer(
+                whole,
+                sample_rate,
+                n_channels,
+                subtype,
+                label=path,
+                format=kind,
+                advice="lower the gains",
+            )
+        )
+
+    def write(self, samples: np.ndarray) -> None:
+        """Append samples `[shape=(n_block, n_channels)]`."""
+        self._writer.write(samples)
+
+
+class RawOutput(_End):
+    """Raw interleaved PCM, to standard output, at once; what can't be told is clipped.
+
+    Parameters
+    ----------
+    stream : file
+        In binary.
+    kind : str
+        One of ``RAW_FORMATS``.
+    """
+
+    def __init__(self, stream, kind: str):
+        super().__init__()
+        self._stream, self._kind = stream, np.dtype(RAW_FORMATS[kind])
+
+    def write(self, samples: np.ndarray) -> None:
+        """Pass samples `[shape=(n_block, n_channels)]` on."""
+        if self._kind.kind == "i":
+            samples = self._clipped(np.rint(samples * np.float32(32767)), -32768, 32767)
+        try:
+            self._stream.write(samples.astype(self._kind).tobytes())
+            self._stream.flush()
+        except BrokenPipeError as error:
+            # What is still held would break the pipe once more when Python ends.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
+            raise HiphopssError(
+                "standard output: nobody reads it any more: keep its reader running"
+            ) from error
+
+
+class DeviceOutput(_End):
+    """A sound card's output."""
+
+    is_device = True
+
+    def __init__(self, name: str, sample_rate: int, n_channels: int, block: int):
+        super().__init__()
+        self._name = name
+        self._device = _open_device("OutputStream", name, sample_rate, n_channels, block)
+        self._stack.enter_context(self._device)
+
+    def write(self, samples: np.ndarray) -> None:
+        """Play samples `[shape=(n_block, n_channels)]`; waits until there is room for them."""
+        loud = np.ascontiguousarray(self._clipped(samples, -1, 1), np.float32)
+        try:
+            underflowed = self._device.write(loud)
+        except import_sounddevice().PortAudioError as error:
+            raise _lost(self._name, error) from error
+        self.n_troubles += bool(underflowed)
+
+    @property
+    def latency(self) -> float:
+        """What the device adds, in seconds."""
+        return self._device.latency
+
+
+def describe_raw(kind: str, sample_rate: int, n_channels: int) -> str:
+    """What raw samples are, and how two programs that read them are told so.
+
+    Parameters
+    ----------
+    kind : str
+        One of ``RAW_FORMATS``.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+
+    Returns
+    -------
+    str
+        One line for people.
+    """
+    # Not ffplay: its option for channels has another name in each of two versions.
+    return (
+        f"raw audio: {kind}, {sample_rate} Hz, {n_channels} channel{'s' * (n_channels > 1)}: pipe "
+        f"it into `ffmpeg -f {kind} -ar {sample_rate} -ac {n_channels} -i - FILE` or SoX's "
+        f"`play -t {kind.removesuffix('le')} -r {sample_rate} -c {n_channels} -`"
+    )
+
+
+def is_device(name: str) -> bool:
+    """Whether the name is that of a device."""
+    return name.partition(":")[0] == DEVICE
+
+
+def _open_device(kind: str, name: str, sample_rate: int, n_channels: int, block: int):
+    sounddevice = import_sounddevice()
+    _, _, which = name.partition(":")
+    try:
+        return getattr(sounddevice, kind)(
+            device=int(which) if which.isdecimal() else which or None,
+            samplerate=sample_rate,
+            channels=n_channels,
+            blocksize=block,
+            dtype="float32",
+            latency="low",
+        )
+    except (sounddevice.PortAudioError, ValueError) as error:
+        raise HiphopssError(
+            f"{name}: can't be opened at {sample_rate} Hz with {n_channels} channels "
+            f"({_one_line(error)}): see `hiphopss live --list-devices`"
+        ) from error
+
+
+def _lost(name: str, error: Exception) -> HiphopssError:
+    """What is told when a device fails in the middle of the music."""
+    return HiphopssError(
+        f"{name}: the device stopped ({_one_line(error)}): check that it is plugged in, and start "
+        "again"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def import_sounddevice():
+    """The optional module that speaks with sound cards.
+
+    Raises
+    ------
+    HiphopssError
+        If it, or PortAudio, which it needs, is not installed.
+    """
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise HiphopssError(
+            "devices need sounddevice: pip install 'hiphopss[live]', or use files and pipes"
+        ) from error
+    except OSError as error:  # it is there, PortAudio is not
+        raise HiphopssError(
+            "devices need the PortAudio library: install it (libportaudio2 on Debian), or use "
+            "files and pipes"
+        ) from error
+    return sounddevice
+
+
+def list_devices() -> str:
+    """The devices and their numbers, for people to read."""
+    return str(import_sounddevice().query_devices())
+
+
+def standard(name: str):
+    """Standard input or output in binary, by its name in ``sys``.
+
+    Raises
+    ------
+    HiphopssError
+        If it is a terminal: raw audio is nothing to type or to read.
+    """
+    stream = getattr(sys, name)
+    if stream.isatty():
+        raise HiphopssError(_TERMINAL[name])
+    return stream.buffer

@@ -1,0 +1,210 @@
+"""Separation of a stream, as it is heard: so many samples in, as many of each stem out, later.
+
+Only the past is needed, and ``lookahead`` frames. For each new frame the network sees the patch
+that ends with it (:mod:`hiphopss.network.streaming`); all else is as in
+:mod:`hiphopss.separation.separator`: the masks come from the mean of the channels and are applied
+to each of them, and the stems sum to the delayed mixture.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
+from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.streaming import StreamingNetwork
+from hiphopss.signal.transform import InverseTransform, magnitude, stft
+
+MOST_CHANNELS = 1024
+"""Of a stream; as many as a file can have."""
+
+LOUDEST = np.float32(1e30)
+"""Samples beyond it (full scale is 1) would overflow in single precision."""
+
+
+def is_usable(samples: np.ndarray) -> np.ndarray:
+    """Where samples are finite and no larger than ``LOUDEST``, as booleans of the same shape."""
+    return np.abs(samples) <= LOUDEST  # not where they are NaN
+
+
+class StreamingSeparator:
+    """Separates block by block, with a constant delay and constant memory.
+
+    The same samples come out however the stream is cut into blocks. One hop costs little enough
+    for live use on one processor core; several threads of the linear algebra would wait for one
+    another at these sizes, so hold them to one (``threadpoolctl.threadpool_limits(1)``).
+
+    Parameters
+    ----------
+    weights : path-like, NumpyNetwork or None
+        As in :func:`hiphopss.separate`; a network from
+        :func:`hiphopss.separation.engines.load_network` may be shared by several streams.
+    lookahead : int
+        Frames (of 512 samples, 11.6 ms) that are heard after a frame before it is separated, 0..29.
+        More is better and later: ``docs/live.md`` has a table.
+    channels : int
+        Channels of the stream, ``MOST_CHANNELS`` at most.
+    average : bool
+        Average the masks of all patches that have seen a frame; else take the newest patch's.
+    block_multiple : int
+        All blocks are promised to be multiples of this many samples, which saves up to a hop of
+        latency: 512 for blocks of 512.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In Hz; the stream must have it.
+    latency : int
+        Samples by which the stems are delayed:
+        ``(lookahead + 2) * 512 - gcd(block_multiple, 512)``.
+
+    Raises
+    ------
+    HiphopssError
+        If the weights can't be used, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        weights: str | Path | NumpyNetwork | None = None,
+        *,
+        lookahead: int = 0,
+        channels: int = 2,
+        average: bool = True,
+        block_multiple: int = 1,
+    ):
+        if not 1 <= channels <= MOST_CHANNELS:
+            raise HiphopssError(f"channels {channels}: give 1 to {MOST_CHANNELS}")
+        if block_multiple < 1:
+            raise HiphopssError(f"block_multiple {block_multiple}: give a positive number")
+        if not isinstance(weights, NumpyNetwork):
+            from hiphopss.separation.engines import load_network
+            from hiphopss.weights.registry import resolve_weights
+
+            weights, _ = load_network(resolve_weights(weights))
+        self._network = StreamingNetwork(weights, lookahead=lookahead, average=average)
+        self._config = self._network.config
+        hop = self._config.hop
+        self.sample_rate = self._config.sample_rate
+        self._multiple = block_multiple
+        # Samples come out a hop at a time: this many must wait so that there always are enough.
+        self._margin = hop - math.gcd(block_multiple, hop)
+        self.latency = (lookahead + 1) * hop + self._margin
+        self._samples = np.empty((channels, self._config.frame), np.float32)
+        self._spectra = np.empty((lookahead + 1, channels, self._config.bins), np.complex64)
+        self._ready = np.empty((len(SOURCES), channels, 2 * hop), np.float32)
+        self.reset()
+        # The first transforms load and plan what they need: not when the music plays.
+        self.flush()
+
+    @property
+    def latency_seconds(self) -> float:
+        """The latency in seconds."""
+        return self.latency / self.sample_rate
+
+    def reset(self) -> None:
+        """Begin a new stream."""
+        self._network.reset()
+        self._samples[:] = 0  # the transform's zeros before the signal
+        self._filled = 0  # of the newest hop
+        self._n_frames = 0
+        self._inverse = InverseTransform(self._ready.shape[:2], np.float32, self._config)
+        self._ready[:] = 0
+        self._n_ready = self._margin
+
+    def process(self, block: np.ndarray) -> np.ndarray:
+        """Take the next samples of the mixture; give as many of each stem, from ``latency`` before.
+
+        Parameters
+        ----------
+        block : np.ndarray [shape=(n_channels, n_block)]
+            Any number of samples.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_sources, n_channels, n_block)]
+            In single precision; the first ``latency`` samples of a stream are 0.
+
+        Raises
+        ------
+        HiphopssError
+            If the block has another shape, or samples that are not finite or beyond ``LOUDEST``:
+            they would be heard for as long as a patch. The block is then refused whole, and the
+            stream can go on.
+        """
+        block = np.asarray(block)
+        n_channels, hop = len(self._samples), self._config.hop
+        if block.ndim != 2 or len(block) != n_channels or block.dtype.kind != "f":
+            raise HiphopssError(
+                f"block of {block.dtype} and shape {block.shape}: give floating-point samples "
+                f"of shape ({n_channels}, n)"
+            )
+        if block.shape[1] % self._multiple:
+            raise HiphopssError(
+                f"block of {block.shape[1]} samples: give multiples of {self._multiple}, "
+                "as promised"
+            )
+        if not is_usable(block).all():
+            raise HiphopssError(
+                f"block: has samples that are not finite, or beyond {LOUDEST:g}: mute them first"
+            )
+        stems = np.empty((len(SOURCES), *block.shape), np.float32)
+        n_in = n_out = 0
+        while n_in < block.shape[1]:
+            n_taken = min(hop - self._filled, block.shape[1] - n_in)
+            start = hop + self._filled
+            self._samples[:, start : start + n_taken] = block[:, n_in : n_in + n_taken]
+            self._filled += n_taken
+            n_in += n_taken
+            if self._filled == hop:
+                self._separate_frame()
+            n_out = self._give(stems, n_out)
+        return stems
+
+    def _give(self, stems: np.ndarray, start: int) -> int:
+        """Move what is ready, as far as it is wanted, to ``stems``; return where it ends."""
+        n = min(self._n_ready, stems.shape[-1] - start)
+        stems[..., start : start + n] = self._ready[..., :n]
+        self._n_ready -= n
+        self._ready[..., : self._n_ready] = self._ready[..., n : n + self._n_ready]
+        return start + n
+
+    def _separate_frame(self) -> None:
+        """Separate the frame ``lookahead`` before the one that the newest hop completes."""
+        config, hop = self._config, self._config.hop
+        # The samples begin with the frame, not half a frame later as a signal does.
+        spectrum = stft(self._samples, config, start=1, stop=2)[:, 0]
+        magnitudes = magnitude(spectrum.mean(axis=0), config) * np.float32(config.scale)
+        masks = self._network.step(magnitudes)  # (n_sources, n_bins)
+        n_spectra = len(self._spectra)
+        self._spectra[self._n_frames % n_spectra] = spectrum
+        self._n_frames += 1
+        ready = self._ready[..., self._n_ready : self._n_ready + hop]
+        if self._n_frames < n_spectra:  # the frame would lie before the stream
+            ready[:] = 0
+        else:
+            oldest = self._spectra[self._n_frames % n_spectra]
+            ready[:] = self._inverse.push((masks[:, None] * oldest)[:, :, None])
+        if self._n_frames == n_spectra:  # its first half does
+            ready[:] = 0
+        self._n_ready += hop
+        self._samples[:, :hop] = self._samples[:, hop:]
+        self._filled = 0
+
+    def flush(self) -> np.ndarray:
+        """End the stream: the last ``latency`` samples of the stems; then a new one begins.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_sources, n_channels, latency)]
+            After as many samples as went in, less the first ``latency``, the stems are complete.
+        """
+        n_channels, multiple = len(self._samples), self._multiple
+        n_zeros = -(-self.latency // multiple) * multiple
+        tail = self.process(np.zeros((n_channels, n_zeros), np.float32))
+        self.reset()
+        return tail[..., : self.latency]

@@ -1,0 +1,150 @@
+"""The released training loss (docs/released-code.md, section 4), term by term."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+
+import keras
+import numpy as np
+from keras import ops
+
+from hiphopss.config import SOURCES, Fidelity, LossWeights
+
+VOCALS, BASS, DRUMS, OTHER = range(len(SOURCES))
+_LOGGED = 4  # patches of a large batch from which the terms are estimated
+
+
+@dataclass(frozen=True)
+class Term:
+    """One term of the loss: ``weight`` times the sum of ``S(estimate_i, target_j)`` over ``pairs``.
+
+    The weight is negative for dissimilarity, so that the terms simply add up.
+    """
+
+    name: str
+    weight: float
+    pairs: tuple[tuple[int, int], ...]
+
+    def matrix(self) -> np.ndarray:
+        """What ``S`` is multiplied by, `[shape=(n_sources, n_sources)]`."""
+        matrix = np.zeros((len(SOURCES), len(SOURCES)), np.float32)
+        for pair in self.pairs:
+            matrix[pair] = self.weight
+        return matrix
+
+
+def loss_terms(fidelity: Fidelity, weights: LossWeights) -> list[Term]:
+    """The terms that add up to the loss: reconstruction positive, dissimilarity negative."""
+    three = (VOCALS, BASS, DRUMS)
+    reconstructed = (*three, OTHER) if fidelity.reconstruct_other else three
+    return [
+        *(Term(f"reconstruction_{SOURCES[i]}", 1.0, ((i, i),)) for i in reconstructed),
+        Term("alpha", -weights.alpha, tuple((i, j) for i in three for j in three if i != j)),
+        Term("beta", -weights.beta, ((BASS, OTHER), (DRUMS, OTHER))),
+        Term("beta_voc", -weights.beta_voc, ((VOCALS, OTHER),)),
+    ]
+
+
+def squared_distances(targets, estimates, matrix: np.ndarray):
+    """The weighted sum of ``S(estimate_i, target_j)`` over pairs of sources and over the batch.
+
+    Written source by source, so that XLA makes one loop of it, of its gradient and of the masks
+    before it: each reads the batch once.
+
+    Parameters
+    ----------
+    targets, estimates : sequence of tensor [shape=(n, n_frames, n_bins)]
+        A batch, source by source.
+    matrix : np.ndarray [shape=(n_sources, n_sources)]
+        Weight of each pair: estimate ``i`` in rows, target ``j`` in columns.
+
+    Returns
+    -------
+    tensor
+        A number.
+    """
+    pairs = [(float(matrix[i, j]), int(i), int(j)) for i, j in np.argwhere(matrix)]
+    n_sources = len(estimates)
+
+    @ops.custom_gradient
+    def weighted_sum(*both):
+        e, t = both[:n_sources], both[n_sources:]
+        squares = sum(weight * ops.square(e[i] - t[j]) for weight, i, j in pairs)
+
+        def gradient(*arguments, upstream=None):  # backends differ in how they give it
+            upstream = arguments[0] if upstream is None else upstream
+            slopes = [ops.zeros_like(source) for source in e]
+            for weight, i, j in pairs:
+                slopes[i] += 2 * weight * (e[i] - t[j])
+            return *(upstream * slope for slope in slopes), *map(ops.zeros_like, t)
+
+        # over bins first: a sum of all at once would add up in single precision one after the
+        # other, with errors of up to 5e-4
+        return ops.sum(ops.sum(squares, axis=-1)), gradient
+
+    return weighted_sum(*estimates, *targets) if pairs else ops.zeros(())
+
+
+@keras.saving.register_keras_serializable(package="hiphopss")
+class SeparationLoss(keras.losses.Loss):
+    """The loss of a batch, summed (not averaged) over its patches.
+
+    Parameters
+    ----------
+    fidelity : Fidelity
+        Whether there is a term for ``other`` (Q9) and an absolute value (Q10).
+    weights : LossWeights
+        Of the dissimilarity terms.
+    """
+
+    def __init__(
+        self, fidelity: Fidelity, weights: LossWeights | None = None, name="separation_loss"
+    ):
+        super().__init__(name=name, reduction=None)
+        self.fidelity = fidelity
+        self.weights = weights or LossWeights()
+        self.terms = loss_terms(fidelity, self.weights)
+
+    def call(self, y_true, y_pred):
+        matrix = sum(term.matrix() for term in self.terms)
+        total = squared_distances(*_by_source(y_true, y_pred), matrix)
+        return ops.abs(total) if self.fidelity.absolute_loss else total
+
+    def metrics(self) -> list[keras.metrics.Metric]:
+        """One metric a term, each the term's mean over batches, for the training log.
+
+        A term of a batch of 8 or more is estimated from at least 4 of its patches, evenly spaced:
+        all terms of all patches would cost a fifth of a training step.
+        """
+        return [
+            keras.metrics.MeanMetricWrapper(_value_of(term), name=term.name) for term in self.terms
+        ]
+
+    def get_config(self):
+        return {"fidelity": asdict(self.fidelity), "weights": asdict(self.weights)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(Fidelity(**config["fidelity"]), LossWeights(**config["weights"]))
+
+
+def _by_source(*batches, every: int = 1) -> list[list]:
+    """Every so many patches of batches `[shape=(n, n_sources, ...)]`, source by source.
+
+    Source by source first: XLA then works out nothing of the other patches.
+    """
+    return [[source[::every] for source in ops.unstack(batch, axis=1)] for batch in batches]
+
+
+def _value_of(term: Term) -> Callable:
+    """A plain function of a term: Keras names metrics by ``__name__``."""
+
+    def value(y_true, y_pred):
+        n_patches = y_true.shape[0] or 0  # None where batches may have any size, as in `fit`
+        step = max(1, n_patches // _LOGGED)
+        total = squared_distances(*_by_source(y_true, y_pred, every=step), term.matrix())
+        return total * (n_patches / len(range(0, n_patches, step)) if step > 1 else 1)
+
+    value.__name__ = term.name
+    return value

@@ -1,0 +1,300 @@
+"""Stems to a mix: gain, pan, mute and solo, for whole songs and block by block.
+
+The pan law is that of the Web Audio API's StereoPannerNode (W3C Web Audio API 1.1, "StereoPanner
+algorithm"), for stereo stems as it is there: panned to one side, the other side's channel goes over
+to it with constant power (cosine and sine), so nothing of the stem is lost, and at 0 nothing
+changes. A mono stem that is panned becomes stereo with constant power, too; unlike there it is
+scaled so that 0 leaves it at full level on both sides.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
+
+MOST_DB = 40.0
+"""Gains are at most this, in dB; ``-inf`` is silence."""
+
+_NEUTRAL = dict.fromkeys(SOURCES, 0.0)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """How the stems are mixed. As it is made, it changes nothing.
+
+    Attributes
+    ----------
+    gains : dict of str to float
+        In dB; ``-inf`` is silence. Of each of ``SOURCES``: what isn't given is 0.
+    pans : dict of str to float
+        -1 (left) to 1 (right), in the same way.
+    muted, soloed : frozenset of str
+        Where there is a solo, only soloed stems are heard; a muted one never is.
+    """
+
+    gains: dict[str, float] = field(default_factory=dict)
+    pans: dict[str, float] = field(default_factory=dict)
+    muted: frozenset[str] = frozenset()
+    soloed: frozenset[str] = frozenset()
+
+    def __post_init__(self):
+        for name in (*self.gains, *self.pans, *self.muted, *self.soloed):
+            require_source(name)
+        for name, gain in self.gains.items():
+            if math.isnan(gain) or gain > MOST_DB:
+                raise HiphopssError(
+                    f"gain of {name} {gain:g}: give a number of dB, at most {MOST_DB:g}"
+                )
+        for name, pan in self.pans.items():
+            if not -1 <= pan <= 1:
+                raise HiphopssError(f"pan of {name} {pan:g}: give -1 (left) to 1 (right)")
+        object.__setattr__(self, "gains", _NEUTRAL | self.gains)
+        object.__setattr__(self, "pans", _NEUTRAL | self.pans)
+
+    @classmethod
+    def parse(
+        cls,
+        *,
+        gains: Iterable[str] = (),
+        pans: Iterable[str] = (),
+        muted: Iterable[str] = (),
+        soloed: Iterable[str] = (),
+    ) -> Mix:
+        """Read settings as the command line has them, such as ``gains=["vocals=-6"]``.
+
+        Raises
+        ------
+        HiphopssError
+            If a source is unknown or named twice, or a number is none or out of range.
+        """
+        return cls(
+            _parse_all("gain", gains),
+            _parse_all("pan", pans),
+            frozenset(muted),
+            frozenset(soloed),
+        )
+
+    def changed(self, **attributes) -> Mix:
+        """The same but for some attributes; ``gains`` and ``pans`` may name some sources only."""
+        for name in {"gains", "pans"} & set(attributes):
+            attributes[name] = getattr(self, name) | attributes[name]
+        return replace(self, **attributes)
+
+    def heard(self, source: str) -> bool:
+        """Whether mutes and solos leave a source to be heard."""
+        return source not in self.muted and (not self.soloed or source in self.soloed)
+
+    @property
+    def audible(self) -> tuple[str, ...]:
+        """The sources that are heard, and not at a gain of ``-inf``."""
+        return tuple(s for s in SOURCES if self.heard(s) and self.gains[s] > -math.inf)
+
+    @property
+    def panned(self) -> bool:
+        """Whether any pan is not 0: a mono stem then becomes stereo."""
+        return any(self.pans.values())
+
+    def matrices(self, n_channels: int, n_out: int | None = None) -> np.ndarray:
+        """What each source's channels are multiplied by.
+
+        Parameters
+        ----------
+        n_channels : int
+            Of the stems.
+        n_out : int, optional
+            Channels of the mix; by default 2 if a mono stem is panned, else as many as the stems
+            have.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_sources, n_out, n_channels)]
+            In double precision.
+
+        Raises
+        ------
+        HiphopssError
+            If stems of more than two channels are panned, or a mono mix is to be; or if stems of
+            several channels are to be mixed to another number.
+        """
+        n_out = n_out or self.n_out(n_channels)
+        if self.panned and (n_channels > 2 or n_out != 2):
+            raise HiphopssError(
+                f"pan: not from {n_channels} to {n_out} channels: pan mono or stereo music, into "
+                "stereo (`live --stereo` makes mono stereo)"
+            )
+        if n_channels not in (1, n_out):
+            raise HiphopssError(
+                f"{n_channels} channels: can't be mixed to {n_out}, only mono becomes stereo: "
+                "leave --stereo out"
+            )
+        matrices = np.empty((len(SOURCES), n_out, n_channels))
+        for matrix, source in zip(matrices, SOURCES, strict=True):
+            gain = 10 ** (self.gains[source] / 20) if self.heard(source) else 0.0
+            matrix[:] = gain * _pan_matrix(self.pans[source], n_channels, n_out)
+        return matrices
+
+    def n_out(self, n_channels: int) -> int:
+        """Channels of the mix of stems of ``n_channels``."""
+        return 2 if self.panned and n_channels == 1 else n_channels
+
+    def describe(self) -> str:
+        """One line for people."""
+        told = []
+        for source in SOURCES:
+            words = [f"{source} {self.gains[source]:+.1f} dB"]
+            words += [f"pan {self.pans[source]:+.1f}"] * bool(self.pans[source])
+            words += ["muted"] * (source in self.muted) + ["solo"] * (source in self.soloed)
+            told.append(" ".join(words))
+        return " | ".join(told)
+
+
+def require_source(name: str) -> str:
+    """Give back the name of a source; raise :class:`HiphopssError` if it is none."""
+    if name not in SOURCES:
+        raise HiphopssError(f"no source named {name!r}: choose one of {', '.join(SOURCES)}")
+    return name
+
+
+def parse_number(text: str, *, what: str) -> float:
+    """A number as people write it; raise :class:`HiphopssError` if it is none."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if math.isnan(number):
+        raise HiphopssError(f"{what} {text!r}: give a number")
+    return number
+
+
+def _parse_all(what: str, settings: Iterable[str]) -> dict[str, float]:
+    """Settings such as ``vocals=-6``."""
+    parsed: dict[str, float] = {}
+    for setting in settings:
+        name, equals, number = setting.partition("=")
+        if not equals:
+            raise HiphopssError(f"{what} {setting!r}: write it as {SOURCES[0]}=-0.5")
+        if require_source(name.strip()) in parsed:
+            raise HiphopssError(f"{what} of {name}: given twice: keep one")
+        parsed[name.strip()] = parse_number(number.strip(), what=f"{what} of {name}")
+    return parsed
+
+
+def _pan_matrix(pan: float, n_channels: int, n_out: int) -> np.ndarray:
+    """The law of the module's docstring, `[shape=(n_out, n_channels)]`."""
+    if n_channels == 1:  # also where nothing is panned: the same on all channels
+        angle = (pan + 1) * np.pi / 4
+        sides = math.sqrt(2) * np.array([[math.cos(angle)], [math.sin(angle)]])
+        return sides if pan else np.ones((n_out, 1))
+    if not pan:
+        return np.eye(n_channels)
+    over, stays = math.sin(abs(pan) * np.pi / 2), math.cos(abs(pan) * np.pi / 2)
+    left = np.array([[1, over], [0, stays]])  # to the left
+    return left if pan < 0 else left[::-1, ::-1]
+
+
+def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) -> np.ndarray:
+    """Mix stems.
+
+    Parameters
+    ----------
+    stems : np.ndarray [shape=(n_sources, n_channels, n_samples)]
+        In the order of ``SOURCES``.
+    settings : Mix
+        Gains, pans, mutes and solos.
+    mixture : np.ndarray [shape=(n_channels, n_samples)], optional
+        What the stems were separated from: then it is changed by what is changed of the stems,
+        ``mixture + sum((gain - 1) * stem)``, so that settings that do nothing give it back bit for
+        bit, and what the stems lack of it (resampled ones lack the highest frequencies) stays,
+        unless a solo asks for stems alone.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_out, n_samples)]
+        ``n_out`` as :meth:`Mix.n_out`, in the stems' precision.
+    """
+    _, n_channels, n_samples = stems.shape
+    matrices = settings.matrices(n_channels)
+    n_out = matrices.shape[1]
+    out = np.zeros((n_out, n_samples), stems.dtype)
+    if mixture is not None and not settings.soloed:
+        neutral = _pan_matrix(0, n_channels, n_out)
+        out += mixture  # a mono mixture on both sides
+        matrices = matrices - neutral
+    for matrix, stem in zip(matrices.astype(stems.dtype), stems, strict=True):
+        if matrix.any():
+            out += matrix @ stem
+    return out
+
+
+class Mixer:
+    """Mixes block by block; settings that change do so smoothly, so that nothing clicks.
+
+    Parameters
+    ----------
+    settings : Mix
+        To begin with.
+    n_channels : int
+        Of the stems.
+    n_out : int, optional
+        Channels of the mix, which stay; by default as :meth:`Mix.n_out` of these settings.
+    ramp : int
+        Samples that a change takes: by default 10 ms at 44.1 kHz.
+    """
+
+    def __init__(
+        self, settings: Mix, n_channels: int, *, n_out: int | None = None, ramp: int = 441
+    ):
+        self.n_out = n_out or settings.n_out(n_channels)
+        self._n_channels, self._ramp = n_channels, ramp
+        self._settings = settings
+        self._target = settings.matrices(n_channels, self.n_out)
+        self._origin, self._done = self._target, ramp
+
+    @property
+    def settings(self) -> Mix:
+        """What it mixes to. Setting it begins a linear ramp from where the last one has come."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Mix) -> None:
+        target = settings.matrices(self._n_channels, self.n_out)
+        self._origin, self._target, self._done = self._now(), target, 0
+        self._settings = settings
+
+    def _now(self) -> np.ndarray:
+        return self._origin + (self._target - self._origin) * (self._done / self._ramp)
+
+    def process(self, stems: np.ndarray) -> np.ndarray:
+        """Mix the next samples.
+
+        Parameters
+        ----------
+        stems : np.ndarray [shape=(n_sources, n_channels, n_block)]
+            Consecutive samples of the stems.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_out, n_block)]
+            In the stems' precision.
+        """
+        out = _sum(self._target, stems)
+        n_ramp = min(self._ramp - self._done, stems.shape[-1])
+        if n_ramp > 0:
+            # What is still missing of the change fades out, one step a sample.
+            left = 1 - np.arange(self._done + 1, self._done + n_ramp + 1) / self._ramp
+            missing = _sum(self._origin - self._target, stems[..., :n_ramp])
+            out[:, :n_ramp] += missing * left.astype(stems.dtype)
+            self._done += n_ramp
+        return out
+
+
+def _sum(matrices: np.ndarray, stems: np.ndarray) -> np.ndarray:
+    """Sum of the stems, each times its matrix."""
+    side_by_side = matrices.swapaxes(0, 1).reshape(matrices.shape[1], -1).astype(stems.dtype)
+    return side_by_side @ stems.reshape(side_by_side.shape[1], -1)

@@ -1,0 +1,185 @@
+"""The paper's experiments as data: Table 1, the claims of its section 4.3, and run profiles.
+
+The facts are in ``table1.toml``.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+
+from hiphopss.errors import HiphopssError
+
+EPOCHS = 40
+"""Of most models in Table 1."""
+
+HHDS_TEST, HIP_HOP_TEST = "HHDS test", "DSD100 hip-hop"
+TEST_SETS = (HHDS_TEST, HIP_HOP_TEST)
+"""The two test sets of the paper's Fig. 1, left and right."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A model of Table 1.
+
+    Attributes
+    ----------
+    name, text : str
+        As in the table.
+    songs : str
+        ``"HHDS"`` or ``"DSD100"``: whose Dev songs it is trained on.
+    augmentation : str
+        One of :data:`hiphopss.datasets.features.augmentation.AUGMENTATIONS`.
+    init : str
+        The model whose weights it starts from; empty for fresh weights.
+    epochs : int
+        Of training.
+    learning_rate : float
+        Of Adadelta.
+    dissimilarity : dict
+        By preset, ``alpha``, ``beta`` and ``beta_voc`` of the loss.
+    assumption : str
+        What is assumed about it, because it is written nowhere.
+    """
+
+    name: str
+    songs: str
+    augmentation: str
+    init: str
+    epochs: int
+    learning_rate: float
+    dissimilarity: dict[str, dict[str, float]]
+    text: str
+    assumption: str = ""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A comparison of two models that the paper makes.
+
+    Attributes
+    ----------
+    test_set : str
+        One of ``TEST_SETS``.
+    model, against : str
+        Names of Table 1.
+    says : str
+        ``"better"``, ``"worse"`` or ``"no gain"``.
+    dB : float or None
+        By how much, in mean SDR.
+    """
+
+    test_set: str
+    model: str
+    against: str
+    says: str
+    dB: float | None = None
+
+
+@dataclass(frozen=True)
+class Profile:
+    """How much of the experiments a run does.
+
+    Attributes
+    ----------
+    name, preset : str
+        Its name, and its default preset.
+    epochs : int
+        Of the models that have 40 in Table 1; the others' in proportion.
+    patches : int or None
+        Patches an epoch at most.
+    seconds : dict of str to float
+        Length of generated songs, by preset.
+    n_songs : dict of str to (int, int)
+        Dev and Test songs of generated sets.
+    """
+
+    name: str
+    preset: str
+    epochs: int
+    patches: int | None
+    seconds: dict[str, float]
+    n_songs: dict[str, tuple[int, int]]
+
+    def epochs_of(self, experiment: Experiment) -> int:
+        """Epochs that a model is trained for, at least 1."""
+        return max(1, round(experiment.epochs * self.epochs / EPOCHS))
+
+
+@lru_cache
+def _facts() -> dict:
+    return tomllib.loads(files(__package__).joinpath("table1.toml").read_text("utf-8"))
+
+
+def table1() -> tuple[Experiment, ...]:
+    """The eight models, in the order of the table."""
+    facts = _facts()
+
+    def dissimilarity(value: str | dict) -> dict:
+        by_preset = (
+            value if isinstance(value, dict) else dict.fromkeys(("released", "corrected"), value)
+        )
+        return {preset: facts["dissimilarity"][name] for preset, name in by_preset.items()}
+
+    return tuple(
+        Experiment(
+            name=line["name"],
+            songs=line["songs"],
+            augmentation=line["augmentation"],
+            init=line["init"],
+            epochs=line["epochs"],
+            learning_rate=line["rate"],
+            dissimilarity=dissimilarity(line["dissimilarity"]),
+            text=line["text"],
+            assumption=facts["assumptions"].get(line["name"], ""),
+        )
+        for line in facts["models"]
+    )
+
+
+def select(names: Iterable[str]) -> tuple[Experiment, ...]:
+    """Models of Table 1 by name, in the order of the table.
+
+    Raises
+    ------
+    HiphopssError
+        If a name is not in the table.
+    """
+    wanted = set(names)
+    known = [experiment.name for experiment in table1()]
+    for name in wanted - set(known):
+        raise HiphopssError(f"no model named {name!r} in Table 1: choose of {', '.join(known)}")
+    return tuple(experiment for experiment in table1() if experiment.name in wanted)
+
+
+def claims() -> tuple[Claim, ...]:
+    """What the paper says of Fig. 1."""
+    return tuple(
+        Claim(test_set=group["test_set"], **line)
+        for group in _facts()["claims"]
+        for line in group["lines"]
+    )
+
+
+def profiles() -> tuple[str, ...]:
+    """Names of the profiles."""
+    return tuple(_facts()["profiles"])
+
+
+def profile(name: str) -> Profile:
+    """A profile by name.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such profile.
+    """
+    known = _facts()["profiles"]
+    if name not in known:
+        raise HiphopssError(f"no profile named {name!r}: choose one of {', '.join(known)}")
+    facts = known[name]
+    sizes = {songs: tuple(n) for songs, n in facts["n_songs"].items()}
+    return Profile(name, **facts | {"patches": facts["patches"] or None, "n_songs": sizes})

@@ -1,0 +1,240 @@
+"""The table, the paper's claims beside what was measured, and the report of a run."""
+
+from __future__ import annotations
+
+import csv
+import importlib.metadata
+import io
+import os
+import platform
+from collections.abc import Sequence
+from pathlib import Path
+
+from hiphopss import __version__
+from hiphopss.eval.aggregate import MEAN, Summary, format_summary, summarise
+from hiphopss.eval.paired import Difference, paired_differences
+from hiphopss.eval.table import LEAK_NOTE, Row, is_uncertain, leaky_models
+from hiphopss.reproduction.experiments import Claim, Experiment, claims
+from hiphopss.reproduction.stages import Stages
+from hiphopss.util.files import write_text
+from hiphopss.weights.files import read_info
+
+_METRICS = ("SDR", "SIR", "SAR")
+_LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
+
+
+def write_table1(
+    path: Path, experiments: Sequence[Experiment], summaries: Sequence[Summary]
+) -> None:
+    """Write Table 1 with its results: a line a model (the bounds last) and test set.
+
+    Parameters
+    ----------
+    path : Path
+        The CSV file.
+    experiments : sequence of Experiment
+        The models that were run.
+    summaries : sequence of Summary
+        Of :func:`hiphopss.eval.summarise`.
+    """
+    described = {experiment.name: experiment for experiment in experiments}
+    header = ["model", "description", "test_set", "n_songs"]
+    header += [f"{metric}_{what}" for metric in _METRICS for what in ("mean", "ci95")]
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(header)
+    for summary in summaries:
+        if summary.source == MEAN:
+            known = described.get(summary.model)
+            cells = [summary.model, known.text if known else "", summary.subset, summary.n_songs]
+            for metric in _METRICS:
+                cells += [summary.mean[metric], summary.ci95[metric]]
+            writer.writerow(cells)
+    write_text(path, text.getvalue())
+
+
+def judge(claim: Claim, difference: Difference) -> str:
+    """Whether a claim of the paper holds for a measured difference.
+
+    Parameters
+    ----------
+    claim : Claim
+        What the paper says.
+    difference : Difference
+        Model minus baseline, song by song, in mean SDR.
+
+    Returns
+    -------
+    str
+        ``"yes"`` or ``"no"`` where the 95 % confidence interval decides; else which way the mean
+        points. "No gain" holds unless the interval lies above 0.
+    """
+    mean, half = difference.mean, difference.ci95
+    certain = half is not None and abs(mean) > half
+    if claim.says == "no gain":
+        if mean <= 0:
+            return "yes"
+        return "no" if certain else "yes (a gain within the interval)"
+    agrees = (mean > 0) == (claim.says == "better")
+    if certain:
+        return "yes" if agrees else "no"
+    return "same direction, within the interval" if agrees else "no (within the interval)"
+
+
+def claim_lines(rows: Sequence[Row], n_decimals: int = 2) -> list[str]:
+    """A Markdown table of the paper's claims, each with what was measured.
+
+    Parameters
+    ----------
+    rows : sequence of Row
+        Scores of all models on the test sets.
+    n_decimals : int
+        Of dB.
+
+    Returns
+    -------
+    list of str
+        Lines. Claims about models or test sets that weren't run are left out.
+    """
+    there = {(row.subset, row.model) for row in rows}
+    lines = []
+    for claim in claims():
+        pair = {(claim.test_set, claim.model), (claim.test_set, claim.against)}
+        if not pair <= there:
+            continue
+        found = paired_differences(rows, claim.model, claim.against, subset=claim.test_set)
+        sdr = next((d for d in found if (d.source, d.metric) == (MEAN, "SDR")), None)
+        if sdr is None:
+            continue
+        half = "" if sdr.ci95 is None else f" ± {sdr.ci95:.{n_decimals}f}"
+        much = "" if claim.dB is None else f" by {claim.dB:g} dB"
+        than = {"no gain": "no gain over", "better": "better than", "worse": "worse than"}
+        lines.append(
+            f"| {claim.test_set} | {claim.model} {than[claim.says]} {claim.against}{much} "
+            f"| {sdr.mean:+.{n_decimals}f}{half} | {sdr.n_songs} | {judge(claim, sdr)} |"
+        )
+    if not lines:
+        return []
+    return [
+        "| test set | claim (paper, section 4.3) | measured, dB SDR | songs | holds here |",
+        "|---|---|---|---|---|",
+        *lines,
+    ]
+
+
+def write_report(
+    path: Path,
+    *,
+    settings,
+    stages: Stages,
+    experiments: Sequence[Experiment],
+    weights: dict[str, Path],
+    rows: Sequence[Row],
+) -> None:
+    """Write ``report.md``: what was run on what, the figure, the table, and the claims.
+
+    Parameters
+    ----------
+    path : Path
+        The file; the figure stands beside it.
+    settings : hiphopss.reproduction.reproduce.Settings
+        Of the run.
+    stages : Stages
+        Its stages, for data and hashes.
+    experiments : sequence of Experiment
+        The models.
+    weights : dict of str to Path
+        Their weight files.
+    rows : sequence of Row
+        All scores.
+    """
+    leaky = leaky_models(rows)
+    parts = [
+        ["# The paper's experiments, run again", "", _origin(stages)],
+        ["## Results", "", "![SDR, SIR and SAR of each model on each test set](fig1.png)", ""],
+        ["```text", format_summary(summarise(rows)), "```", ""],
+        [
+            "`mixture` is the mixture as every source's estimate (no artefacts, so its SAR is "
+            "rounding), `ideal ratio mask` knows the true sources, and `NMF` is supervised "
+            "non-negative matrix factorisation, its dictionaries learnt from the training stems."
+        ],
+        ["## The paper's claims", "", *(claim_lines(rows) or ["None is about these models."]), ""],
+        [
+            "Differences are paired, song by song, with half of their 95 % confidence interval "
+            "(Student's t). A claim that something is better or worse holds where the interval "
+            "leaves no doubt of the sign; one of no gain, unless the interval lies above 0."
+        ],
+        ["## What was run", "", *_settings_lines(settings, stages), ""],
+        _data_lines(stages),
+        _model_lines(settings, stages, experiments, weights, leaky),
+        _note_lines(settings, experiments, rows, leaky),
+    ]
+    text = "\n\n".join("\n".join(part).strip() for part in parts if part)
+    write_text(path, text + "\n")
+
+
+def _origin(stages: Stages) -> str:
+    if not stages.songs.generated:
+        return "HHDS and DSD100 are the songs given as such; they are listed below."
+    return (
+        "**On generated songs, not on music.** Generated sets stand in for HHDS and DSD100. The "
+        "figures say how this software behaves, not what the paper's models score on their data."
+    )
+
+
+def _settings_lines(settings, stages: Stages) -> list[str]:
+    chosen = settings.profile
+    patches = f"at most {chosen.patches:,}" if chosen.patches else "all"
+    libraries = (os.environ.get("KERAS_BACKEND", "tensorflow"), *_LIBRARIES)
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
+    return [
+        f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
+        f"proportion), {patches} patches an epoch",
+        f"- preset `{settings.preset}`, seed {settings.seed}",
+        f"- hiphopss {__version__}, {versions}, Python {platform.python_version()}",
+    ]
+
+
+def _data_lines(stages: Stages) -> list[str]:
+    lines = ["| songs | number | their names | SHA-256 of all their files |", "|---|---|---|---|"]
+    groups = {f"{name} Dev (training)": songs for name, songs in stages.songs.dev.items()}
+    for name, songs in (groups | stages.songs.tests).items():
+        if songs:
+            names = ", ".join(song.name for song in songs)
+            digest = stages.store.songs_hash(songs)[:16]
+            lines.append(f"| {name} | {len(songs)} | {names} | `{digest}` |")
+    return lines
+
+
+def _model_lines(settings, stages, experiments, weights, leaky) -> list[str]:
+    lines = [
+        "| model | trained on | starts from | epochs | learning rate | SHA-256 of the weights |",
+        "|---|---|---|---|---|---|",
+    ]
+    for e in experiments:
+        digest = read_info(weights[e.name]).sha256[:16]
+        mark = " †" if e.name in leaky else ""
+        if e.name in settings.weights:
+            name = Path(settings.weights[e.name]).name
+            lines.append(f"| {e.name}{mark} | given: `{name}` | | | | `{digest}` |")
+            continue
+        added = "" if e.augmentation == "none" else f", {e.augmentation}"
+        epochs = stages.profile.epochs_of(e)
+        lines.append(
+            f"| {e.name}{mark} | {e.songs}{added} | {e.init or 'fresh weights'} | {epochs} "
+            f"| {e.learning_rate:g} | `{digest}` |"
+        )
+    return lines
+
+
+def _note_lines(settings, experiments, rows, leaky) -> list[str]:
+    lines = [f"- {e.name}: {e.assumption}." for e in experiments if e.assumption]
+    if leaky:
+        lines.append(f"- † {', '.join(leaky)}: {LEAK_NOTE}, as the released code does.")
+    n_uncertain = sum(map(is_uncertain, rows))
+    if n_uncertain:
+        lines.append(
+            f"- {n_uncertain} of {len(rows)} scores are undefined or uncertain: `metrics.csv` says "
+            "why."
+        )
+    return lines

@@ -1,0 +1,261 @@
+"""The whole paper in one go: features, training, separation and evaluation of Table 1's models."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from hiphopss.config import resolve_preset
+from hiphopss.datasets.features.augmentation import require_leaky
+from hiphopss.errors import HiphopssError
+from hiphopss.reproduction.experiments import Experiment, Profile, profile, select, table1
+from hiphopss.util.executor import Executor
+from hiphopss.util.files import write_text, written_whole
+
+logger = logging.getLogger(__name__)
+
+RUN_RECORD = "run.json"
+"""File in a run's folder that says what was run last."""
+
+
+@dataclass(frozen=True)
+class ReproductionSettings:
+    """What to run.
+
+    Attributes
+    ----------
+    profile : Profile
+        How much.
+    preset : str
+        Fidelity preset; empty for the profile's.
+    hhds, dsd100 : str or None
+        Roots of the data sets. With neither, both are generated. Without DSD100, models that need
+        it are refused, unless other weights stand in for it.
+    models : tuple of str
+        Of Table 1; empty for all.
+    weights : dict of str to str
+        Weight files (own or published) that stand in for models, by name. What starts from such a
+        model starts from them.
+    test_songs : tuple of str
+        Names of the songs of the second test set; empty for the default ones.
+    seed : int
+        Of the generated songs, the random choices of the augmentations, and training.
+    released_test_leak : bool
+        Q3: HH_CS and HH_COMBI train on test songs too, and all that comes from it says so.
+    """
+
+    profile: Profile = field(default_factory=lambda: profile("quick"))
+    preset: str = ""
+    hhds: str | None = None
+    dsd100: str | None = None
+    models: tuple[str, ...] = ()
+    weights: dict[str, str] = field(default_factory=dict)
+    test_songs: tuple[str, ...] = ()
+    seed: int = 0
+    released_test_leak: bool = False
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a run made.
+
+    Attributes
+    ----------
+    summary : str
+        The table of means, for people to read.
+    files : dict of str to Path
+        ``report``, ``figure``, ``metrics``, ``table1`` and the weight file of each model.
+    """
+
+    summary: str
+    files: dict[str, Path]
+
+
+def reproduce(
+    output: str | Path,
+    settings: ReproductionSettings | None = None,
+    *,
+    store: str | Path | None = None,
+    where: Executor | None = None,
+    progress: bool = True,
+) -> Outcome:
+    """Train and evaluate the models of Table 1 on both test sets, and report on it.
+
+    A stage whose output is there, made from the same inputs, is not done again, and training goes
+    on from its last epoch: an interrupted run continues where it stopped.
+
+    Parameters
+    ----------
+    output : path-like
+        Folder of the run. It gets ``report.md``, ``table1.csv``, ``metrics.csv`` (a row a song,
+        source and model), ``fig1.png``, ``fig1.svg`` and ``weights/``.
+    settings : ReproductionSettings
+        What to run.
+    store : path-like, optional
+        Folder for the outputs of all stages, by default ``<output>/store``. Runs that name the same
+        one, one after the other, share what they can.
+    where : Executor, optional
+        Processes that score, or a cluster that does.
+    progress : bool
+        Show bars. A line is logged as each stage begins, and on what is left out.
+
+    Returns
+    -------
+    Outcome
+        What was made.
+
+    Raises
+    ------
+    HiphopssError
+        If settings don't fit one another, or from any stage.
+    """
+    from hiphopss.reproduction.songs import choose_songs, generated_roots
+    from hiphopss.reproduction.stages import Stages
+    from hiphopss.reproduction.store import Store
+
+    settings, where = settings or ReproductionSettings(), where or Executor()
+    if settings.hhds is None and settings.dsd100 is not None:
+        raise HiphopssError(
+            f"{settings.dsd100}: DSD100 alone is of no use here: name the folder of HHDS too"
+        )
+    settings = replace(settings, preset=settings.preset or settings.profile.preset)
+    output = Path(output)
+    experiments = _validate(output, settings)
+    where.check()
+    kept = Store(store or output / "store")
+    roots = _given_roots(settings) or generated_roots(
+        kept, settings.profile, settings.preset, settings.seed, progress
+    )
+    songs = choose_songs(roots, settings.test_songs)
+    _require_data(experiments, settings, songs.dev)
+    _claim(output, settings)
+    stages = Stages(
+        store=kept,
+        songs=songs,
+        profile=settings.profile,
+        preset=settings.preset,
+        seed=settings.seed,
+        stand_ins={name: Path(path) for name, path in settings.weights.items()},
+        released_test_leak=settings.released_test_leak,
+        progress=progress,
+        where=where,
+    )
+    weights = {e.name: stages.weights(e) for e in experiments}
+    folders = [stages.estimates(e, weights[e.name]) for e in experiments]
+    rows = stages.scores(folders, stages.baselines())
+    return _finish(output, settings, stages, experiments, weights, rows)
+
+
+def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
+    """Raise before any work for what can't be meant; return the models to run."""
+    fidelity = resolve_preset(settings.preset)
+    if settings.released_test_leak:
+        require_leaky(fidelity, "circular-shift")
+    patches = settings.profile.patches
+    if settings.seed < 0 or settings.profile.epochs < 1 or (patches is not None and patches < 1):
+        raise HiphopssError(
+            f"seed {settings.seed}, epochs {settings.profile.epochs}, patches an epoch {patches}: "
+            "a seed is 0 or more, the others are 1 or more"
+        )
+    if output.exists() and not output.is_dir():
+        raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
+    strange = output.is_dir() and any(
+        entry.name not in ("store", RUN_RECORD) and not entry.name.startswith(".partial-")
+        for entry in output.iterdir()
+    )
+    if strange and not (output / RUN_RECORD).exists():
+        raise HiphopssError(f"{output}: a folder with something in it: choose another output")
+    if settings.hhds is None:
+        from hiphopss.datasets.generated import require_sensible
+
+        require_sensible(
+            output / "store" / "songs" / "new",
+            seconds=settings.profile.seconds[settings.preset],
+            seed=settings.seed,
+        )
+    from hiphopss.weights.files import read_arrays
+
+    select(settings.weights)
+    for path in settings.weights.values():
+        read_arrays(path)
+    return list(select(settings.models) if settings.models else table1())
+
+
+def _given_roots(settings: ReproductionSettings) -> dict[str, Path]:
+    from hiphopss.datasets.roots import find_root
+
+    given = {"HHDS": settings.hhds, "DSD100": settings.dsd100}
+    return {name: find_root(root) for name, root in given.items() if root is not None}
+
+
+def _require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
+    """Raise where a model has no songs to train on."""
+    by_name = {experiment.name: experiment for experiment in table1()}
+    for experiment in experiments:
+        while experiment.name not in settings.weights:
+            if not dev.get(experiment.songs):
+                raise HiphopssError(
+                    f"{experiment.name}: no {experiment.songs} songs to train on: name their "
+                    f"folder, let weights stand in (--weights {experiment.name}=FILE), or leave "
+                    "the model out (--models)"
+                )
+            if not experiment.init:
+                break
+            experiment = by_name[experiment.init]
+
+
+def _claim(output: Path, settings: ReproductionSettings) -> None:
+    told = json.dumps(asdict(settings), indent=1, sort_keys=True) + "\n"
+    if (output / RUN_RECORD).exists() and (output / RUN_RECORD).read_text("utf-8") != told:
+        logger.warning(
+            "%s: the report of an earlier run with other settings will be replaced", output
+        )
+    write_text(output / RUN_RECORD, told)
+
+
+def _finish(output, settings, stages, experiments, weights, rows) -> Outcome:
+    """Copy the weights, and write table, figure and report."""
+    from hiphopss.eval import format_summary, leaky_models, summarise, write_rows
+    from hiphopss.eval.figure import plot_fig1
+    from hiphopss.reproduction.report import write_report, write_table1
+    from hiphopss.weights.files import SUFFIX
+
+    files = {
+        "report": output / "report.md",
+        "figure": output / "fig1.png",
+        "metrics": output / "metrics.csv",
+        "table1": output / "table1.csv",
+    }
+    known = {experiment.name for experiment in table1()}
+    for path in (output / "weights").glob("*"):  # of models that an earlier run had
+        if path.name.partition(".")[0] in known - set(weights):
+            path.unlink()
+    for name, path in weights.items():
+        suffix = SUFFIX if path.name.endswith(SUFFIX) else path.suffix
+        files[name] = output / "weights" / f"{name}{suffix}"
+        with written_whole(files[name]) as temporary:
+            shutil.copyfile(path, temporary)
+    summaries = summarise(rows)
+    write_rows(files["metrics"], rows)
+    write_table1(files["table1"], experiments, summaries)
+    leaky = leaky_models(rows)
+    plot_fig1(
+        summaries,
+        files["figure"],
+        subsets=list(stages.songs.tests),
+        models=[experiment.name for experiment in experiments],
+        marks=leaky,
+        title="Generated songs, not music" if stages.songs.generated else None,
+    )
+    write_report(
+        files["report"],
+        settings=settings,
+        stages=stages,
+        experiments=experiments,
+        weights=weights,
+        rows=rows,
+    )
+    return Outcome(format_summary(summaries), files)

@@ -1,0 +1,157 @@
+"""Which songs a run trains and tests on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from hiphopss.config import SignalConfig
+from hiphopss.datasets.dsd100 import dsd100_songs
+from hiphopss.datasets.generated import generate
+from hiphopss.datasets.hhds import hhds_songs
+from hiphopss.datasets.roots import generated_songs
+from hiphopss.datasets.songs import Song
+from hiphopss.datasets.stems import require_alike, song_length
+from hiphopss.datasets.testsets import hip_hop_test_songs, training_songs
+from hiphopss.errors import HiphopssError
+from hiphopss.reproduction.experiments import HHDS_TEST, HIP_HOP_TEST, Profile
+from hiphopss.reproduction.store import Store
+
+logger = logging.getLogger(__name__)
+
+COLLECTIONS = {"HHDS": "hhds", "DSD100": "dsd100"}
+"""The data sets of Table 1, and what the generated sets in their stead are called."""
+
+
+@dataclass(frozen=True)
+class Songs:
+    """The songs of a run.
+
+    Attributes
+    ----------
+    roots : dict of str to Path
+        Where ``"HHDS"`` and ``"DSD100"`` are, if they are there.
+    dev : dict of str to list of Song
+        Training songs by data set; none of them is in a test set.
+    tests : dict of str to list of Song
+        Test songs by test set, their subset named after it.
+    leaked : list of Song
+        HHDS's own test songs, as the released test leak trains on them (Q3).
+    """
+
+    roots: dict[str, Path]
+    dev: dict[str, list[Song]]
+    tests: dict[str, list[Song]]
+    leaked: list[Song]
+
+    @property
+    def generated(self) -> bool:
+        """Whether a data set is a generated one."""
+        return any(generated_songs(root) is not None for root in self.roots.values())
+
+    @property
+    def all_tests(self) -> list[Song]:
+        """Songs of both test sets."""
+        return [song for songs in self.tests.values() for song in songs]
+
+
+def generated_roots(
+    store: Store, profile: Profile, preset: str, seed: int, progress: bool
+) -> dict[str, Path]:
+    """Roots of the generated sets, which are made if they are not there."""
+    from hiphopss.datasets.generated import VERSION
+
+    roots = {}
+    for dataset, collection in COLLECTIONS.items():
+        n_dev, n_test = profile.n_songs[dataset]
+        options = {
+            "collection": collection,
+            "seconds": profile.seconds[preset],
+            "n_dev": n_dev,
+            "n_test": n_test,
+            "seed": seed,
+        }
+        roots[dataset] = store.path("songs", collection, options | {"version": VERSION})
+        if not roots[dataset].exists():
+            generate(roots[dataset], **options, progress=progress)
+    return roots
+
+
+def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Songs:
+    """Training and test songs of data sets.
+
+    Parameters
+    ----------
+    roots : dict of str to Path
+        Of ``"HHDS"``, and of ``"DSD100"`` if it is there.
+    test_songs : sequence of str
+        Names of the songs of the second test set, if not the default ones.
+
+    Returns
+    -------
+    Songs
+        Without a second test set where there is no DSD100, no test songs are named, and HHDS's
+        folder has none of those of DSD100.
+
+    Raises
+    ------
+    HiphopssError
+        If there are no songs to test on, two have one name, a file can't be read or doesn't fit the
+        others of its song, or from the data sets' readers.
+
+    Warns
+    -----
+    UserWarning
+        If Dev songs are left out because they are test songs.
+    """
+    sets = {"HHDS": hhds_songs(roots["HHDS"])}
+    if "DSD100" in roots:
+        sets["DSD100"] = dsd100_songs(roots["DSD100"])
+    own_tests = [song for song in sets["HHDS"] if song.subset == "Test"]
+    if not own_tests:
+        raise HiphopssError(
+            f"{roots['HHDS']}: no songs to test on: put some in Sources/Test and Mixtures/Test"
+        )
+    tests = {HHDS_TEST: own_tests}
+    try:
+        tests[HIP_HOP_TEST] = hip_hop_test_songs(
+            dsd100=roots.get("DSD100"), hhds=roots["HHDS"], names=list(test_songs) or None
+        )
+    except HiphopssError:
+        if test_songs or "DSD100" in roots:
+            raise
+    every_test = [song for songs in tests.values() for song in songs]
+    _require_testable(every_test)
+    dev = {}
+    for name, songs in sets.items():
+        own = [song for song in songs if song.subset == "Dev"]
+        dev[name] = training_songs(own, every_test)
+        for song in dev[name]:
+            song_length(song, SignalConfig().sample_rate)  # a bad file is better told now
+        dropped = ", ".join(song.name for song in own if song not in dev[name])
+        if dropped:
+            logger.warning(
+                "%s: not trained on, because they are test songs: %s", roots[name], dropped
+            )
+    labelled = {
+        label: [replace(song, subset=label) for song in songs] for label, songs in tests.items()
+    }
+    return Songs(dict(roots), dev, labelled, own_tests)
+
+
+def _require_testable(songs: list[Song]) -> None:
+    """Raise for test songs that separation or evaluation would stop at, hours later."""
+    seen: dict[str, Song] = {}
+    for song in songs:
+        if song.mixture is None:
+            raise HiphopssError(f"{song.folder}: a test song without mixture.wav: add its mixture")
+        if song.name in seen:
+            other = seen[song.name].folder
+            raise HiphopssError(
+                f"{song.folder}: a test song of the same name as {other}: rename one, or name "
+                "other test songs"
+            )
+        seen[song.name] = song
+        require_alike([song.mixture, *song.stems.values()], downmixed=True)

@@ -1,0 +1,190 @@
+"""The stages of a run: features, weights, estimates, scores. What is in the store is not redone."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from hiphopss.config import LossWeights, SignalConfig, resolve_preset
+from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.features.augmentation import RANDOM, SHIFTING
+from hiphopss.datasets.features.file import FORMAT
+from hiphopss.eval.baselines.baseline import Baseline
+from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
+from hiphopss.eval.baselines.nmf import SupervisedNmf
+from hiphopss.eval.matching import Estimates, find_estimates
+from hiphopss.eval.scoring import score
+from hiphopss.eval.table import Row, read_rows, write_rows
+from hiphopss.reproduction.experiments import Experiment, Profile, table1
+from hiphopss.reproduction.songs import Songs
+from hiphopss.reproduction.store import Store
+from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.util.executor import Executor
+from hiphopss.weights.files import SUFFIX, read_info
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Stages:
+    """What all stages of a run need.
+
+    Attributes
+    ----------
+    store : Store
+        Where outputs are.
+    songs : Songs
+        Training and test songs.
+    profile : Profile
+        How much is done.
+    preset : str
+        Fidelity preset.
+    seed : int
+        Of all random choices.
+    stand_ins : dict of str to Path
+        Weight files to use instead of training a model.
+    released_test_leak : bool
+        Q3.
+    progress : bool
+        Show bars.
+    where : Executor
+        Processes that score, or a cluster.
+    """
+
+    store: Store
+    songs: Songs
+    profile: Profile
+    preset: str
+    seed: int
+    stand_ins: dict[str, Path]
+    released_test_leak: bool
+    progress: bool
+    where: Executor
+
+    def features(self, experiment: Experiment) -> Path:
+        """The feature file of a model."""
+        leak = self.released_test_leak and experiment.augmentation in SHIFTING
+        songs = self.songs.dev[experiment.songs] + (self.songs.leaked if leak else [])
+        inputs = {
+            "songs": self.store.songs_hash(songs),
+            "augmentation": experiment.augmentation,
+            "fidelity": asdict(resolve_preset(self.preset)),
+            "config": asdict(SignalConfig()),
+            "seed": self.seed if experiment.augmentation in RANDOM else None,
+            "released_test_leak": leak,
+            "format": FORMAT,
+        }
+        name = f"{experiment.songs}-{experiment.augmentation}"
+        path = self.store.path("features", name, inputs, ".h5")
+        if not path.exists():
+            logger.info("%s: features", experiment.name)
+            make_features(
+                songs,
+                path,
+                augmentation=experiment.augmentation,
+                preset=self.preset,
+                seed=self.seed,
+                released_test_leak=leak,
+                progress=self.progress,
+            )
+        return path
+
+    def weights(self, experiment: Experiment) -> Path:
+        """The weight file of a model, trained or standing in; first that of its initial model."""
+        if experiment.name in self.stand_ins:
+            return self.stand_ins[experiment.name]
+        init = None
+        if experiment.init:
+            init = self.weights(next(e for e in table1() if e.name == experiment.init))
+        features = self.features(experiment)
+        settings = TrainingSettings(
+            epochs=self.profile.epochs_of(experiment),
+            seed=self.seed,
+            learning_rate=experiment.learning_rate,
+            loss_weights=LossWeights(**experiment.dissimilarity[self.preset]),
+            patches_per_epoch=self.profile.patches,
+        )
+        inputs = {
+            "features": features.name,
+            "init": _identity(init) if init else None,
+            "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
+            "epochs": settings.epochs,
+            "patches_per_epoch": settings.patches_per_epoch,
+            "learning_rate": settings.learning_rate,
+            "loss_weights": experiment.dissimilarity[self.preset],
+            "seed": self.seed,
+        }
+        path = self.store.path("weights", experiment.name, inputs, SUFFIX)
+        if not path.exists():
+            logger.info("%s: training", experiment.name)
+            train(features, path, settings, init=init, progress=self.progress)
+        return path
+
+    def estimates(self, experiment: Experiment, weights: Path) -> Path:
+        """The folder of a model's estimates of all test songs."""
+        songs = self.songs.all_tests
+        inputs = {
+            "weights": _identity(weights),
+            "mixtures": {song.name: self.store.sha256(song.mixture) for song in songs},
+        }
+        folder = self.store.path("estimates", experiment.name, inputs)
+        missing = [song.mixture for song in songs if not (folder / song.name).exists()]
+        if missing:
+            logger.info("%s: separation", experiment.name)
+            settings = SeparationSettings(weights, mono=True, model_name=experiment.name)
+            separate_files(missing, folder, settings, progress=self.progress)
+        return folder
+
+    def baselines(self) -> dict[Baseline, dict]:
+        """The bounds and NMF, each with what it is made from beside the test songs."""
+        made: dict[Baseline, dict] = {Mixture(): {}, IdealRatioMask(): {}}
+        dev = self.songs.dev["HHDS"]
+        if dev:
+            nmf = SupervisedNmf(dev, self.songs.all_tests, seed=self.seed)
+            made[nmf] = {"learnt_from": self.store.songs_hash(dev)}
+        else:
+            logger.info("NMF: left out, there are no HHDS songs to learn from")
+        return made
+
+    def scores(self, folders: list[Path], baselines: dict[Baseline, dict]) -> list[Row]:
+        """The rows of all estimates, test set by test set; new ones are scored.
+
+        Who scores a song computes the baselines' estimates of it.
+        """
+        tables = self._tables(folders, baselines)
+        new = [(model, table) for model, table in tables if not table.exists()]
+        if new:
+            logger.info("evaluation")
+            models = [model for model, _ in new]
+            rows = score(models, where=self.where, progress=self.progress).rows
+            for model, table in new:
+                write_rows(table, [row for row in rows if row.model == model.model])
+        rows = [row for _, table in tables for row in read_rows(table)]
+        return sorted(rows, key=lambda row: list(self.songs.tests).index(row.subset))
+
+    def _tables(
+        self, folders: list[Path], baselines: dict[Baseline, dict]
+    ) -> list[tuple[Estimates, Path]]:
+        """All that is to be scored, and where its scores are or will be."""
+        tests = self.songs.all_tests
+        references = self.store.songs_hash(tests)
+        tables = []
+        for folder in folders:
+            inputs = {"estimates": self.store.files_hash(folder), "references": references}
+            table = self.store.path("scores", folder.name.rpartition("-")[0], inputs, ".csv")
+            tables.append((find_estimates(tests, folder), table))
+        for baseline, made_from in baselines.items():
+            inputs = {"baseline": baseline.record, **made_from, "references": references}
+            name = baseline.model.replace(" ", "-")
+            table = self.store.path("scores", name, inputs, ".csv")
+            tables.append((Estimates.computed(baseline, tests), table))
+        return tables
+
+
+def _identity(weights: Path) -> list:
+    """What tells weights apart: their arrays, and whether they were trained on test songs."""
+    info = read_info(weights)
+    return [info.sha256, bool(info.provenance.get("released_test_leak"))]

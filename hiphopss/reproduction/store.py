@@ -1,0 +1,99 @@
+"""Outputs of stages, found again by the content of what they were made from.
+
+An output's name ends in a hash of its inputs: settings, and the hashes of files and of other
+outputs. A name that is there is therefore right, whichever run made it, and one that is made from
+something else has another name.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from hiphopss import __version__
+from hiphopss.datasets.songs import Song
+from hiphopss.util.files import sha256_of, write_text
+
+_LENGTH = 12  # hexadecimal digits of a hash that a name has
+
+
+class Store:
+    """A folder of outputs.
+
+    Parameters
+    ----------
+    root : path-like
+        The folder, which several runs may share one after the other.
+    """
+
+    def __init__(self, root: str | Path):
+        self.root = Path(root)
+        self._known_path = self.root / "hashes.json"
+        self._known: dict[str, list] = {}
+        with suppress(OSError, ValueError):  # it only saves reading files again
+            self._known = json.loads(self._known_path.read_text("utf-8"))
+
+    def path(self, stage: str, name: str, inputs: dict, suffix: str = "") -> Path:
+        """Where the output of a stage is or will be.
+
+        Parameters
+        ----------
+        stage : str
+            Such as ``"features"``: the folder.
+        name : str
+            For people.
+        inputs : dict
+            Everything that the output depends on, as JSON can hold it. It is written beside the
+            output, as ``NAME-HASH.inputs.json``.
+        suffix : str
+            Of the file.
+
+        Returns
+        -------
+        Path
+            ``<root>/<stage>/<name>-<hash of the inputs><suffix>``.
+        """
+        inputs = {"hiphopss": __version__, **inputs}
+        told = json.dumps(inputs, sort_keys=True)
+        digest = hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
+        record = self.root / stage / f"{name}-{digest}.inputs.json"
+        if not record.exists():
+            write_text(record, json.dumps(inputs, indent=1, sort_keys=True) + "\n")
+        return self.root / stage / f"{name}-{digest}{suffix}"
+
+    def sha256(self, path: Path) -> str:
+        """SHA-256 of a file; it is read again only if size, times or place on the disk changed."""
+        path = path.absolute()
+        state = path.stat()
+        stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+        known = self._known.get(str(path))
+        if known is None or known[:-1] != stamp:
+            self._known[str(path)] = [*stamp, sha256_of(path)]
+        return self._known[str(path)][-1]
+
+    def songs_hash(self, songs: Iterable[Song]) -> str:
+        """One hash of songs: their names, subsets, and the content of all their files."""
+        told = {}
+        for song in songs:
+            paths = dict(song.stems) | ({"mixture": song.mixture} if song.mixture else {})
+            told[f"{song.subset}/{song.name}"] = {
+                name: self.sha256(path) for name, path in paths.items()
+            }
+        self._remember()
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def files_hash(self, folder: Path) -> str:
+        """One hash of all files in a folder, names and contents."""
+        told = {
+            path.relative_to(folder).as_posix(): self.sha256(path)
+            for path in sorted(folder.rglob("*"))
+            if path.is_file() and not path.name.startswith(".")
+        }
+        self._remember()
+        return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+    def _remember(self) -> None:
+        write_text(self._known_path, json.dumps(self._known))

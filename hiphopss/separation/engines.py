@@ -1,0 +1,114 @@
+"""What separates: the network in NumPy, or in Keras. Both give the same masks, to rounding."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.errors import HiphopssError
+from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.spec import array_shapes, fit_arrays
+from hiphopss.signal.patches import cut, overlap_add
+from hiphopss.weights.files import WeightsInfo, loaded_model, read_weights
+
+if TYPE_CHECKING:
+    import keras
+
+ENGINES = ("numpy", "keras")
+"""Names of the engines, the default one first."""
+
+_BATCH = 128  # patches a call of the Keras network
+
+
+class KerasNetwork:
+    """The Keras network, from magnitudes of consecutive frames to joined masks.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`hiphopss.network.model.build_model`.
+    config : SignalConfig
+        Context and overlap.
+    """
+
+    parallel = False  # Keras uses all processors by itself
+
+    def __init__(self, model: keras.Model, config: SignalConfig):
+        from hiphopss.network.model import mask_model
+
+        self._config = config
+        self._masks = mask_model(model)
+
+    def joined_masks(self, magnitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """As :meth:`hiphopss.network.forward.NumpyNetwork.joined_masks`."""
+        config, n_patches = self._config, len(weights)
+        patches = cut(magnitudes, n_patches, config)
+        masks = np.empty((n_patches, len(SOURCES), config.context, config.bins), np.float32)
+        for first in range(0, n_patches, _BATCH):
+            batch = patches[first : first + _BATCH]
+            # one batch size, so that the network is compiled once
+            padded = np.pad(batch, [(0, _BATCH - len(batch)), (0, 0), (0, 0)])
+            masks[first : first + _BATCH] = self._masks.predict_on_batch(padded)[: len(batch)]
+        masks *= weights[:, None, :, None].astype(np.float32)
+        nothing = np.zeros((len(SOURCES), config.overlap, config.bins), np.float32)
+        return overlap_add(masks, nothing, config)
+
+
+def load_network(
+    path: str | Path, *, engine: str = "numpy"
+) -> tuple[NumpyNetwork | KerasNetwork, WeightsInfo]:
+    """Build the network that a weight file of either kind is for, and load it.
+
+    Parameters
+    ----------
+    path : path-like
+        An own ``.weights.h5`` or a published ``.pkl``.
+    engine : str
+        One of ``ENGINES``.
+
+    Returns
+    -------
+    network : NumpyNetwork or KerasNetwork
+        Ready to use.
+    info : WeightsInfo
+        What the file says of itself.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`hiphopss.weights.files.read_weights`, or if there is no engine of that name.
+    """
+    info, arrays = read_weights(path)
+    return build_network(info, arrays, engine=engine, origin=str(path)), info
+
+
+def build_network(
+    info: WeightsInfo, arrays: dict[str, np.ndarray], *, engine: str = "numpy", origin: str
+) -> NumpyNetwork | KerasNetwork:
+    """The network that arrays are for, with them as its weights.
+
+    Parameters
+    ----------
+    info : WeightsInfo
+        Says how it is wired, and which masks it gives (Q6).
+    arrays : dict of str to np.ndarray
+        From :func:`hiphopss.weights.files.read_weights`.
+    engine : str
+        One of ``ENGINES``.
+    origin : str
+        Where the arrays come from, for messages.
+
+    Returns
+    -------
+    NumpyNetwork or KerasNetwork
+        Ready to use.
+    """
+    if engine not in ENGINES:
+        raise HiphopssError(f"no engine named {engine!r}: choose {' or '.join(ENGINES)}")
+    if engine == "keras":
+        return KerasNetwork(loaded_model(info, arrays, origin=origin), info.config)
+    fitted = fit_arrays(arrays, array_shapes(info.config, info.fidelity), origin=origin)
+    return NumpyNetwork(fitted, info.config, info.fidelity)

@@ -1,0 +1,303 @@
+"""Songs in files and folders to folders of stems, and the record of what made them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from hiphopss.config import RECORD_NAME, SOURCES
+from hiphopss.errors import HiphopssError
+from hiphopss.separation.engines import build_network
+from hiphopss.separation.separator import Separator, separate_blocks
+from hiphopss.signal import reading, resampling, writing
+from hiphopss.util.files import filled_whole, write_text
+from hiphopss.util.progress import AUDIO_BAR, progress_bar
+from hiphopss.weights.files import WeightsInfo, read_weights
+from hiphopss.weights.registry import describe_default, resolve_weights
+
+logger = logging.getLogger(__name__)
+
+
+def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None) -> dict[str, Path]:
+    """List the mixtures in files and folders, by track name.
+
+    Parameters
+    ----------
+    inputs : iterable of path-like
+        Audio files, or folders to look through (dot-files skipped). A folder in the DSD100 layout
+        gives its mixtures only.
+    skip : path-like, optional
+        A folder to leave out where it lies inside another: the output.
+
+    Returns
+    -------
+    dict of str to Path
+        A file ``<song>/mixture.wav`` is the track ``<song>``; another is named as the file, less
+        its suffix.
+
+    Raises
+    ------
+    HiphopssError
+        If an input does not exist, a folder has no audio, or two tracks would share a name.
+    """
+    tracks: dict[str, Path] = {}
+    skipped = Path(skip).resolve() if skip is not None else None
+    for given in map(Path, inputs):
+        if not given.exists():
+            raise HiphopssError(f"{given}: no such file or folder: check the path")
+        root = given / "Mixtures" if (given / "Mixtures").is_dir() else given
+        found = [given]
+        if given.is_dir():
+            found = sorted(
+                path
+                for path in root.rglob("*")
+                if path.suffix.lower() in reading.AUDIO_SUFFIXES
+                and not path.is_dir()
+                and not any(part.startswith(".") for part in path.relative_to(root).parts)
+                and (skipped == root.resolve() or skipped not in path.resolve().parents)
+            )
+        if not found:
+            raise HiphopssError(f"{given}: no audio files in this folder: name another")
+        for path in found:
+            folder = Path(os.path.abspath(path)).parent  # the name as given: links aren't followed
+            name = folder.name if path.stem == "mixture" else path.stem
+            if name in ("", ".", ".."):
+                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
+            if name in tracks and path.resolve() == tracks[name].resolve():
+                continue
+            if name in tracks:
+                raise HiphopssError(
+                    f"{path}: would be written to the same folder as {tracks[name]}: rename one"
+                )
+            tracks[name] = path
+    return tracks
+
+
+@dataclass(frozen=True)
+class SeparationSettings:
+    """How files are separated.
+
+    Attributes
+    ----------
+    weights : path-like or None
+        An own ``.weights.h5`` or a published ``.pkl``, by path or by name in the registry; by
+        default the shipped one, which a logged line tells of.
+    mono : bool
+        Write one channel: the separated average, as the released code does.
+    subtype : str, optional
+        Sample type of the stems; by default of the input's precision, at most 24 bit or single.
+    standalone_script : bool
+        Separate as the released stand-alone script does (Q6).
+    engine : str
+        ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
+    model_name : str, optional
+        What tables of scores will call the model; by default the weight file's name.
+    """
+
+    weights: str | Path | None = None
+    mono: bool = False
+    subtype: str | None = None
+    standalone_script: bool = False
+    engine: str = "numpy"
+    model_name: str | None = None
+
+
+class Separated(NamedTuple):
+    """What :func:`separate_files` did.
+
+    Attributes
+    ----------
+    folders : list of Path
+        Those of the tracks that were separated.
+    left_out : list of AudioError
+        Why the other tracks were not.
+    """
+
+    folders: list[Path]
+    left_out: list[reading.AudioError]
+
+
+def separate_files(
+    inputs: Iterable[str | Path],
+    output: str | Path,
+    settings: SeparationSettings | None = None,
+    *,
+    leave_out: bool = False,
+    progress: bool = True,
+) -> Separated:
+    """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
+
+    A song that ends before its header says, or libsndfile expects, is told in a logged warning: an
+    MP3 that is cut off does.
+
+    Parameters
+    ----------
+    inputs : iterable of path-like
+        As :func:`find_tracks`.
+    output : path-like
+        A folder; each new track's folder appears whole or not at all. ``separation.json`` in it
+        says which weights and settings made the stems.
+    settings : SeparationSettings, optional
+        Weights, engine and sample type.
+    leave_out : bool
+        Where there are several tracks, separate the others if a track's file can't be used, and log
+        a warning. By default such a file is an error like others, before any work if its header or
+        its end shows it.
+    progress : bool
+        Show a bar a track.
+
+    Returns
+    -------
+    Separated
+        The folders of the tracks, and why some are not among them.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`find_tracks` and :func:`hiphopss.weights.files.read_weights`, or if ``output`` has
+        stems that were made with other weights or settings.
+    AudioError
+        If a file can't be used, and it is not left out.
+    """
+    settings, output = settings or SeparationSettings(), Path(output)
+    if output.exists() and not output.is_dir():
+        raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
+    tracks = find_tracks(inputs, skip=output)
+    done = Separated([], [])
+
+    def bad(error: reading.AudioError) -> None:
+        if not leave_out or len(tracks) == 1:
+            raise error
+        done.left_out.append(error)
+        logger.warning("%s (the song is left out)", error)
+
+    weights = resolve_weights(settings.weights)
+    headers = {}
+    for name, path in tracks.items():
+        try:  # a bad file is better told now than after an hour
+            headers[name] = reading.read_header(path, end=True)
+        except reading.AudioError as error:
+            bad(error)
+    info, arrays = read_weights(weights)
+    record = _record(weights, info, settings)
+    _require_own(output, record, headers)
+    if settings.standalone_script:
+        info = info.in_standalone_script()
+    network = build_network(info, arrays, engine=settings.engine, origin=str(weights))
+    separator = Separator(network, info.config, info.fidelity)
+    if headers and settings.weights is None:
+        logger.info(describe_default())
+    for number, (name, header) in enumerate(headers.items(), 1):
+        bar = progress_bar(
+            total=round(header.seconds * info.config.sample_rate),
+            desc=f"{number}/{len(headers)} {name}",
+            unit_scale=1 / info.config.sample_rate,
+            bar_format=AUDIO_BAR,
+            show=progress,
+        )
+        try:
+            with filled_whole(output / name) as folder, bar:
+                blocks = separate_blocks(
+                    separator,
+                    _mixture(tracks[name], header, mono=settings.mono),
+                    header.sample_rate,
+                    bar.update,
+                )
+                _write_stems(folder, blocks, header, settings, output / name)
+                if not done.folders:  # before the first track appears, so that none is without it
+                    write_text(output / RECORD_NAME, json.dumps(record, indent=2) + "\n")
+        except reading.AudioError as error:
+            bad(error)
+        else:
+            done.folders.append(output / name)
+    return done
+
+
+def _mixture(path: Path, header: reading.Header, *, mono: bool) -> Iterator[np.ndarray]:
+    """A song's blocks; warn if it ends a second before its header, or libsndfile's guess, says."""
+    n_samples = 0
+    for block in reading.read_blocks(path):
+        n_samples += len(block)
+        yield resampling.to_mono(block)[:, None] if mono else block
+    if n_samples < header.n_samples - header.sample_rate:
+        logger.warning(
+            "%s: ends at %.1f s, where %.1f s were expected: get it again if it is cut off",
+            *(path, n_samples / header.sample_rate, header.seconds),
+        )
+
+
+def _write_stems(
+    folder: Path,
+    blocks: Iterable[np.ndarray],
+    header: reading.Header,
+    settings: SeparationSettings,
+    label: Path,
+) -> None:
+    """Write blocks `[shape=(n_sources, n_block, n_channels)]` as the stems of a track."""
+    n_channels = 1 if settings.mono else header.n_channels
+    subtype = settings.subtype or writing.output_subtype(header.subtype)
+    with ExitStack() as stack:
+        writers = [
+            stack.enter_context(
+                writing.Writer(
+                    folder / f"{source}.wav",
+                    header.sample_rate,
+                    n_channels,
+                    subtype,
+                    label=label / f"{source}.wav",
+                )
+            )
+            for source in SOURCES
+        ]
+        for block in blocks:
+            for writer, stem in zip(writers, block, strict=True):
+                writer.write(stem)
+
+
+def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
+    """What made the stems of a folder, as ``separation.json`` says it."""
+    used = info.in_standalone_script() if settings.standalone_script else info
+    default_name = weights.name.removesuffix(".pkl").removesuffix(".weights.h5")
+    record = {
+        "model": settings.model_name or default_name,
+        "weights": weights.name,
+        "sha256": info.sha256,
+        "preset": info.fidelity.name,
+        "config": asdict(used.config),
+        "fidelity": asdict(used.fidelity),
+        "mono": settings.mono,
+    }
+    if info.provenance.get("released_test_leak"):
+        record["released_test_leak"] = True
+    return record
+
+
+def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
+    """Raise where stems would be replaced, or joined, that other settings or people made."""
+    path = output / RECORD_NAME
+    if not path.exists():
+        for name in tracks:
+            found = [s for s in SOURCES if (output / name / f"{s}.wav").exists()]
+            if found:
+                raise HiphopssError(
+                    f"{output / name / found[0]}.wav: is there already, and nothing says that it "
+                    "was separated with these weights: choose another output"
+                )
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+    except ValueError as error:
+        raise HiphopssError(f"{path}: can't read this as JSON: remove it") from error
+    for name, value in record.items():
+        if name != "weights" and before.get(name) != value:  # a renamed file is the same one
+            raise HiphopssError(
+                f"{path}: the stems here were made with another {name}: choose another output"
+            )

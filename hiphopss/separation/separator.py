@@ -1,0 +1,287 @@
+"""From a mixture to its four stems.
+
+A song is worked through in runs of patches, as it is read, so memory does not grow with its length;
+with the NumPy engine several runs at once. The masks come from the mono down-mix (the network knows
+nothing else) and are applied to the spectrum of each channel. Masks sum to 1 and the transform
+inverts exactly, so the stems sum to the mixture: to about -120 dB in floating point, within two
+steps of integer types.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.config import SOURCES, Fidelity, SignalConfig
+from hiphopss.errors import HiphopssError
+from hiphopss.network.forward import NumpyNetwork
+from hiphopss.separation.engines import KerasNetwork, load_network
+from hiphopss.signal import resampling
+from hiphopss.signal.patches import crossfade_weights, separation_patch_count
+from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, stft
+from hiphopss.util.threads import ordered_map, processor_count
+from hiphopss.weights.registry import resolve_weights
+
+MAX_CHANNELS = 32  # of an array; more is most likely a transposed one
+_RUN = 128  # patches worked on together
+_CACHED = 32  # frames transformed together
+_PIECE = 2**17  # samples of an array taken at a time
+_MOST_THREADS = 8  # each needs memory for a run
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Consecutive patches, the samples they need, and the frames that they complete.
+
+    Attributes
+    ----------
+    samples : np.ndarray [shape=(n_samples, n_channels)]
+        From the beginning of the first patch's first frame.
+    n_frames : int
+        Frames of the patches, where the signal reaches.
+    n_before, n_patches, n_after : int
+        Patches of the signal before the run, in it, and after it as far as they matter.
+    start : int
+        First frame to be inverted, counted from the first patch's first. The run before has
+        inverted it, too: the first samples that come out lie in it and in the next one.
+    n_out : int
+        Samples to come out.
+    """
+
+    samples: np.ndarray
+    n_frames: int
+    n_before: int
+    n_patches: int
+    n_after: int
+    start: int
+    n_out: int
+
+
+class Separator:
+    """A network ready to separate any number of songs.
+
+    Parameters
+    ----------
+    network : NumpyNetwork or KerasNetwork
+        From :func:`hiphopss.separation.engines.load_network`.
+    config : SignalConfig
+        The transform.
+    fidelity : Fidelity
+        Of the network; also says whether the tail is dropped (Q6).
+    """
+
+    def __init__(
+        self, network: NumpyNetwork | KerasNetwork, config: SignalConfig, fidelity: Fidelity
+    ):
+        self.config = config
+        self._network = network
+        self._drop_tail = fidelity.standalone_separation
+
+    @classmethod
+    def from_weights(cls, path: str | Path | None = None, *, engine: str = "numpy") -> Separator:
+        """Read a weight file of either kind.
+
+        Parameters
+        ----------
+        path : path-like or None
+            As :func:`hiphopss.weights.registry.resolve_weights`.
+        engine : str
+            One of :data:`hiphopss.separation.engines.ENGINES`; the stems are the same, to rounding.
+        """
+        network, info = load_network(resolve_weights(path), engine=engine)
+        return cls(network, info.config, info.fidelity)
+
+    def stems(
+        self, blocks: Iterable[np.ndarray], progress: Callable[[int], None] | None = None
+    ) -> Iterator[np.ndarray]:
+        """Separate a mixture at the network's own rate, block by block.
+
+        Parameters
+        ----------
+        blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
+            Consecutive samples of the mixture, in single precision.
+        progress : callable, optional
+            Called with the number of samples done after each block.
+
+        Yields
+        ------
+        np.ndarray [shape=(n_sources, n_block, n_channels)]
+            Consecutive blocks of the stems, other ones; together as long as the mixture.
+        """
+        separate_all = map
+        if self._network.parallel:
+            n_threads = min(processor_count(), _MOST_THREADS)
+            separate_all = partial(ordered_map, n_threads=n_threads)
+        for stems in separate_all(self._separate_run, self._runs(blocks)):
+            if progress:
+                progress(stems.shape[1])
+            yield stems
+
+    def _runs(self, blocks: Iterable[np.ndarray]) -> Iterator[_Run]:
+        """Gather samples into runs; the last one has all that is left."""
+        config = self.config
+        patch_samples = config.patch_hop * config.hop
+        fading = (config.context - 1) // config.patch_hop  # patches that fade a patch out
+        n_read, first, start, held = 0, 0, 0, None  # held: from the first patch's first frame
+        for block in blocks:
+            if held is None:  # the transform's zeros before the signal
+                held = np.zeros((config.hop, block.shape[1]), np.float32)
+            held = np.concatenate([held, block])
+            n_read += len(block)
+            # A run goes when it is certain that none of the patches that fade it out is missing.
+            while n_read > (first + _RUN + fading) * patch_samples + config.context * config.hop:
+                stop = (first + _RUN) * config.patch_hop  # later frames have later patches, too
+                yield self._run(held, n_read, first, _RUN, fading, start, stop)
+                start = stop - 1
+                following = -(-(start - config.context + 1) // config.patch_hop)
+                held = held[(following - first) * patch_samples :]
+                first = following
+        if held is not None:
+            n_frames = frame_count(n_read, config)
+            n_patches = separation_patch_count(n_frames, config, drop_tail=self._drop_tail)
+            yield self._run(held, n_read, first, n_patches - first, 0, start, None)
+
+    def _run(self, held, n_read, first, n_patches, n_after, start, stop) -> _Run:
+        """A run of the patches from ``first`` on; ``stop`` is None for the last."""
+        config = self.config
+        before = first * config.patch_hop
+        n_frames = (n_patches - 1) * config.patch_hop + config.context
+        return _Run(
+            samples=held[: (n_frames + 1) * config.hop],
+            n_frames=min(n_frames, frame_count(n_read, config) - before),
+            n_before=first,
+            n_patches=n_patches,
+            n_after=n_after,
+            start=start - before,
+            n_out=n_read - start * config.hop if stop is None else (stop - 1 - start) * config.hop,
+        )
+
+    def _separate_run(self, run: _Run) -> np.ndarray:
+        """Stems of a run, `[shape=(n_sources, n_out, n_channels)]`."""
+        config = self.config
+        n_channels = run.samples.shape[1]
+        spectrum = np.empty((n_channels, run.n_frames, config.bins), np.complex64)
+        for frames in _pieces(0, run.n_frames):
+            # The samples begin with the first frame, not half a frame later as a signal does.
+            start, stop = frames.start + 1, frames.stop + 1
+            spectrum[:, frames] = stft(run.samples.T, config, start=start, stop=stop)
+        magnitudes = magnitude(spectrum.mean(axis=0), config) * np.float32(config.scale)
+        weights = crossfade_weights(
+            config, n_before=run.n_before, n_patches=run.n_patches, n_after=run.n_after
+        )
+        masks = self._network.joined_masks(magnitudes, weights)  # (n_sources, n_frames, n_bins)
+        inverse = InverseTransform((len(SOURCES), n_channels), np.float32, config)
+        stems = np.zeros((len(SOURCES), run.n_out, n_channels), np.float32)
+        n_done = -config.hop  # what the first frame completes alone is another run's, or silence
+        for frames in _pieces(run.start, run.n_frames):
+            block = inverse.push(masks[:, None, frames] * spectrum[:, frames])
+            n_done = _put(stems, block, n_done)
+            if n_done >= run.n_out:
+                return stems
+        _put(stems, inverse.flush(), n_done)  # only where the tail is dropped
+        return stems
+
+
+def _pieces(start: int, stop: int) -> Iterator[slice]:
+    """Cut a range of frames into pieces whose spectra stay in the processor's cache."""
+    for first in range(start, stop, _CACHED):
+        yield slice(first, min(first + _CACHED, stop))
+
+
+def _put(stems: np.ndarray, block: np.ndarray, start: int) -> int:
+    """Put samples `(n_sources, n_channels, n_block)` at ``start``; return where they end."""
+    stop = start + block.shape[-1]
+    inside = block[..., max(-start, 0) : max(len(stems[0]) - start, 0)]
+    stems[:, max(start, 0) : max(stop, 0)] = inside.swapaxes(1, 2)
+    return stop
+
+
+def separate(
+    waveform: np.ndarray,
+    sample_rate: int,
+    *,
+    weights: str | Path | Separator | None = None,
+    mono: bool = False,
+    engine: str = "numpy",
+) -> dict[str, np.ndarray]:
+    """Separate a mixture into its stems.
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(n_samples,)] or [shape=(n_samples, n_channels)]
+        The mixture; full scale is 1.
+    sample_rate : int
+        In Hz. Other rates than the network's are resampled there and back.
+    weights : path-like, Separator or None
+        A weight file (own or published), by path or by name in the registry; a :class:`Separator`
+        saves reading it again. By default the shipped one.
+    mono : bool
+        Separate the average of the channels, as the released code does.
+    engine : str
+        ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
+        A :class:`Separator` has its own.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        For each of ``SOURCES`` an array of the mixture's shape (one channel if ``mono``) in single
+        precision.
+
+    Raises
+    ------
+    HiphopssError
+        If the weights can't be used, or the waveform is not one.
+    """
+    if np.asarray(waveform).dtype.kind in "iu":
+        raise HiphopssError("waveform: has integers: divide them by their full scale first")
+    if not sample_rate > 0:
+        raise HiphopssError(f"sample rate {sample_rate}: give a positive number of Hz")
+    given = np.asarray(waveform, np.float32)
+    samples = given[:, None] if given.ndim == 1 else given
+    if samples.ndim != 2 or not len(samples) or samples.shape[1] > MAX_CHANNELS:
+        raise HiphopssError(
+            f"waveform of shape {given.shape}: give (n_samples,) or (n_samples, n_channels)"
+        )
+    if not np.isfinite(samples).all():
+        raise HiphopssError("waveform: has samples that are not finite: mend them first")
+    samples = resampling.to_mono(samples)[:, None] if mono else samples
+    separator = weights
+    if not isinstance(weights, Separator):
+        separator = Separator.from_weights(weights, engine=engine)
+    pieces = (samples[start : start + _PIECE] for start in range(0, len(samples), _PIECE))
+    blocks = separate_blocks(separator, pieces, sample_rate)
+    joined = np.concatenate(list(blocks), axis=1)  # (n_sources, n_samples, n_channels)
+    joined = joined[..., 0] if given.ndim == 1 or mono else joined
+    return dict(zip(SOURCES, joined, strict=True))
+
+
+def separate_blocks(
+    separator: Separator,
+    blocks: Iterable[np.ndarray],
+    sample_rate: int,
+    progress: Callable[[int], None] | None = None,
+) -> Iterator[np.ndarray]:
+    """As :meth:`Separator.stems`, at any rate; exactly as many samples come out as went in."""
+    rate = separator.config.sample_rate
+    if sample_rate == rate:
+        yield from separator.stems(blocks, progress)
+        return
+    n_samples = n_channels = 0
+
+    def counted() -> Iterator[np.ndarray]:
+        nonlocal n_samples, n_channels
+        for block in blocks:
+            n_samples += len(block)
+            n_channels = block.shape[1]
+            yield block
+
+    inner = separator.stems(resampling.resample_blocks(counted(), sample_rate, rate), progress)
+    # the stems side by side, as channels of one stream
+    flat = (stems.swapaxes(0, 1).reshape(stems.shape[1], -1) for stems in inner)
+    back = resampling.resample_blocks(flat, rate, sample_rate, n_samples=lambda: n_samples)
+    for block in back:
+        yield block.reshape(len(block), len(SOURCES), n_channels).swapaxes(0, 1)

@@ -1,0 +1,135 @@
+"""Patches: which frames the network sees together, and how its answers are joined.
+
+docs/released-code.md, section 2. A patch is ``context`` (30) consecutive frames; consecutive
+patches start ``context - overlap`` (5) frames apart. A patch is therefore a start index, never a
+copy.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from hiphopss.config import SignalConfig
+
+
+def training_patch_count(n_frames: int, config: SignalConfig, *, first_only: bool) -> int:
+    """How many patches of a block of frames are used for training.
+
+    Parameters
+    ----------
+    n_frames : int
+        Frames of the block.
+    config : SignalConfig
+        Context and overlap.
+    first_only : bool
+        The released code's count (quirk Q2), 157 for a full block of 2,586 frames; else all that
+        fit, 512.
+
+    Returns
+    -------
+    int
+        At least 1: a block that is shorter than a patch is padded with zeros.
+    """
+    if first_only:
+        blocks = n_frames // config.context
+        return max(1, (n_frames + blocks * config.overlap) // config.context)
+    return max(1, (n_frames - config.context) // config.patch_hop + 1)
+
+
+def separation_patch_count(n_frames: int, config: SignalConfig, *, drop_tail: bool = False) -> int:
+    """How many patches cover a signal of ``n_frames`` frames at separation.
+
+    Starts go on while ``start + overlap < n_frames``, so that every frame is covered; the
+    stand-alone script (``drop_tail``, part of Q6) stops at ``start + context < n_frames``. There is
+    always one patch.
+    """
+    beyond = n_frames - (config.context if drop_tail else config.overlap)
+    return max(1, -(-beyond // config.patch_hop))
+
+
+def cut(frames: np.ndarray, n_patches: int, config: SignalConfig) -> np.ndarray:
+    """Cut consecutive patches out of frames, zero-padded at the end where they don't reach.
+
+    Parameters
+    ----------
+    frames : np.ndarray [shape=(n_frames, n_bins)]
+        Magnitudes; the first patch starts at the first frame.
+    n_patches : int
+        How many.
+    config : SignalConfig
+        Context and overlap.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_patches, context, n_bins)]
+        A read-only view where no padding was needed.
+    """
+    needed = (n_patches - 1) * config.patch_hop + config.context
+    if needed > len(frames):
+        frames = np.pad(frames, [(0, needed - len(frames)), (0, 0)])
+    windows = np.lib.stride_tricks.sliding_window_view(frames, config.context, axis=0)
+    return windows[: needed - config.context + 1 : config.patch_hop].swapaxes(1, 2)
+
+
+def crossfade_weights(
+    config: SignalConfig, *, n_before: int, n_patches: int, n_after: int
+) -> np.ndarray:
+    """Weight of each patch at each of its frames in the recursive cross-fade.
+
+    The released code joins estimates one by one: the first ``overlap`` frames of a new patch
+    replace what is there with weights rising linearly from 0 to 1, what is there keeps the
+    reverse, and the new patch's last frames are appended. That is linear, so each patch's share
+    of the final result is the product of its own weight and of what later patches leave of it.
+
+    Parameters
+    ----------
+    config : SignalConfig
+        Context and overlap.
+    n_before, n_patches, n_after : int
+        Patches of the signal before those asked for, asked for, and after them.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_patches, context)]
+        In double precision; over the patches that cover it, every frame's weights sum to 1.
+    """
+    hop = config.patch_hop
+    fade = np.ones(config.context)
+    fade[: config.overlap] = np.linspace(0, 1, config.overlap)
+    weights = np.tile(fade, (n_patches, 1))
+    if n_before == 0:
+        weights[0] = 1  # nothing to fade from
+    for patch in range(n_patches):
+        later = n_patches - 1 - patch + n_after
+        for nth in range(1, min(later, (config.context - 1) // hop) + 1):
+            weights[patch, nth * hop :] *= 1 - fade[: config.context - nth * hop]
+    return weights
+
+
+def overlap_add(patches: np.ndarray, tail: np.ndarray, config: SignalConfig) -> np.ndarray:
+    """Sum weighted patches into frames.
+
+    Parameters
+    ----------
+    patches : np.ndarray [shape=(n_patches, n_sources, context, n_bins)]
+        Consecutive patches, each already multiplied by its :func:`crossfade_weights`.
+    tail : np.ndarray [shape=(n_sources, overlap, n_bins)]
+        What earlier patches add to the first frames (zeros if there are none).
+    config : SignalConfig
+        Context and overlap.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_patches * hop + overlap, n_bins)]
+        The first ``n_patches * hop`` frames are complete; the rest is the next ``tail``.
+    """
+    n_patches, n_sources, context, n_bins = patches.shape
+    hop = config.patch_hop
+    frames = np.zeros((n_sources, n_patches * hop + config.overlap, n_bins), patches.dtype)
+    frames[:, : config.overlap] = tail
+    for part in range(0, context, hop):
+        width = min(hop, context - part)
+        piece = patches[:, :, part : part + width].swapaxes(0, 1)
+        target = frames[:, part : part + n_patches * hop].reshape(n_sources, n_patches, hop, n_bins)
+        target[:, :, :width] += piece
+    return frames

@@ -1,0 +1,194 @@
+"""Short-time Fourier transform and its inverse, as the released code computes them.
+
+docs/released-code.md, section 1: symmetric window, the signal preceded by half a frame of zeros so
+that the first frame is centred on the first sample, zeros after it to fill the last frame. Spectra
+here are not scaled: the division by sqrt(1024) and the network's scale factor are
+:func:`magnitude`.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+
+from hiphopss.config import SignalConfig
+from hiphopss.errors import HiphopssError
+
+_COSINE_TERMS = {
+    "blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168),
+    "hann": (0.5, -0.5),
+}
+_CACHED = 64  # frames transformed at a time: what is made on the way stays in the processor's cache
+
+
+@lru_cache
+def analysis_window(config: SignalConfig) -> np.ndarray:
+    """The symmetric window, as ``scipy.signal.get_window(..., fftbins=False)`` gives it.
+
+    Returns
+    -------
+    np.ndarray [shape=(frame,)]
+        In double precision, read-only.
+    """
+    if config.window not in _COSINE_TERMS:
+        raise HiphopssError(f"no window named {config.window!r}: choose {', '.join(_COSINE_TERMS)}")
+    angle = 2 * np.pi * np.arange(config.frame) / (config.frame - 1)
+    terms = _COSINE_TERMS[config.window]
+    window = sum(weight * np.cos(k * angle) for k, weight in enumerate(terms))
+    window.setflags(write=False)
+    return window
+
+
+def frame_count(n_samples: int, config: SignalConfig) -> int:
+    """Frames of a signal of ``n_samples`` samples: ``ceil(L / hop) + 2``."""
+    return -(-n_samples // config.hop) + 2
+
+
+def stft(
+    waveform: np.ndarray,
+    config: SignalConfig | None = None,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+) -> np.ndarray:
+    """Short-time Fourier transform, of all frames or of a range of them.
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(..., n_samples)]
+        Real samples; single or double precision, which the result keeps.
+    config : SignalConfig
+        Frame, hop and window.
+    start, stop : int
+        Range of frames. Only the samples that these frames touch are read.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., stop - start, n_bins)]
+        Complex spectrum.
+    """
+    from scipy import fft
+
+    config = config or SignalConfig()
+    n_samples = waveform.shape[-1]
+    stop = frame_count(n_samples, config) if stop is None else stop
+    first = start * config.hop - config.hop  # the signal is preceded by `hop` zeros
+    last = first + (stop - start - 1) * config.hop + config.frame
+    inside = waveform[..., max(first, 0) : max(min(last, n_samples), 0)]
+    before = max(-first, 0)
+    after = last - first - before - inside.shape[-1]
+    if before or after:
+        padded = np.zeros((*waveform.shape[:-1], last - first), waveform.dtype)
+        padded[..., before : before + inside.shape[-1]] = inside
+        inside = padded
+    inside = np.ascontiguousarray(inside)  # interleaved channels would take three times as long
+    frames = np.lib.stride_tricks.sliding_window_view(inside, config.frame, axis=-1)
+    frames = frames[..., :: config.hop, :]  # (..., n_frames, frame)
+    window = analysis_window(config).astype(waveform.dtype)
+    if stop - start <= _CACHED:
+        return fft.rfft(frames * window, axis=-1)
+    kind = np.result_type(waveform.dtype, np.complex64)
+    spectrum = np.empty((*frames.shape[:-1], config.bins), kind)
+    for piece in (slice(at, at + _CACHED) for at in range(0, stop - start, _CACHED)):
+        spectrum[..., piece, :] = fft.rfft(frames[..., piece, :] * window, axis=-1)
+    return spectrum
+
+
+def istft(spectrum: np.ndarray, n_samples: int, config: SignalConfig | None = None) -> np.ndarray:
+    """Inverse of :func:`stft` by windowed overlap-add.
+
+    Each inverse frame is multiplied by the same window, overlap-added, and divided by the
+    overlap-added squared window.
+
+    Parameters
+    ----------
+    spectrum : np.ndarray [shape=(..., n_frames, n_bins)]
+        Complex spectrum of all frames.
+    n_samples : int
+        Length to cut the result to.
+    config : SignalConfig
+        Frame, hop and window.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_samples)]
+        Real samples.
+    """
+    config = config or SignalConfig()
+    inverse = InverseTransform(spectrum.shape[:-2], spectrum.real.dtype, config)
+    return inverse.push(spectrum)[..., config.hop :][..., :n_samples]
+
+
+class InverseTransform:
+    """Inverse transform of consecutive runs of frames.
+
+    Parameters
+    ----------
+    leading_shape : tuple of int
+        Shape of the axes before ``(n_frames, n_bins)``.
+    dtype : dtype
+        Of the samples.
+    config : SignalConfig
+        Frame, hop and window.
+    """
+
+    def __init__(self, leading_shape: tuple[int, ...], dtype, config: SignalConfig):
+        self._config = config
+        self._window = analysis_window(config).astype(dtype)
+        self._tail = np.zeros((*leading_shape, config.hop), dtype)
+        # Between the first and the last hop every sample lies in two frames, so the overlap-added
+        # squared window is periodic there, and nowhere 0 for the windows we have.
+        squared = analysis_window(config) ** 2
+        self._norm = (squared[: config.hop] + squared[config.hop :]).astype(dtype)
+
+    def push(self, spectrum: np.ndarray) -> np.ndarray:
+        """Add frames; return the ``hop`` samples that each of them completes.
+
+        Parameters
+        ----------
+        spectrum : np.ndarray [shape=(..., n_frames, n_bins)]
+            The next frames.
+
+        Returns
+        -------
+        np.ndarray [shape=(..., n_frames * hop)]
+            Samples from where the last call ended. The very first ``hop`` stand for the zeros
+            that :func:`stft` put before the signal: drop them.
+        """
+        from scipy import fft
+
+        hop = self._config.hop
+        frames = fft.irfft(spectrum, n=self._config.frame, axis=-1) * self._window
+        samples = frames[..., :hop]  # (..., n_frames, hop)
+        samples[..., 1:, :] += frames[..., :-1, hop:]
+        samples[..., 0, :] += self._tail
+        self._tail = frames[..., -1, hop:].copy()
+        samples /= self._norm
+        return samples.reshape(*samples.shape[:-2], -1)
+
+    def flush(self) -> np.ndarray:
+        """The ``hop`` samples that only the last frame reaches, `[shape=(..., hop)]`.
+
+        Needed only where frames stop before the signal does.
+        """
+        alone = analysis_window(self._config)[self._config.hop :] ** 2
+        return self._tail / np.where(alone == 0, 1, alone).astype(self._tail.dtype)
+
+
+def magnitude(spectrum: np.ndarray, config: SignalConfig) -> np.ndarray:
+    """Magnitude as stored in feature files: ``|STFT| / sqrt(frame)``, not yet scaled.
+
+    Parameters
+    ----------
+    spectrum : np.ndarray [shape=(..., n_bins)]
+        Complex spectrum.
+
+    Returns
+    -------
+    np.ndarray [shape=(..., n_bins)]
+        In the precision of the spectrum.
+    """
+    magnitudes = np.abs(spectrum)
+    magnitudes /= np.asarray(np.sqrt(config.frame), magnitudes.dtype)
+    return magnitudes

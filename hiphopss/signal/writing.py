@@ -1,0 +1,196 @@
+"""Audio files out: formats, sample types, and a writer that rounds, clips and counts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from hiphopss.errors import HiphopssError
+
+logger = logging.getLogger(__name__)
+
+OUTPUT_SUBTYPES = ("PCM_16", "PCM_24", "FLOAT")
+OUTPUT_FORMATS = {
+    **{".wav": "WAV", ".flac": "FLAC", ".aif": "AIFF", ".aiff": "AIFF"},
+    **{".ogg": "OGG", ".mp3": "MP3"},
+}
+"""What files are written by ending, lower case."""
+LOSSY_SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
+"""Formats that have one sample type of their own."""
+OUTPUT_LIMITS = {
+    "WAV": (range(1, 2**31), 1024),
+    "AIFF": (range(1, 2**31), 1024),
+    "FLAC": (range(1, 655_351), 8),
+    "OGG": (range(1, 200_001), 255),  # beyond, libvorbis crashes
+    "MP3": ((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 2),
+}
+"""Sampling rates in Hz that a format has in libsndfile, and its most channels."""
+BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+"""Bits of integer sample types, as libsndfile calls them."""
+
+_CACHED = 2**14  # samples converted at a time
+
+
+def output_subtype(subtype: str) -> str:
+    """The one of ``OUTPUT_SUBTYPES`` that keeps most of what a file of ``subtype`` has."""
+    nearest = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
+    return nearest.get(subtype, "PCM_16")
+
+
+class Writer:
+    """Writes a file block by block, in an integer type rounded and clipped.
+
+    The released code casts without clipping, so values beyond full scale wrap round (Q13); here
+    they are clipped, and :meth:`close` warns with their number.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+    subtype : str
+        One of ``OUTPUT_SUBTYPES``; that of ``LOSSY_SUBTYPES`` for a lossy format.
+    label : str, optional
+        What warnings call the file, if not ``path``.
+    format : str
+        One of the values of ``OUTPUT_FORMATS``.
+    advice : str
+        What the warning about clipped samples advises.
+
+    Raises
+    ------
+    HiphopssError
+        If the format lacks the sample type, the rate or so many channels (``OUTPUT_LIMITS``), or
+        the file can't be written.
+    """
+
+    def __init__(
+        self,
+        path,
+        sample_rate: int,
+        n_channels: int,
+        subtype: str,
+        *,
+        label=None,
+        format: str = "WAV",
+        advice: str = "use --subtype FLOAT to keep them",
+    ):
+        import soundfile
+
+        self.n_clipped = 0
+        self._label = label or str(path)
+        self._lossy = format in LOSSY_SUBTYPES
+        allowed = (LOSSY_SUBTYPES[format],) if self._lossy else OUTPUT_SUBTYPES
+        if subtype not in allowed or not soundfile.check_format(format, subtype):
+            allowed = [kind for kind in allowed if soundfile.check_format(format, kind)]
+            raise HiphopssError(
+                f"{self._label}: no sample type {subtype!r} in {format}: choose "
+                f"{', '.join(allowed)}"
+            )
+        _require_limits(self._label, format, sample_rate, n_channels)
+        self._advice = advice
+        self._bits = BITS.get(subtype)
+        with self._reported("check that a file can be made there"):
+            self._file = soundfile.SoundFile(
+                path, "w", sample_rate, n_channels, subtype, format=format
+            )
+
+    @contextmanager
+    def _reported(self, mend: str = "is the disk full?") -> Iterator[None]:
+        import soundfile
+
+        try:
+            yield
+        except soundfile.SoundFileError as error:
+            # the whole message would begin with the temporary name
+            reason = getattr(error, "error_string", str(error)).removeprefix("Error : ")
+            raise HiphopssError(
+                f"{self._label}: can't be written ({reason.rstrip('.')}): {mend}"
+            ) from error
+
+    def write(self, waveform: np.ndarray) -> None:
+        """Append samples `[shape=(n_samples, n_channels)]`."""
+        samples = waveform.astype(np.float32, copy=False)
+        if self._bits is not None:
+            samples = self._to_integers(waveform)
+        elif self._lossy:  # what plays it has integers
+            samples = np.clip(samples, -1, 1)
+            self.n_clipped += int(np.count_nonzero(samples != waveform))
+        with self._reported():
+            for start in range(0, len(samples), _CACHED):  # encoders keep a block on the stack
+                self._file.write(samples[start : start + _CACHED])
+
+    def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
+        """Round and clip, and count what was clipped."""
+        full_scale = 2 ** (self._bits - 1) - 1
+        kind, precise = (np.int16, np.float32) if self._bits == 16 else (np.int32, np.float64)
+        integers = np.empty(waveform.shape, kind)
+        for start in range(0, len(waveform), _CACHED):  # each piece stays in the cache
+            piece = slice(start, start + _CACHED)
+            scaled = np.multiply(waveform[piece], full_scale, dtype=precise)
+            np.rint(scaled, out=scaled)
+            if scaled.max() > full_scale or scaled.min() < -full_scale - 1:
+                clipped = np.clip(scaled, -full_scale - 1, full_scale)
+                self.n_clipped += int(np.count_nonzero(clipped != scaled))
+                scaled = clipped
+            integers[piece] = scaled
+        return integers if self._bits == 16 else integers << (32 - self._bits)  # upper bits
+
+    def close(self) -> None:
+        """Finish the file; warn if samples were clipped."""
+        with self._reported():
+            self._file.close()
+        if self.n_clipped:
+            logger.warning(
+                "%s: %d samples clipped at full scale: %s",
+                *(self._label, self.n_clipped, self._advice),
+            )
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+def _require_limits(label, format: str, sample_rate: int, n_channels: int) -> None:
+    """Raise, and name the formats that would do, where this one has no such rate or channels."""
+    able = [
+        suffix
+        for suffix, kind in OUTPUT_FORMATS.items()
+        if sample_rate in OUTPUT_LIMITS[kind][0] and n_channels <= OUTPUT_LIMITS[kind][1]
+    ]
+    rates, most_channels = OUTPUT_LIMITS[format]
+    if sample_rate not in rates:
+        lacking = f"no rate of {sample_rate} Hz"
+    elif n_channels > most_channels:
+        lacking = f"{most_channels} channels at most, not {n_channels}"
+    else:
+        return
+    mend = f"name a file that ends in {', '.join(able)}" if able else "give less of them"
+    raise HiphopssError(f"{label}: {format} has {lacking}: {mend}")
+
+
+def write(path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
+    """Write a whole WAV; see :class:`Writer`.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    waveform : np.ndarray [shape=(n_samples, n_channels)] or [shape=(n_samples,)]
+        Samples.
+    sample_rate : int
+        In Hz.
+    subtype : str
+        One of ``OUTPUT_SUBTYPES``.
+    """
+    waveform = waveform[:, None] if waveform.ndim == 1 else waveform
+    with Writer(path, sample_rate, waveform.shape[1], subtype) as writer:
+        writer.write(waveform)

@@ -1,0 +1,13 @@
+"""Room of training: from feature files to weights (docs/released-code.md, sections 2 and 4).
+
+- ``loop``: the loop over epochs, and its settings.
+- ``steps``: how patches reach the network. ``checkpoints``: what resuming needs.
+- ``processes``: several devices and machines, with JAX.
+
+May import :mod:`hiphopss.datasets`, :mod:`hiphopss.weights`, :mod:`hiphopss.network` and
+:mod:`hiphopss.util`.
+"""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,0 +1,311 @@
+"""Training: Adadelta on the released loss, fed from a feature file, resumable to the bit.
+
+docs/released-code.md, sections 2 (batches) and 4 (loss, optimiser).
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hiphopss.config import LossWeights, default_loss_weights
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.errors import HiphopssError
+from hiphopss.training.checkpoints import Run, beside, provenance, resume, save_checkpoint
+from hiphopss.training.processes import Cluster, Share, joined
+from hiphopss.training.steps import LEARNING_RATE, compile_model, training_steps
+from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.progress import progress_bar
+from hiphopss.weights.files import SUFFIX, assign_arrays, read_weights, save_weights
+
+if TYPE_CHECKING:
+    import keras
+
+logger = logging.getLogger(__name__)
+
+_WORTH_COMPILING = 10  # batches an epoch
+_SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """What fixes a training run, beside its features and the weights that it starts from.
+
+    Attributes
+    ----------
+    epochs : int
+        In all, those of a checkpoint included.
+    seed : int
+        Of the fresh weights and of the order of the patches.
+    batch_size : int
+        Patches a batch.
+    learning_rate : float
+        Of Adadelta.
+    loss_weights : LossWeights, optional
+        Of the dissimilarity terms; by default as the preset has them for this augmentation (Q5).
+    patches_per_epoch : int, optional
+        Train each epoch on a random choice of that many patches, in whole batches; by default on
+        all. Training sets of different sizes then cost the same.
+    """
+
+    epochs: int = 40
+    seed: int = 0
+    batch_size: int = 32
+    learning_rate: float = LEARNING_RATE
+    loss_weights: LossWeights | None = None
+    patches_per_epoch: int | None = None
+
+    def check(self) -> None:
+        """Raise :class:`HiphopssError` for settings that can't be meant."""
+        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or self.seed < 0:
+            raise HiphopssError(
+                f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
+                f"{self.learning_rate}, seed {self.seed}: all must be positive (a seed may be 0)"
+            )
+        if self.patches_per_epoch is not None and self.patches_per_epoch < 1:
+            raise HiphopssError(f"patches per epoch {self.patches_per_epoch}: give 1 or more")
+
+    def told(self, file: FeatureFile) -> dict[str, Any]:
+        """What a checkpoint says of a run on these features: all but the epochs, for JSON."""
+        weights = self.loss_weights or default_loss_weights(file.fidelity, file.augmentation)
+        return {
+            "features": file.identity,
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "learning_rate": self.learning_rate,
+            "loss_weights": asdict(weights),
+            "patches_per_epoch": self.patches_per_epoch,
+        }
+
+
+def epoch_batches(
+    n_patches: int,
+    batch_size: int,
+    *,
+    seed: int,
+    epoch: int,
+    local_shuffle: bool,
+    patches_per_epoch: int | None = None,
+) -> np.ndarray:
+    """Which patches make up the batches of an epoch.
+
+    Parameters
+    ----------
+    n_patches : int
+        Patches of the feature file.
+    batch_size : int
+        Patches a batch; the remainder of an epoch is left out. A file with fewer makes one batch.
+    seed, epoch : int
+        Together they fix the order.
+    local_shuffle : bool
+        Shuffle within consecutive runs of 200 batches only (Q11).
+    patches_per_epoch : int, optional
+        Keep only a random choice of the batches, with as many patches (at least one batch).
+
+    Returns
+    -------
+    np.ndarray [shape=(n_batches, batch_size)]
+        Patch indices.
+    """
+    rng = np.random.default_rng([seed, epoch])
+    batch_size = min(batch_size, n_patches)
+    run = _SHUFFLED_BATCHES * batch_size if local_shuffle else n_patches
+    order = np.concatenate(
+        [start + rng.permutation(min(run, n_patches - start)) for start in range(0, n_patches, run)]
+    )
+    n_batches = n_patches // batch_size
+    batches = order[: n_batches * batch_size].reshape(n_batches, batch_size)
+    if patches_per_epoch is None or patches_per_epoch >= n_batches * batch_size:
+        return batches
+    n_kept = max(1, patches_per_epoch // batch_size)
+    return batches[np.sort(rng.choice(n_batches, n_kept, replace=False))]
+
+
+def train(
+    features: str | Path,
+    output: str | Path,
+    settings: TrainingSettings | None = None,
+    *,
+    init: str | Path | None = None,
+    restart: bool = False,
+    cluster: Cluster | None = None,
+    progress: bool = True,
+) -> Path:
+    """Train a network on a feature file, in the feature file's preset.
+
+    Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (the mean of the loss and of each of its
+    terms over the batches of each epoch; the terms, which add up to the loss before its absolute
+    value, are estimated from some patches of batches of 8 or more) and, after every epoch,
+    ``NAME.checkpoint.weights.h5``, a weight file that also holds the optimiser's state. If there is
+    a checkpoint of the same run, training goes on from it, and ends with the weights of a run that
+    was never interrupted, to the bit on the same machine. A logged line tells where the checkpoint
+    has all epochs already.
+
+    Parameters
+    ----------
+    features : path-like
+        From :func:`hiphopss.make_features`.
+    output : path-like
+        The weight file, ``NAME.weights.h5``.
+    settings : TrainingSettings, optional
+        Epochs, batches, seed and loss.
+    init : path-like, optional
+        Weight file (own or published) to start from; else fresh weights.
+    restart : bool
+        Don't go on from a checkpoint: begin anew.
+    cluster : Cluster, optional
+        Share every batch among devices, of this process or of several on JAX. Process 0 reads
+        ``init`` and the checkpoint for all, and alone writes files and shows the bar.
+    progress : bool
+        Show a bar with loss and patches/s.
+
+    Returns
+    -------
+    Path
+        ``output``.
+
+    Raises
+    ------
+    HiphopssError
+        If a file can't be used, the checkpoint is of another run, or the loss is not finite; with
+        a cluster, also as :func:`hiphopss.training.processes.joined`.
+    """
+    settings, output = settings or TrainingSettings(), Path(output)
+    if not output.name.endswith(SUFFIX):
+        raise HiphopssError(f"{output}: a weight file's name must end in {SUFFIX}: rename it")
+    if output.is_dir():
+        raise HiphopssError(f"{output}: is a folder: give the name of a file")
+    settings.check()
+    checkpoint = beside(output, f".checkpoint{SUFFIX}")
+    with FeatureFile(features) as file:
+        told = settings.told(file)
+        start = {
+            "init": None if init is None else Path(init),
+            "checkpoint": checkpoint if checkpoint.exists() and not restart else None,
+        }
+        with joined(
+            cluster,
+            batch_size=min(settings.batch_size, file.n_patches),
+            agreed={**told, "epochs": settings.epochs},
+            files=start,
+            progress=progress,
+        ) as (share, start):
+            model, run = _start(file, told, **start)
+            _tell_epochs(settings.epochs, run, output, checkpoint, share)
+            _run_epochs(model, file, run, settings.epochs, checkpoint, share, progress)
+            if share.writes:
+                save_weights(
+                    output,
+                    model,
+                    config=file.config,
+                    fidelity=file.fidelity,
+                    provenance=provenance(run),
+                )
+    return output
+
+
+def _tell_epochs(epochs: int, run: Run, output: Path, checkpoint: Path, share: Share) -> None:
+    """Raise where the checkpoint is further than is wanted; log where it is as far."""
+    if run.epochs_done > epochs:
+        raise HiphopssError(
+            f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
+            "use --restart to begin anew, or another output"
+        )
+    if run.epochs_done == epochs and share.writes:
+        logger.info(
+            "%s: %d of %d epochs are done already: --epochs with more goes on, --restart begins "
+            "anew",
+            *(output, epochs, epochs),
+        )
+
+
+def _start(
+    file: FeatureFile, settings: dict, *, init: Path | None, checkpoint: Path | None
+) -> tuple[keras.Model, Run]:
+    """The model and the run, at the beginning or where the checkpoint has them."""
+    leak, initial, sha256 = file.released_test_leak, None, None
+    if init is not None:
+        info, initial = read_weights(init)
+        file.config.require_same(info.config, this=str(file.path), that=str(init))
+        leak = leak or info.provenance.get("released_test_leak", False)
+        sha256 = info.sha256
+    import_keras()
+    from hiphopss.network.model import build_model
+
+    more = {
+        "augmentation": file.augmentation,
+        "released_test_leak": leak,
+        "preset": file.fidelity.name,
+        "init": sha256,
+    }
+    run = Run({"features": file.identity, **more, **settings})
+    model = build_model(file.fidelity, config=file.config, seed=settings["seed"])
+    if initial is not None:
+        assign_arrays(model, initial, origin=str(init))
+    compile_model(
+        model,
+        file.fidelity,
+        learning_rate=settings["learning_rate"],
+        loss_weights=LossWeights(**settings["loss_weights"]),
+        # not decided by the epochs, so that a longer run goes on as a shorter one began
+        jit_compile=_epoch(file, settings, 0).shape[0] >= _WORTH_COMPILING,
+    )
+    model.optimizer.build(model.trainable_variables)
+    if checkpoint is not None:
+        resume(checkpoint, model, run)
+    return model, run
+
+
+def _epoch(file: FeatureFile, settings: dict, epoch: int) -> np.ndarray:
+    """The batches of an epoch of this run."""
+    return epoch_batches(
+        file.n_patches,
+        settings["batch_size"],
+        seed=settings["seed"],
+        epoch=epoch,
+        local_shuffle=file.fidelity.local_shuffle,
+        patches_per_epoch=settings["patches_per_epoch"],
+    )
+
+
+def _run_epochs(
+    model,
+    file: FeatureFile,
+    run: Run,
+    epochs: int,
+    checkpoint: Path,
+    share: Share,
+    progress: bool,
+) -> None:
+    per_epoch = _epoch(file, run.settings, 0).size
+    steps = training_steps(model, file, share)
+    with progress_bar(
+        total=epochs * per_epoch,
+        initial=run.epochs_done * per_epoch,
+        unit="patch",
+        show=progress and share.writes,
+    ) as bar:
+        for epoch in range(run.epochs_done, epochs):
+            batches = _epoch(file, run.settings, epoch)
+            begun = time.perf_counter()
+            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
+            for n_batches, means in steps(batches):
+                bar.set_postfix(loss=f"{float(means['loss']):.4g}", refresh=False)
+                bar.update(n_batches * batches.shape[1])
+            if not np.isfinite(means["loss"]):
+                raise HiphopssError(
+                    f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
+                    f"rate{f'; the epochs before are in {checkpoint}' if epoch else ''}"
+                )
+            seconds = time.perf_counter() - begun
+            columns = ["loss", *(term.name for term in model.loss.terms)]
+            means = {name: float(means[name]) for name in columns}
+            rate = {"patches_per_s": round(per_epoch / seconds, 1), "seconds": round(seconds, 3)}
+            run.log.append({"epoch": epoch + 1, **means, **rate})
+            if share.writes:
+                save_checkpoint(checkpoint, model, run, config=file.config, fidelity=file.fidelity)

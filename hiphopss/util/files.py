@@ -1,0 +1,139 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from hiphopss.errors import HiphopssError
+
+
+@contextmanager
+def written_whole(path: str | Path) -> Iterator[Path]:
+    """Yield a temporary name beside ``path``; rename it to ``path`` if the body succeeds.
+
+    The temporary name keeps the suffixes of ``path``, so that libraries which look at them work.
+    If the body raises, what it wrote (a file or a folder) is removed and ``path`` is untouched.
+
+    Parameters
+    ----------
+    path : path-like
+        The file, or the folder, to appear whole. Missing parent folders are made.
+
+    Raises
+    ------
+    HiphopssError
+        If the parent folder can't be made or written to, or if ``path`` is a folder with something
+        in it: nobody's files are removed.
+    """
+    path = Path(path)
+    if path.is_dir() and any(path.iterdir()):
+        raise HiphopssError(f"{path}: a folder with something in it: choose another output")
+    with _temporary_beside(path) as temporary:
+        yield temporary
+        os.replace(temporary, path)
+
+
+def write_text(path: str | Path, text: str) -> None:
+    """Write a text file in UTF-8, whole or not at all; errors as :func:`written_whole`."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def require_writable(path: str | Path) -> None:
+    """See, before long work, that a file can be written when it is done. Nothing is made.
+
+    Parameters
+    ----------
+    path : path-like
+        The file; missing parent folders will be made.
+
+    Raises
+    ------
+    HiphopssError
+        If its folder can't be made or written to.
+    """
+    parent = Path(path).absolute().parent
+    there = next(folder for folder in (parent, *parent.parents) if folder.exists())
+    if not there.is_dir():
+        raise HiphopssError(
+            f"{parent}: can't make this folder ({there} is a file): choose another output"
+        )
+    if not os.access(there, os.W_OK):
+        raise HiphopssError(f"{there}: no permission to write here: choose another output")
+
+
+@contextmanager
+def filled_whole(folder: str | Path) -> Iterator[Path]:
+    """Yield a temporary folder; move its files into ``folder`` if the body succeeds.
+
+    A new ``folder`` appears whole. In an existing one, files of the same names are replaced, one
+    after the other, and others stay.
+
+    Parameters
+    ----------
+    folder : path-like
+        Made if it does not exist.
+
+    Raises
+    ------
+    HiphopssError
+        If the parent folder can't be made or written to.
+    """
+    folder = Path(folder)
+    if folder.exists() and not folder.is_dir():
+        raise HiphopssError(f"{folder}: is a file, not a folder: choose another output")
+    folder = folder.resolve()  # "." has no name
+    with _temporary_beside(folder) as temporary:
+        temporary.mkdir()
+        yield temporary
+        if not folder.exists():
+            os.replace(temporary, folder)
+            return
+        for file in temporary.iterdir():
+            os.replace(file, folder / file.name)
+
+
+@contextmanager
+def _temporary_beside(path: Path) -> Iterator[Path]:
+    """A name beside ``path`` that nothing has; what is left of it in the end is removed.
+
+    The name is always the same, so that a run clears away what a killed one left.
+    """
+    if not path.name:
+        raise HiphopssError(f"{path}: can't be made anew: choose another output")
+    new_parents = [parent for parent in path.parents if not parent.exists()]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise HiphopssError(
+            f"{path.parent}: can't make this folder ({error.strerror}): choose another output"
+        ) from error
+    if not os.access(path.parent, os.W_OK):
+        raise HiphopssError(f"{path.parent}: no permission to write here: choose another output")
+    temporary = path.with_name(f".partial-{path.name}")
+    _remove(temporary)
+    try:
+        yield temporary
+    finally:
+        _remove(temporary)
+        for parent in new_parents:  # innermost first; those with something in them stay
+            with suppress(OSError):
+                parent.rmdir()
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def sha256_of(path: str | Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,68 @@
+"""Progress bars on standard error, and lines beside them."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+AUDIO_BAR = (
+    "{desc} {percentage:3.0f}% |{bar}| {n:.0f}/{total:.0f} s of audio [{elapsed}<{remaining}]"
+)
+"""Format of a progress bar that counts seconds of audio."""
+
+_shown: WeakSet[tqdm] = WeakSet()  # bars, some of them closed
+
+
+def progress_bar(iterable=None, *, show: bool, **options) -> tqdm:
+    """A tqdm bar; in a log file or a pipe it writes a line only every ten seconds.
+
+    Parameters
+    ----------
+    iterable : iterable, optional
+        What to go through.
+    show : bool
+        False gives a bar that does nothing.
+    **options
+        Of ``tqdm.tqdm``.
+    """
+    from tqdm import tqdm
+
+    interval = 0.1 if sys.stderr.isatty() else 10
+    bar = tqdm(iterable, disable=not show, mininterval=interval, **options)
+    if show:
+        _shown.add(bar)
+    return bar
+
+
+def say(line: str, *, last: bool = False) -> None:
+    """Print a line on standard error that shares no line with a progress bar.
+
+    On a terminal a bar moves down; in a log file or a pipe it is written again below.
+
+    Parameters
+    ----------
+    line : str
+        What to print.
+    last : bool
+        Close the bars first: an error ends what they count.
+    """
+    bars = [bar for bar in _shown if not bar.disable]  # a closed one is disabled
+    if last:
+        for bar in bars:
+            bar.close()
+        bars = []
+    if not bars:
+        print(line, file=sys.stderr, flush=True)
+        return
+    terminal = sys.stderr.isatty()
+    with bars[0].get_lock():  # of all bars
+        if terminal:
+            for bar in bars:
+                bar.clear(nolock=True)
+        print(line if terminal else f"\n{line}", file=sys.stderr, flush=True)
+        for bar in bars:
+            bar.refresh(nolock=True)

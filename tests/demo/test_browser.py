@@ -1,0 +1,180 @@
+"""The demo's page in headless Chromium: choosing songs, and an exported site."""
+
+import functools
+import http.server
+import threading
+
+import numpy as np
+import pytest
+from helpers.demo_page import READY, SECONDS, STEP, painted, record, recorded, rendered, truth
+
+from hiphopss import SOURCES
+
+pytestmark = pytest.mark.browser
+
+
+def test_upload_is_separated_and_drawn(open_page, server, songs):
+    page = open_page(server)
+    assert page.inner_text("#limits") == "WAV, FLAC, OGG, MP3; up to 10 minutes and 3 MB."
+    page.set_input_files("#file", songs / "Mixtures/Test/stereo/mixture.wav")
+    page.wait_for_selector(READY)
+    page.wait_for_selector("#job", state="hidden")
+    assert page.inner_text("#song-title") == "mixture"
+    for name in ("original", *SOURCES):
+        assert painted(page, name) > 1000
+    page.click("[data-view=spectra]")
+    for name in ("original", *SOURCES):
+        image = page.locator(f"[data-name={name}] img")
+        image.scroll_into_view_if_needed()
+        assert image.is_visible()
+        assert image.evaluate("async i => { await i.decode(); return i.naturalWidth }") > 100
+    page.reload()
+    page.wait_for_selector(READY)  # the address names the song
+    page.click("#remove")
+    page.wait_for_selector("#studio", state="hidden")
+    assert "removed" in page.inner_text("#problem")
+
+
+def test_what_can_not_be_separated_is_told(open_page, server):
+    page = open_page(server)
+    page.evaluate(
+        """() => { const data = new DataTransfer();
+        data.items.add(new File(["no music"], "song.wav"));
+        for (const type of ["dragover", "drop"])
+          window.dispatchEvent(new DragEvent(type, { dataTransfer: data, cancelable: true })); }"""
+    )
+    page.wait_for_selector("#problem:has-text('song: not a WAV, FLAC, OGG or MP3 file')")
+    assert page.locator("#job").is_hidden()
+    page.set_input_files(
+        "#file", {"name": "long.wav", "mimeType": "audio/wav", "buffer": bytes(5 * 2**20)}
+    )
+    page.wait_for_selector("#problem:has-text('long.wav has 5 MB, the limit is 3 MB')")
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(60, "1 minute"), (90, "90 seconds")])
+def test_longest_upload_is_told(open_page, server, seconds, told):
+    def limited(route):
+        site = route.fetch().json()
+        route.fulfill(json=site | {"limits": site["limits"] | {"max_seconds": seconds}})
+
+    page = open_page(server)
+    page.route("**/site.json", limited)
+    page.reload()
+    page.wait_for_selector(f"#limits:has-text('; up to {told} and')")
+
+
+def test_song_that_is_gone_is_told_at_once(open_page, server):
+    page = open_page(f"{server}#results/abcdefgh/result.json")
+    page.wait_for_selector("#problem:has-text('The song is not on the server any more')")
+    assert page.evaluate("location.hash") == ""
+    page.click("#songs button:has-text('mono')")
+    page.wait_for_selector(READY)
+    assert page.inner_text("#problem") == ""
+    page.route("**/site.json", lambda route: route.fulfill(status=500, body="no JSON"))
+    page.reload()
+    page.wait_for_selector("#problem:has-text('The server answered with the error 500')")
+
+
+def test_the_last_choice_wins_though_an_earlier_one_answers_later(open_page, server):
+    page = open_page(server)
+    held = []
+    page.route("**/result.json", lambda route: route.continue_() if held else held.append(route))
+    with page.expect_request("**/result.json"):
+        page.click("#songs button:has-text('mono')")
+    page.click("#songs button:has-text('stereo')")
+    page.wait_for_selector("#song-title:has-text('stereo')")
+    page.wait_for_selector(READY)
+    address = page.evaluate("location.hash")
+    with page.expect_response("**/result.json"):
+        held[0].continue_()
+    page.wait_for_timeout(300)
+    assert page.inner_text("#song-title") == "stereo"
+    assert page.evaluate("location.hash") == address
+
+
+def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server):
+    page = open_page(server, bypass_csp=True)
+    held = []
+    page.route("**/true.*.flac", lambda route: held.append(route))
+    page.click("#songs button:has-text('stereo')")
+    page.wait_for_selector(READY)
+    assert "stereo" in page.inner_text("#songs [aria-current=true]")
+    for digit in range(1, 5):  # all stems muted: only the original can be heard
+        page.keyboard.press(f"Digit{digit}")
+    page.click("#listen button:has-text('True stems')")
+    page.click("#play")
+    page.click("#listen button:has-text('Original')")
+    page.wait_for_selector("#listen button:has-text('Original')[aria-pressed=true]")
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("button[aria-label=Pause]")
+    record(page)
+    page.wait_for_timeout(300)
+    assert page.get_attribute("#listen button:has-text('Original')", "aria-pressed") == "true"
+    assert len(held) == len(SOURCES)
+    assert np.abs(recorded(page)).max() > 0.05
+
+
+def test_cancel_stops_the_job(open_page, server):
+    page = open_page(server)
+    deleted = []
+    page.on("request", lambda r: deleted.append(r.url) if r.method == "DELETE" else None)
+    # It stays in the queue until it is cancelled.
+    waiting = {"state": "queued", "position": 2, "stage": None, "progress": 0, "result": None}
+    page.route("**/api/jobs/*", lambda r: r.fulfill(json=waiting))
+    page.click("#songs button:has-text('mono')")
+    page.wait_for_selector("#job-text:has-text('Waiting (2 songs ahead): mono')")
+    page.click("#job-cancel")
+    assert page.locator("#job").is_hidden()
+    assert len(deleted) == 1
+    assert page.inner_text("#problem") == ""
+
+
+@pytest.fixture(scope="module")
+def exported(songs, tmp_path_factory):
+    """A static site with the own songs."""
+    from hiphopss.demo.catalogue import GeneratedSongs
+    from hiphopss.demo.export import export_site
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GeneratedSongs, "songs", lambda self: [])  # it takes long to make them
+        folder = tmp_path_factory.mktemp("export") / "site"
+        return export_site(folder, songs=songs, seconds=SECONDS, progress=False)
+
+
+def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
+    with browser.new_context() as context:
+        page = context.new_page()
+        page.goto((exported / "index.html").as_uri())
+        assert "Run python -m http.server in its folder" in page.inner_text("main")
+        assert page.locator("#intake, #studio, #help-open").locator("visible=true").count() == 0
+
+
+def test_exported_site(open_page, songs, exported):
+    handler = functools.partial(QuietHandler, directory=exported)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        page = open_page(f"http://127.0.0.1:{site.server_port}/")
+        page.wait_for_selector(READY)  # the first song is open
+        for id in ("opened-as-file", "upload", "model-choice", "remove", "more-models"):
+            assert page.locator(f"#{id}").is_hidden()
+        first = page.locator("#songs [aria-current=true]").inner_text()
+        page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)
+        page.click("#songs button:has-text('stereo')")
+        page.wait_for_selector("#problem:has-text('That is not there any more')")
+        assert page.locator("#songs [aria-current=true]").inner_text() == first
+        page.click("#songs button:has-text('stereo')")
+        page.wait_for_selector("#song-title:has-text('stereo')")
+        page.wait_for_selector(READY)
+        page.click("#listen button:has-text('True stems')")
+        page.keyboard.press("Space")
+        page.wait_for_function("() => document.querySelector('#now').textContent > '0:00.1'")
+        assert np.abs(rendered(page) - truth(songs, "stereo")).max() <= 2.6 * STEP
+        site.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files as ``python -m http.server`` does, and says nothing."""
+
+    def log_message(self, *_):
+        pass

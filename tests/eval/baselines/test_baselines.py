@@ -1,0 +1,205 @@
+"""Bounds and NMF, computed by who scores a song: as if they had been written as files."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import soundfile
+from helpers.songs import warned, write_song
+
+from hiphopss import SOURCES, HiphopssError
+from hiphopss.datasets.songs import find_songs
+from hiphopss.eval import (
+    compare,
+    evaluate,
+    ideal_ratio_mask_estimates,
+    mixture_estimates,
+    nmf,
+    nmf_estimates,
+    scoring,
+)
+from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
+from hiphopss.eval.baselines.nmf import SupervisedNmf
+
+RATE = 8000
+N_SAMPLES = 6000
+MODELS = ["net", "mixture", "ideal ratio mask", "NMF"]
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Two test songs in stereo, one without vocals, a song to learn from; beside them estimates."""
+    root = tmp_path / "data"
+    for seed, (subset, song) in enumerate((("Test", "b"), ("Test", "a"), ("Dev", "c"))):
+        random = np.random.default_rng(seed)
+        shape = (N_SAMPLES + 500 * seed, 2)
+        stems = {source: 0.05 * random.standard_normal(shape) for source in SOURCES[seed == 0 :]}
+        write_song(root, subset, song, stems, gain=0.7, rate=RATE)
+        if subset == "Test":
+            (tmp_path / "net" / song).mkdir(parents=True)
+            for source in SOURCES:
+                estimate = stems.get(source, 0) + 0.3 * sum(stems.values())
+                soundfile.write(tmp_path / "net" / song / f"{source}.wav", estimate, RATE)
+    return root
+
+
+def run(data, output, **options):
+    """Rows with bounds and NMF."""
+    options = {"bounds": True, "n_jobs": 1, "progress": False} | options
+    return evaluate(data, data.parent / "net", output, **options)
+
+
+def written(data):
+    """Folders of the network's estimates, and of what the baselines write."""
+    songs = [song for song in find_songs(data) if song.subset == "Test"]
+    root = data.parent
+    mixture_estimates(songs, root / "lower")
+    ideal_ratio_mask_estimates(songs, root / "upper", length_tolerance_s=0.1)
+    nmf_estimates(data, songs, root / "nmf", progress=False)
+    return [root / name for name in ("net", "lower", "upper", "nmf")]
+
+
+def tables(path):
+    """A table, its summary and its record, byte by byte."""
+    names = f"{path.stem}.csv", f"{path.stem}_summary.csv", f"{path.stem}.json"
+    return [path.with_name(name).read_bytes() for name in names]
+
+
+@pytest.mark.parametrize("mode", ["sources", "images"])
+def test_tables_are_those_of_folders_of_estimates(data, tmp_path, mode):
+    rows = run(data, tmp_path / "computed.csv", mode=mode)
+    assert [(row.model, row.song) for row in rows[::4]] == [(m, s) for m in MODELS for s in "ab"]
+    evaluate(data, written(data), tmp_path / "files.csv", mode=mode, n_jobs=1, progress=False)
+    assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
+
+
+def test_processes_compute_what_one_does(data, tmp_path):
+    for n_jobs in (1, 2):
+        run(data, tmp_path / f"{n_jobs}.csv", n_jobs=n_jobs)
+    assert tables(tmp_path / "1.csv") == tables(tmp_path / "2.csv")
+
+
+def test_mir_eval_scores_them_one_by_one(data, tmp_path):
+    shutil.rmtree(tmp_path / "net" / "a")
+    for source in SOURCES[2:]:  # only to be quick
+        path = data / "Sources/Test/b" / f"{source}.wav"
+        soundfile.write(path, np.zeros((N_SAMPLES, 2)), RATE)
+    run(data, tmp_path / "computed.csv", engine="mir_eval")
+    folders = written(data)
+    options = {"engine": "mir_eval", "n_jobs": 1, "progress": False}
+    for folder in folders[1:]:
+        shutil.rmtree(folder / "a")
+    evaluate(data, folders, tmp_path / "files.csv", **options)
+    assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
+
+
+def test_padded_mixtures_are_cut_as_files_are(data, tmp_path):
+    path = data / "Mixtures/Test/a/mixture.wav"
+    mixture, _ = soundfile.read(path)
+    soundfile.write(path, np.pad(mixture, ((0, 700), (0, 0))), RATE, subtype="FLOAT")
+    options = {"references": data, "n_jobs": 1, "progress": False}
+    with warned(r"vocals\.wav: 6500 samples, but .*mixture\.wav has 7200"):
+        compare(tmp_path / "net", tmp_path / "computed.csv", bounds=True, **options)
+    with warned(r"6500 samples, but .* has 7200"):
+        compare(written(data), tmp_path / "files.csv", **options)
+    assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
+
+
+def test_dictionaries_are_learnt_once_and_before(data, tmp_path, monkeypatch):
+    order = []
+    learn, score = nmf.learn_dictionaries, scoring._score_song
+
+    def learning(*arguments, **options):
+        order.append("learn")
+        return learn(*arguments, **options)
+
+    def scored(*arguments):
+        order.append("score")
+        return score(*arguments)
+
+    monkeypatch.setattr(nmf, "learn_dictionaries", learning)
+    monkeypatch.setattr(scoring, "_score_song", scored)
+    run(data, tmp_path / "a.csv")
+    assert order == ["learn", "score", "score"]
+
+
+def test_more_processes_are_worth_their_start_for_what_is_computed(monkeypatch):
+    monkeypatch.setattr(scoring, "processor_count", lambda: 4)
+
+    def job(*baselines):
+        estimates = [scoring._Estimate("m", {}, False, baseline) for baseline in baselines]
+        return scoring._Job("a", "", {}, estimates, 60 * 44100, scoring.Options())
+
+    assert scoring._worthwhile([job(None)] * 2) == 1
+    assert scoring._worthwhile([job(None, Mixture(), IdealRatioMask())] * 2) == 2
+    assert job(None, Mixture()).n_scored == job(None, None).n_scored
+
+
+def add_nan(data):
+    path = data / "Mixtures/Test/a/mixture.wav"
+    mixture, _ = soundfile.read(path)
+    mixture[9] = np.nan
+    soundfile.write(path, mixture, RATE, subtype="FLOAT")
+
+
+def cut_off(data):
+    """As MP3, whose header tells of more samples than follow."""
+    path = data / "Mixtures/Test/a/mixture.wav"
+    mixture, _ = soundfile.read(path)
+    path.unlink()
+    path = path.with_suffix(".mp3")
+    soundfile.write(path, mixture, RATE)
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
+def lengthen(data):
+    path = data / "Mixtures/Test/a/mixture.wav"
+    soundfile.write(path, np.zeros((9, 2)), RATE)
+
+
+BREAK = {
+    "none": (
+        lambda data: (data / "Mixtures/Test/a/mixture.wav").unlink(),
+        r"^\S+/Mixtures/Test/a/mixture\.wav: no such file: put the mixture there",
+    ),
+    "another length": (
+        lengthen,
+        r"Sources/Test/a/vocals\.wav: 6500 samples, but \S+/Mixtures/Test/a/mixture\.wav has 9:",
+    ),
+    "NaN": (add_nan, r"^\S+/Mixtures/Test/a/mixture\.wav: has samples that are NaN"),
+    "cut off": (cut_off, r"^\S+/Mixtures/Test/a/mixture\.mp3: cut off, it is shorter"),
+}
+
+
+@pytest.mark.parametrize("case", BREAK)
+def test_mixtures_that_dont_fit_are_named(case, data, tmp_path):
+    spoil, message = BREAK[case]
+    spoil(data)
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(HiphopssError, match=message) as caught:
+        run(data, tmp_path / "scores.csv")
+    assert "\n" not in str(caught.value)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_errors_come_back_from_who_computes(data, tmp_path):
+    add_nan(data)
+    with pytest.raises(HiphopssError, match=r"mixture\.wav: has samples that are NaN"):
+        run(data, tmp_path / "scores.csv", n_jobs=2)
+
+
+def test_nothing_is_learnt_where_headers_dont_fit(data, tmp_path, monkeypatch):
+    monkeypatch.setattr(SupervisedNmf, "prepare", None)  # which would be called
+    soundfile.write(tmp_path / "net/a/bass.wav", np.zeros(9), RATE)
+    with pytest.raises(HiphopssError, match=r"net/a/bass\.wav: 9 samples, but"):
+        run(data, tmp_path / "scores.csv")
+
+
+def test_the_record_says_what_computed_them(data, tmp_path):
+    run(data, tmp_path / "a.csv")
+    models = json.loads((tmp_path / "a.json").read_text())["models"]
+    assert models["mixture"]["provenance"] == {"model": "mixture"}
+    assert models["NMF"]["provenance"]["trained_on"] == ["c"]
+    assert models["ideal ratio mask"]["audio"]["estimate_sample_type"] == ["FLOAT"]

@@ -1,0 +1,61 @@
+"""Tiny songs, made on the spot, and what tests of several rooms ask of files and of the log."""
+
+import json
+import logging
+import re
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+RATE = 44100
+
+
+def noise(n_samples, seed, level=0.1):
+    """Coloured noise that swells, so that patches differ; `[shape=(n_samples,)]`."""
+    rng = np.random.default_rng(seed)
+    white = rng.standard_normal(n_samples + 50)
+    colour = np.hanning(3 + seed % 7 * 8)
+    coloured = np.convolve(white, colour / np.linalg.norm(colour), "same")[:n_samples]
+    return level * coloured * (0.2 + np.abs(np.sin(np.arange(n_samples) / 9000 + seed)))
+
+
+def write_song(root, subset, name, stems, *, gain=1.0, rate=RATE):
+    """Write a song in the layout of DSD100; ``stems`` maps sources to waveforms."""
+    folder = root / "Sources" / subset / name
+    folder.mkdir(parents=True)
+    for source, stem in stems.items():
+        soundfile.write(folder / f"{source}.wav", stem, rate, subtype="FLOAT")
+    folder = root / "Mixtures" / subset / name
+    folder.mkdir(parents=True)
+    mixture = gain * sum(stems.values())
+    soundfile.write(folder / "mixture.wav", mixture, rate, subtype="FLOAT")
+
+
+def read_json(path):
+    return json.loads(Path(path).read_text("utf-8"))
+
+
+@contextmanager
+def warned(pattern):
+    """The body logs a warning in which this is found; gives the list of all messages."""
+    messages = []
+    handler = logging.Handler(logging.WARNING)
+    handler.emit = lambda record: messages.append(record.getMessage())
+    logger = logging.getLogger("hiphopss")
+    logger.addHandler(handler)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+    assert any(re.search(pattern, message) for message in messages), messages
+
+
+@contextmanager
+def nothing_warned():
+    """The body logs no warning."""
+    with warned("") as messages:
+        yield
+        assert not messages
+        messages.append("")

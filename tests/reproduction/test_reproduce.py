@@ -1,0 +1,390 @@
+"""From songs to the report: the eight models, both test sets, and going on after anything."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+from helpers.songs import RATE, noise, read_json, warned, write_song
+
+from hiphopss import SOURCES, HiphopssError
+from hiphopss.datasets.features.make import FeatureFile, make_features
+from hiphopss.datasets.songs import read_songs
+from hiphopss.eval.table import LEAK_NOTE, read_rows
+from hiphopss.reproduction.experiments import TEST_SETS, profile, table1
+from hiphopss.reproduction.reproduce import Settings, reproduce
+from hiphopss.reproduction.store import Store
+from hiphopss.weights.files import convert_weights, read_info
+
+TINY = replace(profile("quick"), epochs=2, patches=64)
+MODELS = [model.name for model in table1()]
+BASELINES = ["mixture", "ideal ratio mask", "NMF"]
+HIP_HOP = ["001 - ANiMAL - Clinic A", "002 - ANiMAL - Rockshow", "052 - ANiMAL - Easy Tiger"]
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*songs.*:UserWarning")  # not 13 + 5, 50 + 50
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Two data sets of noise; one of DSD100's test songs is in its Dev half."""
+    root = tmp_path_factory.mktemp("data")
+    songs = [("HHDS", "Dev", f"{n:03d} - Maker - Dev {n}") for n in range(5)]
+    songs += [("HHDS", "Test", f"{n:03d} - Maker - Test {n}") for n in range(5, 7)]
+    songs += [("DSD100", "Test", name) for name in HIP_HOP[:2]]
+    songs += [("DSD100", "Dev", name) for name in (HIP_HOP[2], "053 - Band - A", "054 - Band - B")]
+    for number, (collection, subset, name) in enumerate(songs):
+        stems = {
+            s: noise(44100 + 5000 * (number % 3), 8 * number + i) for i, s in enumerate(SOURCES)
+        }
+        write_song(root / collection, subset, name, stems, gain=0.8)
+    return {"hhds": str(root / "HHDS"), "dsd100": str(root / "DSD100")}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """What the runs of this module share."""
+    return tmp_path_factory.mktemp("store") / "store"
+
+
+@pytest.fixture(scope="module")
+def finished(data, store, tmp_path_factory):
+    """A run of all eight models."""
+    output = tmp_path_factory.mktemp("run") / "run"
+    return output, reproduce(output, Settings(TINY, **data), store=store, progress=False)
+
+
+@pytest.mark.slow
+def test_eight_models_on_two_test_sets(finished, data, store):
+    output, outcome = finished
+    rows = read_rows(output / "metrics.csv")
+    there = {(row.subset, row.model, row.song, row.source) for row in rows}
+    tests = {"HHDS test": [f"00{n} - Maker - Test {n}" for n in (5, 6)], "DSD100 hip-hop": HIP_HOP}
+    assert there == {
+        (label, model, song, source)
+        for label, songs in tests.items()
+        for song in songs
+        for model in (*MODELS, *BASELINES)
+        for source in SOURCES
+    }
+    assert len(rows) == len(there)
+    with open(output / "table1.csv", encoding="utf-8") as file:
+        table = list(csv.DictReader(file))
+    assert [(line["model"], line["test_set"]) for line in table] == [
+        (model, label) for label in TEST_SETS for model in (*MODELS, *BASELINES)
+    ]
+    one = [row.SDR for row in rows if (row.model, row.subset) == ("HH_CS", "DSD100 hip-hop")]
+    line = next(x for x in table if (x["model"], x["test_set"]) == ("HH_CS", "DSD100 hip-hop"))
+    assert float(line["SDR_mean"]) == pytest.approx(sum(one) / len(one))
+    assert line["description"] == "Trained with HHDS and Circular Shift Augmentation."
+    for model in MODELS:
+        info = read_info(output / "weights" / f"{model}.weights.h5")
+        assert info.provenance["epochs"] == (1 if model == "DSD_HH_2" else 2)
+        assert info.provenance["learning_rate"] == (0.1 if model == "DSD_HH_2" else 1.0)
+    dsd = read_info(output / "weights" / "DSD.weights.h5").sha256
+    for model in ("DSD_HH", "DSD_HH_2"):
+        assert read_info(output / "weights" / f"{model}.weights.h5").provenance["init"] == dsd
+    assert (output / "fig1.png").stat().st_size > 20_000
+    assert (output / "fig1.svg").read_text("utf-8").count("HH_COMBI") == 2
+    assert "HHDS test: means over songs" in outcome.summary
+
+
+@pytest.mark.slow
+def test_the_report_says_what_was_run(finished, data):
+    output, _ = finished
+    report = (output / "report.md").read_text("utf-8")
+    assert "generated songs" not in report
+    assert report.count("| HHDS test | HH") >= 5
+    assert "DSD_HH_2: the lower learning rate is not given anywhere" in report
+    assert "preset `corrected`, seed 0" in report
+    for model in MODELS:
+        digest = read_info(output / "weights" / f"{model}.weights.h5").sha256[:16]
+        assert any(f"| {model} |" in line and digest in line for line in report.splitlines())
+    assert data["hhds"] not in report  # nobody's folders are in it
+
+
+@pytest.mark.slow
+def test_test_songs_are_in_no_features(finished, store):
+    files = sorted((store / "features").glob("*.h5"))
+    assert len(files) == 6  # HH's is that of the transfer models too
+    for path in files:
+        with FeatureFile(path) as file:
+            used = {part.song for s in file.segments() for part in s.parts if part.song}
+        assert used.isdisjoint(HIP_HOP)
+        assert not any("Test" in name for name in used)
+
+
+@pytest.mark.slow
+def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
+    from hiphopss.reproduction import stages
+    from hiphopss.separation import files as tracks
+    from hiphopss.training.loop import train as training
+
+    def never(*_, **__):
+        raise AssertionError("done again")
+
+    for name in ("make_features", "evaluate_models"):
+        monkeypatch.setattr(stages, name, never)
+    monkeypatch.setattr(training, "train", never)
+    monkeypatch.setattr(tracks, "separate_files", never)
+    output, _ = finished
+    before = {name: (output / name).read_bytes() for name in ("metrics.csv", "table1.csv")}
+    settings = Settings(TINY, **data)
+    reproduce(output, settings, store=store, progress=False)
+    reproduce(tmp_path / "other", settings, store=store, progress=False)  # another run shares all
+    for folder in (output, tmp_path / "other"):
+        assert {name: (folder / name).read_bytes() for name in before} == before
+
+
+@pytest.mark.slow
+def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, monkeypatch):
+    from hiphopss.reproduction import stages
+
+    given, told = [], []
+    original = stages.evaluate_models
+
+    def evaluate_models(models, *arguments, n_jobs, **options):
+        given.append(([model.model for model in models], n_jobs))
+        return original(models, *arguments, n_jobs=1, **options)
+
+    monkeypatch.setattr(stages, "evaluate_models", evaluate_models)
+    for table in store.glob("scores/*.csv"):
+        if table.name.startswith(("mixture", "ideal-ratio-mask", "HH_IA")):
+            table.unlink()
+    options = {"store": store, "n_jobs": 3, "progress": False, "tell": told.append}
+    reproduce(tmp_path / "again", Settings(TINY, **data), **options)
+    assert given == [(["HH_IA", *BASELINES[:2]], 3)]
+    assert told == ["evaluation"]
+    for name in ("metrics.csv", "table1.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (finished[0] / name).read_bytes()
+    assert {path.name.partition("-")[0] for path in store.glob("estimates/*")} <= {*MODELS}
+
+
+@pytest.mark.slow
+def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path, monkeypatch):
+    from hiphopss.reproduction import stages
+
+    made = []
+    original = stages.make_features
+    monkeypatch.setattr(
+        stages, "make_features", lambda *a, **k: made.append(a) or original(*a, **k)
+    )
+    weights = set((store / "weights").glob("*.weights.h5"))
+    longer = Settings(replace(TINY, epochs=3), **data, models=("HH",))
+    reproduce(tmp_path / "longer", longer, store=store, progress=False)
+    assert not made
+    new = set((store / "weights").glob("*.weights.h5")) - weights
+    assert {path.name.partition("-")[0].partition(".")[0] for path in new} == {"HH"}
+
+    changed = {name: str(shutil.copytree(root, tmp_path / name)) for name, root in data.items()}
+    stem = tmp_path / "hhds" / "Sources" / "Dev" / "000 - Maker - Dev 0" / "bass.wav"
+    soundfile.write(stem, 0.9 * soundfile.read(stem)[0], RATE, subtype="FLOAT")
+    reproduce(
+        tmp_path / "changed", Settings(TINY, **changed, models=("HH",)), store=store, progress=False
+    )
+    assert len(made) == 1
+    one, other = (
+        read_info(tmp_path / name / "weights" / "HH.weights.h5").sha256
+        for name in ("longer", "changed")
+    )
+    assert one != other
+
+
+@pytest.mark.slow
+def test_published_weights_stand_in(data, store, tmp_path, published):
+    settings = Settings(
+        TINY,
+        preset="released",
+        **data,
+        models=("DSD", "DSD_HH_2"),
+        weights={"DSD": str(published)},
+    )
+    reproduce(tmp_path / "run", settings, store=store, progress=False)
+    digest = read_info(published).sha256
+    transferred = read_info(tmp_path / "run" / "weights" / "DSD_HH_2.weights.h5")
+    assert transferred.provenance["init"] == digest
+    assert (tmp_path / "run" / "weights" / "DSD.pkl").read_bytes() == published.read_bytes()
+    report = (tmp_path / "run" / "report.md").read_text("utf-8")
+    assert "| DSD | given: `model_hh_fft_1024.pkl` |" in report
+    rows = read_rows(tmp_path / "run" / "metrics.csv")
+    assert {row.model for row in rows} == {"DSD", "DSD_HH_2", *BASELINES}
+
+
+@pytest.mark.slow
+def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, published):
+    settings = Settings(
+        TINY, preset="released", **data, models=("HH", "HH_CS"), released_test_leak=True
+    )
+    outcome = reproduce(tmp_path / "run", settings, store=store, progress=False)
+    rows = read_rows(outcome.files["metrics"])
+    noted = {model: {LEAK_NOTE in r.note for r in rows if r.model == model} for model in MODELS}
+    assert noted["HH_CS"] == {True}
+    assert noted["HH"] == {False}
+    assert read_info(outcome.files["HH_CS"]).provenance["released_test_leak"] is True
+    assert read_info(outcome.files["HH"]).provenance["released_test_leak"] is False
+    leaked = [
+        read_json(path).get("released_test_leak")
+        for path in (store / "estimates").glob("HH_CS-*/separation.json")
+    ]
+    assert True in leaked
+    assert "| HH_CS † |" in outcome.files["report"].read_text("utf-8")
+    assert "†" in (tmp_path / "run" / "fig1.svg").read_text("utf-8")
+    # What starts from such weights is marked too.
+    from hiphopss.training.loop import train
+
+    songs = read_songs(data["hhds"], ("Dev",))
+    features = make_features(songs, tmp_path / "f.h5", progress=False)
+    options = {"epochs": 1, "init": outcome.files["HH_CS"], "progress": False}
+    path = train(features, tmp_path / "t.weights.h5", **options)
+    assert read_info(path).provenance["released_test_leak"] is True
+    with pytest.raises(
+        HiphopssError, match=r"trained on test songs \(Q3\), which a \.pkl can't say"
+    ):
+        convert_weights(outcome.files["HH_CS"], tmp_path / "x.pkl")
+    # The published one was, too, and is known by its name.
+    known = shutil.copy(published, tmp_path / "model_hh_cs_aug_fft_1024.pkl")
+    settings = replace(settings, released_test_leak=False, weights={"HH_CS": str(known)})
+    outcome = reproduce(tmp_path / "known", settings, store=store, progress=False)
+    rows = read_rows(outcome.files["metrics"])
+    assert {r.model for r in rows if LEAK_NOTE in r.note} == {"HH_CS"}
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
+    """SIGKILL, then the same command again, as often as HIPHOPSS_KILLS says."""
+    kills = int(os.environ.get("HIPHOPSS_KILLS", "1"))
+    settings = {**data, "models": ("HH", "HH_CS")}
+    program = (
+        "import json, sys\n"
+        "from dataclasses import replace\n"
+        "from hiphopss.reproduction.experiments import profile\n"
+        "from hiphopss.reproduction.reproduce import Settings, reproduce\n"
+        "tiny = replace(profile('quick'), epochs=6, patches=96)\n"
+        "settings = Settings(tiny, **json.loads(sys.argv[2]))\n"
+        "reproduce(sys.argv[1], settings, progress=False)\n"
+    )
+
+    def start(folder):
+        command = [sys.executable, "-c", program, str(tmp_path / folder), json.dumps(settings)]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+    def n_outputs(folder):
+        return len([p for p in (tmp_path / folder / "store").glob("*/*") if p.name[0] != "."])
+
+    whole = start("whole")
+    told, _ = whole.communicate(timeout=300)
+    assert whole.returncode == 0, told.decode()
+    random_part = random.Random(0)
+    # by what is there, not by the time, which other work on the machine stretches
+    for n_there in sorted(random_part.choices(range(1, n_outputs("whole") - 1), k=kills)):
+        process = start("killed")
+        while n_outputs("killed") < n_there:
+            time.sleep(0.01)
+            assert process.poll() is None
+        time.sleep(random_part.uniform(0, 0.1))
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert process.returncode == -signal.SIGKILL
+    process = start("killed")
+    told, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, told.decode()
+    for name in ("metrics.csv", "table1.csv"):
+        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+    partial = [p for p in (tmp_path / "killed").rglob(".partial-*")]
+    assert not partial
+
+
+def test_bad_test_songs_are_told_before_any_work(data, tmp_path):
+    from hiphopss.reproduction.songs import choose_songs
+
+    def copied(name):
+        return {
+            kind.upper(): Path(shutil.copytree(root, tmp_path / name / kind))
+            for kind, root in data.items()
+        }
+
+    test = "Test/005 - Maker - Test 5"
+    roots = copied("short")
+    path = roots["HHDS"] / "Mixtures" / test / "mixture.wav"
+    soundfile.write(path, soundfile.read(path)[0][:-1000], RATE, subtype="FLOAT")
+    with pytest.raises(HiphopssError, match=r"mixture\.wav|vocals\.wav"):
+        choose_songs(roots)
+    path.write_bytes(b"")
+    with pytest.raises(HiphopssError, match=r"mixture\.wav: not an audio file|mixture\.wav"):
+        choose_songs(roots)
+    path.unlink()
+    with pytest.raises(HiphopssError, match=r"Test 5: a test song without mixture\.wav"):
+        choose_songs(roots)
+    with pytest.raises(HiphopssError, match="a test song of the same name as"):
+        choose_songs(copied("named"), ["005 - Maker - Test 5"])
+    roots = copied("both")
+    for kind in ("Sources", "Mixtures"):
+        moved = roots["HHDS"] / kind / "Dev" / "005 - Maker - Test 5"
+        shutil.copytree(roots["HHDS"] / kind / test, moved)
+    with warned("because they are test songs: 005 - Maker - Test 5"):
+        chosen = choose_songs(roots)
+    assert len(chosen.dev["HHDS"]) == 5
+    assert not chosen.generated
+
+
+def test_a_stamp_that_lies_is_seen_through(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"one")
+    store = Store(tmp_path / "store")
+    first = store.sha256(path)
+    stat = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert store.sha256(path) != first
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "hashes.json").write_text('{"a')
+    assert Store(tmp_path / "store").sha256(path) == store.sha256(path)
+
+
+def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatch):
+    monkeypatch.delenv("HHDS_PATH", raising=False)
+
+    def refused(*arguments):
+        status, _, error = run("reproduce", "-o", tmp_path / "run", "-q", *arguments)
+        assert status == 2
+        assert not (tmp_path / "run").exists()
+        assert len(error.strip().splitlines()) == 1
+        return error
+
+    assert "HHDS_PATH: not set" in refused("--dsd", data["dsd100"])
+    assert "no model named 'HHH'" in refused("--hhds", data["hhds"], "--models", "HH,HHH")
+    assert "add --preset released" in refused("--released-test-leak")
+    assert "write MODEL=FILE" in refused("--weights", "DSD")
+    assert "no model named 'FOO'" in refused("--weights", "FOO=x.pkl")
+    assert "x.pkl" in refused("--weights", "DSD=x.pkl")
+    assert "epochs 0" in refused("--epochs", "0")
+    assert "patches an epoch 0" in refused("--patches-per-epoch", "0")
+    assert "nowhere: no Dask scheduler answers" in refused("--dask", "nowhere")
+    assert "--generated" in refused("--generated", "--hhds", data["hhds"])
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "thesis.txt").write_text("a year of work")
+    with pytest.raises(HiphopssError, match="a folder with something in it"):
+        reproduce(tmp_path / "full", Settings(TINY, **data), progress=False)
+    with pytest.raises(HiphopssError, match="n_jobs is 0"):
+        reproduce(tmp_path / "run", Settings(TINY, **data), n_jobs=0, progress=False)
+    assert not (tmp_path / "run").exists()
+
+
+def test_paper_profile_asks_for_the_data(tmp_path, run, monkeypatch):
+    monkeypatch.delenv("HHDS_PATH", raising=False)
+    status, _, error = run("reproduce", "-o", tmp_path / "run", "--profile", "paper")
+    assert status == 2
+    assert "HHDS_PATH" in error
+
+
+def test_without_dsd100_models_that_need_it_are_refused(data, tmp_path):
+    with pytest.raises(HiphopssError, match=r"DSD: no DSD100 songs to train on.*--weights DSD="):
+        reproduce(tmp_path / "run", Settings(TINY, hhds=data["hhds"]), progress=False)

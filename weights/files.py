@@ -1,0 +1,389 @@
+"""Weight files: the project's own (Keras HDF5 with settings and provenance) and the published ones.
+
+An own file is what ``keras.Model.save_weights`` writes, so Keras alone can load it, with one more
+attribute ``hiphopss`` on its root: a JSON object with the signal settings, the fidelity switches,
+the provenance and a SHA-256 of the arrays, which is checked on load.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_preset, standalone
+from hiphopss.errors import HiphopssError
+from hiphopss.network.spec import fit_arrays
+from hiphopss.util.files import sha256_of, written_whole
+from hiphopss.util.keras_backend import import_keras
+from hiphopss.weights.published import PUBLISHED_ARRAYS, read_published, write_published
+from hiphopss.weights.registry import is_leaky_by_name
+
+if TYPE_CHECKING:
+    import h5py
+    import keras
+
+SUFFIX = ".weights.h5"
+_ATTRIBUTE = "hiphopss"
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+
+
+@dataclass(frozen=True)
+class WeightsInfo:
+    """What a weight file says of itself.
+
+    Attributes
+    ----------
+    config : SignalConfig
+        Settings of the magnitudes it was trained on.
+    fidelity : Fidelity
+        Wiring of the network.
+    provenance : dict
+        What made it: features, arguments, versions; for a published file its name and hash.
+    sha256 : str
+        Of the arrays' names, shapes and values (own files) or of the file (published ones).
+    """
+
+    config: SignalConfig
+    fidelity: Fidelity
+    provenance: dict = field(default_factory=dict)
+    sha256: str = ""
+
+    def in_standalone_script(self) -> WeightsInfo:
+        """The same, with the settings of the released stand-alone separation script (Q6)."""
+        fidelity, config = standalone(self.fidelity, self.config)
+        return replace(self, fidelity=fidelity, config=config)
+
+
+def network_arrays(model: keras.Model) -> dict[str, np.ndarray]:
+    """All weights of a model by name, such as ``"conv1/kernel"``, in the published order."""
+    return {variable.path: variable.numpy() for variable in model.weights}
+
+
+def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: str) -> None:
+    """Set all weights of a model from arrays by name, which are fitted to it.
+
+    Parameters
+    ----------
+    model : keras.Model
+        From :func:`hiphopss.network.model.build_model`.
+    arrays : dict of str to np.ndarray
+        By name.
+    origin : str
+        Where they come from, for messages.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`hiphopss.network.spec.fit_arrays`.
+    """
+    shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
+    model.set_weights(list(fit_arrays(arrays, shapes, origin=origin).values()))
+
+
+def load_published(path: str | Path, model: keras.Model) -> keras.Model:
+    """Load a published ``.pkl`` of the released code into a model.
+
+    Parameters
+    ----------
+    path : path-like
+        A file as docs/released-code.md, section 5 describes; float32 or float64.
+    model : keras.Model
+        From :func:`hiphopss.network.model.build_model`, in either preset.
+
+    Returns
+    -------
+    keras.Model
+        The same model.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is not a pickle, asks for more than arrays, or holds another network.
+    """
+    assign_arrays(model, read_published(path), origin=str(path))
+    return model
+
+
+def save_weights(
+    path: str | Path,
+    model: keras.Model,
+    *,
+    config: SignalConfig,
+    fidelity: Fidelity,
+    provenance: dict | None = None,
+) -> WeightsInfo:
+    """Write a model's weights with their settings, provenance and SHA-256, whole or not at all.
+
+    Parameters
+    ----------
+    path : path-like
+        Must end in ``.weights.h5``, which is what Keras asks for.
+    model : keras.Model
+        From :func:`hiphopss.network.model.build_model`.
+    config, fidelity
+        What it was built and trained with.
+    provenance : dict
+        Anything JSON can hold.
+
+    Returns
+    -------
+    WeightsInfo
+        What was written beside the arrays.
+    """
+    path = Path(path)
+    if not path.name.endswith(SUFFIX):
+        raise HiphopssError(f"{path}: a weight file's name must end in {SUFFIX}: rename it")
+    info = WeightsInfo(config, fidelity, provenance or {}, digest_of(network_arrays(model)))
+    with written_whole(path) as temporary:
+        write_weights(temporary, model, info)
+    return info
+
+
+def write_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
+    """Write a weight file in place, as :func:`save_weights` does to a temporary one."""
+    import h5py
+
+    keras = import_keras()
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)  # without an optimiser's state
+    bare.save_weights(path)
+    with h5py.File(path, "r+") as file:
+        file.attrs[_ATTRIBUTE] = json.dumps(asdict(info), sort_keys=True)
+
+
+def read_info(path: str | Path) -> WeightsInfo:
+    """Read what a weight file says of itself, without Keras.
+
+    Parameters
+    ----------
+    path : path-like
+        An own ``.weights.h5`` or a published ``.pkl``; the content decides which.
+
+    Returns
+    -------
+    WeightsInfo
+        A published file is in the ``released`` preset with the default signal settings.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is missing, damaged, or not one of the two kinds.
+    """
+    path = Path(path)
+    if not _is_hdf5(path):
+        return read_weights(path)[0]
+    with _opened(path) as file:
+        return _info(path, file)
+
+
+def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
+    """Read the arrays of a weight file of either kind, by name; as :func:`read_weights`."""
+    return read_weights(path)[1]
+
+
+def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
+    """Read a weight file of either kind, once, without Keras, and check its SHA-256.
+
+    Parameters
+    ----------
+    path : path-like
+        An own ``.weights.h5`` or a published ``.pkl``.
+
+    Returns
+    -------
+    info : WeightsInfo
+        What the file says of itself, as :func:`read_info`.
+    arrays : dict of str to np.ndarray
+        In float32, by name.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`read_info`, and if the arrays are not those that were written.
+    """
+    path = Path(path)
+    if not _is_hdf5(path):
+        arrays = read_published(path)
+        digest = sha256_of(path)
+        provenance: dict[str, Any] = {"published": path.name, "published_sha256": digest}
+        if is_leaky_by_name(path):
+            provenance["released_test_leak"] = True
+        return WeightsInfo(SignalConfig(), resolve_preset("released"), provenance, digest), arrays
+    with _opened(path) as file:
+        info, arrays = _info(path, file), {}
+        for group in file["layers"].values():
+            variables = group["vars"]  # named "0", "1", ...; the attribute holds the layer's name
+            layer = variables.attrs["name"]
+            names = ("bias",) if layer == "output" else ("kernel", "bias", "extra_bias")
+            for name, key in zip(names, sorted(variables), strict=False):
+                arrays[f"{layer}/{name}"] = np.asarray(variables[key])
+    if digest_of(arrays) != info.sha256:
+        raise HiphopssError(
+            f"{path}: the SHA-256 of its arrays is not the one it records, so it is damaged or "
+            "was edited: make or copy it again"
+        )
+    return info, arrays
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """An own weight file."""
+    import h5py
+
+    try:
+        file = h5py.File(path, "r")
+    except OSError as error:
+        raise HiphopssError(f"{path}: a damaged HDF5 file: make or copy it again") from error
+    with file:
+        yield file
+
+
+def _info(path: Path, file: h5py.File) -> WeightsInfo:
+    """What an own file says of itself."""
+    text = file.attrs.get(_ATTRIBUTE)
+    if text is None:
+        raise HiphopssError(
+            f"{path}: an HDF5 file without hiphopss settings, so not one of its weight files: "
+            "use one that `hiphopss train` wrote, or a published .pkl"
+        )
+    stored = json.loads(text)
+    return WeightsInfo(
+        read_settings(SignalConfig, stored["config"], origin=str(path)),
+        read_settings(Fidelity, stored["fidelity"], origin=str(path)),
+        stored["provenance"],
+        stored["sha256"],
+    )
+
+
+def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
+    """Build the network that a weight file of either kind is for, and load it.
+
+    Parameters
+    ----------
+    path : path-like
+        An own ``.weights.h5`` or a published ``.pkl``.
+
+    Returns
+    -------
+    model : keras.Model
+        Ready to use.
+    info : WeightsInfo
+        What the file says of itself.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`read_weights`.
+    """
+    info, arrays = read_weights(path)
+    return loaded_model(info, arrays, origin=str(path)), info
+
+
+def loaded_model(info: WeightsInfo, arrays: dict[str, np.ndarray], *, origin: str) -> keras.Model:
+    """The network that arrays are for, with them as its weights.
+
+    Parameters
+    ----------
+    info : WeightsInfo
+        Says how it is built.
+    arrays : dict of str to np.ndarray
+        From :func:`read_weights`.
+    origin : str
+        Where they come from, for messages.
+    """
+    import_keras()
+    from hiphopss.network.model import build_model
+
+    model = build_model(info.fidelity, config=info.config)
+    assign_arrays(model, arrays, origin=origin)
+    return model
+
+
+def convert_weights(source: str | Path, target: str | Path | None = None) -> Path:
+    """Convert a weight file between the two kinds; the names' endings say which way.
+
+    Parameters
+    ----------
+    source : path-like
+        A weight file of either kind.
+    target : path-like, optional
+        Ending in ``.weights.h5`` or ``.pkl`` (only for the preset ``released``, since a published
+        file has no fourth decoder). By default the source's name with the other ending.
+
+    Returns
+    -------
+    Path
+        The target.
+
+    Raises
+    ------
+    HiphopssError
+        As :func:`read_weights`, and if the target exists, its ending or preset is of no use, or a
+        ``.pkl`` would hide that test songs were trained on (Q3).
+    """
+    source = Path(source)
+    info, arrays = read_weights(source)
+    if target is None:
+        other = ".pkl" if _is_hdf5(source) else SUFFIX
+        target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
+    target = Path(target)
+    if target.exists():
+        raise HiphopssError(f"{target}: is there already: name another file, or remove it")
+    if target.name.endswith(".pkl"):
+        if set(arrays) != {name for name, _ in PUBLISHED_ARRAYS}:
+            raise HiphopssError(
+                f"{source}: in the preset {info.fidelity.name!r}, which the published "
+                "format can't hold: only 'released' weights convert to .pkl"
+            )
+        if info.provenance.get("released_test_leak"):
+            raise HiphopssError(
+                f"{source}: trained on test songs (Q3), which a .pkl can't say: keep this file"
+            )
+        with written_whole(target) as temporary:
+            write_published(temporary, arrays)
+        return target
+    model = loaded_model(info, arrays, origin=str(source))
+    save_weights(
+        target, model, config=info.config, fidelity=info.fidelity, provenance=info.provenance
+    )
+    return target
+
+
+def _is_hdf5(path: Path) -> bool:
+    try:
+        with open(path, "rb") as file:
+            return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
+    except OSError as error:
+        raise HiphopssError(f"{path}: can't be read ({error.strerror}): check the path") from error
+
+
+def digest_of(arrays: dict[str, np.ndarray]) -> str:
+    """SHA-256 over names, shapes and little-endian float32 values, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(arrays):
+        digest.update(f"{name}{arrays[name].shape}".encode())
+        digest.update(np.ascontiguousarray(arrays[name], "<f4").tobytes())
+    return digest.hexdigest()
+
+
+def describe_weights(path: str | Path) -> str:
+    """What a weight file holds, in lines for people to read; errors as :func:`read_weights`."""
+    info, arrays = read_weights(path)
+    count = sum(array.size for array in arrays.values())
+    width = max(map(len, arrays))
+    lines = [
+        f"{path}",
+        f"preset     {info.fidelity.name}",
+        f"sha256     {info.sha256} (of the {'arrays' if _is_hdf5(path) else 'file'})",
+        f"signal     {info.config.to_json()}",
+        *(f"{name:10} {value}" for name, value in info.provenance.items()),
+        f"arrays     {len(arrays)}, {count:,} numbers",
+        *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,266 @@
+"""The published weight files: Python 2 pickles of a list of arrays, read without unpickling.
+
+docs/released-code.md, section 5. A pickle is a program. Here it is first read through, and refused
+unless it keeps to the instructions that a list of arrays needs; then it runs on stand-ins, made
+anew for each file, that can only describe arrays of floats. No name in the file is ever imported or
+called.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import pickle
+import pickletools
+from pathlib import Path
+
+import numpy as np
+
+from hiphopss.errors import HiphopssError
+
+PUBLISHED_ARRAYS = (
+    ("conv1/kernel", (50, 1, 1, 513)),
+    ("conv1/bias", (50,)),
+    ("conv1/extra_bias", (50,)),
+    ("conv2/kernel", (50, 50, 15, 1)),
+    ("conv2/bias", (50,)),
+    ("conv2/extra_bias", (50,)),
+    ("bottleneck/kernel", (800, 128)),
+    ("bottleneck/bias", (128,)),
+    ("decoder_vocals/kernel", (128, 800)),
+    ("decoder_vocals/bias", (800,)),
+    ("decoder_bass/kernel", (128, 800)),
+    ("decoder_bass/bias", (800,)),
+    ("decoder_drums/kernel", (128, 800)),
+    ("decoder_drums/bias", (800,)),
+    ("output/bias", (4,)),
+)
+"""Name and shape of each array of a published file, in the file's order."""
+
+_CONTAINERS = {"MARK", "EMPTY_LIST", "LIST", "APPEND", "APPENDS", "EMPTY_TUPLE", "TUPLE"}
+_SHORT_TUPLES = {"TUPLE1", "TUPLE2", "TUPLE3"}
+_CALLS = {"GLOBAL", "STACK_GLOBAL", "REDUCE", "BUILD"}
+_MEMO = {"PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE", "GET", "BINGET", "LONG_BINGET"}
+_NUMBERS = {"NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1"}
+_TEXTS = {"STRING", "BINSTRING", "SHORT_BINSTRING", "UNICODE", "BINUNICODE", "SHORT_BINUNICODE"}
+_BYTES = {"BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+_PLAIN_OPCODES = {"PROTO", "FRAME", "STOP"}.union(
+    _CONTAINERS, _SHORT_TUPLES, _CALLS, _MEMO, _NUMBERS, _TEXTS, _BYTES
+)
+"""What lists of arrays are made of, in all protocols."""
+
+_KNOWN_COUNTS = {
+    13: "two decoders: probably the network for iKala (voice and accompaniment)",
+    17: "four decoders: probably the network for Bach10, or a version without quirk Q1",
+}
+
+
+class _Dtype:
+    """What a pickle says of a dtype; only float32 and float64 in either byte order pass."""
+
+    def __init__(self, code, *_):
+        self.code = _text(code)
+        self.order = "<"
+
+    def __setstate__(self, state):
+        order = _text(state[1])
+        self.order = "<" if order in "<=|" else order
+
+    def resolve(self) -> np.dtype:
+        if self.code.lstrip("<>=|") not in ("f4", "f8"):
+            raise _Unreadable(f"holds an array of type {self.code!r}, not float32 or float64")
+        if self.order not in ("<", ">"):
+            raise _Unreadable(f"holds an array of byte order {self.order!r}")
+        return np.dtype(self.order + self.code.lstrip("<>=|"))
+
+
+class _Array:
+    """What a pickle says of an array."""
+
+    def __init__(self, *_):
+        self.values = None
+
+    def __setstate__(self, state):
+        _, shape, dtype, fortran, data = state
+        self.values = _array(data, dtype, shape, "F" if fortran else "C")
+
+
+class _Unreadable(Exception):
+    """The file is not what a published file can be; the message says how."""
+
+
+def _text(value) -> str:
+    """A short text that may be bytes (Python 2)."""
+    if not isinstance(value, str | bytes) or len(value) > 8:
+        raise _Unreadable("describes an array's type in a way unknown")
+    return value.decode("latin-1") if isinstance(value, bytes) else value
+
+
+def _array(data, dtype, shape, order: str) -> np.ndarray:
+    if not isinstance(dtype, _Dtype):
+        raise _Unreadable("holds an array without a type")
+    resolved = dtype.resolve()
+    if isinstance(data, str):  # Python 2 wrote byte strings
+        data = data.encode("latin-1")
+    if not isinstance(data, bytes | bytearray):
+        raise _Unreadable("holds an array whose values are not bytes")
+    shape = tuple(int(n) for n in shape)
+    if any(n < 0 for n in shape) or len(data) != math.prod(shape) * resolved.itemsize:
+        raise _Unreadable(f"holds an array whose bytes don't fill its shape {shape}")
+    return np.frombuffer(data, resolved).reshape(shape, order=order)
+
+
+def _frombuffer(data, dtype, shape, order) -> _Array:
+    array = _Array()
+    array.values = _array(data, dtype, shape, order)
+    return array
+
+
+def _latin1(text, encoding) -> bytes:
+    if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
+        raise _Unreadable("encodes something else than the bytes of an array")
+    return text.encode("latin-1")
+
+
+class _ArrayUnpickler(pickle.Unpickler):
+    """Runs a pickle with the stand-ins above in place of every name."""
+
+    def __init__(self, data: bytes):
+        super().__init__(io.BytesIO(data), encoding="latin1")
+        # A pickle can set attributes of what it names. These functions are this file's own.
+        reconstruct, frombuffer = lambda *_: _Array(), lambda *a: _frombuffer(*a)
+        self._allowed = {
+            ("numpy.core.multiarray", "_reconstruct"): reconstruct,
+            ("numpy._core.multiarray", "_reconstruct"): reconstruct,
+            ("numpy.core.numeric", "_frombuffer"): frombuffer,
+            ("numpy._core.numeric", "_frombuffer"): frombuffer,
+            ("numpy", "ndarray"): "numpy.ndarray",
+            ("numpy", "dtype"): lambda *a: _Dtype(*a),
+            ("_codecs", "encode"): lambda *a: _latin1(*a),
+        }
+
+    def find_class(self, module, name):
+        if (module, name) not in self._allowed:
+            wanted = repr(f"{module}.{name}"[:80])  # quoted: it may hold line ends and worse
+            raise _Unreadable(f"asks for {wanted}, which a list of arrays does not need")
+        return self._allowed[module, name]
+
+    def persistent_load(self, pid):
+        raise _Unreadable("refers to objects outside the file")
+
+
+def _require_plain(data: bytes) -> None:
+    """Read a pickle's instructions without running them; refuse those that arrays do not need.
+
+    That keeps out containers that can be made to take for ever, and memo indices for which
+    gigabytes would be set aside.
+    """
+    for opcode, argument, _ in pickletools.genops(data):
+        if opcode.name not in _PLAIN_OPCODES:
+            raise _Unreadable(f"has a {opcode.name}, which a list of arrays does not need")
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(data):
+            raise _Unreadable("numbers its parts beyond its own length")
+
+
+def read_pickle(path: str | Path) -> list[np.ndarray]:
+    """Read a pickled list of float arrays, of any length.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    list of np.ndarray
+        As stored, float32 or float64.
+
+    Raises
+    ------
+    HiphopssError
+        If the file is missing, is not a pickle, asks for anything but arrays, or is no list.
+    """
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise HiphopssError(f"{path}: can't be read ({error.strerror}): check the path") from error
+    try:
+        _require_plain(data)
+        content = _ArrayUnpickler(data).load()
+    except _Unreadable as error:
+        raise HiphopssError(
+            f"{path}: refused: the pickle {error}; use a published file as it was downloaded"
+        ) from error
+    except Exception as error:  # a broken pickle can raise nearly anything
+        raise HiphopssError(
+            f"{path}: not a pickle, or a damaged one ({type(error).__name__}): download it again, "
+            "and check that it is not a web page"
+        ) from error
+    if not isinstance(content, list | tuple) or not all(
+        isinstance(item, _Array) and item.values is not None for item in content
+    ):
+        raise HiphopssError(
+            f"{path}: the pickle is not a list of arrays: use a published file as it was downloaded"
+        )
+    return [item.values for item in content]
+
+
+def read_published(path: str | Path) -> dict[str, np.ndarray]:
+    """Read a published weight file (docs/released-code.md, section 5).
+
+    Parameters
+    ----------
+    path : path-like
+        A ``.pkl`` of the released code.
+
+    Returns
+    -------
+    dict of str to np.ndarray
+        The arrays of ``PUBLISHED_ARRAYS`` in float32, by name.
+
+    Raises
+    ------
+    HiphopssError
+        If the file can't be read safely, or holds another network; the message says which array,
+        what was found and what was expected.
+    """
+    arrays = read_pickle(path)
+    expected = len(PUBLISHED_ARRAYS)
+    if len(arrays) != expected:
+        guess = _KNOWN_COUNTS.get(len(arrays), "another network")
+        raise HiphopssError(
+            f"{path}: {len(arrays)} arrays instead of {expected} ({guess}): "
+            "use a model_dsd_* or model_hh_* file"
+        )
+    named = {}
+    for position, (array, (name, shape)) in enumerate(zip(arrays, PUBLISHED_ARRAYS, strict=True)):
+        if array.shape != shape:
+            raise HiphopssError(
+                f"{path}: array {position} ({name}) has shape {array.shape} instead of {shape}: "
+                "use a model_dsd_* or model_hh_* file made with an FFT of 1024"
+            )
+        if not np.isfinite(array).all():
+            raise HiphopssError(
+                f"{path}: array {position} ({name}) has values that are not finite: "
+                "the file is damaged, or its training diverged"
+            )
+        named[name] = array.astype(np.float32)
+    return named
+
+
+def write_published(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write arrays by name as a file that the released code (Python 2, NumPy 1) can load.
+
+    Parameters
+    ----------
+    path : path-like
+        Where to.
+    arrays : dict of str to np.ndarray
+        The arrays of ``PUBLISHED_ARRAYS``.
+    """
+    ordered = [np.asarray(arrays[name], np.float32) for name, _ in PUBLISHED_ARRAYS]
+    data = pickle.dumps(ordered, protocol=2)
+    # NumPy 2 names its module otherwise; the name stands once, before any array's bytes.
+    data = data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1)
+    Path(path).write_bytes(data)

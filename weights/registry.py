@@ -1,0 +1,144 @@
+"""The registry of weight files: those that are shipped, and the published ones.
+
+The facts are in ``registry.toml``; the shipped files stand beside it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from pathlib import Path
+
+from hiphopss.errors import HiphopssError
+from hiphopss.util.files import sha256_of
+
+DEFAULT = "default"
+"""Name that stands for the shipped weights."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A weight file that is known.
+
+    Attributes
+    ----------
+    name : str
+        What it is called.
+    trained_on : str
+        On which data.
+    preset : str
+        Fidelity preset.
+    file : str
+        Its file's name.
+    sha256 : str
+        Of the file; empty where it isn't known.
+    licence : str
+        Under which it may be used.
+    get : str
+        Where to get it; empty for a shipped one.
+    released_test_leak : bool
+        Whether it was trained on test songs (Q3).
+    model : str
+        Which model of Table 1 it is; empty if none.
+    """
+
+    name: str
+    trained_on: str
+    preset: str
+    file: str
+    sha256: str
+    licence: str
+    get: str = ""
+    released_test_leak: bool = False
+    model: str = ""
+
+    @property
+    def shipped(self) -> bool:
+        """Whether the file is part of the package."""
+        return not self.get
+
+
+def _folder() -> Path:
+    return Path(str(files("hiphopss.weights")))
+
+
+@lru_cache
+def registry() -> tuple[Entry, ...]:
+    """All entries, the shipped ones first; the first is the default."""
+    facts = tomllib.loads((_folder() / "registry.toml").read_text("utf-8"))
+    return tuple(Entry(**entry) for entry in facts["weights"])
+
+
+def resolve_weights(given: str | Path | None) -> Path:
+    """A weight file by path, by name in the registry, or the default one.
+
+    Parameters
+    ----------
+    given : path-like or None
+        A path, or a shipped entry's name; None or ``"default"`` for the default. A file of that
+        name goes before an entry.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    HiphopssError
+        If there is no such file or name, the name is of a published file, which is not shipped, or
+        a shipped file is damaged.
+    """
+    if given is not None and Path(given).exists():
+        return Path(given)
+    if given is not None and str(given) not in _names():
+        raise HiphopssError(
+            f"{given}: neither a weight file nor the name of one: check the path, or take a name "
+            "from `hiphopss weights list`"
+        )
+    entry = registry()[0] if given in (None, DEFAULT) else _names()[str(given)]
+    if not entry.shipped:
+        raise HiphopssError(f"{given}: not shipped: get {entry.file} by hand ({entry.get})")
+    path = _folder() / entry.file
+    if not path.exists() or sha256_of(path) != entry.sha256:
+        raise HiphopssError(
+            f"{path}: missing, or not the file that was shipped: install hiphopss again"
+        )
+    return path
+
+
+def _names() -> dict[str, Entry]:
+    return {entry.name: entry for entry in registry()} | {DEFAULT: registry()[0]}
+
+
+def is_leaky_by_name(path: str | Path) -> bool:
+    """Whether a published file, by its name, is one that was trained on test songs (Q3)."""
+    return any(e.file == Path(path).name and e.released_test_leak for e in registry())
+
+
+def describe_default() -> str:
+    """One line on what separates where no weights are named."""
+    entry = registry()[0]
+    return (
+        f"separating with the shipped weights {entry.name!r}, trained on {entry.trained_on}; "
+        "--weights names others"
+    )
+
+
+def list_weights() -> str:
+    """The registry, for people to read."""
+    blocks = []
+    for entry in registry():
+        lines = [
+            f"{entry.name}{f' (model {entry.model} of Table 1)' if entry.model else ''}",
+            f"  trained on  {entry.trained_on}",
+            f"  preset      {entry.preset}",
+            f"  file        {entry.file}",
+            f"  sha256      {entry.sha256 or 'not known'}{' (of the file)' * bool(entry.sha256)}",
+            f"  licence     {entry.licence}",
+            f"  where       {entry.get or 'shipped'}",
+        ]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
