@@ -1,8 +1,8 @@
 # Everything happens in .venv, which `make run`, `make test` and `make bench` set up by themselves.
 PYTHON ?= python3
-BIN := .venv/bin
+BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test bench lint clean
+.PHONY: run test kernels bench lint lint-ruff lint-types packages clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
@@ -10,12 +10,25 @@ run: .venv/installed
 test: .venv/installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
 
+# The numeric tests once more, as other processors would compute.
+kernels: .venv/installed
+	$(BIN)/python tests/kernels.py $(KERNELS_ARGS)
+
 bench: .venv/installed
 	$(BIN)/python tests/bench $(BENCH_ARGS)
 
-lint: .venv/installed
+lint: lint-ruff lint-types
+
+lint-ruff: .venv/installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+lint-types: .venv/installed
+	$(BIN)/mypy
+
+# Wheel, sdist, and what is built from those and from a clone without links, compared and tried.
+packages: .venv/installed
+	$(BIN)/python tests/packages.py
 
 .venv/installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hiphopss needs Python 3.11 or newer: make PYTHON=python3.11 ...")'

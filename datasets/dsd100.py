@@ -42,9 +42,9 @@ def dsd100_songs(root: str | Path) -> list[Song]:
     HiphopssError
         As :func:`hiphopss.datasets.roots.all_songs`.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         If there aren't 50 and 50; a generated set may have any number.
     """
     root = find_root(root)

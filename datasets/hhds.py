@@ -54,9 +54,9 @@ def download_hhds(
         If ``folder`` holds other things, the server can't be reached or sends something else, the
         disk is full, or the archive is not safe to unpack.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         If the record has several zip files: the largest is taken.
     """
     folder = Path(folder)
@@ -114,9 +114,9 @@ def hhds_songs(root: str | Path) -> list[Song]:
     HiphopssError
         As :func:`hiphopss.datasets.roots.all_songs`.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         If there aren't 13 and 5; a generated set may have any number.
     """
     root = find_root(root)

@@ -188,12 +188,12 @@ def require_stems(song: Song, folder: Path | None = None) -> None:
     HiphopssError
         If another stem is missing.
     """
-    folder = folder or song.folder
     for source in SOURCES:
         if source not in song.stems and source not in OPTIONAL_SOURCES:
             raise HiphopssError(
-                f"{folder / source}.wav: missing, so the song {song.name!r} has no {source}: "
-                "add the stem (silence if it does not play), or take the song's folder out"
+                f"{(folder or song.folder) / source}.wav: missing, so the song {song.name!r} has "
+                f"no {source}: add the stem (silence if it does not play), or take the song's "
+                "folder out"
             )
 
 

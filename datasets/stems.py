@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from hiphopss.config import SOURCES
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.errors import HiphopssError
-from hiphopss.signal import reading, resampling
+from hiphopss.signal import reading
 
 logger = logging.getLogger(__name__)
 
@@ -135,7 +136,7 @@ def song_length(song: Song, sample_rate: int) -> int:
         As :func:`require_alike`.
     """
     common = require_alike(song.stems.values(), downmixed=True)
-    return resampling.resampled_length(common.n_samples, common.sample_rate, sample_rate)
+    return reading.resampled_length(common.n_samples, common.sample_rate, sample_rate)
 
 
 def load_stems(song: Song, sample_rate: int) -> np.ndarray:
@@ -170,8 +171,8 @@ def load_stems(song: Song, sample_rate: int) -> np.ndarray:
 
 def _load_mono(path: Path, sample_rate: int) -> np.ndarray:
     read = reading.read(path)
-    mono = resampling.to_mono(read.waveform)[:, None]
-    return resampling.resample(mono, read.sample_rate, sample_rate)[:, 0]
+    mono = reading.to_mono(read.waveform)[:, None]
+    return reading.resample(mono, read.sample_rate, sample_rate)[:, 0]
 
 
 def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarray]:
@@ -182,7 +183,7 @@ def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarr
     stems : mapping of str to Path
         Files by source, which are alike; sources without a file are silence.
     n_channels : int
-        Of the blocks; a mono stem is the same in all of them.
+        Of the blocks, as in :func:`fit_channels`.
 
     Yields
     ------
@@ -195,10 +196,12 @@ def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarr
         If a file can't be read, or ends before the others.
     """
     readers = [reading.read_blocks(path) for path in stems.values()]
-    for blocks in zip(*readers, strict=True):
-        joined = np.zeros((len(SOURCES), len(blocks[0]), n_channels), np.float32)
-        for source, block in zip(stems, blocks, strict=True):
-            joined[SOURCES.index(source)] = block
+    for blocks in zip_longest(*readers, fillvalue=np.zeros((0, 1), np.float32)):
+        joined = np.zeros((len(SOURCES), max(map(len, blocks)), n_channels), np.float32)
+        for (source, path), block in zip(stems.items(), blocks, strict=True):
+            if len(block) < joined.shape[1]:
+                raise cut_off(path)
+            joined[SOURCES.index(source)] = fit_channels(block, n_channels, path)
         yield joined
 
 
@@ -291,8 +294,7 @@ def fit_channels(samples: np.ndarray, n_channels: int, path: Path) -> np.ndarray
         return samples.repeat(n_channels, axis=1)
     if found != n_channels:
         raise HiphopssError(
-            f"{path}: {found} channels, but the references have {n_channels}: give it as many, or "
-            "one"
+            f"{path}: {found} channels, where one or {n_channels} are needed: export it anew"
         )
     return samples
 
@@ -346,9 +348,9 @@ def mixture_gain(
     HiphopssError
         If the mixture is of another length, or is mostly something else than the stems.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         If more than -40 dB of the mixture is not the scaled sum, as in a mastered mixture.
     """
     if song.mixture is None:

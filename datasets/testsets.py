@@ -50,9 +50,9 @@ def hip_hop_test_songs(
         If none is found, a name given is of no song or of several, or as
         :func:`hiphopss.datasets.roots.all_songs`.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         If some of the three are missing.
     """
     roots = [find_root(root) for root in (dsd100, hhds) if root is not None]

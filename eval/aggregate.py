@@ -113,7 +113,12 @@ def finite(values: Iterable[float | None]) -> list[float]:
 def finite_mean(values: Iterable[float | None]) -> float | None:
     """Mean of the finite values; None if there are none."""
     usable = finite(values)
-    return math.fsum(usable) / len(usable) if usable else None
+    return mean(usable) if usable else None
+
+
+def mean(values: Sequence[float]) -> float:
+    """Mean of one value or more, rounded once."""
+    return math.fsum(values) / len(values)
 
 
 def confidence_interval(values: Sequence[float]) -> float | None:
@@ -135,7 +140,7 @@ def confidence_interval(values: Sequence[float]) -> float | None:
         return None
     from scipy.special import stdtrit  # scipy.stats would take a second more to import
 
-    centre = math.fsum(values) / n
+    centre = mean(values)
     deviation = math.sqrt(math.fsum((value - centre) ** 2 for value in values) / (n - 1))
     return float(stdtrit(n - 1, 0.975)) * deviation / math.sqrt(n)
 

@@ -102,11 +102,10 @@ def evaluate(
     how.check()
     where.check()
     require_writable(csv_path(output))
-    if isinstance(estimates, Mapping):
-        named = [(name, folder) for name, folder in estimates.items()]
-    else:
-        named = [(None, folder) for folder in folders(estimates)]
-    models = [find_estimates(references, f, model=name, subset=subset) for name, f in named]
+    models = [
+        find_estimates(references, folder, model=name, subset=subset)
+        for name, folder in named_folders(estimates)
+    ]
     models += computed_models(baselines, references, models)
     require_distinct(models)
     if museval_json is not None:
@@ -118,9 +117,17 @@ def evaluate(
     return results.rows
 
 
-def folders(estimates: str | Path | Sequence[str | Path]) -> list[str | Path]:
-    """One folder of estimates or several, as a list; raise if there is none."""
-    found = [estimates] if isinstance(estimates, str | Path) else list(estimates)
+def named_folders(
+    estimates: str | Path | Sequence[str | Path] | Mapping[str, str | Path],
+) -> list[tuple[str | None, str | Path]]:
+    """Folders of estimates, one or several, each with a name if it has one; raise if none is."""
+    found: list[tuple[str | None, str | Path]]
+    if isinstance(estimates, Mapping):
+        found = list(estimates.items())
+    elif isinstance(estimates, str | Path):
+        found = [(None, estimates)]
+    else:
+        found = [(None, folder) for folder in estimates]
     if not found:
         raise HiphopssError("no folder of estimates: give one at least")
     return found

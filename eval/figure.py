@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import MEAN, Summary
@@ -24,6 +24,7 @@ from hiphopss.util.files import written_whole
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.typing import RcKeyType
 
 BASELINES = (MIXTURE, NMF, IDEAL_RATIO_MASK)
 """Models that are set apart, in this order."""
@@ -43,7 +44,7 @@ _SIZE_INCHES = (7.16, 3.3)  # two columns of the paper's format
 _BEYOND_DB = 20.0  # a baseline's mean further than this from all models' is off the axis
 _INTERVAL_DB = 6.0  # so much of an interval may widen the axis
 _MARGIN_DB = 1.5
-_SETTINGS = {
+_SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so that it is the same everywhere
     "font.size": 7.5,
     "axes.linewidth": 0.6,
@@ -202,7 +203,9 @@ def _draw_panel(
     axes.axhline(0, color="0.3", linewidth=0.6, zorder=1)
     clipped = False
     for place, summary in zip(places, shown.values(), strict=True):
-        for metric in METRICS if summary else ():
+        if summary is None:
+            continue
+        for metric in METRICS:
             mean, half = summary.mean[metric], summary.ci95[metric]
             if mean is not None:
                 clipped |= _draw_score(axes, metric, place + _OFFSETS[metric], mean, half or 0.0)
@@ -220,7 +223,7 @@ def _draw_score(axes: Axes, metric: str, x: float, mean: float, half: float) -> 
     colour, marker, size = _STYLES[metric]
     low, high = axes.get_ylim()
     inset = 0.015 * (high - low)  # keeps arrows inside the panel
-    style = {"color": colour, "linestyle": "none", "clip_on": False}
+    style: dict[str, Any] = {"color": colour, "linestyle": "none", "clip_on": False}
     if not low <= mean <= high:
         above = mean > high
         end, inwards = (high, -1) if above else (low, 1)

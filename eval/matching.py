@@ -157,9 +157,11 @@ def match_songs(
         If estimates have no reference or more than one, or nothing matches.
     """
     by_name: dict[str, list[Song]] = {}
-    given = isinstance(references, str | Path)
-    told = str(references) if given else "the list of songs"
-    for song in find_songs(references) if given else references:
+    if isinstance(references, str | Path):
+        told, references = str(references), find_songs(references)
+    else:
+        told = "the list of songs"
+    for song in references:
         by_name.setdefault(song.name, []).append(song)
     pairs = []
     for folder in song_folders(estimates):
@@ -184,7 +186,9 @@ def match_songs(
     return pairs
 
 
-def _tell_missing(estimates, by_name: dict[str, list[Song]], matched: Iterable[Song]) -> None:
+def _tell_missing(
+    estimates: str | Path, by_name: dict[str, list[Song]], matched: Iterable[Song]
+) -> None:
     """Log which songs of the matched subsets have no estimates."""
     keys = {song.key for song in matched}
     subsets = {subset for subset, _ in keys}
@@ -212,10 +216,12 @@ def estimate_stems(folder: Path) -> dict[str, Path]:
     HiphopssError
         If one is missing.
     """
-    stems = {source: find_audio(folder, source) for source in SOURCES}
-    for source, path in stems.items():
+    found = {source: find_audio(folder, source) for source in SOURCES}
+    stems = {}
+    for source, path in found.items():
         if path is None:
             raise HiphopssError(f"{folder / source}.wav: no such file: separate the song again")
+        stems[source] = path
     return stems
 
 

@@ -11,7 +11,7 @@ windows; the source ``"mean"`` is each song's mean over its sources.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +21,8 @@ from hiphopss.eval.aggregate import (
     Summary,
     confidence_interval,
     finite,
-    finite_mean,
     format_summary,
+    mean,
     source_order,
 )
 from hiphopss.eval.bss.scores import METRICS
@@ -97,14 +97,14 @@ def paired_differences(
     stems = defaultdict(list)  # a source's difference, by song, metric
     songs = defaultdict(list)  # a song's difference, by source, metric
     for (song, source, metric), values in windows.items():
-        value = finite_mean(values)
+        value = mean(values)
         songs[source, metric].append(value)
         stems[song, metric].append(value)
     for (_, metric), values in stems.items():
-        songs[MEAN, metric].append(finite_mean(values))
+        songs[MEAN, metric].append(mean(values))
     order = sorted(songs, key=lambda key: (source_order(key[0]), METRICS.index(key[1])))
     return [
-        Difference(*key, finite_mean(songs[key]), confidence_interval(songs[key]), len(songs[key]))
+        Difference(*key, mean(songs[key]), confidence_interval(songs[key]), len(songs[key]))
         for key in order
     ]
 
@@ -117,7 +117,7 @@ def paired_path(path: str | Path) -> Path:
 
 def write_differences(
     path: str | Path,
-    differences: dict[tuple[str, str], Sequence[Difference]],
+    differences: Mapping[tuple[str, str], Sequence[Difference]],
     against: str,
 ) -> None:
     """Write differences as CSV: model, baseline, subset, source, metric, mean, interval, songs.
@@ -147,7 +147,7 @@ def write_differences(
 
 
 def format_differences(
-    differences: dict[tuple[str, str], Sequence[Difference]], against: str
+    differences: Mapping[tuple[str, str], Sequence[Difference]], against: str
 ) -> str:
     """Differences as a text table for the terminal, one block a subset.
 

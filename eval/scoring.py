@@ -11,6 +11,7 @@ import math
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -126,12 +127,13 @@ class Results:
 class _Job:
     """What a worker needs to score some models on one song.
 
-    ``n_samples`` is what is scored; each model has the estimates of this one song.
+    ``n_samples`` of each file are scored; each model has the estimates of this one song.
     """
 
     song: Song
     models: list[Estimates]
     n_samples: int
+    sample_rate: int
     how: Scoring
 
     def __str__(self) -> str:
@@ -180,7 +182,7 @@ def score(
     for job in jobs:
         for model in job.models:
             if model.baseline:
-                model.baseline.prepare(_rate(job), progress=progress)
+                model.baseline.prepare(job.sample_rate, progress=progress)
     if how.engine != "hiphopss":  # no work to share, but more to spread
         jobs = [replace(job, models=[model]) for job in jobs for model in job.models]
     scored = {}
@@ -204,7 +206,7 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
                 downmixed=True,  # or duplicated, when they are read
             )
             if song.key not in jobs:
-                jobs[song.key] = _Job(song, [], common.n_samples, how)
+                jobs[song.key] = _Job(song, [], common.n_samples, common.sample_rate, how)
                 _require_long_windows(jobs[song.key])
             job = jobs[song.key]
             # All models are scored on the same samples.
@@ -214,17 +216,12 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
     return list(jobs.values())
 
 
-def _rate(job: _Job) -> int:
-    """Sampling rate of a job's files, in Hz."""
-    return read_header(next(iter(job.song.stems.values()))).sample_rate
-
-
 def _require_long_windows(job: _Job) -> None:
     """See that windows are longer than BSS Eval's filters.
 
     Shorter ones say nothing, and are so many that it would take hours to find out.
     """
-    rate, window_s = _rate(job), job.how.window_s
+    rate, window_s = job.sample_rate, job.how.window_s
     if window_s is not None and round(window_s * rate) <= FILTER_TAPS:
         least = math.ceil((FILTER_TAPS + 1) / rate * 1000) / 1000
         raise HiphopssError(
@@ -235,20 +232,16 @@ def _require_long_windows(job: _Job) -> None:
 
 def _run(jobs: Sequence[_Job], where: Executor, progress: bool) -> list[list[SongScores]]:
     """Do the jobs, here or elsewhere; results in their order."""
-    n_processes = where.processes(len(jobs), _worthwhile(jobs))
+    function: Callable[[_Job], list[SongScores]] = _score_song
+    if where.dask is not None:
+        function, jobs = partial(_score_on_worker, __version__), list(map(_absolute, jobs))
     total = sum(len(job.models) for job in jobs)
     with progress_bar(total=total, desc="evaluate", unit="song", show=progress) as bar:
-        if where.dask is None and n_processes == 1:
-            with _blas_in_one_thread():
-                return [_score_song(job, bar.update) for job in jobs]
-        function: Callable[[_Job], list[SongScores]] = _score_alone
-        if where.dask is not None:
-            function, jobs = partial(_score_on_worker, __version__), list(map(_absolute, jobs))
         return where.map(
             function,
             jobs,
             cost=lambda job: job.n_scored,
-            n_processes=n_processes,
+            n_useful=_worthwhile(jobs),
             done=lambda scores: bar.update(len(scores)),
         )
 
@@ -273,12 +266,6 @@ def _absolute(job: _Job) -> _Job:
         for model in job.models
     ]
     return replace(job, song=song, models=models)
-
-
-def _score_alone(job: _Job) -> list[SongScores]:
-    """As :func:`_score_song`, in a process that does nothing else meanwhile."""
-    with _blas_in_one_thread():
-        return _score_song(job)
 
 
 def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
@@ -323,7 +310,7 @@ class _BlasHeld:
                 held.wait()
             self._inside += 1
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         with self._lock:
             self._inside -= 1
             if not self._inside:
@@ -341,7 +328,7 @@ def _hold_blas(held: threading.Event, leave: threading.Event) -> None:
         leave.wait()
 
 
-def _blas_in_one_thread():
+def _blas_in_one_thread() -> AbstractContextManager[object]:
     """A context in which NumPy's and SciPy's linear algebra runs in the thread that calls it.
 
     Its threads gain little here, get in each other's way where the processors are busy, and would
@@ -353,39 +340,39 @@ def _blas_in_one_thread():
     return threadpool_limits(1)
 
 
-def _score_song(job: _Job, done: Callable[[], object] = lambda: None) -> list[SongScores]:
-    """Scores of one song, model after model; ``done`` is called after each."""
-    song, how = job.song, job.how
+def _score_song(job: _Job) -> list[SongScores]:
+    """Scores of one song, model after model."""
+    song, how, rate = job.song, job.how, job.sample_rate
     headers = [read_header(path) for path in song.stems.values()]
-    rate = headers[0].sample_rate
     n_channels = max(header.n_channels for header in headers) if how.mode == "images" else 1
-    references = files.read_exact(song.stems, job.n_samples, n_channels)
-    prepared = References(
-        references,
-        mode=how.mode,
-        window=None if how.window_s is None else round(how.window_s * rate),
-        hop=None if how.hop_s is None else round(how.hop_s * rate),
-        engine=how.engine,
-        keep=len(job.models) > 1,
-    )
-    estimates = np.empty_like(references)  # of one model after the other: new memory takes time
     results = []
-    for model in job.models:
-        sample_types = _read_estimates(estimates, model, job)
-        scores = prepared.score(estimates)
-        labels = {"song": song.name, "subset": song.subset, "model": model.model}
-        rows = rows_from_scores(scores, SOURCES, rate, **labels)
-        if model.trained_on_test:
-            rows = with_leak_note(rows)
-        facts = {
-            "sample_rate": {rate},
-            "reference_sample_type": {header.subtype for header in headers},
-            "estimate_sample_type": sample_types,
-        }
-        windowed = how.window_s is not None and len(scores.window_starts) > 1
-        duration_s = how.window_s if windowed else job.n_samples / rate
-        results.append(SongScores(rows, duration_s, facts))
-        done()
+    with _blas_in_one_thread():
+        references = files.read_exact(song.stems, job.n_samples, n_channels)
+        prepared = References(
+            references,
+            mode=how.mode,
+            window=None if how.window_s is None else round(how.window_s * rate),
+            hop=None if how.hop_s is None else round(how.hop_s * rate),
+            engine=how.engine,
+            keep=len(job.models) > 1,
+        )
+        estimates = np.empty_like(references)  # one model's after another's: new memory takes time
+        for model in job.models:
+            sample_types = _read_estimates(estimates, model, job)
+            scores = prepared.score(estimates)
+            rows = rows_from_scores(
+                scores, SOURCES, rate, song=song.name, subset=song.subset, model=model.model
+            )
+            facts: dict[str, set] = {
+                "sample_rate": {rate},
+                "reference_sample_type": {header.subtype for header in headers},
+                "estimate_sample_type": sample_types,
+            }
+            duration_s = job.n_samples / rate
+            if how.window_s is not None and len(scores.window_starts) > 1:
+                duration_s = how.window_s
+            noted = with_leak_note(rows) if model.trained_on_test else rows
+            results.append(SongScores(noted, duration_s, facts))
     return results
 
 

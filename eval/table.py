@@ -18,7 +18,7 @@ from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.bss.scores import METRICS, Scores
+from hiphopss.eval.bss.scores import Scores
 from hiphopss.util.files import write_text, written_whole
 
 
@@ -100,7 +100,13 @@ def leaky_models(rows: Iterable[Row]) -> list[str]:
 
 
 def rows_from_scores(
-    scores: Scores, sources: Sequence[str], sample_rate: int, **labels: str
+    scores: Scores,
+    sources: Sequence[str],
+    sample_rate: int,
+    *,
+    song: str,
+    subset: str,
+    model: str,
 ) -> list[Row]:
     """Rows of one song, source after source.
 
@@ -112,8 +118,8 @@ def rows_from_scores(
         Names of the sources, in the order of the scores.
     sample_rate : int
         In Hz; turns window starts into seconds.
-    **labels : str
-        ``song``, ``subset`` and ``model``.
+    song, subset, model : str
+        What the rows say of themselves.
 
     Returns
     -------
@@ -122,18 +128,23 @@ def rows_from_scores(
     """
     return [
         Row(
-            source=source,
+            song,
+            subset,
+            source,
             window_start_s=int(start) / sample_rate,
+            SDR=_defined(scores.sdr[i, k]),
+            SIR=_defined(scores.sir[i, k]),
+            SAR=_defined(scores.sar[i, k]),
+            ISR=_defined(scores.isr[i, k]),
+            model=model,
             note=str(scores.notes[i, k]),
-            **{name: _defined(getattr(scores, name.lower())[i, k]) for name in METRICS},
-            **labels,
         )
         for i, source in enumerate(sources)
         for k, start in enumerate(scores.window_starts)
     ]
 
 
-def _defined(value) -> float | None:
+def _defined(value: float) -> float | None:
     """A score as a Python float, or None for NaN."""
     return None if math.isnan(value) else float(value)
 
@@ -269,16 +280,15 @@ def _parsed(path: str | Path, number: int, cells: list[str]) -> Row:
             f"{path}: row {number} has {len(cells)} cells instead of {len(COLUMNS)}: "
             "evaluate again, or mend the row"
         )
-    values = dict(zip(COLUMNS, cells, strict=True))
+    song, subset, source, start, *ratios, model, note = cells
     try:
-        values["window_start_s"] = float(values["window_start_s"])
-        for name in METRICS:
-            values[name] = _defined(float(values[name] or "nan"))
+        window_start_s = float(start)
+        sdr, sir, sar, isr = (_defined(float(ratio or "nan")) for ratio in ratios)
     except ValueError as error:
         raise HiphopssError(
             f"{path}: row {number}: {error}: evaluate again, or mend the row"
         ) from error
-    return Row(**values)
+    return Row(song, subset, source, window_start_s, sdr, sir, sar, isr, model, note)
 
 
 def read_json_object(path: str | Path) -> dict | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, astuple, dataclass, fields, replace
+from typing import TypeVar
 
 from hiphopss.errors import HiphopssError
 
@@ -47,7 +48,7 @@ class SignalConfig:
     overlap: int = 25
     block_seconds: float = 30.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         bad_overlap = self.overlap >= self.context or self.context % self.patch_hop
         if self.frame != 2 * self.hop or bad_overlap:
             raise HiphopssError(
@@ -148,6 +149,8 @@ class Fidelity:
         return "custom"
 
 
+Settings = TypeVar("Settings", SignalConfig, Fidelity)
+
 PRESETS = {
     "released": Fidelity(),
     "corrected": Fidelity(
@@ -183,7 +186,7 @@ def resolve_preset(preset: str | Fidelity) -> Fidelity:
     return PRESETS[preset]
 
 
-def read_settings(kind: type, values: dict, *, origin: str):
+def read_settings(kind: type[Settings], values: dict, *, origin: str) -> Settings:
     """Settings as a file has them: a :class:`SignalConfig` or a :class:`Fidelity`.
 
     Raises

@@ -1,7 +1,9 @@
 """Fixtures: tiny songs and weight files, made on the spot."""
 
+import logging
 import os
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -59,6 +61,25 @@ def run(capsys):
         return status, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def lines():
+    """Lines for people as they are logged: ``told`` (what happens), ``wrong``, and ``all``."""
+    found = SimpleNamespace(all=[], told=[], wrong=[])
+
+    def emit(record):
+        kind = found.told if record.levelno <= logging.INFO else found.wrong
+        for some in (found.all, kind):
+            some.append(record.getMessage())
+
+    logger, handler = logging.getLogger("hiphopss"), logging.Handler()
+    handler.emit, level = emit, logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    yield found
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,15 @@
 import numpy as np
 import pytest
 import soundfile
+from helpers.eval_songs import run
 from helpers.songs import read_json, warned
 
 from hiphopss import SOURCES
-from hiphopss.datasets.features.make import FeatureFile, make_features
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
-from hiphopss.eval import evaluate
-from hiphopss.separation.files import separate_files
-from hiphopss.training.loop import train
+from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.training.loop import TrainingSettings, train
 
 
 @pytest.mark.slow
@@ -24,15 +25,16 @@ def test_overfitting_a_real_song_separates_it(sample, tmp_path):
         (segment,) = file.segments()
         for part in segment.parts:
             assert part.gain == part.target_gain == pytest.approx(0.969, abs=0.001)
-    weights = train(features, tmp_path / "real.weights.h5", epochs=60, progress=False)
+    settings = TrainingSettings(epochs=60)
+    weights = train(features, tmp_path / "real.weights.h5", settings, progress=False)
     out = tmp_path / "stems"
-    separate_files([song.mixture], out, weights=weights, progress=False)
+    separate_files([song.mixture], out, SeparationSettings(weights), progress=False)
     folder = out / song.name
     total = sum(soundfile.read(folder / f"{s}.wav", dtype="int16")[0].astype(int) for s in SOURCES)
     mixture, _ = soundfile.read(song.mixture, dtype="int16")
     assert total.shape == mixture.shape == (268288, 2)
     assert np.abs(total - mixture).max() <= 2
-    rows = evaluate(sample, out, tmp_path / "scores.csv", bounds=True, n_jobs=1, progress=False)
+    rows = run(sample, out, tmp_path / "scores.csv", bounds=True)
     mean = {
         model: np.mean([row.SDR for row in rows if row.model == model])
         for model in ("real", "mixture", "ideal ratio mask")

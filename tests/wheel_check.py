@@ -1,4 +1,4 @@
-"""A tiny separation with the installed wheel: make its input or, given its output, check that."""
+"""A tiny separation with an installed package: make its input or, given its output, check that."""
 
 import sys
 from pathlib import Path
@@ -15,9 +15,13 @@ else:
     import hiphopss
     import hiphopss.datasets
     import hiphopss.eval
+    import hiphopss.weights
 
-    assert Path.cwd() in Path(hiphopss.__file__).parents, hiphopss.__file__
-    stems = [soundfile.read(f"{sys.argv[1]}/{s}.wav", dtype="int16")[0] for s in hiphopss.SOURCES]
+    folder, name = sys.argv[1:]
+    assert Path.cwd().parent in Path(hiphopss.__file__).parents, hiphopss.__file__
+    assert (Path(hiphopss.__file__).parent / "py.typed").exists()
+    assert hiphopss.eval.bss_eval is hiphopss.bss_eval
+    stems = [soundfile.read(f"{folder}/{s}.wav", dtype="int16")[0] for s in hiphopss.SOURCES]
     song, _ = soundfile.read("song.wav", dtype="int16")
     assert np.abs(np.sum(stems, axis=0, dtype=int) - song).max() <= 2
-    print("wheel: ok")
+    print(f"{name}: ok")

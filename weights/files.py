@@ -355,7 +355,7 @@ def convert_weights(source: str | Path, target: str | Path | None = None) -> Pat
     return target
 
 
-def _is_hdf5(path: Path) -> bool:
+def _is_hdf5(path: str | Path) -> bool:
     try:
         with open(path, "rb") as file:
             return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE

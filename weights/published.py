@@ -12,7 +12,9 @@ import io
 import math
 import pickle
 import pickletools
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -58,11 +60,11 @@ _KNOWN_COUNTS = {
 class _Dtype:
     """What a pickle says of a dtype; only float32 and float64 in either byte order pass."""
 
-    def __init__(self, code, *_):
+    def __init__(self, code: object, *_: object):
         self.code = _text(code)
         self.order = "<"
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         order = _text(state[1])
         self.order = "<" if order in "<=|" else order
 
@@ -77,10 +79,10 @@ class _Dtype:
 class _Array:
     """What a pickle says of an array."""
 
-    def __init__(self, *_):
-        self.values = None
+    def __init__(self, *_: object):
+        self.values: np.ndarray | None = None
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: Any) -> None:
         _, shape, dtype, fortran, data = state
         self.values = _array(data, dtype, shape, "F" if fortran else "C")
 
@@ -89,14 +91,14 @@ class _Unreadable(Exception):
     """The file is not what a published file can be; the message says how."""
 
 
-def _text(value) -> str:
+def _text(value: object) -> str:
     """A short text that may be bytes (Python 2)."""
     if not isinstance(value, str | bytes) or len(value) > 8:
         raise _Unreadable("describes an array's type in a way unknown")
     return value.decode("latin-1") if isinstance(value, bytes) else value
 
 
-def _array(data, dtype, shape, order: str) -> np.ndarray:
+def _array(data: object, dtype: object, shape: Iterable, order: Literal["C", "F"]) -> np.ndarray:
     if not isinstance(dtype, _Dtype):
         raise _Unreadable("holds an array without a type")
     resolved = dtype.resolve()
@@ -110,13 +112,13 @@ def _array(data, dtype, shape, order: str) -> np.ndarray:
     return np.frombuffer(data, resolved).reshape(shape, order=order)
 
 
-def _frombuffer(data, dtype, shape, order) -> _Array:
+def _frombuffer(data: object, dtype: object, shape: Any, order: Any) -> _Array:
     array = _Array()
     array.values = _array(data, dtype, shape, order)
     return array
 
 
-def _latin1(text, encoding) -> bytes:
+def _latin1(text: object, encoding: object) -> bytes:
     if not isinstance(text, str) or encoding not in ("latin1", b"latin1"):
         raise _Unreadable("encodes something else than the bytes of an array")
     return text.encode("latin-1")
@@ -139,13 +141,13 @@ class _ArrayUnpickler(pickle.Unpickler):
             ("_codecs", "encode"): lambda *a: _latin1(*a),
         }
 
-    def find_class(self, module, name):
+    def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._allowed:
             wanted = repr(f"{module}.{name}"[:80])  # quoted: it may hold line ends and worse
             raise _Unreadable(f"asks for {wanted}, which a list of arrays does not need")
         return self._allowed[module, name]
 
-    def persistent_load(self, pid):
+    def persistent_load(self, pid: object) -> NoReturn:
         raise _Unreadable("refers to objects outside the file")
 
 
@@ -158,7 +160,7 @@ def _require_plain(data: bytes) -> None:
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name not in _PLAIN_OPCODES:
             raise _Unreadable(f"has a {opcode.name}, which a list of arrays does not need")
-        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and argument > len(data):
+        if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(data):
             raise _Unreadable("numbers its parts beyond its own length")
 
 

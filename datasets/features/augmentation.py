@@ -165,7 +165,7 @@ def recipes(
     found: list[Recipe] = []
     wanted = set(AUGMENTATIONS) if augmentation == "combined" else {augmentation}
     if "none" in wanted:
-        found += [_unaugmented(song, "none") for song in voiced(songs)]
+        found += [Recipe("none", "unaugmented", _takes(song)) for song in voiced(songs)]
     if "circular-shift" in wanted:
         for song in voiced([*songs, *leaked]):
             found += _circular_shift(song, fidelity, seed)
@@ -180,10 +180,6 @@ def recipes(
 def _takes(song: Song, **shifts: float) -> tuple[Take | None, ...]:
     """All stems that a song has."""
     return tuple(Take(song, shifts.get(s, 0.0)) if s in song.stems else None for s in SOURCES)
-
-
-def _unaugmented(song: Song, augmentation: str, **options) -> Recipe:
-    return Recipe(augmentation, "unaugmented", _takes(song), **options)
 
 
 def _circular_shift(song: Song, fidelity: Fidelity, seed: int) -> list[Recipe]:
@@ -239,8 +235,8 @@ def _mix(songs: Sequence[Song], fidelity: Fidelity, attenuation: float, seed: in
             f"the mix augmentation takes the sources from {n_sources} songs, but there are "
             f"{len(songs)}: add songs"
         )
-    options = {"attenuation": attenuation, "full_blocks_only": fidelity.mix_drops_remainder}
-    found = [_unaugmented(song, "mix", **options) for song in songs]
+    how = attenuation, fidelity.mix_drops_remainder
+    found = [Recipe("mix", "unaugmented", _takes(song), *how) for song in songs]
     rng = _rng(seed, "mix")
     digit = rng.integers(_ONE_IN)
     for number, four in enumerate(combinations(songs, n_sources)):
@@ -255,7 +251,7 @@ def _mix(songs: Sequence[Song], fidelity: Fidelity, attenuation: float, seed: in
                 for source, song in zip(SOURCES, assigned, strict=True)
             )
             version = f"combination {number}, assignment {order}"
-            found.append(Recipe("mix", version, takes, **options))
+            found.append(Recipe("mix", version, takes, *how))
     return found
 
 

@@ -23,15 +23,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import Field, dataclass, fields
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
 from hiphopss.errors import HiphopssError
 from hiphopss.util.keras_backend import ALIGNMENT
+
+if TYPE_CHECKING:
+    import h5py
 
 FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
@@ -178,10 +182,9 @@ class FeatureFile:
             raise HiphopssError(
                 f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
             )
-        self.config, self.fidelity = (
-            read_settings(kind, json.loads(attributes[name]), origin=str(path))
-            for kind, name in ((SignalConfig, "config"), (Fidelity, "fidelity"))
-        )
+        origin = str(path)
+        self.config = read_settings(SignalConfig, json.loads(attributes["config"]), origin=origin)
+        self.fidelity = read_settings(Fidelity, json.loads(attributes["fidelity"]), origin=origin)
         self.augmentation = attributes["augmentation"]
         self.released_test_leak = bool(attributes["released_test_leak"])
         self.provenance = self._json(PROVENANCE)
@@ -316,10 +319,10 @@ class FeatureFile:
         """Close the file."""
         self._file.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
@@ -348,11 +351,11 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     return memory[start : start + n_bytes].view(np.float32).reshape(shape)
 
 
-def _as_dicts(table, columns) -> list:
+def _as_dicts(table: h5py.Dataset, columns: Sequence[Field]) -> list:
     """Rows of a table of any shape as (nested lists of) dicts, with text decoded."""
     text = {column.name for column in columns if column.type == "str"}
 
-    def convert(rows):
+    def convert(rows: Any) -> Any:
         if isinstance(rows, list):
             return [convert(row) for row in rows]
         row = dict(zip(table.dtype.names, rows, strict=True))

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -47,6 +48,9 @@ from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count, magnitude, stft
 from hiphopss.util.files import sha256_of, written_whole
 from hiphopss.util.progress import progress_bar
+
+if TYPE_CHECKING:
+    import h5py
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +162,7 @@ def make_features(
     return output
 
 
-def _origin(dataset) -> str:
+def _origin(dataset: str | Path | Sequence[Song]) -> str:
     return str(dataset) if isinstance(dataset, str | Path) else "these songs"
 
 
@@ -274,7 +278,7 @@ def _fill(
     progress: bool,
 ) -> list[Segment]:
     """Write the frames of all segments; give the segments with the gains that were found."""
-    filled: list[Segment | None] = [None] * len(segments)
+    filled: dict[int, Segment] = {}
     written: set[int] = set()
     with progress_bar(total=len(segments), desc="features", unit="segment", show=progress) as bar:
         for group in _groups(segments, signals.config):
@@ -299,7 +303,7 @@ def _fill(
             _write_group(writer, these, waveforms, waveforms.keys() - written, signals.config)
             written |= waveforms.keys()
             bar.update(len(group))
-    return filled
+    return [filled[index] for index in range(len(segments))]
 
 
 def _groups(
@@ -316,6 +320,8 @@ def _groups(
         block = (segment.start, segment.n_samples)
         return block if mixed else (*version.songs[0].key, *block)
 
+    group: list[int]
+    rows: set[int]
     for _, indices in groupby(sorted(range(len(segments)), key=place), key=place):
         group, rows = [], set()
         for index in indices:
@@ -379,7 +385,9 @@ def _mixture(segment: Segment, spectra: dict[int, np.ndarray]) -> tuple[np.ndarr
     return total, np.float32(first.gain)
 
 
-def _write_attributes(file, config: SignalConfig, fidelity: Fidelity, songs: list[Song]) -> None:
+def _write_attributes(
+    file: h5py.File, config: SignalConfig, fidelity: Fidelity, songs: list[Song]
+) -> None:
     file.attrs["format"] = FORMAT
     file.attrs["config"] = config.to_json()
     file.attrs["fidelity"] = fidelity.to_json()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import numpy as np
 
@@ -91,9 +91,10 @@ class _Recent:
     """The arrays that were used last, up to a number of bytes (and always the newest)."""
 
     def __init__(self, n_bytes: int):
-        self._limit, self._held, self._arrays = n_bytes, 0, OrderedDict()
+        self._limit, self._held = n_bytes, 0
+        self._arrays: OrderedDict[Hashable, np.ndarray] = OrderedDict()
 
-    def get(self, key, make: Callable[[], np.ndarray]) -> np.ndarray:
+    def get(self, key: Hashable, make: Callable[[], np.ndarray]) -> np.ndarray:
         if key not in self._arrays:
             self._arrays[key] = make()
             self._held += self._arrays[key].nbytes

@@ -1,10 +1,12 @@
-"""Writing HDF5 feature files (the format: ``feature_file.py``)."""
+"""Writing HDF5 feature files (the format: ``file.py``)."""
 
 from __future__ import annotations
 
 import io
-from dataclasses import astuple, fields
+from collections.abc import Sequence
+from dataclasses import Field, astuple, fields
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
@@ -20,6 +22,9 @@ from hiphopss.datasets.features.file import (
 )
 from hiphopss.errors import HiphopssError
 from hiphopss.util.keras_backend import ALIGNMENT
+
+if TYPE_CHECKING:
+    import h5py
 
 
 class FrameWriter:
@@ -82,7 +87,7 @@ class FrameWriter:
         HiphopssError
             If they can't be written.
         """
-        rest = memoryview(np.ascontiguousarray(frames, "<f4")).cast("B")
+        rest = np.ascontiguousarray(frames, "<f4").data.cast("B")
         try:
             self._file.seek(self._offsets[name] + first * self._frame_bytes)
             while rest:
@@ -96,22 +101,22 @@ class FrameWriter:
         """Close the file."""
         self._file.close()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def table_dtype(columns) -> np.dtype:
+def table_dtype(columns: Sequence[Field]) -> np.dtype:
     """HDF5 type of a table whose columns are fields of a dataclass."""
     import h5py
 
     kinds = {"str": h5py.string_dtype(), "int": "<i8", "float": "<f8"}
-    return np.dtype([(column.name, kinds[column.type]) for column in columns])
+    return np.dtype([(column.name, kinds[str(column.type)]) for column in columns])
 
 
-def write_tables(file, segments: list[Segment], config: SignalConfig) -> None:
+def write_tables(file: h5py.File, segments: list[Segment], config: SignalConfig) -> None:
     """Write the tables of an open feature file.
 
     Parameters

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.progress import progress_bar
+from hiphopss.util.progress import BYTES, progress_bar
 
 if TYPE_CHECKING:
     import requests
@@ -146,8 +146,7 @@ def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) 
     with _disk_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         require_space(path.parent, file.size - _size_of(part), file.name)
-        options = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
-        with progress_bar(total=file.size, desc=file.name, show=progress, **options) as bar:
+        with progress_bar(total=file.size, desc=file.name, show=progress, **BYTES) as bar:
             _fetch(file, part, page, bar)
         if _md5(part) != file.checksum:
             part.unlink()
@@ -225,7 +224,7 @@ def _may_pass(error: requests.RequestException) -> bool:
     """Whether the same request may succeed later."""
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         return error.response.status_code in _LATER
     passing = (requests.ConnectionError, requests.Timeout, requests.exceptions.ChunkedEncodingError)
     return isinstance(error, passing)
@@ -234,7 +233,7 @@ def _may_pass(error: requests.RequestException) -> bool:
 def _unreachable(url: str, error: requests.RequestException, page: str, kept: str = "") -> str:
     import requests
 
-    if isinstance(error, requests.HTTPError):
+    if isinstance(error, requests.HTTPError) and error.response is not None:
         reason = f"status {error.response.status_code}"
     elif isinstance(error, requests.Timeout):
         reason = "no answer in time"

@@ -11,11 +11,15 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiphopss.datasets.fetch.download import require_space
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import written_whole
-from hiphopss.util.progress import progress_bar
+from hiphopss.util.progress import BYTES, progress_bar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 MAX_FILES = 20_000
 MAX_BYTES = 64 << 30
@@ -69,12 +73,9 @@ def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bo
         inside = _inside(archive, members, holding)
         total = sum(info.file_size for info, _ in inside)
         require_space(folder.absolute().parent, total, f"the unpacked {archive.name}")
-        options = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
         with (
             written_whole(folder) as temporary,
-            progress_bar(
-                total=total, desc=f"unpack {folder.name}", show=progress, **options
-            ) as bar,
+            progress_bar(total=total, desc=f"unpack {folder.name}", show=progress, **BYTES) as bar,
         ):
             for info, parts in inside:
                 _extract(opened, info, temporary.joinpath(*parts), bar)
@@ -131,7 +132,7 @@ def _inside(archive: Path, members: list[Member], holding: str) -> list[Member]:
     return [(info, parts[len(root) :]) for info, parts in members if parts[: len(root)] == root]
 
 
-def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bar) -> None:
+def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bar: tqdm) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(info) as packed, open(path, "xb") as out:
         while chunk := packed.read(_CHUNK):  # no more than file_size in all, and its CRC is checked

@@ -146,7 +146,13 @@ class _Player:
     rng : np.random.Generator
     """
 
-    def __init__(self, part: dict[str, Any], instrument: dict[str, Any], grid: Grid, rng):
+    def __init__(
+        self,
+        part: dict[str, Any],
+        instrument: dict[str, Any],
+        grid: Grid,
+        rng: np.random.Generator,
+    ):
         self.part, self.instrument, self.grid, self.rng = part, instrument, grid, rng
         self.out = np.zeros(grid.n_samples)
         self._notes: dict[tuple[float, int], np.ndarray] = {}
@@ -320,7 +326,15 @@ def perform(
     return stems, kicks
 
 
-def _voice(chosen, style, grid, sections, bars, harmony: Harmony, rng) -> np.ndarray:
+def _voice(
+    chosen: dict[str, Any],
+    style: dict[str, Any],
+    grid: Grid,
+    sections: list[str],
+    bars: list[bool],
+    harmony: Harmony,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """Sung or rapped vocals."""
     lyrics = load(style["language"])[style["vocals"]]
     if style["vocals"] == "rapped":

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from hiphopss.datasets.generated.effects import RATE
 
+Pitch = TypeVar("Pitch", float, np.ndarray)
 
-def hertz(midi: float) -> float:
+
+def hertz(midi: Pitch) -> Pitch:
     """Frequency of a MIDI note number (69 is 440 Hz)."""
     return 440.0 * 2 ** ((midi - 69) / 12)
 

@@ -116,11 +116,12 @@ class SupervisedNmf(Baseline):
 
 def _training_songs(songs: str | Path | Sequence[Song]) -> list[Song]:
     """The songs given, or those of Dev in a data set (all in a folder without subsets)."""
-    if not isinstance(songs, str | Path):
-        return list(songs)
-    found = [song for song in find_songs(songs) if song.subset in ("Dev", "")]
+    if isinstance(songs, str | Path):
+        told, found = songs, [s for s in find_songs(songs) if s.subset in ("Dev", "")]
+    else:
+        told, found = "the list of songs", list(songs)
     if not found:
-        raise HiphopssError(f"{songs}: holds no songs of subset 'Dev': give a data set's folder")
+        raise HiphopssError(f"{told}: holds no songs of subset 'Dev': give a data set's folder")
     return found
 
 
@@ -171,8 +172,8 @@ def learn_dictionaries(
             found.append(magnitudes[np.sort(chosen)])
     learnt = []
     for parts in progress_bar(frames, desc="NMF: learn", unit="source", show=progress):
-        found = np.concatenate(parts)
-        if not len(found):  # nothing to learn: its estimates are silence
+        heard = np.concatenate(parts)
+        if not len(heard):  # nothing to learn: its estimates are silence
             learnt.append(np.zeros((n_components, config.bins)))
             continue
         model = Factorisation(
@@ -185,7 +186,7 @@ def learn_dictionaries(
         )
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # the number is chosen, see above
-            model.fit(found)
+            model.fit(heard)
         spectra = model.components_
         learnt.append(spectra / np.maximum(spectra.sum(axis=1, keepdims=True), 1e-12))
     return np.array(learnt, np.float32)

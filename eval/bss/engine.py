@@ -98,7 +98,16 @@ class CorrelationEngine:
         Keep the factors for further estimates, up to 1 GiB of them.
     """
 
-    def __init__(self, references, mode, starts, length, sounding, *, keep=True):
+    def __init__(
+        self,
+        references: np.ndarray,
+        mode: str,
+        starts: np.ndarray,
+        length: int,
+        sounding: np.ndarray,
+        *,
+        keep: bool = True,
+    ):
         self._signals = channels(references)
         self._n_channels = references.shape[2]
         self._mode, self._starts, self._length = mode, starts, length
@@ -216,7 +225,7 @@ def channels(signals: np.ndarray) -> np.ndarray:
     return np.moveaxis(signals, 2, 1).reshape(-1, signals.shape[1])
 
 
-def _decibels(energy, rest, scale) -> np.ndarray:
+def _decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:
     """Ratio in dB of an energy to a rest that is known to within a rounding error of the scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return 10 * np.log10(energy / np.maximum(rest, EPS * scale))

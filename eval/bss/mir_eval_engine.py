@@ -26,7 +26,14 @@ class MirEvalEngine:
         As there.
     """
 
-    def __init__(self, references, mode, starts, length, sounding):
+    def __init__(
+        self,
+        references: np.ndarray,
+        mode: str,
+        starts: np.ndarray,
+        length: int,
+        sounding: np.ndarray,
+    ):
         self._references, self._mode = references, mode
         self._starts, self._length, self._sounding = starts, length, sounding
 
@@ -86,6 +93,7 @@ def _mir_eval(references: np.ndarray, estimates: np.ndarray, mode: str) -> dict 
     # It imports scipy.stats and scipy.signal, which take seconds.
     from mir_eval import separation
 
+    names: tuple[str, ...]
     if mode == "sources":
         function, names = separation.bss_eval_sources, ("SDR", "SIR", "SAR")
         references, estimates = references[..., 0], estimates[..., 0]

@@ -17,6 +17,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.engine import UNDETERMINED, CorrelationEngine, PairScores
@@ -59,14 +60,14 @@ class Scores:
 
 
 def bss_eval(
-    references,
-    estimates,
+    references: ArrayLike,
+    estimates: ArrayLike,
     *,
-    mode="sources",
-    window=None,
-    hop=None,
-    permutation=False,
-    engine="hiphopss",
+    mode: str = "sources",
+    window: int | None = None,
+    hop: int | None = None,
+    permutation: bool = False,
+    engine: str = "hiphopss",
 ) -> Scores:
     """BSS Eval of the estimates of one song's sources.
 
@@ -129,7 +130,14 @@ class References:
     """
 
     def __init__(
-        self, references, *, mode="sources", window=None, hop=None, engine="hiphopss", keep=True
+        self,
+        references: ArrayLike,
+        *,
+        mode: str = "sources",
+        window: int | None = None,
+        hop: int | None = None,
+        engine: str = "hiphopss",
+        keep: bool = True,
     ):
         for name, choice, choices in (("mode", mode, MODES), ("engine", engine, BSS_ENGINES)):
             if choice not in choices:
@@ -142,12 +150,13 @@ class References:
         self._starts, self._length = window_layout(references.shape[1], window, hop)
         self._sounding = self._sound(references)
         layout = references, mode, self._starts, self._length, self._sounding
+        self._engine: MirEvalEngine | CorrelationEngine
         if engine == "mir_eval":
             self._engine = MirEvalEngine(*layout)
         else:
             self._engine = CorrelationEngine(*layout, keep=keep)
 
-    def score(self, estimates, *, permutation=False) -> Scores:
+    def score(self, estimates: ArrayLike, *, permutation: bool = False) -> Scores:
         """Score estimates of these sources.
 
         Parameters
@@ -189,7 +198,8 @@ class References:
                 ratios[name][:, k] = np.where(wanted[(*pairs, k)], table[pairs], np.nan)
             silent = ~self._sounding[:, k], ~sounding[chosen[:, k], k]
             notes[:, k] = _notes(scored.note, ratios["SDR"][:, k], *silent)
-        return Scores(*(ratios[n] for n in METRICS), self._starts, notes.astype(str), chosen)
+        sdr, sir, sar, isr = (ratios[name] for name in METRICS)
+        return Scores(sdr, sir, sar, isr, self._starts, notes.astype(str), chosen)
 
     def _sound(self, signals: np.ndarray) -> np.ndarray:
         """Which sources are not what mir_eval calls silent: channels that add up to 0 everywhere.
@@ -240,7 +250,7 @@ def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[
     return np.arange(n_windows) * hop, window
 
 
-def _as_array(name: str, signals) -> np.ndarray:
+def _as_array(name: str, signals: ArrayLike) -> np.ndarray:
     """Waveforms in double precision, of any shape."""
     try:
         return np.asarray(signals, dtype=np.float64)

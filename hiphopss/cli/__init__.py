@@ -13,6 +13,7 @@ import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from typing import NoReturn
 
 from hiphopss import __version__
 from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, train
@@ -70,7 +71,7 @@ def _told(*, quiet: bool) -> Iterator[None]:
 class _Lines(logging.Handler):
     """Says each record in a line that shares no line with a progress bar."""
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         kind = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
         say(f"hiphopss: {kind}{self.format(record)}")
 
@@ -78,7 +79,7 @@ class _Lines(logging.Handler):
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, without the usage."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         print(f"hiphopss: error: {message}: see `{self.prog} --help`", file=sys.stderr)
         raise SystemExit(2)
 

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from hiphopss.config import PRESETS
+
+if TYPE_CHECKING:
+    from hiphopss.util.executor import Executor
+
+Verbs = argparse._SubParsersAction
+"""What verbs are added to; argparse has no public name for it."""
 
 WEIGHTS_HELP = "weight file: NAME.weights.h5 from `train`, or a published .pkl"
 
 
 def add_verb(
-    verbs, name: str, summary: str, run, *, quiet_lines: bool = False
+    verbs: Verbs,
+    name: str,
+    summary: str,
+    run: Callable[[argparse.Namespace], int | None],
+    *,
+    quiet_lines: bool = False,
 ) -> argparse.ArgumentParser:
     """Add a verb, which the function ``run`` does.
 
@@ -41,7 +54,7 @@ def add_executor(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def executor(options):
+def executor(options: argparse.Namespace) -> Executor:
     """What the options of :func:`add_executor` mean."""
     from hiphopss.util.executor import Executor
 

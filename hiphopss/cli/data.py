@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_preset, add_quiet, add_verb
+from argparse import Namespace
+
+from hiphopss.cli.common import Verbs, add_preset, add_quiet, add_verb
 
 
-def add_generate(verbs) -> None:
+def add_generate(verbs: Verbs) -> None:
     verb = add_verb(
         verbs, "generate", "make a generated data set, in the layout of DSD100", _generate
     )
@@ -28,7 +30,7 @@ def add_generate(verbs) -> None:
     add_quiet(verb)
 
 
-def _generate(options) -> None:
+def _generate(options: Namespace) -> None:
     from hiphopss.datasets.generated import generate
 
     path = generate(
@@ -43,7 +45,7 @@ def _generate(options) -> None:
     print(path)
 
 
-def add_download(verbs) -> None:
+def add_download(verbs: Verbs) -> None:
     verb = add_verb(
         verbs, "download", "fetch HHDS from Zenodo; run again to go on after a break", _download
     )
@@ -53,14 +55,14 @@ def add_download(verbs) -> None:
     add_quiet(verb)
 
 
-def _download(options) -> None:
+def _download(options: Namespace) -> None:
     from hiphopss.datasets.hhds import download_hhds
 
     path = download_hhds(options.output, archive=options.archive, progress=not options.quiet)
     print(path)
 
 
-def add_features(verbs) -> None:
+def add_features(verbs: Verbs) -> None:
     verb = add_verb(
         verbs,
         "features",
@@ -98,7 +100,7 @@ def add_features(verbs) -> None:
     add_quiet(verb)
 
 
-def _features(options) -> None:
+def _features(options: Namespace) -> None:
     from hiphopss.datasets.features.make import make_features
 
     path = make_features(
@@ -114,7 +116,7 @@ def _features(options) -> None:
     print(path)
 
 
-def add_audition(verbs) -> None:
+def add_audition(verbs: Verbs) -> None:
     verb = add_verb(
         verbs,
         "audition",
@@ -129,7 +131,7 @@ def add_audition(verbs) -> None:
     verb.add_argument("--dataset", metavar="DATASET", help="where the data set is now, if it moved")
 
 
-def _audition(options) -> None:
+def _audition(options: Namespace) -> None:
     from hiphopss.datasets.features.audition import audition, list_segments
 
     if options.segment is None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_quiet, add_verb
+from argparse import Namespace
+
+from hiphopss.cli.common import Verbs, add_quiet, add_verb
 
 
-def add_demo(verbs) -> None:
+def add_demo(verbs: Verbs) -> None:
     verb = add_verb(verbs, "demo", "a web page that separates songs and mixes their stems", _demo)
     verb.add_argument(
         "--host",
@@ -44,7 +46,7 @@ def add_demo(verbs) -> None:
     add_quiet(verb)
 
 
-def _demo(options) -> None:
+def _demo(options: Namespace) -> None:
     from hiphopss.demo.limits import Limits
 
     if options.export is not None:

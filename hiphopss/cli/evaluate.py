@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from hiphopss.cli.common import add_executor, add_quiet, add_verb, executor
+from argparse import ArgumentParser, Namespace
+from typing import Any
+
+from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.errors import HiphopssError
 
 
-def add_evaluate(verbs) -> None:
+def add_evaluate(verbs: Verbs) -> None:
     verb = add_verb(verbs, "evaluate", "score stems against the true ones, song by song", _evaluate)
     verb.add_argument(
         "references", metavar="REFERENCES", help="root in the layout of DSD100, or SONG/STEM.wav"
@@ -24,7 +27,7 @@ def add_evaluate(verbs) -> None:
     _add_scoring(verb)
 
 
-def _add_scoring(verb) -> None:
+def _add_scoring(verb: ArgumentParser) -> None:
     """Options that scoring has in both verbs."""
     verb.add_argument(
         "--engine",
@@ -36,7 +39,7 @@ def _add_scoring(verb) -> None:
     add_quiet(verb)
 
 
-def _scoring(options) -> dict:
+def _scoring(options: Namespace) -> dict[str, Any]:
     """What those options mean, as both functions take it."""
     from hiphopss.eval import Baselines, Scoring
 
@@ -48,7 +51,7 @@ def _scoring(options) -> dict:
     }
 
 
-def _add_mode(verb) -> None:
+def _add_mode(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--mode",
         choices=("sources", "images"),
@@ -74,7 +77,7 @@ def _add_mode(verb) -> None:
     )
 
 
-def _evaluate(options) -> None:
+def _evaluate(options: Namespace) -> None:
     from hiphopss.eval import evaluate, format_summary, is_uncertain, summarise
 
     estimates = options.estimates
@@ -99,7 +102,7 @@ def _evaluate(options) -> None:
     print(f"\n{options.output}")
 
 
-def add_compare(verbs) -> None:
+def add_compare(verbs: Verbs) -> None:
     verb = add_verb(
         verbs,
         "compare",
@@ -128,7 +131,7 @@ def add_compare(verbs) -> None:
     _add_scoring(verb)
 
 
-def _compare(options) -> None:
+def _compare(options: Namespace) -> None:
     from hiphopss.eval import compare
 
     comparison = compare(

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
+from argparse import Namespace, RawDescriptionHelpFormatter
 
-from hiphopss.cli.common import add_verb
+from hiphopss.cli.common import Verbs, add_verb
 from hiphopss.cli.remix import add_mix, add_weights_option, mix_of
 from hiphopss.live.control_help import COMMANDS, KEYS
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
 
-def add_live(verbs) -> None:
-    verb = add_verb(verbs, "live", "separate and mix what comes in, while it comes", _live)
-    verb.formatter_class = argparse.RawDescriptionHelpFormatter
-    verb.description += _controls_help()
+def add_live(verbs: Verbs) -> None:
+    summary = "separate and mix what comes in, while it comes"
+    verb = add_verb(verbs, "live", summary, _live, quiet_lines=True)
+    verb.formatter_class = RawDescriptionHelpFormatter
+    verb.description = f"{verb.description}{_controls_help()}"
     ends = verb.add_mutually_exclusive_group(required=True)
     ends.add_argument("--input", metavar="IN", help=_ENDS)
     ends.add_argument("--list-devices", action="store_true", help="print the devices, and end")
@@ -57,7 +58,7 @@ FIFO, for when the audio comes from there):
 On a terminal, keys do: {KEYS}"""
 
 
-def _live(options) -> None:
+def _live(options: Namespace) -> None:
     from hiphopss.errors import HiphopssError
     from hiphopss.live.ends import list_devices
     from hiphopss.live.session import LiveSettings, Pcm, run_live

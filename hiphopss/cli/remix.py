@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-import argparse
 import logging
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
 from hiphopss.config import SOURCES
+
+if TYPE_CHECKING:
+    from hiphopss.remixing.mixing import Mix
 
 logger = logging.getLogger(__name__)
 
 
-def add_remix(verbs) -> None:
+def add_remix(verbs: Verbs) -> None:
     verb = add_verb(verbs, "remix", "mix a song, or a folder of stems, anew", _remix)
     verb.add_argument("input", metavar="SONG|FOLDER", help="an audio file, or a folder of stems")
     verb.add_argument(
@@ -43,26 +48,24 @@ def add_remix(verbs) -> None:
     add_quiet(verb)
 
 
-def add_mix(verb: argparse.ArgumentParser) -> None:
+def add_mix(verb: ArgumentParser) -> None:
     """The options of a mix."""
     names = ", ".join(SOURCES)
-    repeated = {"action": "append", "default": []}
-    verb.add_argument(
+    add_repeated = partial(verb.add_argument, action="append", default=[])
+    add_repeated(
         "--gain",
         metavar="SOURCE=DB",
         type=_setting("--gain", "-6"),
         help=f"louder or softer, of {names}; can be given repeatedly, as the next ones can",
-        **repeated,
     )
-    verb.add_argument(
+    add_repeated(
         "--pan",
         metavar="SOURCE=PAN",
         type=_setting("--pan", "-0.5"),
         help="-1 (left) to 1 (right)",
-        **repeated,
     )
-    verb.add_argument("--mute", metavar="SOURCE", help="leave out", **repeated)
-    verb.add_argument("--solo", metavar="SOURCE", help="leave the others out", **repeated)
+    add_repeated("--mute", metavar="SOURCE", help="leave out")
+    add_repeated("--solo", metavar="SOURCE", help="leave the others out")
     shorts = verb.add_mutually_exclusive_group()  # together they would leave nothing
     shorts.add_argument(
         "--karaoke", action="store_true", help="without the vocals: short for --mute vocals"
@@ -81,7 +84,7 @@ def _setting(option: str, example: str) -> Callable[[str], str]:
     def setting(text: str) -> str:
         if "=" not in text:
             source = next((source for source in SOURCES if text.startswith(source)), SOURCES[0])
-            raise argparse.ArgumentTypeError(
+            raise ArgumentTypeError(
                 f"{text!r}: write SOURCE=NUMBER, such as {option} {source}={example}"
             )
         return text
@@ -89,7 +92,7 @@ def _setting(option: str, example: str) -> Callable[[str], str]:
     return setting
 
 
-def add_weights_option(verb: argparse.ArgumentParser) -> None:
+def add_weights_option(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--weights",
         metavar="FILE",
@@ -98,7 +101,7 @@ def add_weights_option(verb: argparse.ArgumentParser) -> None:
     )
 
 
-def mix_of(options):
+def mix_of(options: Namespace) -> Mix:
     """The :class:`hiphopss.remixing.mixing.Mix` that the options of :func:`add_mix` say."""
     from hiphopss.remixing.mixing import Mix
 
@@ -111,7 +114,7 @@ def mix_of(options):
     )
 
 
-def _remix(options) -> None:
+def _remix(options: Namespace) -> None:
     from hiphopss.remixing.remix import remix
 
     done = remix(

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+from argparse import Namespace
 from dataclasses import replace
 
-from hiphopss.cli.common import add_executor, add_quiet, add_verb, executor
+from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
-from hiphopss.reproduction.experiments import profiles
 
 
-def add_reproduce(verbs) -> None:
+def add_reproduce(verbs: Verbs) -> None:
     verb = add_verb(
         verbs,
         "reproduce",
@@ -23,7 +23,7 @@ def add_reproduce(verbs) -> None:
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the run")
     verb.add_argument(
         "--profile",
-        choices=profiles(),
+        metavar="NAME",
         default="quick",
         help="quick: generated songs, 8 epochs, minutes; paper: 40 epochs on HHDS and DSD100 "
         "(default: quick)",
@@ -78,7 +78,7 @@ def add_reproduce(verbs) -> None:
     add_quiet(verb)
 
 
-def _reproduce(options) -> None:
+def _reproduce(options: Namespace) -> None:
     from hiphopss.reproduction.experiments import profile
     from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 
@@ -112,7 +112,7 @@ def _reproduce(options) -> None:
     print(outcome.summary, "", *outcome.files.values(), sep="\n")
 
 
-def _data_sets(options) -> tuple[str | None, str | None]:
+def _data_sets(options: Namespace) -> tuple[str | None, str | None]:
     """Roots of HHDS and DSD100; none for generated songs."""
     from hiphopss.datasets.roots import dataset_root
 

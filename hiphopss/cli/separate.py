@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
+from argparse import Namespace
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
 
 logger = logging.getLogger(__name__)
 
 
-def add_separate(verbs) -> None:
+def add_separate(verbs: Verbs) -> None:
     verb = add_verb(verbs, "separate", "split songs into their four stems", _separate)
     verb.add_argument("inputs", nargs="+", metavar="INPUT", help="audio files or folders of them")
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the stems")
@@ -42,7 +43,7 @@ def add_separate(verbs) -> None:
     add_quiet(verb)
 
 
-def _separate(options) -> int:
+def _separate(options: Namespace) -> int:
     from hiphopss.separation.files import SeparationSettings, separate_files
 
     settings = SeparationSettings(

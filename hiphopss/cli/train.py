@@ -5,13 +5,19 @@ from __future__ import annotations
 import atexit
 import os
 import sys
+from argparse import Namespace
+from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import WEIGHTS_HELP, add_quiet, add_verb
+from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
 from hiphopss.errors import HiphopssError
 
+if TYPE_CHECKING:
+    from hiphopss.training.processes import Cluster
 
-def add_train(verbs) -> None:
+
+def add_train(verbs: Verbs) -> None:
     verb = add_verb(
         verbs, "train", "train a network on a feature file; run again to resume", _train
     )
@@ -55,7 +61,7 @@ def add_train(verbs) -> None:
     add_quiet(verb)
 
 
-def _train(options) -> None:
+def _train(options: Namespace) -> None:
     from hiphopss.training.loop import TrainingSettings, train
     from hiphopss.weights.registry import resolve_weights
 
@@ -83,7 +89,7 @@ def _train(options) -> None:
         print(path)
 
 
-def _cluster(options):
+def _cluster(options: Namespace) -> Cluster | None:
     from hiphopss.training.processes import Cluster
 
     several = (options.coordinator, options.n_processes, options.process)
@@ -95,7 +101,7 @@ def _cluster(options):
 
 
 @contextmanager
-def _leaving_at_once_after_errors(cluster):
+def _leaving_at_once_after_errors(cluster: Cluster | None) -> Iterator[None]:
     """At exit JAX waits minutes for the other processes and then aborts: not after an error."""
     try:
         yield
@@ -112,7 +118,7 @@ def _leave(status: int) -> None:
     os._exit(status)
 
 
-def add_weights(verbs) -> None:
+def add_weights(verbs: Verbs) -> None:
     weights = verbs.add_parser(
         "weights",
         help="look into weight files, and convert them",
@@ -129,20 +135,20 @@ def add_weights(verbs) -> None:
     convert.add_argument("output", metavar="OUT", nargs="?", help="default: beside FILE")
 
 
-def _weights_info(options) -> None:
+def _weights_info(options: Namespace) -> None:
     from hiphopss.weights.files import describe_weights
     from hiphopss.weights.registry import resolve_weights
 
     print(describe_weights(resolve_weights(options.file)))
 
 
-def _weights_list(options) -> None:
+def _weights_list(options: Namespace) -> None:
     from hiphopss.weights.registry import list_weights
 
     print(list_weights())
 
 
-def _weights_convert(options) -> None:
+def _weights_convert(options: Namespace) -> None:
     from hiphopss.weights.files import convert_weights
 
     print(convert_weights(options.file, options.output))

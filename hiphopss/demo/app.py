@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import mimetypes
 import secrets
+from collections.abc import Awaitable, Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -15,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from hiphopss.demo.catalogue import Model
 from hiphopss.demo.jobs import Full, Job
 from hiphopss.demo.security import Guard
 from hiphopss.demo.service import Demo, site_description
@@ -54,6 +57,8 @@ def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) 
     """
     static = static_files()
     handlers = _Handlers(demo)
+    # Starlette's types want handlers of any exception, not of the one that they are for
+    answers: dict[Any, Any] = {HTTPException: _plain_error, Refused: _refused}
     pages = {f"/{name}": path for name, path in static.items()} | {"/": static["index.html"]}
     return Starlette(
         routes=[
@@ -67,11 +72,11 @@ def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) 
             Route("/results/{id}/{name}", handlers.track),
         ],
         middleware=[Middleware(Guard, host=host, name=name)],
-        exception_handlers={HTTPException: _plain_error, Refused: _refused},
+        exception_handlers=answers,
     )
 
 
-def _file(path: Path):
+def _file(path: Path) -> Callable[[Request], Awaitable[Response]]:
     async def answer(request: Request) -> Response:
         return FileResponse(path, media_type=_media_type(path), headers=_REVALIDATED)
 
@@ -127,7 +132,7 @@ class _Handlers:
                 queue.release()
         return JSONResponse({"job": job.id}, 202, _UNSTORED)
 
-    def _job_without_upload(self, query, model) -> Job | None:
+    def _job_without_upload(self, query: Mapping[str, str], model: Model) -> Job | None:
         if "song" in query:
             song = self._demo.catalogue.songs.get(query["song"])
             if song is None:
@@ -139,7 +144,7 @@ class _Handlers:
             return self._demo.separate_result(query["result"], model)
         return None
 
-    async def _job_of_upload(self, request: Request, model) -> Job:
+    async def _job_of_upload(self, request: Request, model: Model) -> Job:
         title = clean_title(request.query_params.get("name"))
         path = self._demo.uploads / secrets.token_urlsafe(16)
         announced = request.headers.get("content-length", "")

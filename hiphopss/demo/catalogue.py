@@ -6,7 +6,7 @@ import logging
 import re
 import threading
 import tomllib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -91,7 +91,7 @@ def _facts() -> dict:
     return tomllib.loads(files("hiphopss.demo").joinpath("songs.toml").read_text("utf-8"))
 
 
-def _free_id(name: str, taken) -> str:
+def _free_id(name: str, taken: Container[str]) -> str:
     """An id that is safe in addresses and in files' names, and isn't taken."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
     number, id = 1, plain
@@ -186,9 +186,9 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong
     HiphopssError
         If there are none, or none that can be used.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         For each song that is left out: it has stems but no mixture, lacks a stem, or a file can't
         be read.
     """

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss.signal import reading, resampling
+from hiphopss.signal import reading
 
 N_PEAKS = 2000  # about as many as a wide screen has pixels
 N_COLUMNS = 1000
@@ -80,7 +80,7 @@ def spectrogram(blocks: Iterable[np.ndarray], n_samples: int, sample_rate: int) 
     bands = _mel_bands(length, sample_rate)
     powers = np.empty((n_frames, N_BANDS), np.float32)
     silence = np.zeros(length, np.float32)
-    mono = chain((resampling.to_mono(block) for block in blocks), [silence])
+    mono = chain((reading.to_mono(block) for block in blocks), [silence])
     held, origin, done = silence, -length, 0  # held begins at the sample `origin`
     for block in mono:
         held = np.concatenate([held, block])
@@ -96,9 +96,8 @@ def spectrogram(blocks: Iterable[np.ndarray], n_samples: int, sample_rate: int) 
 
 def _mel_bands(length: int, sample_rate: int) -> np.ndarray:
     """Triangles evenly spaced in mel, at least a bin wide, `[shape=(n_bins, N_BANDS)]`."""
-    mel = np.linspace(
-        *(2595 * np.log10(1 + np.array([_LOWEST_HZ, sample_rate / 2]) / 700)), N_BANDS
-    )
+    lowest, highest = 2595 * np.log10(1 + np.array([_LOWEST_HZ, sample_rate / 2]) / 700)
+    mel = np.linspace(lowest, highest, N_BANDS)
     centres = 700 * (10 ** (mel / 2595) - 1)
     widths = np.maximum(np.gradient(centres), sample_rate / length)
     hertz = np.arange(length // 2 + 1)[:, None] * sample_rate / length
@@ -119,5 +118,12 @@ def write_spectrogram(levels: np.ndarray, target: Path, *, top: float) -> None:
     """
     from matplotlib.image import imsave
 
-    limits = {"vmin": top - RANGE_DB, "vmax": top}
-    imsave(target, levels.T, cmap=_COLOURS, origin="lower", format="png", **limits)
+    imsave(
+        target,
+        levels.T,
+        vmin=top - RANGE_DB,
+        vmax=top,
+        cmap=_COLOURS,
+        origin="lower",
+        format="png",
+    )

@@ -56,9 +56,9 @@ def export_site(
         If the folder holds something else, an own file is where a new one would go, or weights or
         songs can't be used.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         For each song that is left out, as one can't be read to its end.
     """
     folder = Path(folder)

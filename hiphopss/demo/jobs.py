@@ -203,6 +203,6 @@ class JobQueue:
         with suppress(OSError):
             job.clear()
         with self._changed:
-            job.work = job.clear = lambda *_: None  # let go of what they hold
+            job.work, job.clear = lambda _: "", lambda: None  # let go of what they hold
             job.state, job.error = state, error
             self._places -= 1

@@ -32,7 +32,7 @@ class Limits:
     idle_seconds: float = 30.0
     upload_seconds: float = 900.0
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.max_bytes < 1 or not self.max_seconds > 0 or self.queue < 1:
             raise HiphopssError(
                 f"limits of {self.max_bytes / 2**20:g} MB, {self.max_seconds:g} s and "

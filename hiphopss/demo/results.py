@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -21,7 +22,7 @@ from hiphopss.demo.catalogue import Model
 from hiphopss.demo.drawing import spectrogram, write_peaks, write_spectrogram
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.separator import separate_blocks
-from hiphopss.signal import reading, resampling
+from hiphopss.signal import reading
 
 TRUE = "true"
 """Id and kind of the version that holds the true stems."""
@@ -122,10 +123,10 @@ class _Flac:
                 "that: convert the song to 44,100 Hz"
             ) from error
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self._file.close()
 
     def write(self, block: np.ndarray) -> None:
@@ -170,7 +171,7 @@ def read_original(
     """
     header = reading.read_header(source)
     rate, subtype = header.sample_rate, "PCM_24" if header.subtype in _FINE else "PCM_16"
-    target, *drawn = (folder / name for name in _track_files("original"))
+    target = folder / _track_files("original")[0]
     n_samples = 0
     with _Flac(target, rate, header.n_channels, subtype) as flac:
         for block in reading.read_blocks(source):
@@ -188,11 +189,13 @@ def read_original(
     result = Result(
         id, title, folder, rate, header.n_channels, n_samples, subtype, float(levels.max())
     )
-    _draw(target, *drawn, result, levels)
+    _draw(result, folder, "original", levels)
     return result
 
 
-def _draw(track: Path, peaks: Path, picture: Path, result: Result, levels=None) -> None:
+def _draw(result: Result, folder: Path, name: str, levels: np.ndarray | None = None) -> None:
+    """Draw a track that is in a folder already."""
+    track, peaks, picture = (folder / file for file in _track_files(name))
     write_peaks(track, peaks, result.n_samples)
     if levels is None:
         levels = spectrogram(reading.read_blocks(track), result.n_samples, result.sample_rate)
@@ -211,15 +214,15 @@ def add_model(result: Result, model: Model, *, report: Report) -> None:
     report : callable
         See :data:`Report`.
     """
+    done = 0
 
     def counted(n_done: int) -> None:
         nonlocal done
         done += n_done
         report("separating", min(done / n_inner, 1))
 
-    done = 0
     separator = model.separator
-    n_inner = resampling.resampled_length(
+    n_inner = reading.resampled_length(
         result.n_samples, result.sample_rate, separator.config.sample_rate
     )
     mixture = reading.read_blocks(result.folder / "original.flac")
@@ -242,23 +245,25 @@ def add_true_stems(result: Result, stems: Iterable[np.ndarray], *, report: Repor
     _add_version(result, TRUE, "True stems", TRUE, stems, report)
 
 
-def _add_version(result: Result, id: str, name: str, kind: str, blocks, report: Report) -> None:
+def _add_version(
+    result: Result, id: str, name: str, kind: str, blocks: Iterable[np.ndarray], report: Report
+) -> None:
     with tempfile.TemporaryDirectory(dir=result.folder, ignore_cleanup_errors=True) as made_in:
         folder = Path(made_in)
         tracks = [folder / f"{id}.{source}.flac" for source in SOURCES]
         settings = result.sample_rate, result.n_channels, result.subtype
         with ExitStack() as stack:
             flacs = [stack.enter_context(_Flac(track, *settings)) for track in tracks]
-            for stems in blocks:
-                for flac, stem in zip(flacs, stems, strict=True):
+            for block in blocks:
+                for flac, stem in zip(flacs, block, strict=True):
                     flac.write(stem)
-        metrics = [None] * len(SOURCES)
+        metrics: list[dict | None] = [None] * len(SOURCES)
         if result.has(TRUE):
             report("measuring", 0)
             metrics = _measure(result, tracks)
         for number, source in enumerate(SOURCES):
             report("drawing", number / len(SOURCES))
-            _draw(*(folder / name for name in _track_files(f"{id}.{source}")), result)
+            _draw(result, folder, f"{id}.{source}")
         with zipfile.ZipFile(folder / f"{id}.zip", "w") as archive:  # FLAC is compressed already
             for track, source in zip(tracks, SOURCES, strict=True):
                 archive.write(track, f"{source}.flac")
@@ -294,4 +299,4 @@ def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
 def _beginning(path: Path, n_samples: int) -> np.ndarray:
     """The first samples of a track, averaged over its channels."""
     with reading.opened(path) as file:
-        return resampling.to_mono(file.read(n_samples, dtype="float32", always_2d=True))
+        return reading.to_mono(file.read(n_samples, dtype="float32", always_2d=True))

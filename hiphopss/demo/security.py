@@ -10,6 +10,10 @@ from __future__ import annotations
 import json
 import re
 from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {
     # blob: is the page's own memory: the mix that it renders, and what plays
@@ -39,17 +43,17 @@ class Guard:
         What the server's owner calls that address; answered to, too.
     """
 
-    def __init__(self, app, *, host: str, name: str | None = None):
+    def __init__(self, app: ASGIApp, *, host: str, name: str | None = None):
         self._app = app
         own = {*_LOOPBACK_NAMES, host, (name or host).lower()}
         self._names = own if ip_address(host).is_loopback else None
 
-    async def __call__(self, scope, receive, send):
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
 
-        async def send_guarded(message):
+        async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
@@ -73,7 +77,7 @@ class Guard:
         await send_guarded(start)
         await send({"type": "http.response.body", "body": body})
 
-    def _refusal(self, scope) -> str | None:
+    def _refusal(self, scope: Scope) -> str | None:
         """Why a request is refused; None if it isn't."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")

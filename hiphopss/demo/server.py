@@ -86,8 +86,9 @@ def _listening(host: str, port: int) -> socket.socket:
     except UnicodeError as error:
         raise HiphopssError(f"{host}: not a host's name: choose another with --host") from error
     except OSError as error:
-        known = errno.errorcode.get(error.errno, "") if error.errno else ""
-        reason = os.strerror(error.errno) if known else error.strerror
+        reason = error.strerror
+        if error.errno and error.errno in errno.errorcode:
+            reason = os.strerror(error.errno)
         raise HiphopssError(
             f"{where}: can't listen there ({reason}): choose others with --host and --port"
         ) from error

@@ -7,8 +7,10 @@ import tempfile
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from hiphopss.config import SOURCES
+from hiphopss.datasets.songs import require_mixture
 from hiphopss.demo.catalogue import (
     GeneratedSongs,
     Model,
@@ -62,7 +64,7 @@ class Catalogue:
 def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) -> Result:
     """Make a bundled song's result, with the true stems where they are known."""
     files = song.files()
-    result = read_original(files.mixture, folder, id=id, title=song.title, report=report)
+    result = read_original(require_mixture(files), folder, id=id, title=song.title, report=report)
     if song.true_stems:
         stems = true_stems(files, result.n_channels)
         add_true_stems(result, stems, report=report)
@@ -148,10 +150,10 @@ class Demo:
         self.queue = JobQueue(limit=self.limits.queue, tidy=self.store.tidy)
         self._of_song: dict[str, str] = {}  # ids of the bundled songs' results
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.queue.close()
         shutil.rmtree(self._folder, ignore_errors=True)
 

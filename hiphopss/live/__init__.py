@@ -5,8 +5,8 @@
 - ``controls``: lines and keys that change the mix; a new key goes there, and in words into
   ``control_help``.
 
-May import :mod:`hiphopss.remixing`, :mod:`hiphopss.separation`, :mod:`hiphopss.network`,
-:mod:`hiphopss.signal` and :mod:`hiphopss.util`.
+May import :mod:`hiphopss.remixing`, :mod:`hiphopss.separation`, :mod:`hiphopss.weights`,
+:mod:`hiphopss.network`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`.
 """
 
 import lazy_loader

@@ -98,7 +98,7 @@ def _number(what: str, source: str, text: str) -> float:
 class Keys:
     """What keys mean: commands for the source that was chosen last."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._source = SOURCES[0]
 
     def command(self, key: str, settings: Mix) -> str | None:
@@ -163,33 +163,35 @@ class Controls:
     ):
         self._start, self._path = start, path
         self._stdin = _descriptor_of_stdin() if stdin else None
-        self._keys = Keys() if self._stdin is not None and os.isatty(self._stdin) else None
+        at_keys = self._stdin is not None and os.isatty(self._stdin)
+        self._terminal = self._stdin if at_keys else None
+        self._keys = Keys()
         self._open: dict[int, _Lines] = {}  # what is read from
         self._due: list[tuple[float, str]] = []  # commands that wait for their time
         self._stack = ExitStack()
 
     def __enter__(self) -> Controls:
         if self._path is not None:
-            self._open_path()
+            self._open_path(self._path)
         if self._stdin is not None:
             self._open[self._stdin] = _Lines()
-        if self._keys:
-            self._stack.enter_context(_single_keys(self._stdin))
+        if self._terminal is not None:
+            self._stack.enter_context(_single_keys(self._terminal))
             self._tell_keys()
         return self
 
-    def _open_path(self) -> None:
+    def _open_path(self, path: str | Path) -> None:
         """Listen to a FIFO, or plan all that a text file says."""
         try:
-            kind = os.stat(self._path).st_mode
+            kind = os.stat(path).st_mode
             if stat.S_ISDIR(kind):
                 raise IsADirectoryError(None, "it is a folder")
             # A FIFO is opened for writing, too: so it does not end when a writer goes.
-            descriptor = os.open(self._path, os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY)
+            descriptor = os.open(path, os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY)
         except OSError as error:
             raise HiphopssError(
-                f"{self._path}: can't read commands from it ({error.strerror}): name a text "
-                "file or a FIFO"
+                f"{path}: can't read commands from it ({error.strerror}): name a text file or a "
+                "FIFO"
             ) from error
         self._stack.callback(os.close, descriptor)
         lines = _Lines()
@@ -201,10 +203,10 @@ class Controls:
             self._plan_lines(lines, 0.0)
             if len(self._due) >= _MOST_DUE:
                 raise HiphopssError(
-                    f"{self._path}: {_MOST_DUE} commands or more: name a shorter text file"
+                    f"{path}: {_MOST_DUE} commands or more: name a shorter text file"
                 )
 
-    def __exit__(self, *_) -> None:
+    def __exit__(self, *_: object) -> None:
         self._stack.close()
 
     def update(self, settings: Mix, seconds: float) -> Mix:
@@ -229,9 +231,9 @@ class Controls:
         """
         ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
         for descriptor, lines in list(self._open.items()):
-            if self._keys and descriptor == self._stdin:
+            if descriptor == self._terminal:
                 if descriptor in ready:
-                    settings = self._press_keys(settings)
+                    settings = self._press_keys(descriptor, settings)
                 continue
             if descriptor in ready and not lines.waiting:
                 lines.push(_read(descriptor, _READ))
@@ -251,7 +253,7 @@ class Controls:
         """
         ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
         for descriptor, lines in self._open.items():
-            if self._keys and descriptor == self._stdin:
+            if descriptor == self._terminal:
                 continue
             if descriptor in ready:
                 lines.push(_read(descriptor, _PIPE))
@@ -270,10 +272,10 @@ class Controls:
             elif text and not text.startswith("#"):
                 self._plan(text, now)
 
-    def _press_keys(self, settings: Mix) -> Mix:
-        data = _read(self._stdin, _MOST_LINES)
+    def _press_keys(self, descriptor: int, settings: Mix) -> Mix:
+        data = _read(descriptor, _MOST_LINES)
         if not data:
-            del self._open[self._stdin]
+            del self._open[descriptor]
         for key in data.decode("ascii", "replace"):
             settings = self._press(key, settings)
         return settings
@@ -321,7 +323,7 @@ class _Lines:
         Whether nothing more will come, and all lines were taken.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._whole: deque[bytes] = deque()
         self._rest = b""
         self._closed = False

@@ -1,17 +1,18 @@
 """Where live audio comes from and goes to: files, raw PCM through pipes, devices.
 
-All can be closed by a ``with`` and have ``n_troubles``, how often a device lost samples or had
-none to play. Inputs have ``sample_rate`` and ``n_channels``, are iterated over and give blocks
-`[shape=(n_block, n_channels)]` in single precision; outputs have ``write``.
+What they share is in :class:`Input` and :class:`Output`.
 """
 
 from __future__ import annotations
 
 import os
 import sys
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import ModuleType
+from typing import Any, BinaryIO, Self
 
 import numpy as np
 
@@ -34,21 +35,73 @@ _TERMINAL = {
 
 
 class _End:
-    """An input or output that may have something to close."""
+    """An input or output, which may have something to close: use as a context manager.
+
+    Attributes
+    ----------
+    is_device : bool
+        Whether it keeps time by itself.
+    n_troubles : int
+        How often a device lost samples, or had none to play.
+    """
 
     is_device = False
     n_troubles = 0
-    n_clipped = 0
-    lost: HiphopssError | None = None  # why an input ended that does not end by itself
 
-    def __init__(self):
+    def __init__(self) -> None:
         self._stack = ExitStack()
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *error):
+    def __exit__(self, *error: Any) -> bool | None:
         return self._stack.__exit__(*error)
+
+    @property
+    def latency(self) -> float:
+        """What a device adds, in seconds."""
+        return 0.0
+
+
+class Input(_End, ABC):
+    """Where audio comes from: blocks `[shape=(n_block, n_channels)]` in single precision.
+
+    Attributes
+    ----------
+    sample_rate : int
+        In Hz.
+    n_channels : int
+        Channels.
+    subtype : str
+        Sample type, as libsndfile calls it.
+    lost : HiphopssError or None
+        Why an input ended that does not end by itself.
+    """
+
+    sample_rate: int
+    n_channels: int
+    subtype = "FLOAT"
+    lost: HiphopssError | None = None
+
+    @abstractmethod
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The blocks, as they come."""
+
+
+class Output(_End, ABC):
+    """Where audio goes to.
+
+    Attributes
+    ----------
+    n_clipped : int
+        Samples beyond full scale that were clipped.
+    """
+
+    n_clipped = 0
+
+    @abstractmethod
+    def write(self, samples: np.ndarray) -> None:
+        """Take samples `[shape=(n_block, n_channels)]`."""
 
     def _clipped(self, samples: np.ndarray, least: float, most: float) -> np.ndarray:
         clipped = np.clip(samples, least, most)
@@ -56,7 +109,7 @@ class _End:
         return clipped
 
 
-class FileInput(_End):
+class FileInput(Input):
     """An audio file; samples that are not finite are refused.
 
     Parameters
@@ -80,7 +133,7 @@ class FileInput(_End):
                 yield read[start : start + self._block]
 
 
-class RawInput(_End):
+class RawInput(Input):
     """Raw interleaved PCM, from standard input.
 
     Parameters
@@ -95,9 +148,7 @@ class RawInput(_End):
         Samples of a block; the last one may be shorter.
     """
 
-    subtype = "FLOAT"
-
-    def __init__(self, stream, sample_rate: int, n_channels: int, kind: str, block: int):
+    def __init__(self, stream: BinaryIO, sample_rate: int, n_channels: int, kind: str, block: int):
         super().__init__()
         self.sample_rate, self.n_channels = sample_rate, n_channels
         self._stream, self._kind = stream, np.dtype(RAW_FORMATS[kind])
@@ -113,11 +164,10 @@ class RawInput(_End):
             yield samples.astype(np.float32)
 
 
-class DeviceInput(_End):
+class DeviceInput(Input):
     """A sound card's input."""
 
     is_device = True
-    subtype = "FLOAT"
 
     def __init__(self, name: str, sample_rate: int, n_channels: int, block: int):
         super().__init__()
@@ -144,7 +194,7 @@ class DeviceInput(_End):
         return self._device.latency
 
 
-class FileOutput(_End):
+class FileOutput(Output):
     """An audio file, written whole or not at all.
 
     Parameters
@@ -180,7 +230,7 @@ class FileOutput(_End):
         self._writer.write(samples)
 
 
-class RawOutput(_End):
+class RawOutput(Output):
     """Raw interleaved PCM, to standard output, at once; what can't be told is clipped.
 
     Parameters
@@ -191,7 +241,7 @@ class RawOutput(_End):
         One of ``RAW_FORMATS``.
     """
 
-    def __init__(self, stream, kind: str):
+    def __init__(self, stream: BinaryIO, kind: str):
         super().__init__()
         self._stream, self._kind = stream, np.dtype(RAW_FORMATS[kind])
 
@@ -210,7 +260,7 @@ class RawOutput(_End):
             ) from error
 
 
-class DeviceOutput(_End):
+class DeviceOutput(Output):
     """A sound card's output."""
 
     is_device = True
@@ -266,7 +316,8 @@ def is_device(name: str) -> bool:
     return name.partition(":")[0] == DEVICE
 
 
-def _open_device(kind: str, name: str, sample_rate: int, n_channels: int, block: int):
+def _open_device(kind: str, name: str, sample_rate: int, n_channels: int, block: int) -> Any:
+    """A stream of sounddevice, an ``InputStream`` or ``OutputStream``."""
     sounddevice = import_sounddevice()
     _, _, which = name.partition(":")
     try:
@@ -297,7 +348,7 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def import_sounddevice():
+def import_sounddevice() -> ModuleType:
     """The optional module that speaks with sound cards.
 
     Raises
@@ -324,7 +375,7 @@ def list_devices() -> str:
     return str(import_sounddevice().query_devices())
 
 
-def standard(name: str):
+def standard(name: str) -> BinaryIO:
     """Standard input or output in binary, by its name in ``sys``.
 
     Raises

@@ -14,12 +14,12 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.live import ends as ends
+from hiphopss.live import ends
 from hiphopss.live.controls import Controls, Quit
 from hiphopss.live.stream import StreamingSeparator, is_usable
 from hiphopss.remixing.mixing import Mix, Mixer
 from hiphopss.separation.engines import load_network
-from hiphopss.signal import resampling
+from hiphopss.signal import reading
 from hiphopss.weights.registry import describe_default, resolve_weights
 
 logger = logging.getLogger(__name__)
@@ -198,7 +198,9 @@ def run_live(
 class _Session:
     """One stream through separator and mixer."""
 
-    def __init__(self, separator, mixer: Mixer, controls: Controls, tally: Tally):
+    def __init__(
+        self, separator: StreamingSeparator, mixer: Mixer, controls: Controls, tally: Tally
+    ):
         self._separator, self._mixer, self._controls = separator, mixer, controls
         self._tally = tally
         self._stopped = False
@@ -208,13 +210,11 @@ class _Session:
         """End with the next block."""
         self._stopped = True
 
-    def play(self, given, taken, *, realtime: bool) -> None:
+    def play(self, given: ends.Input, taken: ends.Output, *, realtime: bool) -> None:
         """All of it."""
         rate, own = given.sample_rate, self._separator.sample_rate
-        blocks = resampling.resample_blocks(self._read(given, realtime=realtime), rate, own)
-        for block in resampling.resample_blocks(
-            self._mix(blocks), own, rate, n_samples=self._wanted
-        ):
+        blocks = reading.resample_blocks(self._read(given, realtime=realtime), rate, own)
+        for block in reading.resample_blocks(self._mix(blocks), own, rate, n_samples=self._wanted):
             if len(block):
                 taken.write(block)
                 self._tally.n_out += len(block)
@@ -240,7 +240,7 @@ class _Session:
     def _in_given_rate(self, n_samples: int) -> int:
         return round(n_samples * self._rate / self._separator.sample_rate)
 
-    def _read(self, given, *, realtime: bool) -> Iterator[np.ndarray]:
+    def _read(self, given: ends.Input, *, realtime: bool) -> Iterator[np.ndarray]:
         """The input's blocks, made usable, and not before their time if it is to be real."""
         tally = self._tally
         self._rate = given.sample_rate
@@ -263,7 +263,7 @@ class _Session:
         """Mixed blocks, less the latency before the first sample, plus the tail at the end."""
         to_drop = self._separator.latency
         for block in blocks:
-            mixed = self._one(lambda block=block: self._separator.process(block.T))
+            mixed = self._one(block.T, self._separator.process)
             if mixed is None:
                 return
             n_dropped = min(to_drop, len(mixed))
@@ -273,15 +273,19 @@ class _Session:
         if not self._stopped:
             tail = self._separator.flush()[..., to_drop:]
             for start in range(0, tail.shape[-1], _TAIL):
-                piece = tail[..., start : start + _TAIL]
-                mixed = self._one(lambda piece=piece: piece)
+                mixed = self._one(tail[..., start : start + _TAIL])
                 if mixed is None:
                     return
                 self._n_mixed += len(mixed)
                 yield mixed
 
-    def _one(self, separated: Callable[[], np.ndarray]) -> np.ndarray | None:
-        """Mix a block as commands have it by now; None if they say that it is the end."""
+    def _one(
+        self, block: np.ndarray, separate: Callable[[np.ndarray], np.ndarray] | None = None
+    ) -> np.ndarray | None:
+        """Mix a block, which may have to be separated, as commands have it by now.
+
+        None if they say that it is the end.
+        """
         begin = time.perf_counter()
         seconds = self._n_mixed / self._separator.sample_rate
         try:
@@ -295,12 +299,13 @@ class _Session:
                 self._mixer.settings = settings
             except HiphopssError as error:  # the music goes on
                 logger.warning(str(error))
-        mixed = self._mixer.process(separated()).T
+        stems = separate(block) if separate else block
+        mixed = self._mixer.process(stems).T
         self._tally.slowest = max(self._tally.slowest, time.perf_counter() - begin)
         return mixed
 
 
-def _opened_input(name: str, pcm: Pcm, block: int):
+def _opened_input(name: str, pcm: Pcm, block: int) -> ends.Input:
     if name == "-":
         stream = ends.standard("stdin")
         return ends.RawInput(stream, pcm.sample_rate, pcm.n_channels, pcm.kind, block)
@@ -309,7 +314,9 @@ def _opened_input(name: str, pcm: Pcm, block: int):
     return ends.FileInput(name, block)
 
 
-def _opened_output(name: str, given, n_channels: int, kind: str, block: int):
+def _opened_output(
+    name: str, given: ends.Input, n_channels: int, kind: str, block: int
+) -> ends.Output:
     if name == "-":
         return ends.RawOutput(ends.standard("stdout"), kind)
     if not ends.is_device(name):
@@ -320,16 +327,18 @@ def _opened_output(name: str, given, n_channels: int, kind: str, block: int):
     return device
 
 
-def _latency(separator, given, taken, block: int) -> str:
+def _latency(
+    separator: StreamingSeparator, given: ends.Input, taken: ends.Output, block: int
+) -> str:
     """The line at the start."""
     rate = given.sample_rate
     parts = [
         f"separation {1000 * separator.latency_seconds:.1f} ms",
         f"block {1000 * block / rate:.1f} ms",
     ]
-    devices = [end for end in (given, taken) if end.is_device]
+    devices = [end.latency for end in (given, taken) if end.is_device]
     if devices:
-        parts.append(f"devices {1000 * sum(end.latency for end in devices):.1f} ms")
+        parts.append(f"devices {1000 * sum(devices):.1f} ms")
     if len(devices) == 2:
         parts.append(f"buffer {1000 * _PREFILL * block / rate:.1f} ms")
     if rate != separator.sample_rate:
@@ -337,7 +346,7 @@ def _latency(separator, given, taken, block: int) -> str:
     return f"latency: {', '.join(parts)}"
 
 
-def _summary(tally: Tally, given, taken) -> str:
+def _summary(tally: Tally, given: ends.Input, taken: ends.Output) -> str:
     """The line at the end."""
     seconds = time.perf_counter() - tally.began
     told = [
@@ -359,7 +368,7 @@ def _interrupted(stop: Callable[[], None]) -> Iterator[None]:
         yield
         return
 
-    def handle(*_):
+    def handle(*_: object) -> None:
         stop()
         signal.signal(signal.SIGINT, before)
 

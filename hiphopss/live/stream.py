@@ -81,12 +81,14 @@ class StreamingSeparator:
             raise HiphopssError(f"channels {channels}: give 1 to {MOST_CHANNELS}")
         if block_multiple < 1:
             raise HiphopssError(f"block_multiple {block_multiple}: give a positive number")
-        if not isinstance(weights, NumpyNetwork):
+        if isinstance(weights, NumpyNetwork):
+            network = weights
+        else:
             from hiphopss.separation.engines import load_network
             from hiphopss.weights.registry import resolve_weights
 
-            weights, _ = load_network(resolve_weights(weights))
-        self._network = StreamingNetwork(weights, lookahead=lookahead, average=average)
+            network, _ = load_network(resolve_weights(weights))
+        self._network = StreamingNetwork(network, lookahead=lookahead, average=average)
         self._config = self._network.config
         hop = self._config.hop
         self.sample_rate = self._config.sample_rate

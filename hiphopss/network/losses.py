@@ -107,8 +107,11 @@ class SeparationLoss(keras.losses.Loss):
         self.terms = loss_terms(fidelity, self.weights)
 
     def call(self, y_true, y_pred):
-        matrix = sum(term.matrix() for term in self.terms)
-        total = squared_distances(*_by_source(y_true, y_pred), matrix)
+        n_sources = len(SOURCES)
+        nothing = np.zeros((n_sources, n_sources), np.float32)
+        matrix = sum((term.matrix() for term in self.terms), start=nothing)
+        targets, estimates = _by_source(y_true, y_pred)
+        total = squared_distances(targets, estimates, matrix)
         return ops.abs(total) if self.fidelity.absolute_loss else total
 
     def metrics(self) -> list[keras.metrics.Metric]:
@@ -143,7 +146,8 @@ def _value_of(term: Term) -> Callable:
     def value(y_true, y_pred):
         n_patches = y_true.shape[0] or 0  # None where batches may have any size, as in `fit`
         step = max(1, n_patches // _LOGGED)
-        total = squared_distances(*_by_source(y_true, y_pred, every=step), term.matrix())
+        targets, estimates = _by_source(y_true, y_pred, every=step)
+        total = squared_distances(targets, estimates, term.matrix())
         return total * (n_patches / len(range(0, n_patches, step)) if step > 1 else 1)
 
     value.__name__ = term.name

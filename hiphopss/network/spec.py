@@ -33,7 +33,7 @@ def array_shapes(config: SignalConfig, fidelity: Fidelity) -> dict[str, tuple[in
         As :func:`hiphopss.weights.files.network_arrays` has the arrays.
     """
     encoded = N_FILTERS * (config.context - TIME_FILTER + 1)
-    shapes = {}
+    shapes: dict[str, tuple[int, ...]] = {}
     for conv, kernel in (
         ("conv1", (N_FILTERS, 1, 1, config.bins)),
         ("conv2", (N_FILTERS, N_FILTERS, TIME_FILTER, 1)),

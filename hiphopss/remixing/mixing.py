@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
@@ -43,7 +44,7 @@ class Mix:
     muted: frozenset[str] = frozenset()
     soloed: frozenset[str] = frozenset()
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for name in (*self.gains, *self.pans, *self.muted, *self.soloed):
             require_source(name)
         for name, gain in self.gains.items():
@@ -80,7 +81,7 @@ class Mix:
             frozenset(soloed),
         )
 
-    def changed(self, **attributes) -> Mix:
+    def changed(self, **attributes: Any) -> Mix:
         """The same but for some attributes; ``gains`` and ``pans`` may name some sources only."""
         for name in {"gains", "pans"} & set(attributes):
             attributes[name] = getattr(self, name) | attributes[name]

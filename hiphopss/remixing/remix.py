@@ -199,7 +199,7 @@ def _mixed_stems(stems: dict[str, Path], n_channels: int, settings: Mix) -> Iter
 
 
 def _mixed_song(
-    path: Path, sample_rate: int, settings: Mix, weights, engine: str
+    path: Path, sample_rate: int, settings: Mix, weights: str | Path | None, engine: str
 ) -> Iterator[np.ndarray]:
     """The mix of a song, block by block `[shape=(n_block, n_out)]`."""
     if settings == Mix():  # nothing to separate for

@@ -164,11 +164,6 @@ def claims() -> tuple[Claim, ...]:
     )
 
 
-def profiles() -> tuple[str, ...]:
-    """Names of the profiles."""
-    return tuple(_facts()["profiles"])
-
-
 def profile(name: str) -> Profile:
     """A profile by name.
 

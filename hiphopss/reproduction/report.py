@@ -125,7 +125,6 @@ def claim_lines(rows: Sequence[Row], n_decimals: int = 2) -> list[str]:
 def write_report(
     path: Path,
     *,
-    settings,
     stages: Stages,
     experiments: Sequence[Experiment],
     weights: dict[str, Path],
@@ -137,10 +136,8 @@ def write_report(
     ----------
     path : Path
         The file; the figure stands beside it.
-    settings : hiphopss.reproduction.reproduce.Settings
-        Of the run.
     stages : Stages
-        Its stages, for data and hashes.
+        Of the run: its settings, data and hashes.
     experiments : sequence of Experiment
         The models.
     weights : dict of str to Path
@@ -164,10 +161,10 @@ def write_report(
             "(Student's t). A claim that something is better or worse holds where the interval "
             "leaves no doubt of the sign; one of no gain, unless the interval lies above 0."
         ],
-        ["## What was run", "", *_settings_lines(settings, stages), ""],
+        ["## What was run", "", *_settings_lines(stages), ""],
         _data_lines(stages),
-        _model_lines(settings, stages, experiments, weights, leaky),
-        _note_lines(settings, experiments, rows, leaky),
+        _model_lines(stages, experiments, weights, leaky),
+        _note_lines(experiments, rows, leaky),
     ]
     text = "\n\n".join("\n".join(part).strip() for part in parts if part)
     write_text(path, text + "\n")
@@ -182,15 +179,15 @@ def _origin(stages: Stages) -> str:
     )
 
 
-def _settings_lines(settings, stages: Stages) -> list[str]:
-    chosen = settings.profile
+def _settings_lines(stages: Stages) -> list[str]:
+    chosen = stages.profile
     patches = f"at most {chosen.patches:,}" if chosen.patches else "all"
     libraries = (os.environ.get("KERAS_BACKEND", "tensorflow"), *_LIBRARIES)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
     return [
         f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
         f"proportion), {patches} patches an epoch",
-        f"- preset `{settings.preset}`, seed {settings.seed}",
+        f"- preset `{stages.preset}`, seed {stages.seed}",
         f"- hiphopss {__version__}, {versions}, Python {platform.python_version()}",
     ]
 
@@ -206,7 +203,12 @@ def _data_lines(stages: Stages) -> list[str]:
     return lines
 
 
-def _model_lines(settings, stages, experiments, weights, leaky) -> list[str]:
+def _model_lines(
+    stages: Stages,
+    experiments: Sequence[Experiment],
+    weights: dict[str, Path],
+    leaky: Sequence[str],
+) -> list[str]:
     lines = [
         "| model | trained on | starts from | epochs | learning rate | SHA-256 of the weights |",
         "|---|---|---|---|---|---|",
@@ -214,8 +216,8 @@ def _model_lines(settings, stages, experiments, weights, leaky) -> list[str]:
     for e in experiments:
         digest = read_info(weights[e.name]).sha256[:16]
         mark = " †" if e.name in leaky else ""
-        if e.name in settings.weights:
-            name = Path(settings.weights[e.name]).name
+        if e.name in stages.stand_ins:
+            name = stages.stand_ins[e.name].name
             lines.append(f"| {e.name}{mark} | given: `{name}` | | | | `{digest}` |")
             continue
         added = "" if e.augmentation == "none" else f", {e.augmentation}"
@@ -227,7 +229,9 @@ def _model_lines(settings, stages, experiments, weights, leaky) -> list[str]:
     return lines
 
 
-def _note_lines(settings, experiments, rows, leaky) -> list[str]:
+def _note_lines(
+    experiments: Sequence[Experiment], rows: Sequence[Row], leaky: Sequence[str]
+) -> list[str]:
     lines = [f"- {e.name}: {e.assumption}." for e in experiments if e.assumption]
     if leaky:
         lines.append(f"- † {', '.join(leaky)}: {LEAK_NOTE}, as the released code does.")

@@ -7,6 +7,7 @@ import logging
 import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hiphopss.config import resolve_preset
 from hiphopss.datasets.features.augmentation import require_leaky
@@ -14,6 +15,10 @@ from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import Experiment, Profile, profile, select, table1
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import write_text, written_whole
+
+if TYPE_CHECKING:
+    from hiphopss.eval.table import Row
+    from hiphopss.reproduction.stages import Stages
 
 logger = logging.getLogger(__name__)
 
@@ -146,7 +151,7 @@ def reproduce(
     weights = {e.name: stages.weights(e) for e in experiments}
     folders = [stages.estimates(e, weights[e.name]) for e in experiments]
     rows = stages.scores(folders, stages.baselines())
-    return _finish(output, settings, stages, experiments, weights, rows)
+    return _finish(output, stages, experiments, weights, rows)
 
 
 def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
@@ -216,7 +221,13 @@ def _claim(output: Path, settings: ReproductionSettings) -> None:
     write_text(output / RUN_RECORD, told)
 
 
-def _finish(output, settings, stages, experiments, weights, rows) -> Outcome:
+def _finish(
+    output: Path,
+    stages: Stages,
+    experiments: list[Experiment],
+    weights: dict[str, Path],
+    rows: list[Row],
+) -> Outcome:
     """Copy the weights, and write table, figure and report."""
     from hiphopss.eval import format_summary, leaky_models, summarise, write_rows
     from hiphopss.eval.figure import plot_fig1
@@ -252,7 +263,6 @@ def _finish(output, settings, stages, experiments, weights, rows) -> Outcome:
     )
     write_report(
         files["report"],
-        settings=settings,
         stages=stages,
         experiments=experiments,
         weights=weights,

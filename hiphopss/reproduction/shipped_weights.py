@@ -1,4 +1,4 @@
-"""Trains the shipped weights: ``python weights/train_generated.py WORK [--seeds N] [--epochs N]``.
+"""Trains the shipped weights: ``python -m hiphopss.reproduction.shipped_weights WORK``.
 
 On generated songs only: of each seed the 13 Dev songs of the stand-in for HHDS and the 16 of that
 for DSD100, 30 seconds each, in the preset ``corrected``, without augmentation. The seeds begin at
@@ -16,7 +16,7 @@ from pathlib import Path
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.songs import read_songs
-from hiphopss.training.loop import train
+from hiphopss.training.loop import TrainingSettings, train
 
 FIRST_SEED = 1000
 SECONDS = 30.0
@@ -60,7 +60,8 @@ def main() -> None:
             for song in read_songs(root, ("Dev",))
         ]
         make_features(songs, features, preset="corrected")
-    train(features, options.work / "generated.weights.h5", epochs=options.epochs)
+    settings = TrainingSettings(epochs=options.epochs)
+    train(features, options.work / "generated.weights.h5", settings)
 
 
 if __name__ == "__main__":

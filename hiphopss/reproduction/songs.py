@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from hiphopss.config import SignalConfig
@@ -66,16 +67,17 @@ def generated_roots(
     roots = {}
     for dataset, collection in COLLECTIONS.items():
         n_dev, n_test = profile.n_songs[dataset]
-        options = {
-            "collection": collection,
-            "seconds": profile.seconds[preset],
-            "n_dev": n_dev,
-            "n_test": n_test,
-            "seed": seed,
-        }
-        roots[dataset] = store.path("songs", collection, options | {"version": VERSION})
+        make = partial(
+            generate,
+            collection=collection,
+            seconds=profile.seconds[preset],
+            n_dev=n_dev,
+            n_test=n_test,
+            seed=seed,
+        )
+        roots[dataset] = store.path("songs", collection, make.keywords | {"version": VERSION})
         if not roots[dataset].exists():
-            generate(roots[dataset], **options, progress=progress)
+            make(roots[dataset], progress=progress)
     return roots
 
 
@@ -101,9 +103,9 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
         If there are no songs to test on, two have one name, a file can't be read or doesn't fit the
         others of its song, or from the data sets' readers.
 
-    Warns
-    -----
-    UserWarning
+    Logs
+    ----
+    WARNING
         If Dev songs are left out because they are test songs.
     """
     sets = {"HHDS": hhds_songs(roots["HHDS"])}

@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from hiphopss.config import LossWeights, SignalConfig, resolve_preset
-from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.features.augmentation import RANDOM, SHIFTING
 from hiphopss.datasets.features.file import FORMAT
+from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.songs import require_mixture
 from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
 from hiphopss.eval.baselines.nmf import SupervisedNmf
@@ -128,10 +129,10 @@ class Stages:
         songs = self.songs.all_tests
         inputs = {
             "weights": _identity(weights),
-            "mixtures": {song.name: self.store.sha256(song.mixture) for song in songs},
+            "mixtures": {song.name: self.store.sha256(require_mixture(song)) for song in songs},
         }
         folder = self.store.path("estimates", experiment.name, inputs)
-        missing = [song.mixture for song in songs if not (folder / song.name).exists()]
+        missing = [require_mixture(song) for song in songs if not (folder / song.name).exists()]
         if missing:
             logger.info("%s: separation", experiment.name)
             settings = SeparationSettings(weights, mono=True, model_name=experiment.name)
@@ -177,9 +178,9 @@ class Stages:
             table = self.store.path("scores", folder.name.rpartition("-")[0], inputs, ".csv")
             tables.append((find_estimates(tests, folder), table))
         for baseline, made_from in baselines.items():
-            inputs = {"baseline": baseline.record, **made_from, "references": references}
+            made = {"baseline": baseline.record, **made_from, "references": references}
             name = baseline.model.replace(" ", "-")
-            table = self.store.path("scores", name, inputs, ".csv")
+            table = self.store.path("scores", name, made, ".csv")
             tables.append((Estimates.computed(baseline, tests), table))
         return tables
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, overload
 
 import numpy as np
 
@@ -57,6 +57,14 @@ class KerasNetwork:
         return overlap_add(masks, nothing, config)
 
 
+@overload
+def load_network(
+    path: str | Path, *, engine: Literal["numpy"] = ...
+) -> tuple[NumpyNetwork, WeightsInfo]: ...
+@overload
+def load_network(
+    path: str | Path, *, engine: str
+) -> tuple[NumpyNetwork | KerasNetwork, WeightsInfo]: ...
 def load_network(
     path: str | Path, *, engine: str = "numpy"
 ) -> tuple[NumpyNetwork | KerasNetwork, WeightsInfo]:

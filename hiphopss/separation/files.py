@@ -17,7 +17,7 @@ from hiphopss.config import RECORD_NAME, SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.engines import build_network
 from hiphopss.separation.separator import Separator, separate_blocks
-from hiphopss.signal import reading, resampling, writing
+from hiphopss.signal import reading, writing
 from hiphopss.util.files import filled_whole, write_text
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
 from hiphopss.weights.files import WeightsInfo, read_weights
@@ -226,7 +226,7 @@ def _mixture(path: Path, header: reading.Header, *, mono: bool) -> Iterator[np.n
     n_samples = 0
     for block in reading.read_blocks(path):
         n_samples += len(block)
-        yield resampling.to_mono(block)[:, None] if mono else block
+        yield reading.to_mono(block)[:, None] if mono else block
     if n_samples < header.n_samples - header.sample_rate:
         logger.warning(
             "%s: ends at %.1f s, where %.1f s were expected: get it again if it is cut off",

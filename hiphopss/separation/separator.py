@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.network.forward import NumpyNetwork
 from hiphopss.separation.engines import KerasNetwork, load_network
-from hiphopss.signal import resampling
+from hiphopss.signal import reading
 from hiphopss.signal.patches import crossfade_weights, separation_patch_count
 from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, stft
 from hiphopss.util.threads import ordered_map, processor_count
@@ -112,11 +111,12 @@ class Separator:
         np.ndarray [shape=(n_sources, n_block, n_channels)]
             Consecutive blocks of the stems, other ones; together as long as the mixture.
         """
-        separate_all = map
+        runs = self._runs(blocks)
+        separated: Iterator[np.ndarray] = map(self._separate_run, runs)
         if self._network.parallel:
             n_threads = min(processor_count(), _MOST_THREADS)
-            separate_all = partial(ordered_map, n_threads=n_threads)
-        for stems in separate_all(self._separate_run, self._runs(blocks)):
+            separated = ordered_map(self._separate_run, runs, n_threads=n_threads)
+        for stems in separated:
             if progress:
                 progress(stems.shape[1])
             yield stems
@@ -145,7 +145,16 @@ class Separator:
             n_patches = separation_patch_count(n_frames, config, drop_tail=self._drop_tail)
             yield self._run(held, n_read, first, n_patches - first, 0, start, None)
 
-    def _run(self, held, n_read, first, n_patches, n_after, start, stop) -> _Run:
+    def _run(
+        self,
+        held: np.ndarray,
+        n_read: int,
+        first: int,
+        n_patches: int,
+        n_after: int,
+        start: int,
+        stop: int | None,
+    ) -> _Run:
         """A run of the patches from ``first`` on; ``stop`` is None for the last."""
         config = self.config
         before = first * config.patch_hop
@@ -248,9 +257,10 @@ def separate(
         )
     if not np.isfinite(samples).all():
         raise HiphopssError("waveform: has samples that are not finite: mend them first")
-    samples = resampling.to_mono(samples)[:, None] if mono else samples
-    separator = weights
-    if not isinstance(weights, Separator):
+    samples = reading.to_mono(samples)[:, None] if mono else samples
+    if isinstance(weights, Separator):
+        separator = weights
+    else:
         separator = Separator.from_weights(weights, engine=engine)
     pieces = (samples[start : start + _PIECE] for start in range(0, len(samples), _PIECE))
     blocks = separate_blocks(separator, pieces, sample_rate)
@@ -279,9 +289,9 @@ def separate_blocks(
             n_channels = block.shape[1]
             yield block
 
-    inner = separator.stems(resampling.resample_blocks(counted(), sample_rate, rate), progress)
+    inner = separator.stems(reading.resample_blocks(counted(), sample_rate, rate), progress)
     # the stems side by side, as channels of one stream
     flat = (stems.swapaxes(0, 1).reshape(stems.shape[1], -1) for stems in inner)
-    back = resampling.resample_blocks(flat, rate, sample_rate, n_samples=lambda: n_samples)
+    back = reading.resample_blocks(flat, rate, sample_rate, n_samples=lambda: n_samples)
     for block in back:
         yield block.reshape(len(block), len(SOURCES), n_channels).swapaxes(0, 1)

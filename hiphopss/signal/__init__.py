@@ -1,7 +1,6 @@
 """Room of signals: audio files in and out, and how a waveform becomes patches of magnitudes.
 
-- ``reading``, ``writing``: files and their formats; a new format goes there.
-- ``resampling``: channels and sampling rates.
+- ``reading``, ``writing``: files, their formats, channels and rates; a new format goes there.
 - ``transform``: the short-time Fourier transform; ``patches``: what the network sees together.
 
 May import :mod:`hiphopss.config` and :mod:`hiphopss.errors`.

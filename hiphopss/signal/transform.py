@@ -11,6 +11,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from hiphopss.config import SignalConfig
 from hiphopss.errors import HiphopssError
@@ -35,7 +36,8 @@ def analysis_window(config: SignalConfig) -> np.ndarray:
         raise HiphopssError(f"no window named {config.window!r}: choose {', '.join(_COSINE_TERMS)}")
     angle = 2 * np.pi * np.arange(config.frame) / (config.frame - 1)
     terms = _COSINE_TERMS[config.window]
-    window = sum(weight * np.cos(k * angle) for k, weight in enumerate(terms))
+    cosines = (weight * np.cos(k * angle) for k, weight in enumerate(terms))
+    window = sum(cosines, start=np.zeros(config.frame))
     window.setflags(write=False)
     return window
 
@@ -133,7 +135,7 @@ class InverseTransform:
         Frame, hop and window.
     """
 
-    def __init__(self, leading_shape: tuple[int, ...], dtype, config: SignalConfig):
+    def __init__(self, leading_shape: tuple[int, ...], dtype: DTypeLike, config: SignalConfig):
         self._config = config
         self._window = analysis_window(config).astype(dtype)
         self._tail = np.zeros((*leading_shape, config.hop), dtype)

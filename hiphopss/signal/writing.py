@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Self
 
 import numpy as np
 
@@ -72,12 +74,12 @@ class Writer:
 
     def __init__(
         self,
-        path,
+        path: str | Path,
         sample_rate: int,
         n_channels: int,
         subtype: str,
         *,
-        label=None,
+        label: str | Path | None = None,
         format: str = "WAV",
         advice: str = "use --subtype FLOAT to keep them",
     ):
@@ -88,10 +90,9 @@ class Writer:
         self._lossy = format in LOSSY_SUBTYPES
         allowed = (LOSSY_SUBTYPES[format],) if self._lossy else OUTPUT_SUBTYPES
         if subtype not in allowed or not soundfile.check_format(format, subtype):
-            allowed = [kind for kind in allowed if soundfile.check_format(format, kind)]
+            able = [kind for kind in allowed if soundfile.check_format(format, kind)]
             raise HiphopssError(
-                f"{self._label}: no sample type {subtype!r} in {format}: choose "
-                f"{', '.join(allowed)}"
+                f"{self._label}: no sample type {subtype!r} in {format}: choose {', '.join(able)}"
             )
         _require_limits(self._label, format, sample_rate, n_channels)
         self._advice = advice
@@ -118,7 +119,7 @@ class Writer:
         """Append samples `[shape=(n_samples, n_channels)]`."""
         samples = waveform.astype(np.float32, copy=False)
         if self._bits is not None:
-            samples = self._to_integers(waveform)
+            samples = self._to_integers(waveform, self._bits)
         elif self._lossy:  # what plays it has integers
             samples = np.clip(samples, -1, 1)
             self.n_clipped += int(np.count_nonzero(samples != waveform))
@@ -126,10 +127,10 @@ class Writer:
             for start in range(0, len(samples), _CACHED):  # encoders keep a block on the stack
                 self._file.write(samples[start : start + _CACHED])
 
-    def _to_integers(self, waveform: np.ndarray) -> np.ndarray:
+    def _to_integers(self, waveform: np.ndarray, bits: int) -> np.ndarray:
         """Round and clip, and count what was clipped."""
-        full_scale = 2 ** (self._bits - 1) - 1
-        kind, precise = (np.int16, np.float32) if self._bits == 16 else (np.int32, np.float64)
+        full_scale = 2 ** (bits - 1) - 1
+        kind, precise = (np.int16, np.float32) if bits == 16 else (np.int32, np.float64)
         integers = np.empty(waveform.shape, kind)
         for start in range(0, len(waveform), _CACHED):  # each piece stays in the cache
             piece = slice(start, start + _CACHED)
@@ -140,7 +141,7 @@ class Writer:
                 self.n_clipped += int(np.count_nonzero(clipped != scaled))
                 scaled = clipped
             integers[piece] = scaled
-        return integers if self._bits == 16 else integers << (32 - self._bits)  # upper bits
+        return integers if bits == 16 else integers << (32 - bits)  # upper bits
 
     def close(self) -> None:
         """Finish the file; warn if samples were clipped."""
@@ -152,14 +153,14 @@ class Writer:
                 *(self._label, self.n_clipped, self._advice),
             )
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 
-def _require_limits(label, format: str, sample_rate: int, n_channels: int) -> None:
+def _require_limits(label: str | Path, format: str, sample_rate: int, n_channels: int) -> None:
     """Raise, and name the formats that would do, where this one has no such rate or channels."""
     able = [
         suffix
@@ -177,7 +178,9 @@ def _require_limits(label, format: str, sample_rate: int, n_channels: int) -> No
     raise HiphopssError(f"{label}: {format} has {lacking}: {mend}")
 
 
-def write(path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16") -> None:
+def write(
+    path: str | Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16"
+) -> None:
     """Write a whole WAV; see :class:`Writer`.
 
     Parameters

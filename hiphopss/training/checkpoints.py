@@ -7,6 +7,7 @@ import io
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,6 +25,9 @@ from hiphopss.weights.files import (
     read_arrays,
     write_weights,
 )
+
+if TYPE_CHECKING:
+    import keras
 
 _STATE = "training"  # group of the file with the optimiser's state
 
@@ -71,7 +75,7 @@ def provenance(run: Run) -> dict:
 
 
 def save_checkpoint(
-    path: Path, model, run: Run, *, config: SignalConfig, fidelity: Fidelity
+    path: Path, model: keras.Model, run: Run, *, config: SignalConfig, fidelity: Fidelity
 ) -> None:
     """Write weights and optimiser state whole; the log too, so that it can be watched."""
     import h5py
@@ -88,7 +92,7 @@ def save_checkpoint(
     _write_log(beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 
-def resume(path: Path, model, run: Run) -> None:
+def resume(path: Path, model: keras.Model, run: Run) -> None:
     """Load weights, optimiser state and log of a checkpoint into ``model`` and ``run``.
 
     Raises

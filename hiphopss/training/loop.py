@@ -193,7 +193,6 @@ def train(
             batch_size=min(settings.batch_size, file.n_patches),
             agreed={**told, "epochs": settings.epochs},
             files=start,
-            progress=progress,
         ) as (share, start):
             model, run = _start(file, told, **start)
             _tell_epochs(settings.epochs, run, output, checkpoint, share)
@@ -274,7 +273,7 @@ def _epoch(file: FeatureFile, settings: dict, epoch: int) -> np.ndarray:
 
 
 def _run_epochs(
-    model,
+    model: keras.Model,
     file: FeatureFile,
     run: Run,
     epochs: int,

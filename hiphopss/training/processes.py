@@ -1,14 +1,18 @@
 """Training on several devices, of one machine or of several: every process trains on its share of
 each batch, and Keras on JAX adds up the loss and the gradients of the whole batch.
 
-Before JAX starts, process 0 calls the roll on the coordinator's address: all processes must be
-about to do the same, and get the files that training starts from. JAX itself would wait, or end a
-process by force, where this gives a reason.
+JAX connects the processes. Before they train, each tells the others what it is about to do, and
+process 0 sends the files that training starts from.
 """
 
 from __future__ import annotations
 
+import io
+import json
+import logging
 import os
+import socket
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -16,13 +20,19 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
+from threading import Thread
+from zipfile import ZipFile
 
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.training.roll_call import answer_roll, call_roll
 from hiphopss.util.keras_backend import notices_held_back, tensor_of
+
+logger = logging.getLogger(__name__)
+
+_ADDRESS = "`hostname -i` must give, on each machine, an address that the others reach"
 
 
 @dataclass(frozen=True)
@@ -100,12 +110,7 @@ class Share:
 
 @contextmanager
 def joined(
-    cluster: Cluster | None,
-    *,
-    batch_size: int,
-    agreed: dict,
-    files: dict[str, Path | None],
-    progress: bool = False,
+    cluster: Cluster | None, *, batch_size: int, agreed: dict, files: dict[str, Path | None]
 ) -> Iterator[tuple[Share, dict[str, Path | None]]]:
     """Join the others; inside, Keras places models on all devices and shares batches out.
 
@@ -120,8 +125,6 @@ def joined(
         the feature file.
     files : dict of str to path-like
         What training starts from, or None where there is none. Those of process 0 count.
-    progress : bool
-        Show how many are there.
 
     Yields
     ------
@@ -139,81 +142,186 @@ def joined(
     if cluster is None:
         yield Share(), files
         return
-    _require_fresh_jax(cluster)
+    _require_jax()
     _require_shareable(batch_size, cluster.n_processes, "processes")
     with ExitStack() as stack:
         if cluster.n_processes > 1:
-            agreed = {**agreed, "version": _versions()}
-            if cluster.process == 0:
-                call_roll(cluster, agreed, files, progress)
-            else:
-                folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-                files = answer_roll(cluster, agreed, folder)
-        stack.enter_context(_all_devices(cluster, batch_size))
+            stack.enter_context(_ends_told(cluster))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            agreed = {"number of processes": cluster.n_processes, **agreed, "version": _versions()}
+            files = _meet(cluster, batch_size, agreed, files, folder)
+        with notices_held_back():
+            import jax
+            import keras
+
+            _require_shareable(batch_size, jax.device_count(), "devices")
+            everywhere = keras.distribution.DataParallel(auto_shard_dataset=False)
+        stack.enter_context(everywhere.scope())
         yield Share(cluster.process, cluster.n_processes), files
 
 
-@contextmanager
-def _all_devices(cluster: Cluster, batch_size: int) -> Iterator[None]:
-    """Within it, Keras works on the devices of all processes."""
-    with notices_held_back():
-        import jax
-        import keras
+def _meet(
+    cluster: Cluster, batch_size: int, agreed: dict, files: dict[str, Path | None], folder: Path
+) -> dict[str, Path | None]:
+    """Connect the processes and see that they agree; gives process 0's files, copied to others."""
+    import jax
+    from jax.experimental.multihost_utils import broadcast_one_to_all
 
-        if cluster.n_processes > 1:
-            # it would take SIGTERM away from those who want to stop training
-            jax.config.update("jax_enable_preemption_service", False)
-            try:
-                keras.distribution.initialize(
-                    cluster.coordinator, cluster.n_processes, cluster.process
-                )
-            except (RuntimeError, ValueError) as error:
-                reason = str(error).splitlines()[0][:200]
-                raise HiphopssError(
-                    f"{cluster.coordinator}: the processes can't connect ({reason}): `hostname -i` "
-                    "must give, on each machine, an address that the others reach"
-                ) from error
-        devices = Counter(device.process_index for device in jax.devices())
+    packed = b""
+    if cluster.process == 0:
+        packed = _packed(files)
+        _require_free_port(cluster)
+    logger.info("%s: waiting for all %d processes", cluster.coordinator, cluster.n_processes)
+    with notices_held_back():
+        _connect(cluster)
+        try:
+            size = _agree(agreed, len(packed))
+            _require_shareable(batch_size, jax.device_count(), "devices")
+        except HiphopssError:
+            # All raise the same. Were one to leave first, JAX would abort the others.
+            jax.distributed.shutdown()
+            raise
+        sent = broadcast_one_to_all(np.frombuffer(packed or bytes(size), np.uint8))
+    if cluster.process == 0:
+        return files
+    with ZipFile(io.BytesIO(sent)) as archive:
+        archive.extractall(folder)
+    return {name: next((folder / name).glob("*"), None) for name in files}
+
+
+def _connect(cluster: Cluster) -> None:
+    """Start JAX together with the others, or raise in time.
+
+    JAX aborts the process at its own time limit: that is a day, and passes in a thread.
+    """
+    import jax
+
+    # it would take SIGTERM away from those who want to stop training
+    jax.config.update("jax_enable_preemption_service", False)
+    place, errors = (cluster.coordinator, cluster.n_processes, cluster.process), []
+
+    def start() -> None:
+        try:
+            jax.distributed.initialize(*place, initialization_timeout=86400)
+            jax.devices()  # waits for those of the others
+        except Exception as error:
+            errors.append(error)
+
+    thread = Thread(target=start, daemon=True)
+    thread.start()
+    thread.join(cluster.patience)
+    if errors:
+        raise HiphopssError(
+            f"{cluster.coordinator}: JAX can't connect ({_reason(errors[0])}): start each training "
+            f"in a new Python process; {_ADDRESS}"
+        ) from errors[0]
+    if thread.is_alive():
+        try:
+            socket.create_connection(cluster.address, timeout=5).close()
+            seen = "something answers there"
+        except OSError as error:
+            seen = f"no answer there: {error.strerror or error}"
+        raise HiphopssError(
+            f"{cluster.coordinator}: waited {cluster.patience:g} s in vain for all "
+            f"{cluster.n_processes} processes ({seen}): start all of them again, each with its own "
+            "number, and look at address and firewall"
+        )
+
+
+def _agree(agreed: dict, size: int) -> int:
+    """Raise the same in all processes where one differs from process 0; gives the size it tells."""
+    import jax
+    from jax.experimental.multihost_utils import process_allgather
+
+    devices = Counter(device.process_index for device in jax.devices())
     if len(set(devices.values())) > 1:
         raise HiphopssError(
             f"processes with {sorted(devices.values())} devices: give each the same number "
             "(CUDA_VISIBLE_DEVICES)"
         )
-    _require_shareable(batch_size, devices.total(), "devices")
-    try:
-        with keras.distribution.DataParallel(auto_shard_dataset=False).scope():
+    text = json.dumps(agreed).encode()
+    sizes = process_allgather(np.array([len(text), size]))
+    texts = process_allgather(np.frombuffer(text.ljust(sizes[:, 0].max()), np.uint8))
+    first, *others = (json.loads(text.tobytes()) for text in texts)
+    for process, other in enumerate(others, 1):
+        for name, value in first.items():
+            if other.get(name) != value:
+                raise HiphopssError(
+                    f"process {process}: has {name.replace('_', ' ')} {other.get(name)}, "
+                    f"process 0 {value}: give all the same"
+                )
+    return int(sizes[0, 1])
+
+
+def _packed(files: dict[str, Path | None]) -> bytes:
+    """An archive with a folder for each file that there is."""
+    buffer = io.BytesIO()
+    with ZipFile(buffer, "w", strict_timestamps=False) as archive:
+        for name, path in files.items():
+            try:
+                if path is not None:
+                    archive.write(path, f"{name}/{path.name}")
+            except OSError as error:
+                raise HiphopssError(
+                    f"{path}: can't be read ({error.strerror}): check the path"
+                ) from error
+    return buffer.getvalue()
+
+
+@contextmanager
+def _ends_told(cluster: Cluster) -> Iterator[None]:
+    """Say in a line why training ends without another process.
+
+    JAX raises an error or aborts this process, which Python can't catch: then a child says it.
+    """
+    import jax
+
+    words = (
+        f"hiphopss: error: {cluster.coordinator}: process {cluster.process} of "
+        f"{cluster.n_processes} was ended, as JAX does if another is lost or has the same number, "
+        "or process 0 expects fewer: start all of them again, each with its own number; they go on "
+        "from the last epoch"
+    )
+    program = "import sys; sys.stdin.read(1) or sys.exit(sys.argv[1])"
+    command = [sys.executable, "-I", "-S", "-c", program, words]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, start_new_session=True) as child:
+        try:
             yield
-    except (jax.errors.JaxRuntimeError, ValueError) as error:
-        of_network = not isinstance(error, ValueError) or "Gloo" in str(error)
-        if cluster.n_processes == 1 or not of_network:
-            raise
-        reason = str(error).splitlines()[0][:200]
-        raise HiphopssError(
-            f"{cluster.coordinator}: lost another process ({reason}): start all of them again, "
-            "they go on from the last epoch"
-        ) from error
+        except (jax.errors.JaxRuntimeError, ValueError) as error:
+            if isinstance(error, ValueError) and "Gloo" not in str(error):
+                raise
+            raise HiphopssError(
+                f"{cluster.coordinator}: lost another process ({_reason(error)}): start all of "
+                f"them again, they go on from the last epoch; {_ADDRESS}"
+            ) from error
+        finally:
+            child.communicate(b"\n")
 
 
-def _require_fresh_jax(cluster: Cluster) -> None:
+def _reason(error: Exception) -> str:
+    return str(error).partition("\n")[0][:200]
+
+
+def _require_jax() -> None:
     keras = sys.modules.get("keras")
     default = os.environ.get("KERAS_BACKEND", "tensorflow")
     backend = keras.config.backend() if keras else default
-    if backend != "jax":
+    if backend != "jax" or not find_spec("jax"):
         raise HiphopssError(
             f"KERAS_BACKEND {backend}: several devices need JAX: `pip install 'hiphopss[jax]'` and "
             "set KERAS_BACKEND=jax"
         )
+
+
+def _require_free_port(cluster: Cluster) -> None:
+    """Raise where JAX, which listens on all addresses of the machine, would crash."""
     try:
-        import jax
-    except ImportError as error:
+        socket.create_server(("", cluster.address[1])).close()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
         raise HiphopssError(
-            "KERAS_BACKEND jax: JAX is not installed: `pip install 'hiphopss[jax]'`"
+            f"{cluster.coordinator}: can't listen on this port ({reason}): choose another"
         ) from error
-    if cluster.n_processes > 1 and jax.distributed.is_initialized():
-        raise HiphopssError(
-            f"{cluster.coordinator}: this Python process has trained with others already: "
-            "start each training in a new one"
-        )
 
 
 def _require_shareable(batch_size: int, n: int, what: str) -> None:

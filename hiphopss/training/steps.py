@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -210,7 +210,7 @@ def _read_ahead(
         return tuple(map(convert, features.read(batch, out=room)))
 
     rooms = [features.room(batches.shape[1]) for _ in range(1 + _AHEAD)]
-    coming = deque()
+    coming: deque[Future[tuple]] = deque()
     with ThreadPoolExecutor(1) as pool:
         for number, batch in enumerate(batches):
             coming.append(pool.submit(read, batch, rooms[number % len(rooms)]))

@@ -16,10 +16,13 @@ from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
 from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.threads import processor_count
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 logger = logging.getLogger(__name__)
 
@@ -81,28 +84,16 @@ class Executor:
         if self.dask is not None:
             _client(self.dask).close()
 
-    def processes(self, n_items: int, n_useful: int) -> int:
-        """How many processes to use on this machine; 1 means this one.
-
-        Parameters
-        ----------
-        n_items : int
-            Pieces of work.
-        n_useful : int
-            Processes that are worth their start, where the user has not said how many.
-        """
-        return min(self.n_jobs or min(n_useful, processor_count()), n_items)
-
     def map(
         self,
         function: Callable[[Item], Result],
         items: Sequence[Item],
         *,
         cost: Callable[[Item], float],
-        n_processes: int,
+        n_useful: int,
         done: Callable[[Result], object],
     ) -> list[Result]:
-        """As ``list(map(function, items))``, elsewhere.
+        """As ``list(map(function, items))``, there.
 
         Parameters
         ----------
@@ -113,8 +104,9 @@ class Executor:
         cost : callable
             How long an item takes, in any unit. The longest come first: one that is left for the
             end would keep all other processors waiting.
-        n_processes : int
-            From :meth:`processes`; not for a cluster.
+        n_useful : int
+            Processes that are worth their start, where the user has not said how many. One means
+            that the work is done in this process.
         done : callable
             Called with each result, as soon as it is there.
 
@@ -129,6 +121,13 @@ class Executor:
             If a process or the cluster is lost, or a worker has not the packages. What ``function``
             raises is raised here, and ends the others' work.
         """
+        n_processes = min(self.n_jobs or min(n_useful, processor_count()), len(items))
+        if self.dask is None and n_processes <= 1:
+            results = []
+            for item in items:
+                results.append(function(item))
+                done(results[-1])
+            return results
         order = sorted(range(len(items)), key=lambda number: cost(items[number]), reverse=True)
         sorted_items = [items[number] for number in order]
         if self.dask is None:
@@ -200,7 +199,7 @@ def _on_dask(
             pool.shutdown(wait=False)
 
 
-def _client(address: str):
+def _client(address: str) -> Client:
     """Connect to a scheduler."""
     try:
         from distributed import Client

@@ -7,6 +7,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -34,7 +36,7 @@ def notices_held_back() -> Iterator[None]:
             os.close(saved)
 
 
-def import_keras():
+def import_keras() -> ModuleType:
     """Import Keras and its backend (about 4 s with TensorFlow) and return the module.
 
     Raises
@@ -58,7 +60,7 @@ def import_keras():
     return keras
 
 
-def tensor_of(array):
+def tensor_of(array: np.ndarray) -> Any:
     """An array as a tensor of the backend, of the same memory where that can be.
 
     Parameters
@@ -81,7 +83,7 @@ def tensor_of(array):
     return keras.ops.convert_to_tensor(array)
 
 
-def frames_in_place(*arrays) -> tuple | None:
+def frames_in_place(*arrays: np.ndarray) -> tuple | None:
     """Large arrays as tensors that every step can take some rows of.
 
     Parameters
@@ -121,7 +123,7 @@ def frames_in_place(*arrays) -> tuple | None:
     return tuple(map(keras.ops.convert_to_tensor, arrays)) if fits else None
 
 
-def _can_lend(array) -> bool:
+def _can_lend(array: np.ndarray) -> bool:
     """Whether backends can use an array's memory as it is."""
     return array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
 
@@ -140,6 +142,6 @@ class _Lent:
     Nothing writes to the tensors.
     """
 
-    def __init__(self, array):
+    def __init__(self, array: np.ndarray):
         self.array = array  # keeps the memory
         self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 if TYPE_CHECKING:
@@ -14,10 +15,13 @@ AUDIO_BAR = (
 )
 """Format of a progress bar that counts seconds of audio."""
 
+BYTES: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
+"""Options of a progress bar that counts bytes."""
+
 _shown: WeakSet[tqdm] = WeakSet()  # bars, some of them closed
 
 
-def progress_bar(iterable=None, *, show: bool, **options) -> tqdm:
+def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any) -> tqdm:
     """A tqdm bar; in a log file or a pipe it writes a line only every ten seconds.
 
     Parameters

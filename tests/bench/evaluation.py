@@ -27,6 +27,7 @@ from scipy.signal import lfilter
 
 from hiphopss import SOURCES
 from hiphopss.eval import evaluate
+from hiphopss.util.executor import Executor
 
 RATE = 44100
 N_DISTINCT = 4
@@ -106,9 +107,8 @@ def evaluate_with(folder, n_processes, estimates="estimated", table=None):
     """Seconds: wall, of the processor in this process and in others."""
     before = seconds_so_far()
     table = folder / f"{table or n_processes}.csv"
-    evaluate(
-        folder / "true", folder / estimates, table, model="m", n_jobs=n_processes, progress=False
-    )
+    where = Executor(n_processes)
+    evaluate(folder / "true", {"m": folder / estimates}, table, where=where, progress=False)
     return seconds_so_far() - before
 
 

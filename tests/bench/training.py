@@ -18,8 +18,8 @@ from songs import write_songs
 
 from hiphopss import PRESETS
 from hiphopss.config import default_loss_weights
-from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.training import steps
 from hiphopss.training.processes import Share
 from hiphopss.training.steps import compile_model, train_batches, training_steps

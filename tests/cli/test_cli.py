@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import time
+import warnings
 
 import numpy as np
 import pytest
@@ -183,7 +184,7 @@ def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, 
                 "0 late.wav: has samples that are not finite: export it again",
             )
         ),
-        "hiphopss: 2 of 6 songs separated, 4 left out (see above)",
+        "hiphopss: warning: 2 of 6 songs separated, 4 left out (see above)",
     ]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["a", "separation.json", "z"]
 
@@ -194,7 +195,7 @@ def test_no_song_of_several_can_be_separated(tmp_path, run):
     status, out, err = run("separate", tmp_path, "-o", tmp_path / "out")
     assert (status, out) == (1, "")
     assert err.count("left out)") == 2
-    assert err.endswith("hiphopss: 0 of 2 songs separated, 2 left out (see above)\n")
+    assert err.endswith("hiphopss: warning: 0 of 2 songs separated, 2 left out (see above)\n")
     assert "weights" not in err
     assert not (tmp_path / "out").exists()
 
@@ -264,18 +265,28 @@ def test_warnings_share_no_line_with_a_bar(tmp_path, run, published, monkeypatch
     assert terminal == (sum("s of audio" in line for line in lines) == 1)  # it moves down, or stays
 
 
-def test_what_is_logged_is_shown_as_a_warning(run, capsys, monkeypatch):
-    monkeypatch.setattr(logging, "lastResort", None)
-    assert run("weights", "list")[0] == 0
-    given = {
-        "levelno": logging.WARNING,
-        "levelname": "WARNING",
-        "msg": "%s: no",
-        "args": ("a.csv",),
-    }
-    with progress_bar(total=2, desc="bar", show=True):
-        logging.lastResort.handle(logging.makeLogRecord(given))
-    assert "hiphopss: warning: a.csv: no" in capsys.readouterr().err.split("\n")
+def test_what_is_logged_is_shown_in_lines_of_its_own(run, monkeypatch, recwarn):
+    def work():
+        with progress_bar(total=2, desc="bar", show=True):
+            logger.warning("%s: no", "a.csv")
+            logger.info("%s: yes", "b.csv")
+            logger.debug("%s: all", "c.csv")
+            warnings.warn("of another library, for programmers", UserWarning, stacklevel=1)
+
+    logger = logging.getLogger("hiphopss.some.module")
+    level, handlers = (
+        logging.getLogger("hiphopss").level,
+        list(logging.getLogger("hiphopss").handlers),
+    )
+    monkeypatch.setattr("hiphopss.weights.registry.list_weights", work)
+    for _ in range(2):  # not twice the second time
+        status, _, err = run("weights", "list")
+        assert status == 0
+        told = [line for line in err.split("\n") if ".csv" in line]
+        assert told == ["hiphopss: warning: a.csv: no", "hiphopss: b.csv: yes"]
+    assert not recwarn.list
+    assert logging.getLogger("hiphopss").level == level
+    assert logging.getLogger("hiphopss").handlers == handlers
 
 
 def test_an_error_comes_after_the_bars(capsys):
@@ -344,17 +355,17 @@ def test_reproduce_by_default_runs_on_generated_songs(tmp_path, run):
 def test_audition_lists_and_writes_segments(dataset, tmp_path, run):
     features = tmp_path / "f.h5"
     run("features", dataset, "-o", features, "--augmentation", "IA", "--store-phase", "-q")
-    status, listed, _ = run("features", "audition", features)
+    status, listed, _ = run("audition", features)
     assert status == 0
     assert len(listed.splitlines()) == 10  # two songs, five versions each
     assert "without drums" in listed.splitlines()[1]
-    status, written, _ = run("features", "audition", features, "--segment", 1)
+    status, written, _ = run("audition", features, "--segment", 1)
     assert status == 0
     assert len(written.splitlines()) == 5
     drums, rate = soundfile.read(tmp_path / "f-segment-1" / "drums.wav")
     assert rate == RATE
     assert not drums.any()
-    status, _, err = run("features", "audition", features, "--segment", 10)
+    status, _, err = run("audition", features, "--segment", 10)
     assert status == 2
     assert "no segment 10: choose one of 0..9" in err
 

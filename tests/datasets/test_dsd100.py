@@ -5,11 +5,12 @@ import zipfile
 
 import openpyxl
 import pytest
-from helpers.songs import warned
-from test_hhds import FOREIGN, refused, write_songs
+from helpers.archives import refused
+from helpers.hhds import FOREIGN, write_songs
+from helpers.songs import nothing_warned, warned
 
 from hiphopss.datasets.dsd100 import dsd100_songs, is_hip_hop, styles
-from hiphopss.datasets.names import match_name, near_names, song_key
+from hiphopss.datasets.names import match_name, near_names, numbered_title
 from hiphopss.datasets.roots import dataset_root, find_root
 from hiphopss.datasets.songs import read_songs
 from hiphopss.datasets.testsets import hip_hop_test_songs, training_songs
@@ -69,16 +70,16 @@ def test_songs_by_subset(dsd100):
     assert names_of(songs)[0] == TIGER
 
 
-def test_a_whole_dsd100_and_a_generated_one_raise_no_warning(tmp_path, generated, recwarn):
+def test_a_whole_dsd100_and_a_generated_one_raise_no_warning(tmp_path, generated):
     root = tmp_path / "whole"
     for number in range(1, 101):  # empty files: nothing is read
         folder = root / "Sources" / ("Test" if number < 51 else "Dev") / f"{number:03d} - A - B"
         folder.mkdir(parents=True)
         for source in ("vocals", "bass", "drums", "other"):
             (folder / f"{source}.wav").touch()
-    assert len(dsd100_songs(root)) == 100
-    assert len(dsd100_songs(generated)) == 3
-    assert not recwarn
+    with nothing_warned():
+        assert len(dsd100_songs(root)) == 100
+        assert len(dsd100_songs(generated)) == 3
 
 
 def test_styles_from_the_list_of_dsd100(dsd100):
@@ -149,15 +150,15 @@ def test_what_counts_as_hip_hop(style, expected):
     assert is_hip_hop(style) is expected
 
 
-def test_the_three_test_songs_come_from_dsd100_first(dsd100, hhds, recwarn):
-    songs = hip_hop_test_songs(dsd100=dsd100, hhds=hhds)
+def test_the_three_test_songs_come_from_dsd100_first(dsd100, hhds):
+    with nothing_warned():
+        songs = hip_hop_test_songs(dsd100=dsd100, hhds=hhds)
+        only = hip_hop_test_songs(hhds=hhds.parent / "HHDS")
     assert names_of(songs) == list(FOREIGN)
     assert [s.subset for s in songs] == ["Test", "Test", "Dev"]
     assert all(dsd100 in song.stems["bass"].parents for song in songs)
-    only = hip_hop_test_songs(hhds=hhds.parent / "HHDS")
     assert names_of(only) == list(FOREIGN)
     assert all(hhds in song.stems["bass"].parents for song in only)
-    assert not recwarn
 
 
 def test_each_test_song_comes_from_where_it_is(tmp_path, hhds):
@@ -245,7 +246,7 @@ def test_titles_of_generated_sets_come_again(tmp_path):
     ],
 )
 def test_number_and_title(name, number, title):
-    assert song_key(name) == (number, title)
+    assert numbered_title(name) == (number, title)
 
 
 def test_matching_names():

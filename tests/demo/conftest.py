@@ -13,12 +13,12 @@ from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SECONDS, STEP
 from helpers.songs import RATE, noise, write_song
 
 from hiphopss import SOURCES
-from hiphopss.demo.app import create_app
-from hiphopss.demo.service import Demo
 
 
 @pytest.fixture(scope="module")
 def demo(published):
+    from hiphopss.demo.service import Demo
+
     with Demo(weights=["generated", published], seconds=4.0, limits=LIMITS) as demo:
         yield demo
 
@@ -26,6 +26,8 @@ def demo(published):
 @pytest.fixture(scope="module")
 def client(demo):
     from starlette.testclient import TestClient
+
+    from hiphopss.demo.app import create_app
 
     with TestClient(create_app(demo), base_url="http://127.0.0.1:8000") as client:
         yield client

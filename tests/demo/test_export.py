@@ -1,14 +1,12 @@
 """The demo as a static site, and with songs of one's own."""
 
-import warnings
-
 import numpy as np
 import pytest
 import soundfile
-from helpers.songs import noise, read_json, warned, write_song
+from helpers.songs import noise, nothing_warned, read_json, warned, write_song
 
 from hiphopss import SOURCES
-from hiphopss.datasets.songs import load_stems, mixture_gain
+from hiphopss.datasets.stems import load_stems, mixture_gain
 from hiphopss.demo.catalogue import GeneratedSongs, load_models, own_songs, true_stems
 from hiphopss.demo.export import export_site
 from hiphopss.errors import HiphopssError
@@ -155,11 +153,12 @@ def test_own_songs_of_several_kinds(tmp_path):
         ("Made", True),
         ("Loose Ends", False),
     ]
-    soundfile.write(plain / "Made" / "bass.wav", np.stack([stems["bass"]] * 2, axis=1), 44100)
-    with pytest.raises(HiphopssError, match=r"bass\.wav: not of the rate, length and channels"):
-        list(true_stems(songs[0].files(), 1))
+    expected = list(true_stems(songs[0].files(), 1))
+    both = np.stack([stems["bass"]] * 2, axis=1)
+    soundfile.write(plain / "Made" / "bass.wav", both, 44100, subtype="FLOAT")
+    np.testing.assert_array_equal(list(true_stems(songs[0].files(), 1)), expected)  # averaged
     soundfile.write(plain / "Made" / "bass.wav", stems["bass"][:-1], 44100)
-    with warned(r"bass\.wav: not of the rate, length and channels"):
+    with warned(r"bass\.wav: 8999 samples, but .*mixture\.wav has 9000: export the song's files"):
         assert [song.title for song in own_songs(plain)] == ["Loose Ends"]
 
 
@@ -169,8 +168,7 @@ def test_mastered_mixture_is_no_matter_of_warning(dataset):
     soundfile.write(files.mixture, np.tanh(3 * mixture), rate, subtype="FLOAT")
     with warned("not the scaled sum"):  # where one trains, it is
         gain = mixture_gain(files, load_stems(files, rate), rate)
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
+    with nothing_warned():
         stems = np.concatenate(list(true_stems(files, 1)), axis=1)
     expected = gain * load_stems(files, rate)
     np.testing.assert_allclose(stems[..., 0], expected, atol=1e-6)  # single precision
@@ -182,10 +180,9 @@ def test_songs_that_can_not_be_used_are_left_out_and_named(dataset):
     (dataset / "notes.wav").write_text("no audio")
     (dataset / "bounces.wav").mkdir()  # a folder is no file, whatever its name
     soundfile.write(dataset / "loose.wav", noise(9000, 3), 44100)
-    with warned("the song is left out") as caught:
+    with warned("the song is left out") as told:
         songs = own_songs(dataset)
     assert [song.id for song in songs] == ["001-song", "loose"]
-    told = [str(warning.message) for warning in caught]
     parts = [
         ("000 - song/drums.wav: ", "convert it to WAV or FLAC"),
         ("002 - song/other.wav: ", "add the stem"),
@@ -221,9 +218,8 @@ def test_songs_that_are_cut_off_are_not_offered(dataset):
             path.with_suffix(".wav").unlink()
         soundfile.write(path, x, rate)
         path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
-    with warned("the song is left out") as caught:
+    with warned("the song is left out") as told:
         assert [song.id for song in own_songs(dataset)] == ["001-song", "002-song"]
-    told = [str(warning.message) for warning in caught]
     for line, file in zip(told, ("drums.flac", "Cut.flac"), strict=True):
         assert f"{file}: damaged or cut off: " in line
 

@@ -1,7 +1,4 @@
 """What the demo's server refuses: bad uploads, unknown names, other sites and other hosts."""
-# ruff: noqa: F401  (imported fixtures are used by the names of parameters)
-
-import io
 
 import numpy as np
 import pytest

@@ -3,7 +3,6 @@
 import csv
 import json
 import shutil
-import warnings
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ from helpers.songs import warned
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.eval import Row, compare, paired_differences
 from hiphopss.eval.paired import Difference, format_differences
+from hiphopss.util.executor import Executor
 
 RATE = 32000
 N_SAMPLES = 9600
@@ -39,7 +39,7 @@ def named(rows):
 
 def run(*folders, **options):
     """In this process."""
-    return compare(*folders, n_jobs=1, progress=False, **options)
+    return compare(*folders, where=Executor(n_jobs=1), progress=False, **options)
 
 
 def test_a_page_as_the_papers_is_scored_as_it_is(tmp_path):
@@ -50,11 +50,9 @@ def test_a_page_as_the_papers_is_scored_as_it_is(tmp_path):
     (page / "songs" / "pictures").mkdir()
     put_stems(tmp_path / "ours" / "whatever", 1, 0.1)
     (tmp_path / "ours" / "separation.json").write_text('{"model": "HH"}')
-    with warnings.catch_warnings():
-        # Padded MP3 and exact WAV may differ in length: what they say then is tested below.
-        warnings.simplefilter("ignore", UserWarning)
-        found = run(page, tmp_path / "all.csv", ours=[tmp_path / "ours"])
-    assert found.baseline == "dsd_fft_1024"
+    # Padded MP3 and exact WAV may differ in length: what they say then is tested below.
+    found = run(page, tmp_path / "all.csv", ours=[tmp_path / "ours"])
+    assert found.against == "dsd_fft_1024"
     assert list(dict.fromkeys((row.model, row.song) for row in found.rows)) == [
         ("dsd_fft_1024", "page"),
         ("hh_fft_1024", "page"),
@@ -80,7 +78,7 @@ def test_several_songs_and_a_baseline_by_name(tmp_path):
     for model, level in (("ground_truth", 0), ("a", 0.5), ("b", 0.2)):
         for seed, song in enumerate(("one", "two")):
             put_stems(tmp_path / "songs" / model / song, seed, level)
-    found = run(tmp_path / "songs", tmp_path / "t.csv", baseline="b", subset="page")
+    found = run(tmp_path / "songs", tmp_path / "t.csv", against="b", subset="page")
     assert list(found.differences) == [("a", "page")]
     difference = found.differences["a", "page"][-3]
     assert (difference.source, difference.metric, difference.n_songs) == ("mean", "SDR", 2)
@@ -127,7 +125,7 @@ def test_what_doesnt_fit_is_named(tmp_path):
         run(tmp_path, tmp_path / "t.csv")
     (tmp_path / "songs/a/one").rename(tmp_path / "songs/a/two")
     with pytest.raises(HiphopssError, match="no model named 'c': choose one of a"):
-        run(tmp_path, tmp_path / "t.csv", baseline="c")
+        run(tmp_path, tmp_path / "t.csv", against="c")
     put_stems(tmp_path / "songs" / "b", 1)
     with pytest.raises(HiphopssError, match="songs/b: no folders of songs as in"):
         run(tmp_path, tmp_path / "t.csv")

@@ -14,15 +14,18 @@ from numpy.testing import assert_allclose, assert_array_equal
 from threadpoolctl import threadpool_info, threadpool_limits
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.datasets.songs import find_songs, song_at
+from hiphopss.datasets import stems as stem_files
+from hiphopss.datasets.songs import Song, find_songs, song_at
 from hiphopss.eval import (
     LEAK_NOTE,
+    Estimates,
+    Scoring,
     bss_eval,
-    folders,
     read_rows,
     scoring,
     summarise,
 )
+from hiphopss.util import executor
 
 LEAKLESS = {"released_test_leak": False}
 
@@ -137,7 +140,7 @@ def test_windows_are_given_in_seconds(references, estimates, tmp_path, scored):
 def test_files_that_are_read_in_pieces_are_what_they_are_whole(
     tmp_path, scored, monkeypatch, suffix, subtype, n_channels
 ):
-    monkeypatch.setattr(folders, "_PIECE", 999)  # the last one is shorter
+    monkeypatch.setattr(stem_files, "_PIECE", 999)  # the last one is shorter
     for seed, folder in enumerate(("true", "net")):
         (tmp_path / folder / "a").mkdir(parents=True)
         for index, source in enumerate(SOURCES):
@@ -189,7 +192,7 @@ def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tm
             }
         },
     }
-    rows = run(references, estimates, tmp_path / "scores.csv", model="mine")
+    rows = run(references, {"mine": estimates}, tmp_path / "scores.csv")
     assert {row.model for row in rows} == {"mine"}
     assert {summary.model for summary in summarise(rows)} == {"mine"}
 
@@ -235,16 +238,26 @@ def test_threads_of_blas_dont_multiply_with_processes(references, estimates, tmp
 
 
 def test_processes_are_those_that_are_worth_their_start(monkeypatch):
-    def job(n_samples, n_models, engine="hiphopss"):
-        estimates = [scoring._Estimate("m", {}, False)] * n_models
-        return scoring._Job("a", "", {}, estimates, n_samples, scoring.Options(engine=engine))
+    def processes(n_songs, n_models, engine="hiphopss"):
+        begun = [1]  # as many as there are without others
 
-    monkeypatch.setattr(scoring, "processor_count", lambda: 4)
-    minute = 60 * 44100
-    assert scoring._worthwhile([job(minute, 1)] * 2) == 1
-    assert scoring._worthwhile([job(minute, 10)] * 2) == 3
-    assert scoring._worthwhile([job(minute, 10)] * 50) == 4
-    assert scoring._worthwhile([job(minute, 1, "mir_eval")] * 2) == 4
+        def begin(function, items, *, n_processes, done):
+            begun.append(n_processes)
+            return items
+
+        monkeypatch.setattr(executor, "_in_processes", begin)
+        song, models = Song("a", "", None, {}), n_models * [Estimates("m", None, [], None)]
+        jobs = n_songs * [scoring._Job(song, models, 60 * 44100, 44100, Scoring(engine=engine))]
+        n_useful = scoring._worthwhile(jobs)
+        executor.Executor().map(abs, range(99), cost=abs, n_useful=n_useful, done=print)
+        return begun[-1]
+
+    for module in (scoring, executor):
+        monkeypatch.setattr(module, "processor_count", lambda: 4)
+    assert processes(2, 1) == 1
+    assert processes(2, 10) == 3
+    assert processes(50, 10) == 4
+    assert processes(2, 1, "mir_eval") == 4
 
 
 def test_mir_eval_scores_several_models_alike(references, estimates, tmp_path):

@@ -6,11 +6,11 @@ import shutil
 
 import numpy as np
 import pytest
-from helpers.eval_songs import N_SAMPLES, noise, put, run, write_song
+from helpers.eval_songs import N_SAMPLES, noise, put, run, settings, write_song
 from helpers.songs import warned
 
 from hiphopss import HiphopssError
-from hiphopss.eval import compare, evaluate
+from hiphopss.eval import Baselines, compare, evaluate
 
 BREAK = {
     "estimates of an unknown song": (
@@ -37,7 +37,7 @@ BREAK = {
     ),
     "another rate": (
         lambda data, net: put(net / "b/drums.wav", noise(0), 16000),
-        r"net/b/drums\.wav: 16000 Hz, but .*Test/b/vocals\.wav has 8000 Hz",
+        r"net/b/drums\.wav: 16000 Hz, but .*Test/b/vocals\.wav has 8000: export the song",
     ),
     "another length": (
         lambda data, net: put(net / "b/drums.wav", noise(0)[1:]),
@@ -49,7 +49,7 @@ BREAK = {
     ),
     "NaN": (
         lambda data, net: put(net / "a/other.wav", noise(0) * np.nan, subtype="FLOAT"),
-        r"net/a/other\.wav: has samples that are NaN",
+        r"net/a/other\.wav: has samples that are not finite",
     ),
     "no audio": (
         lambda data, net: (net / "a/other.wav").write_text("nothing"),
@@ -166,8 +166,8 @@ def test_windows_that_the_filters_fill_are_refused(
             estimates,
             tmp_path / "scores.csv",
             references=references,
-            window_s=window_s,
             progress=False,
+            **settings(window_s=window_s),
         )
     assert not scored
     run(references, estimates, tmp_path / "scores.csv", window_s=0.065)
@@ -179,5 +179,16 @@ def test_errors_come_back_from_processes(references, estimates, tmp_path):
     broken[7] = np.nan  # in the samples, which only the workers read
     for song in "ab":
         put(estimates / song / "bass.wav", broken, subtype="FLOAT")
-    with pytest.raises(HiphopssError, match=r"bass\.wav: has samples that are NaN"):
-        evaluate(references, estimates, tmp_path / "scores.csv", n_jobs=2, progress=False)
+    with pytest.raises(HiphopssError, match=r"bass\.wav: has samples that are not finite"):
+        run(references, estimates, tmp_path / "scores.csv", n_jobs=2)
+
+
+@pytest.mark.parametrize("nothing", [[], {}], ids=["list", "mapping"])
+def test_no_estimates_at_all_are_refused(references, tmp_path, nothing):
+    with pytest.raises(HiphopssError, match="no folder of estimates: give one at least"):
+        evaluate(references, nothing, tmp_path / "scores.csv")
+
+
+def test_nmf_needs_songs_to_learn_from(references, estimates, tmp_path):
+    with pytest.raises(HiphopssError, match="the list of songs: holds no songs"):
+        evaluate(references, estimates, tmp_path / "s.csv", baselines=Baselines(nmf=[]))

@@ -8,10 +8,11 @@ from statistics import median
 import numpy as np
 import pytest
 import soundfile
+from helpers.eval_songs import run
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.songs import find_songs
-from hiphopss.eval import Row, evaluate
+from hiphopss.eval import Row
 from hiphopss.eval.museval import track_scores
 
 RATE = 8000
@@ -77,7 +78,7 @@ def expected(rows):
 def test_files_are_as_museval_reads_them(tmp_path):
     write_songs(tmp_path / "data" / "Sources" / "Test", 0)
     write_songs(tmp_path / "net", 1)
-    rows = evaluate(
+    rows = run(
         tmp_path / "data",
         tmp_path / "net",
         tmp_path / "scores.csv",
@@ -85,8 +86,6 @@ def test_files_are_as_museval_reads_them(tmp_path):
         window_s=0.4,
         hop_s=0.2,
         museval_json=tmp_path / "json",
-        n_jobs=1,
-        progress=False,
     )
     files = sorted((tmp_path / "json").rglob("*.json"))
     assert files == [tmp_path / "json/test/a.json", tmp_path / "json/test/b. live.json"]
@@ -107,13 +106,11 @@ def test_several_models_have_a_folder_each(tmp_path):
     for seed, model in enumerate(("one", "two"), 1):
         write_songs(tmp_path / model, seed, 0.2)
     for _ in range(2):  # the second time in place of the first
-        rows = evaluate(
+        rows = run(
             tmp_path / "data",
             [tmp_path / "one", tmp_path / "two"],
             tmp_path / "scores.csv",
             museval_json=tmp_path / "json",
-            n_jobs=1,
-            progress=False,
         )
     for model in ("one", "two"):
         own = [row for row in rows if row.model == model]
@@ -135,11 +132,11 @@ def test_undefined_and_infinite_scores_are_nan():
 def test_names_that_are_no_folders_are_refused_before_scoring(tmp_path):
     write_songs(tmp_path / "data", 0, 0.2)
     write_songs(tmp_path / "net", 1, 0.2)
-    options = {"n_jobs": 1, "progress": False, "museval_json": tmp_path / "json"}
+    options = {"museval_json": tmp_path / "json"}
     songs = find_songs(tmp_path / "data")
     with pytest.raises(HiphopssError, match="'a/b': can't be the name of a folder"):
-        evaluate(songs, tmp_path / "net", tmp_path / "s.csv", model="a/b", **options)
+        run(songs, {"a/b": tmp_path / "net"}, tmp_path / "s.csv", **options)
     (tmp_path / "json").write_text("")
     with pytest.raises(HiphopssError, match="json: is a file"):
-        evaluate(songs, tmp_path / "net", tmp_path / "s.csv", **options)
+        run(songs, tmp_path / "net", tmp_path / "s.csv", **options)
     assert not list(tmp_path.glob("s.*"))

@@ -8,19 +8,22 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
+from helpers.cluster import awaited, cluster_of, gated, pages_of_the_second
+from helpers.eval_songs import run as run_here
+from helpers.eval_songs import settings
 from threadpoolctl import threadpool_info
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.datasets.songs import find_songs
-from hiphopss.eval import compare, evaluate, scoring
-from hiphopss.util import executor as workers
+from hiphopss.datasets.songs import Song, find_songs
+from hiphopss.eval import Estimates, Scoring, compare, evaluate, scoring
+from hiphopss.eval.baselines.bounds import Mixture
+from hiphopss.util import executor
+from hiphopss.util.executor import Executor
 
 RATE = 8000
 SONGS = [f"song {k}" for k in range(6)]
@@ -45,50 +48,12 @@ def data(tmp_path_factory):
 def expected(data, tmp_path_factory):
     """Rows of one process."""
     table = tmp_path_factory.mktemp("one") / "one.csv"
-    return evaluate(data / "true", data / "net", table, n_jobs=1, progress=False)
+    return run_here(data / "true", data / "net", table)
 
 
 def score(data, table, **options):
     """Rows; no bar."""
-    return evaluate(data / "true", data / "net", table, **{"progress": False} | options)
-
-
-def started(*arguments):
-    """A process of Dask's command line, quiet."""
-    code = "import sys; from dask.__main__ import main; sys.exit(main())"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}  # for what is below
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, **quiet)
-
-
-def awaited(condition, seconds=60):
-    """What a condition gives as soon as that is true; long, for a busy machine."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    return found
-
-
-@contextmanager
-def cluster_of(n_workers, folder):
-    """A scheduler and workers that nothing starts again: address, worker processes, client."""
-    distributed = pytest.importorskip("distributed")
-    file = folder / "scheduler.json"
-    local = ("--no-dashboard", "--scheduler-file", file)
-    scheduler = started("scheduler", *local, "--host", "127.0.0.1", "--port", 0)
-    options = (*local, "--no-nanny", "--nthreads", 1, "--local-directory", folder)
-    processes = [scheduler, *(started("worker", *options) for _ in range(n_workers))]
-    try:
-        awaited(file.exists)
-        with distributed.Client(scheduler_file=str(file), set_as_default=False) as client:
-            client.wait_for_workers(n_workers, timeout=60)
-            yield client.scheduler_info()["address"], processes[1:], client
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
+    return evaluate(data / "true", data / "net", table, progress=False, where=Executor(**options))
 
 
 @pytest.fixture(scope="module")
@@ -116,17 +81,9 @@ class Bar:
             self.then()
 
 
-def gated(folder, version, job):
-    """On a worker: all songs but the first say who has begun them, and wait for the gate."""
-    if job.song != SONGS[-1]:
-        (folder / f"begun-{os.getpid()}").touch()
-        awaited((folder / "gate").exists)
-    return scoring._score_on_worker(version, job)
-
-
 def test_a_killed_dask_worker_loses_no_song(data, with_mixtures, tmp_path, monkeypatch):
-    songs, options = with_mixtures, {"bounds": True, "progress": False}
-    expected = evaluate(songs, data / "net", tmp_path / "one.csv", n_jobs=1, **options)
+    songs = with_mixtures
+    expected = run_here(songs, data / "net", tmp_path / "one.csv", bounds=True)
     bars = []
     with cluster_of(2, tmp_path) as (address, processes, client):
 
@@ -141,8 +98,9 @@ def test_a_killed_dask_worker_loses_no_song(data, with_mixtures, tmp_path, monke
             return bars[0]
 
         monkeypatch.setattr(scoring, "progress_bar", bar)
-        monkeypatch.setattr(scoring, "_score_on_worker", partial(gated, tmp_path))
-        rows = evaluate(songs, data / "net", tmp_path / "dask.csv", dask=address, **options)
+        monkeypatch.setattr(scoring, "_score_on_worker", partial(gated, tmp_path, SONGS[-1]))
+        options = {"n_jobs": None, "dask": address, "bounds": True}
+        rows = run_here(songs, data / "net", tmp_path / "dask.csv", **options)
         assert len(client.nthreads()) == 1
     assert rows == expected
     assert [row.song for row in rows] == [song for song in SONGS for _ in SOURCES] * 3
@@ -151,7 +109,8 @@ def test_a_killed_dask_worker_loses_no_song(data, with_mixtures, tmp_path, monke
 
 def test_a_dask_cluster_scores_as_one_process(data, expected, tmp_path, cluster, monkeypatch):
     monkeypatch.chdir(data)  # where the workers are not
-    assert evaluate("true", "net", tmp_path / "a.csv", dask=cluster, progress=False) == expected
+    options = {"n_jobs": None, "dask": cluster}
+    assert run_here("true", "net", tmp_path / "a.csv", **options) == expected
 
 
 def test_a_dask_cluster_computes_the_baselines_too(
@@ -159,10 +118,10 @@ def test_a_dask_cluster_computes_the_baselines_too(
 ):
     shutil.copytree(data / "true" / SONGS[0], tmp_path / "learn" / "another")
     monkeypatch.chdir(with_mixtures.parent)  # where the workers are not
-    options = {"references": with_mixtures.name, "bounds": True, "progress": False}
-    options |= {"nmf": find_songs(tmp_path / "learn")}
-    found = compare("net", tmp_path / "a.csv", dask=cluster, **options)
-    here = compare("net", tmp_path / "b.csv", n_jobs=1, **options)
+    options = settings(bounds=True, nmf=find_songs(tmp_path / "learn"))
+    options |= {"references": with_mixtures.name, "progress": False}
+    found = compare("net", tmp_path / "a.csv", where=Executor(dask=cluster), **options)
+    here = compare("net", tmp_path / "b.csv", where=Executor(n_jobs=1), **options)
     assert found.rows == here.rows
     assert {row.model for row in found.rows} == {"net", "mixture", "ideal ratio mask", "NMF"}
 
@@ -189,13 +148,15 @@ def test_errors_come_back_from_dask_in_one_line(data, tmp_path, cluster, run):
             soundfile.write(bad / song / f"{source}.wav", samples, RATE, subtype="FLOAT")
     table = tmp_path / "scores.csv"
     status, _, told = run("evaluate", data / "true", bad, "-o", table, "--dask", cluster, "-q")
-    assert (status, told.count("\n")) == (2, 1)
-    assert "vocals.wav: has samples that are NaN" in told
+    assert (status, told.count("\n")) == (2, 2)
+    warning, error = told.splitlines()
+    missing = ", ".join(SONGS[2:])
+    assert warning == f"hiphopss: warning: {bad}: no estimates, not evaluated: {missing}"
+    assert "vocals.wav: has samples that are not finite" in error
     assert os.listdir(tmp_path) == ["bad"]
 
 
 def test_what_a_dask_worker_lacks_is_named(data):
-    options = scoring.Options()
     stems = {source: data / "net" / SONGS[0] / f"{source}.wav" for source in SOURCES}
     missing = stems | {"bass": data / "elsewhere.wav"}
     for references, estimates, mixture in (
@@ -203,8 +164,10 @@ def test_what_a_dask_worker_lacks_is_named(data):
         (stems, missing, None),
         (stems, stems, missing["bass"]),
     ):
-        estimate = scoring._Estimate("net", estimates, False)
-        job = scoring._Job(SONGS[0], "", references, [estimate], 4000, options, mixture)
+        song = Song(SONGS[0], "", mixture, references)
+        models = [Estimates("net", None, [(song, estimates)], None)]
+        models += [Estimates.computed(Mixture(), [song])] if mixture else []
+        job = scoring._Job(song, models, 4000, RATE, Scoring())
         with pytest.raises(
             HiphopssError, match=r"elsewhere\.wav: the Dask worker on .* doesn't see"
         ):
@@ -219,7 +182,7 @@ def test_packages_that_a_dask_worker_lacks_are_named(tmp_path, monkeypatch, clus
     from only_here import work
 
     with pytest.raises(HiphopssError, match=r"^tcp://\S+: No module named 'only_here': install"):
-        workers.on_dask(work, [1], address=cluster, done=print)
+        Executor(dask=cluster).map(work, [1], cost=abs, n_useful=1, done=print)
 
 
 def test_songs_that_kill_dask_workers_are_named(cluster):
@@ -237,14 +200,14 @@ def test_songs_that_kill_dask_workers_are_named(cluster):
         server_id="",
         scheduler=None,
     )
-    told = workers._mend_dask(cluster, KilledWorker("loads-1", worker, 3), "song 1")
+    told = executor._mend_dask(cluster, KilledWorker("loads-1", worker, 3), "song 1")
     assert told.startswith("song 1: 4 Dask workers died of it: give them more memory")
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "foo://127.0.0.1:9", ""])
 def test_without_a_dask_scheduler_nothing_is_scored(address, data, tmp_path, monkeypatch):
     pytest.importorskip("distributed")
-    monkeypatch.setattr(workers, "_CONNECT_S", 0.2)
+    monkeypatch.setattr(executor, "_CONNECT_S", 0.2)
     with pytest.raises(HiphopssError, match=f"^{address}: no Dask scheduler answers: give"):
         score(data, tmp_path / "scores.csv", dask=address)
     assert not os.listdir(tmp_path)
@@ -265,9 +228,9 @@ def test_scripts_need_no_guard(data, expected, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import sys\n"
-        "from hiphopss.eval import evaluate\n"
+        "from hiphopss import Executor, evaluate\n"
         "print('begun')\n"
-        "rows = evaluate(*sys.argv[1:], n_jobs=2, progress=False)\n"
+        "rows = evaluate(*sys.argv[1:], where=Executor(n_jobs=2), progress=False)\n"
         "print(*(row.SDR for row in rows))\n"
     )
     command = [sys.executable, script, data / "true", data / "net", tmp_path / "a.csv"]
@@ -278,37 +241,28 @@ def test_scripts_need_no_guard(data, expected, tmp_path):
 
 def test_processes_give_results_in_order():
     seen = []
-    results = workers.in_processes(abs, [-3, 1, -2], n_processes=2, done=seen.append)
-    assert results == [3, 1, 2]
+    options = {"cost": float, "n_useful": 1, "done": seen.append}
+    assert Executor(n_jobs=2).map(abs, [-3, 1, -2], **options) == [3, 1, 2]
     assert sorted(seen) == [1, 2, 3]
-
-
-def pages_of_the_second(n_numbers):
-    """Pages that come from the system for an array after one of its size has gone."""
-    resource = pytest.importorskip("resource")
-    np.ones(n_numbers)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    np.ones(n_numbers)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks the GNU C library")
 def test_processes_keep_the_memory_of_one_song_for_the_next():
     n_numbers = 2**23  # 64 MiB, more than that library ever keeps unasked
-    found = workers.in_processes(pages_of_the_second, [n_numbers], n_processes=1, done=print)
+    found = executor._in_processes(pages_of_the_second, [n_numbers], n_processes=1, done=print)
     # New ones would be 32 pages of 2 MiB, or 16384 of 4 KiB.
     assert found[0] < 16
 
 
 def test_a_dead_process_is_told_in_one_line():
     with pytest.raises(HiphopssError, match=r"^a process died while scoring, .*n_jobs=1\)$"):
-        workers.in_processes(os._exit, [1], n_processes=1, done=print)
+        executor._in_processes(os._exit, [1], n_processes=1, done=print)
 
 
 def test_an_error_ends_the_work_of_other_processes():
     begin = time.monotonic()
     with pytest.raises(TypeError):
-        workers.in_processes(time.sleep, [600, "soon"], n_processes=2, done=print)
+        executor._in_processes(time.sleep, [600, "soon"], n_processes=2, done=print)
     assert time.monotonic() - begin < 300  # of 600 s
 
 
@@ -316,13 +270,13 @@ def test_the_longest_songs_are_scored_first(data, expected, tmp_path, monkeypatc
     orders = []
 
     def here(function, items, *, n_processes, done):
-        orders.append((n_processes, [item.song for item in items]))
+        orders.append((n_processes, [item.song.name for item in items]))
         results = [function(item) for item in items]
         for result in results:
             done(result)
         return results
 
-    monkeypatch.setattr(scoring, "in_processes", here)
+    monkeypatch.setattr(executor, "_in_processes", here)
     assert score(data, tmp_path / "scores.csv", n_jobs=40) == expected
     assert orders == [(len(SONGS), SONGS[::-1])]
 

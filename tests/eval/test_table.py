@@ -14,14 +14,13 @@ from hiphopss.eval import (
     LEAK_NOTE,
     Row,
     Scores,
-    concatenate,
     is_uncertain,
+    leaky_models,
     read_rows,
     rows_from_scores,
-    trained_on_test,
     write_rows,
 )
-from hiphopss.eval.table import read_record, with_leak_note, write_record
+from hiphopss.eval.table import read_json_object, record_path, with_leak_note, write_record
 
 LABELS = {"song": 'Straße, "live"', "subset": "Test", "model": "hh"}
 
@@ -122,18 +121,21 @@ def test_tables_are_joined_with_their_records(tmp_path):
         _, tables[model] = make_rows(model)
         write_rows(tmp_path / f"{model}.csv", tables[model])
     write_record(tmp_path / "a.csv", {"mode": "images"})
-    rows = concatenate([tmp_path / "b.csv", tmp_path / "a.csv"], tmp_path / "all.csv")
-    assert rows == read_rows(tmp_path / "all.csv") == tables["b"] + tables["a"]
-    assert read_record(tmp_path / "all.csv") == {
-        "tables": {"a.csv": {"mode": "images"}, "b.csv": None}
-    }
+    paths = [tmp_path / "b.csv", tmp_path / "a.csv"]
+    write_rows(tmp_path / "all.csv", (row for path in paths for row in read_rows(path)))
+    assert read_rows(tmp_path / "all.csv") == tables["b"] + tables["a"]
+    records = {path.name: read_json_object(record_path(path)) for path in paths}
+    assert records == {"a.csv": {"mode": "images"}, "b.csv": None}
+    write_record(tmp_path / "all.csv", {"tables": records})
+    assert read_json_object(record_path(tmp_path / "all.csv")) == {"tables": records}
 
 
 def test_tables_of_the_same_model_are_not_joined(tmp_path):
     for name in ("a.csv", "b.csv"):
         write_rows(tmp_path / name, make_rows()[1])
+    both = [row for name in ("a.csv", "b.csv") for row in read_rows(tmp_path / name)]
     with pytest.raises(HiphopssError, match="twice"):
-        concatenate([tmp_path / "a.csv", tmp_path / "b.csv"], tmp_path / "all.csv")
+        write_rows(tmp_path / "all.csv", both)
     assert not (tmp_path / "all.csv").exists()
 
 
@@ -141,7 +143,7 @@ def test_a_record_that_is_no_object_is_named(tmp_path):
     for text in ("{", "[1]"):
         (tmp_path / "a.json").write_text(text)
         with pytest.raises(HiphopssError, match=r"a\.json: .*mend or remove it"):
-            read_record(tmp_path / "a.csv")
+            read_json_object(record_path(tmp_path / "a.csv"))
     write_record(tmp_path / "a.csv", {"b": 1, "a": "±"})
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"a": "±", "b": 1}
 
@@ -153,7 +155,7 @@ def test_a_leak_is_noted_beside_other_notes_and_is_no_uncertainty():
     assert noted[3].note == "silent reference; trained on test songs (Q3)"
     for table in (rows, noted):
         assert [is_uncertain(row) for row in table] == [False, False, False, True, False, False]
-    assert trained_on_test(make_rows("honest")[1] + noted) == ["hh"]
+    assert leaky_models(make_rows("honest")[1] + noted) == ["hh"]
 
 
 def test_importing_the_package_is_cheap():
@@ -161,7 +163,7 @@ def test_importing_the_package_is_cheap():
         "import sys, hiphopss.eval; "
         "heavy = {'numpy', 'scipy', 'mir_eval', 'soundfile', 'keras', 'tensorflow'}; "
         "print(sorted(heavy & set(sys.modules))); "
-        "hiphopss.eval.bss_eval, hiphopss.eval.evaluate, hiphopss.eval.mixture_estimates; "
+        "hiphopss.eval.bss_eval, hiphopss.eval.evaluate; import hiphopss.eval.baselines.bounds; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

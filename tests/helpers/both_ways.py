@@ -1,7 +1,7 @@
 """Trains twice on the same batches: in place, many steps a call, and batch by batch.
 
-As a program (`python tests/both_ways.py FEATURES`) it prints what :func:`both_ways` gives as JSON,
-with the backend of KERAS_BACKEND.
+As a program (`python tests/helpers/both_ways.py FEATURES`) it prints what :func:`both_ways` gives,
+as JSON, with the backend of KERAS_BACKEND.
 """
 
 import json

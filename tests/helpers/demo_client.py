@@ -1,4 +1,4 @@
-"""The demo's application, asked over HTTP: fixtures and helpers of several test files."""
+"""The demo's application, asked over HTTP; its fixtures are in demo/conftest."""
 
 import io
 import time

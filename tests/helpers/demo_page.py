@@ -1,7 +1,4 @@
-"""The demo's page in headless Chromium: a server, pages, and what they show and play.
-
-Fixtures and helpers of ``test_demo_browser.py`` and ``test_demo_studio.py``.
-"""
+"""The demo's page in headless Chromium: what it shows and plays; fixtures are in demo/conftest."""
 
 import base64
 import shutil

@@ -1,10 +1,16 @@
-"""Songs of noise in folders, and a BSS Eval that only tells what it was given."""
+"""Songs of noise in folders, and shorter ways to score them."""
+
+import json
+from dataclasses import fields
 
 import numpy as np
 import soundfile
 
 from hiphopss import SOURCES
-from hiphopss.eval import evaluate
+from hiphopss.datasets.stems import read_mixture
+from hiphopss.eval import Baselines, Estimates, Scoring, evaluate, score
+from hiphopss.eval.baselines.baseline import SUBTYPE
+from hiphopss.util.executor import Executor
 
 RATE = 8000
 N_SAMPLES = 4000
@@ -29,9 +35,42 @@ def put(path, samples, rate=RATE, **options):
     soundfile.write(path, samples, rate, **options)
 
 
+def settings(**options):
+    """Options of :class:`Scoring`, :class:`Executor` and :class:`Baselines` as those objects."""
+    for name, kind in (("how", Scoring), ("where", Executor), ("baselines", Baselines)):
+        own = {field.name for field in fields(kind)} & options.keys()
+        if own:
+            options[name] = kind(**{option: options.pop(option) for option in own})
+    return options
+
+
 def run(references, estimates, output, **options):
     """Without processes, so that ``scored`` is what scores."""
-    return evaluate(references, estimates, output, **{"n_jobs": 1, "progress": False} | options)
+    options = {"n_jobs": 1, "progress": False} | options
+    return evaluate(references, estimates, output, **settings(**options))
+
+
+def computed(baseline, songs, **options):
+    """What a baseline scores on songs, one of them after the other."""
+    found = settings(n_jobs=1, **options)
+    return score([Estimates.computed(baseline, songs)], progress=False, **found)
+
+
+def estimated(baseline, song):
+    """What a baseline makes of a song [shape=(n_sources, n_samples, n_channels)]."""
+    return baseline(song, read_mixture(song))
+
+
+def write_estimates(folder, baseline, songs):
+    """A folder of what a baseline makes of songs, as a model's that has its name."""
+    for song in songs:
+        mixture = read_mixture(song)
+        (folder / song.name).mkdir(parents=True)
+        for source, samples in zip(SOURCES, baseline(song, mixture), strict=True):
+            path = folder / song.name / f"{source}.wav"
+            soundfile.write(path, samples, mixture.sample_rate, subtype=SUBTYPE)
+    (folder / "separation.json").write_text(json.dumps(baseline.record), encoding="utf-8")
+    return folder
 
 
 def load(folder):

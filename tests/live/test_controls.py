@@ -73,18 +73,19 @@ def test_keys_are_commands_for_the_chosen_source():
     assert (keys.command("r", mix), keys.command("q", mix)) == ("reset", "quit")
 
 
-def test_keys_of_a_terminal_which_is_restored(monkeypatch):
+def test_keys_of_a_terminal_which_is_restored(monkeypatch, lines):
     termios = pytest.importorskip("termios")
     master, terminal = os.openpty()
     monkeypatch.setattr(sys, "stdin", os.fdopen(terminal))
-    before, told = termios.tcgetattr(terminal), []
-    with Controls(Mix(), stdin=True, tell=told.append, warn=told.append) as controls:
+    before = termios.tcgetattr(terminal)
+    with Controls(Mix(), stdin=True) as controls:
         assert not termios.tcgetattr(terminal)[3] & termios.ICANON
         os.write(master, b"b-?")
         mix = controls.update(Mix(), 0)
     assert mix == Mix(gains={"bass": -1})
     assert termios.tcgetattr(terminal) == before
-    assert [line.split(":")[0] for line in told] == ["keys", mix.describe(), "keys"]
+    assert [line.split(":")[0] for line in lines.all] == ["keys", mix.describe(), "keys"]
+    assert not lines.wrong
     sys.stdin.close()
     os.close(master)
 
@@ -122,9 +123,9 @@ def test_a_flood_of_commands_is_taken_bit_by_bit(fifo, monkeypatch):
     assert mix.gains["vocals"] == pytest.approx(-0.01 * n_lines)
 
 
-def test_endless_lines_are_refused_and_the_next_one_counts(fifo):
-    told, mix = [], Mix()
-    with Controls(mix, path=fifo, tell=told.append, warn=told.append) as controls:
+def test_endless_lines_are_refused_and_the_next_one_counts(fifo, lines):
+    mix = Mix()
+    with Controls(mix, path=fifo) as controls:
         tracemalloc.start()
         for _ in range(30):
             send(fifo, b"x" * 32_000)
@@ -137,9 +138,10 @@ def test_endless_lines_are_refused_and_the_next_one_counts(fifo):
             mix = controls.update(mix, 0)
     assert held < 50_000  # bytes, of the 960,000 that were sent
     assert mix == Mix(muted=frozenset({"bass"}))
-    assert [line.partition(": ")[2] for line in told] == [
+    assert [line.partition(": ")[2] for line in lines.all] == [
         "a line of more than 4096 bytes: left out"
     ]
+    assert lines.wrong == lines.all
 
 
 def test_what_the_end_leaves_is_counted(fifo):
@@ -153,12 +155,12 @@ def test_what_the_end_leaves_is_counted(fifo):
         assert controls.count_left() == 2 + (4 + 40 - 32) + 1
 
 
-def test_commands_that_wait_are_bounded_and_stay_in_order(fifo, tmp_path, monkeypatch):
+def test_commands_that_wait_are_bounded_and_stay_in_order(fifo, tmp_path, monkeypatch, lines):
     monkeypatch.setattr("hiphopss.live.controls._MOST_DUE", 5)
-    told, mix = [], Mix()
-    lines = b"@2 vocals -1\n@1 vocals -2\n@2 vocals -3\n@1 bass -1\n@9 reset\n@2 mute bass\n"
-    with Controls(mix, path=fifo, tell=told.append, warn=told.append) as controls:
-        send(fifo, lines)
+    mix = Mix()
+    commands = b"@2 vocals -1\n@1 vocals -2\n@2 vocals -3\n@1 bass -1\n@9 reset\n@2 mute bass\n"
+    with Controls(mix, path=fifo) as controls:
+        send(fifo, commands)
         mix = controls.update(mix, 0)
         assert mix == Mix()
         mix = controls.update(mix, 1)
@@ -166,10 +168,11 @@ def test_commands_that_wait_are_bounded_and_stay_in_order(fifo, tmp_path, monkey
         send(fifo, b"mute other\n")  # without a time, it need not wait
         mix = controls.update(mix, 2)
     assert mix == Mix(gains={"vocals": -3, "bass": -1}, muted=frozenset({"other"}))
-    assert told == ["'@2 mute bass': 5 commands wait for their time: left out"]
-    (tmp_path / "long.txt").write_bytes(lines)
+    assert lines.all == ["'@2 mute bass': 5 commands wait for their time: left out"]
+    assert lines.wrong == lines.all
+    (tmp_path / "long.txt").write_bytes(commands)
     with (
         pytest.raises(HiphopssError, match=r"long\.txt: 5 commands or more: name a shorter"),
-        Controls(Mix(), path=tmp_path / "long.txt", tell=told.append, warn=told.append),
+        Controls(Mix(), path=tmp_path / "long.txt"),
     ):
         pass

@@ -4,22 +4,19 @@ import os
 import select
 import subprocess
 import sys
+from io import BytesIO
+from time import perf_counter
 
 import numpy as np
 import pytest
 import soundfile
 from helpers.songs import RATE
-from test_live import STEREO, stream
+from helpers.streams import STEREO, stream
 
-from hiphopss.live.session import Pcm, run_live
+from hiphopss.live import ends
+from hiphopss.live.session import LiveSettings, Pcm, run_live
 from hiphopss.live.stream import StreamingSeparator
 from hiphopss.remixing.mixing import Mix
-from hiphopss.separation.engines import load_network
-
-
-@pytest.fixture(scope="module")
-def network(published):
-    return load_network(published)[0]
 
 
 @pytest.fixture
@@ -53,16 +50,14 @@ def test_quiet_still_tells_what_is_wrong_with_a_command(song, tmp_path, publishe
                            published, "--control", commands, "-q")  # fmt: skip
     assert status == 0
     assert error.count("\n") == 1
-    assert "no source named 'horn'" in error
+    assert error.startswith("hiphopss: warning: no source named 'horn'")
 
 
-def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, network):
+def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, network, lines):
     commands = tmp_path / "commands.txt"
     commands.write_text("# comment\n@0.5 solo bass\nbogus\n@0.7 unsolo\n@x mute bass\n@0.8 quit")
-    told, wrong = [], []
     run_live(str(song), str(tmp_path / "out.wav"), Mix(muted=frozenset({"other"})),
-             weights=published, control=commands, listen=False, tell=told.append,
-             warn=wrong.append)  # fmt: skip
+             LiveSettings(published), control=commands, listen=False)  # fmt: skip
     vocals, bass, drums, _ = stream(StreamingSeparator(network), STEREO)
     found, _ = soundfile.read(tmp_path / "out.wav")
     assert len(found) == pytest.approx(0.8 * RATE, abs=512)
@@ -73,14 +68,14 @@ def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, netwo
     ]:
         span = slice(round(start * RATE), round(stop * RATE))
         np.testing.assert_allclose(found[span], expected[:, span].T, atol=1e-6)
-    assert len(wrong) == 2
-    assert any("'bogus': no command" in line for line in wrong)
-    assert any("time 'x': give a number" in line for line in wrong)
-    assert "0 overruns, 0 underruns, 0 late" in told[-1]
+    assert len(lines.wrong) == 2
+    assert any("'bogus': no command" in line for line in lines.wrong)
+    assert any("time 'x': give a number" in line for line in lines.wrong)
+    assert "0 overruns, 0 underruns, 0 late" in lines.told[-1]
 
 
 @pytest.mark.parametrize(
-    ("lines", "told"),
+    ("commands", "told"),
     [
         ("@0.5 mute bass\n@5 unmute bass\n@1e9 reset\n@9 quit\n", "2 commands"),
         ("@0.95 mute bass", "1 command"),
@@ -88,16 +83,16 @@ def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, netwo
         ("@0.5 mute bass\n@5 quit\n", None),
     ],
 )
-def test_commands_after_the_end_are_told(song, tmp_path, published, lines, told):
-    commands, wrong = tmp_path / "commands.txt", []
-    commands.write_text(lines)
+def test_commands_after_the_end_are_told(song, tmp_path, published, lines, commands, told):
+    file = tmp_path / "commands.txt"
+    file.write_text(commands)
     tally = run_live(
-        str(song), str(tmp_path / "out.wav"), Mix(), weights=published, control=commands,
-        listen=False, tell=lambda line: None, warn=wrong.append,
+        str(song), str(tmp_path / "out.wav"), Mix(), LiveSettings(published), control=file,
+        listen=False,
     )  # fmt: skip
     assert tally.n_left == (int(told.split()[0]) if told else 0)
     end = "not carried out: the audio ended before, at 0.9 s"
-    assert wrong == ([f"{told} {end}"] if told else [])
+    assert lines.wrong == ([f"{told} {end}"] if told else [])
 
 
 @pytest.mark.parametrize(("short", "heard"), [("karaoke", (1, 2, 3)), ("acapella", (0,))])
@@ -123,12 +118,12 @@ def test_karaoke_and_acapella(song, tmp_path, published, network, run, short, he
      ("stdout", "pipe the raw audio on, or give --output a file")],
 )  # fmt: skip
 def test_raw_audio_is_not_for_terminals(song, tmp_path, run, monkeypatch, stream, told):
-    ends = {"stdin": ("-", tmp_path / "out.wav"), "stdout": (song, "-")}[stream]
+    named = {"stdin": ("-", tmp_path / "out.wav"), "stdout": (song, "-")}[stream]
     master, terminal = os.openpty()
     os.set_blocking(terminal, False)
     with os.fdopen(terminal, "r" if stream == "stdin" else "w") as file:
         monkeypatch.setattr(sys, stream, file)
-        status, _, error = run("live", "--input", ends[0], "--output", ends[1])
+        status, _, error = run("live", "--input", named[0], "--output", named[1])
         monkeypatch.undo()
         assert not select.select([master], [], [], 0)[0]  # nothing was written
     os.close(master)
@@ -179,19 +174,15 @@ def test_raw_audio_through_pipes_and_commands_through_a_fifo(tmp_path, published
                          "play -t s16 -r 48000 -c 2 -"]),
     ],
 )  # fmt: skip
-def test_what_raw_audio_is_is_told(tmp_path, published, monkeypatch, kind, stereo, told):
-    from io import BytesIO
-
-    from hiphopss.live import ends as live_ends
-
-    out, lines = BytesIO(), []
-    monkeypatch.setattr(live_ends, "standard", lambda name: out)
+def test_what_raw_audio_is_is_told(tmp_path, published, monkeypatch, lines, kind, stereo, told):
+    out = BytesIO()
+    monkeypatch.setattr(ends, "standard", lambda name: out)
     soundfile.write(tmp_path / "mono.wav", STEREO[0, :4800], 48000, subtype="FLOAT")
-    run_live(str(tmp_path / "mono.wav"), "-", Mix(), weights=published, pcm=Pcm(kind=kind),
-             stereo=stereo, listen=False, tell=lines.append)  # fmt: skip
-    (line,) = [line for line in lines if line.startswith("raw audio: ")]
+    settings = LiveSettings(published, pcm=Pcm(kind=kind), stereo=stereo)
+    run_live(str(tmp_path / "mono.wav"), "-", Mix(), settings, listen=False)
+    (line,) = [line for line in lines.told if line.startswith("raw audio: ")]
     assert all(part in line for part in told)
-    samples = np.frombuffer(out.getvalue(), live_ends.RAW_FORMATS[kind])
+    samples = np.frombuffer(out.getvalue(), ends.RAW_FORMATS[kind])
     assert len(samples) == 4800 * (1 + stereo)
 
 
@@ -209,31 +200,24 @@ def test_16_bit_pipes_and_lines_on_standard_input(song, tmp_path, published):
     assert np.abs(found[before]).max() < 0.05 * np.abs(STEREO).max()
 
 
-def test_samples_that_are_not_finite_are_muted_and_told(tmp_path, published, monkeypatch):
-    from io import BytesIO
-
-    from hiphopss.live import ends as live_ends
-
+def test_samples_that_are_not_finite_are_muted_and_told(tmp_path, published, monkeypatch, lines):
     broken = STEREO.T.copy()
     broken[20000:20002, 1] = np.inf
     broken[20002, 1] = 1e35  # finite, but its masks are not
     data, out = BytesIO(broken.astype("<f4").tobytes() + b"xyz"), BytesIO()
-    monkeypatch.setattr(live_ends, "standard", lambda name: data if name == "stdin" else out)
-    told = []
-    tally = run_live("-", "-", Mix(), weights=published, tell=told.append)
+    monkeypatch.setattr(ends, "standard", lambda name: data if name == "stdin" else out)
+    tally = run_live("-", "-", Mix(), LiveSettings(published))
     assert (tally.n_mended, tally.n_in, tally.n_out) == (3, 40000, 40000)
     broken[20000:20003, 1] = 0
     found = np.frombuffer(out.getvalue(), "<f4").reshape(-1, 2)
     np.testing.assert_allclose(found, broken, atol=1e-6)
-    assert "3 samples not finite: muted" in told[-1]
+    assert "3 samples not finite: muted" in lines.told[-1]
 
 
 def test_real_time_takes_as_long_as_the_music(song, tmp_path, published):
-    from time import perf_counter
-
     begin = perf_counter()
-    run_live(str(song), str(tmp_path / "o.wav"), Mix(), weights=published, realtime=True,
-             listen=False, tell=lambda line: None)  # fmt: skip
+    settings = LiveSettings(published, realtime=True)
+    run_live(str(song), str(tmp_path / "o.wav"), Mix(), settings, listen=False)
     assert perf_counter() - begin > 40000 / RATE
 
 
@@ -293,19 +277,17 @@ class _FakeStream:
         return len(self._card.played) in (7, 8)
 
 
-def test_devices_with_the_least_latency_until_an_interrupt(published, monkeypatch):
+def test_devices_with_the_least_latency_until_an_interrupt(published, monkeypatch, lines):
     card = FakeCard(STEREO.T[: 512 * 70])
     monkeypatch.setitem(sys.modules, "sounddevice", card)
-    told = []
-    run_live("device:3", "device:Big Speaker", Mix(), weights=published, listen=False,
-             tell=told.append)  # fmt: skip
+    run_live("device:3", "device:Big Speaker", Mix(), LiveSettings(published), listen=False)
     assert card.opened == [("in", 3, 2, 512), ("out", "Big Speaker", 2, 512)]
     played = np.concatenate(card.played)
     assert not played[:1024].any()  # in hand, against underruns
     np.testing.assert_allclose(played[1024:], STEREO.T[: len(played) - 1024], atol=1e-6)
     assert len(played) >= 1024 + 68 * 512
-    assert "separation 11.6 ms, block 11.6 ms, devices 20.0 ms, buffer 23.2 ms" in told[0]
-    assert "1 overruns, 2 underruns" in told[-1]
+    assert "separation 11.6 ms, block 11.6 ms, devices 20.0 ms, buffer 23.2 ms" in lines.told[0]
+    assert "1 overruns, 2 underruns" in lines.told[-1]
 
 
 def test_a_recording_is_kept_when_the_card_goes_away(tmp_path, published, run, monkeypatch):

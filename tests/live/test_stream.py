@@ -5,26 +5,22 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from helpers.songs import RATE, noise
+from helpers.networks import both_networks, magnitudes, masks_of
+from helpers.songs import RATE
+from helpers.streams import STEREO, stream
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
 from hiphopss.live.stream import StreamingSeparator
 from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.network.streaming import StreamingNetwork, position_weights
-from hiphopss.separation.engines import ENGINES, KerasNetwork, load_network
+from hiphopss.separation.engines import ENGINES, KerasNetwork
 from hiphopss.separation.separator import Separator
 from hiphopss.signal.transform import istft, magnitude, stft
 from hiphopss.weights.files import load_model, read_weights
 
 CONFIG = SignalConfig()
 HOP_1 = replace(CONFIG, overlap=CONFIG.context - 1)  # a patch begins at every frame
-STEREO = np.stack([noise(40000, 1), noise(40000, 2)]).astype(np.float32)
-
-
-@pytest.fixture(scope="module")
-def network(published):
-    return load_network(published)[0]
 
 
 @pytest.fixture(scope="module")
@@ -48,18 +44,6 @@ def offline(network, waveform, lookahead, average):
     masks = network.joined_masks(frames, np.tile(weights, (n_frames + lookahead, 1)))
     masks = masks[:, None, before : before + n_frames]
     return istft(masks * spectrum, waveform.shape[-1], CONFIG)
-
-
-def stream(separator, waveform, sizes=(512,)):
-    """All of a signal, block by block, and the tail; less the latency."""
-    parts, start, turn = [], 0, 0
-    while start < waveform.shape[-1]:
-        size = sizes[turn % len(sizes)]
-        block = waveform[:, start : start + size]
-        parts.append(separator.process(block))
-        assert parts[-1].shape == (4, *block.shape)
-        start, turn = start + size, turn + 1
-    return np.concatenate([*parts, separator.flush()], axis=-1)[..., separator.latency :]
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -96,8 +80,6 @@ def test_full_lookahead_weighted_as_the_cross_fade_is_the_separator(network, hop
 
 @pytest.mark.parametrize("fidelity", ["released", "corrected"])
 def test_a_step_gives_the_masks_of_the_last_patch(fidelity):
-    from test_forward import both_networks, magnitudes, masks_of
-
     _, network = both_networks(PRESETS[fidelity])
     frames = magnitudes(45, CONFIG.bins)
     for lookahead in (0, 7, 29):

@@ -5,44 +5,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import released
+from helpers.networks import CONFIG, both_networks, magnitudes, masks_of
 
 from hiphopss import PRESETS, SOURCES, SignalConfig
 from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.spec import array_shapes, decoded_sources
 from hiphopss.separation.engines import KerasNetwork
 from hiphopss.signal.patches import crossfade_weights
-from hiphopss.weights.files import network_arrays
 from hiphopss.weights.published import PUBLISHED_ARRAYS
 
 pytestmark = pytest.mark.usefixtures("keras")
-CONFIG = SignalConfig()
 SMALL = SignalConfig(frame=512, hop=256, context=20, overlap=16)
-
-
-def magnitudes(n_frames, n_bins, seed=0):
-    """As loud as scaled spectrograms, with bins and frames of silence."""
-    x = np.random.default_rng(seed).gamma(0.3, 0.5, (n_frames, n_bins)).astype(np.float32)
-    x[10:13] = 0
-    x[:, -40:] = 0
-    return x
-
-
-def both_networks(fidelity, config=CONFIG):
-    """The same random weights in both; biases are not 0."""
-    from hiphopss.network.model import build_model
-
-    model = build_model(fidelity, config=config, seed=3)
-    rng = np.random.default_rng(4)
-    model.set_weights(
-        [w if w.any() else rng.uniform(-0.05, 0.1, w.shape) for w in model.get_weights()]
-    )
-    return model, NumpyNetwork(network_arrays(model), config, fidelity)
-
-
-def masks_of(network, patches):
-    """Of each patch alone, `(n, 4, context, n_bins)`."""
-    alone = np.ones((1, patches.shape[1]))
-    return np.array([network.joined_masks(patch, alone) for patch in patches])
 
 
 @pytest.mark.parametrize("config", [CONFIG, SMALL], ids=["usual", "small"])

@@ -1,5 +1,6 @@
 """`hiphopss remix`: songs and folders of stems, mixed anew."""
 
+import re
 import tracemalloc
 
 import numpy as np
@@ -11,7 +12,6 @@ from hiphopss import SOURCES, HiphopssError
 from hiphopss.remixing.mixing import Mix
 from hiphopss.remixing.remix import remix
 from hiphopss.separation.separator import separate
-from hiphopss.signal import reading
 
 STEREO = np.stack([noise(30000, 1, 0.2), noise(30000, 2, 0.2)], axis=1)
 
@@ -219,12 +219,30 @@ def test_mistakes_are_told_in_one_line(song, stems, tmp_path, run):
 
 
 def test_stems_that_do_not_fit_together_are_refused(stems, tmp_path):
+    bass, vocals = stems / "bass.wav", stems / "vocals.wav"
+    advice = ": export the song's files alike, or separate its mixture again"
     for waveform, rate, told in [
-        (noise(9001, 3), RATE, "bass.wav: samples 9001, but 9000 in vocals.wav"),
-        (noise(9000, 3), 48000, "sample_rate 48000, but 44100"),
-        (np.zeros((9000, 2)), RATE, "channels 2, but 1"),
+        (noise(9001, 3), RATE, f"{bass}: 9001 samples, but {vocals} has 9000{advice}"),
+        (noise(9000, 3), 48000, f"{bass}: 48000 Hz, but {vocals} has 44100{advice}"),
     ]:
-        soundfile.write(stems / "bass.wav", waveform, rate)
-        with pytest.raises(HiphopssError, match=told):
+        soundfile.write(bass, waveform, rate)
+        with pytest.raises(HiphopssError, match=f"^{re.escape(told)}$"):
             remix(stems, tmp_path / "o.wav", Mix(), progress=False)
-    assert reading.find(tmp_path, "o") is None
+    # one channel goes with any number, two don't go with three
+    soundfile.write(bass, np.zeros((9000, 3)), RATE)
+    soundfile.write(stems / "drums.wav", np.zeros((9000, 2)), RATE)
+    told = f"{stems / 'drums.wav'}: 2 channels, but {bass} has 3{advice}"
+    with pytest.raises(HiphopssError, match=f"^{re.escape(told)}$"):
+        remix(stems, tmp_path / "o.wav", Mix(), progress=False)
+    assert not list(tmp_path.glob("o.*"))
+
+
+def test_a_mono_stem_beside_stereo_ones_is_the_same_on_both_sides(stems, tmp_path):
+    bass = np.stack([noise(9000, 7), noise(9000, 8)], axis=1)
+    mono = {s: noise(9000, number) for number, s in enumerate(SOURCES) if s != "bass"}
+    for source, stem in {**mono, "bass": bass}.items():
+        soundfile.write(stems / f"{source}.wav", stem, RATE, subtype="FLOAT")
+    remix(stems, tmp_path / "o.wav", Mix(), progress=False)
+    found, _ = soundfile.read(tmp_path / "o.wav")
+    assert found.shape == bass.shape
+    np.testing.assert_allclose(found, bass + sum(mono.values())[:, None], atol=1e-6)

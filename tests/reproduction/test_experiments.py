@@ -13,7 +13,6 @@ from hiphopss.reproduction.experiments import (
     Claim,
     claims,
     profile,
-    profiles,
     select,
     table1,
 )
@@ -54,7 +53,7 @@ def test_dissimilarity_weights_are_those_that_training_takes_by_itself():
 
 def test_claims_are_about_table_1():
     for claim in claims():
-        assert {claim.model, claim.baseline} <= set(NAMES)
+        assert {claim.model, claim.against} <= set(NAMES)
         assert claim.test_set in TEST_SETS
         assert claim.says in ("better", "worse", "no gain")
         assert (claim.dB is None) == (claim.says == "no gain")
@@ -64,7 +63,6 @@ def test_claims_are_about_table_1():
 
 
 def test_profiles():
-    assert set(profiles()) == {"quick", "paper"}
     paper, quick = profile("paper"), profile("quick")
     epochs = {model.name: paper.epochs_of(model) for model in table1()}
     assert epochs == {model.name: model.epochs for model in table1()}
@@ -78,7 +76,7 @@ def test_what_is_not_there_is_named():
     assert [model.name for model in select(["HH_MA", "DSD"])] == ["DSD", "HH_MA"]
     with pytest.raises(HiphopssError, match="no model named 'HHH' in Table 1: choose of DSD, "):
         select(["HH", "HHH"])
-    with pytest.raises(HiphopssError, match="no profile named 'slow': choose one of quick, paper"):
+    with pytest.raises(HiphopssError, match=r"profile named 'slow': choose one of quick, paper$"):
         profile("slow")
 
 

@@ -17,20 +17,23 @@ import soundfile
 from helpers.songs import RATE, noise, read_json, warned, write_song
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.datasets.features.make import FeatureFile, make_features
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 from hiphopss.eval.table import LEAK_NOTE, read_rows
+from hiphopss.reproduction import stages
 from hiphopss.reproduction.experiments import TEST_SETS, profile, table1
-from hiphopss.reproduction.reproduce import Settings, reproduce
+from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
+from hiphopss.reproduction.songs import choose_songs
 from hiphopss.reproduction.store import Store
+from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.util.executor import Executor
 from hiphopss.weights.files import convert_weights, read_info
 
 TINY = replace(profile("quick"), epochs=2, patches=64)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
 HIP_HOP = ["001 - ANiMAL - Clinic A", "002 - ANiMAL - Rockshow", "052 - ANiMAL - Easy Tiger"]
-
-pytestmark = pytest.mark.filterwarnings("ignore:.*songs.*:UserWarning")  # not 13 + 5, 50 + 50
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +62,9 @@ def store(tmp_path_factory):
 def finished(data, store, tmp_path_factory):
     """A run of all eight models."""
     output = tmp_path_factory.mktemp("run") / "run"
-    return output, reproduce(output, Settings(TINY, **data), store=store, progress=False)
+    return output, reproduce(
+        output, ReproductionSettings(TINY, **data), store=store, progress=False
+    )
 
 
 @pytest.mark.slow
@@ -124,20 +129,14 @@ def test_test_songs_are_in_no_features(finished, store):
 
 @pytest.mark.slow
 def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
-    from hiphopss.reproduction import stages
-    from hiphopss.separation import files as tracks
-    from hiphopss.training.loop import train as training
-
     def never(*_, **__):
         raise AssertionError("done again")
 
-    for name in ("make_features", "evaluate_models"):
+    for name in ("make_features", "train", "separate_files", "score"):
         monkeypatch.setattr(stages, name, never)
-    monkeypatch.setattr(training, "train", never)
-    monkeypatch.setattr(tracks, "separate_files", never)
     output, _ = finished
     before = {name: (output / name).read_bytes() for name in ("metrics.csv", "table1.csv")}
-    settings = Settings(TINY, **data)
+    settings = ReproductionSettings(TINY, **data)
     reproduce(output, settings, store=store, progress=False)
     reproduce(tmp_path / "other", settings, store=store, progress=False)  # another run shares all
     for folder in (output, tmp_path / "other"):
@@ -145,24 +144,21 @@ def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
-def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, monkeypatch):
-    from hiphopss.reproduction import stages
+def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, monkeypatch, lines):
+    given, original = [], stages.score
 
-    given, told = [], []
-    original = stages.evaluate_models
+    def score(models, *arguments, where, **options):
+        given.append(([model.model for model in models], where))
+        return original(models, *arguments, where=Executor(1), **options)
 
-    def evaluate_models(models, *arguments, n_jobs, **options):
-        given.append(([model.model for model in models], n_jobs))
-        return original(models, *arguments, n_jobs=1, **options)
-
-    monkeypatch.setattr(stages, "evaluate_models", evaluate_models)
+    monkeypatch.setattr(stages, "score", score)
     for table in store.glob("scores/*.csv"):
         if table.name.startswith(("mixture", "ideal-ratio-mask", "HH_IA")):
             table.unlink()
-    options = {"store": store, "n_jobs": 3, "progress": False, "tell": told.append}
-    reproduce(tmp_path / "again", Settings(TINY, **data), **options)
-    assert given == [(["HH_IA", *BASELINES[:2]], 3)]
-    assert told == ["evaluation"]
+    options = {"store": store, "where": Executor(3), "progress": False}
+    reproduce(tmp_path / "again", ReproductionSettings(TINY, **data), **options)
+    assert given == [(["HH_IA", *BASELINES[:2]], Executor(3))]
+    assert lines.told == ["evaluation"]
     for name in ("metrics.csv", "table1.csv"):
         assert (tmp_path / "again" / name).read_bytes() == (finished[0] / name).read_bytes()
     assert {path.name.partition("-")[0] for path in store.glob("estimates/*")} <= {*MODELS}
@@ -170,15 +166,12 @@ def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, m
 
 @pytest.mark.slow
 def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path, monkeypatch):
-    from hiphopss.reproduction import stages
-
-    made = []
-    original = stages.make_features
+    made, original = [], stages.make_features
     monkeypatch.setattr(
         stages, "make_features", lambda *a, **k: made.append(a) or original(*a, **k)
     )
     weights = set((store / "weights").glob("*.weights.h5"))
-    longer = Settings(replace(TINY, epochs=3), **data, models=("HH",))
+    longer = ReproductionSettings(replace(TINY, epochs=3), **data, models=("HH",))
     reproduce(tmp_path / "longer", longer, store=store, progress=False)
     assert not made
     new = set((store / "weights").glob("*.weights.h5")) - weights
@@ -188,7 +181,10 @@ def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path,
     stem = tmp_path / "hhds" / "Sources" / "Dev" / "000 - Maker - Dev 0" / "bass.wav"
     soundfile.write(stem, 0.9 * soundfile.read(stem)[0], RATE, subtype="FLOAT")
     reproduce(
-        tmp_path / "changed", Settings(TINY, **changed, models=("HH",)), store=store, progress=False
+        tmp_path / "changed",
+        ReproductionSettings(TINY, **changed, models=("HH",)),
+        store=store,
+        progress=False,
     )
     assert len(made) == 1
     one, other = (
@@ -200,7 +196,7 @@ def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path,
 
 @pytest.mark.slow
 def test_published_weights_stand_in(data, store, tmp_path, published):
-    settings = Settings(
+    settings = ReproductionSettings(
         TINY,
         preset="released",
         **data,
@@ -220,7 +216,7 @@ def test_published_weights_stand_in(data, store, tmp_path, published):
 
 @pytest.mark.slow
 def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, published):
-    settings = Settings(
+    settings = ReproductionSettings(
         TINY, preset="released", **data, models=("HH", "HH_CS"), released_test_leak=True
     )
     outcome = reproduce(tmp_path / "run", settings, store=store, progress=False)
@@ -238,12 +234,10 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, publ
     assert "| HH_CS † |" in outcome.files["report"].read_text("utf-8")
     assert "†" in (tmp_path / "run" / "fig1.svg").read_text("utf-8")
     # What starts from such weights is marked too.
-    from hiphopss.training.loop import train
-
     songs = read_songs(data["hhds"], ("Dev",))
     features = make_features(songs, tmp_path / "f.h5", progress=False)
-    options = {"epochs": 1, "init": outcome.files["HH_CS"], "progress": False}
-    path = train(features, tmp_path / "t.weights.h5", **options)
+    options = {"init": outcome.files["HH_CS"], "progress": False}
+    path = train(features, tmp_path / "t.weights.h5", TrainingSettings(epochs=1), **options)
     assert read_info(path).provenance["released_test_leak"] is True
     with pytest.raises(
         HiphopssError, match=r"trained on test songs \(Q3\), which a \.pkl can't say"
@@ -266,9 +260,9 @@ def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
         "import json, sys\n"
         "from dataclasses import replace\n"
         "from hiphopss.reproduction.experiments import profile\n"
-        "from hiphopss.reproduction.reproduce import Settings, reproduce\n"
+        "from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce\n"
         "tiny = replace(profile('quick'), epochs=6, patches=96)\n"
-        "settings = Settings(tiny, **json.loads(sys.argv[2]))\n"
+        "settings = ReproductionSettings(tiny, **json.loads(sys.argv[2]))\n"
         "reproduce(sys.argv[1], settings, progress=False)\n"
     )
 
@@ -303,8 +297,6 @@ def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
 
 
 def test_bad_test_songs_are_told_before_any_work(data, tmp_path):
-    from hiphopss.reproduction.songs import choose_songs
-
     def copied(name):
         return {
             kind.upper(): Path(shutil.copytree(root, tmp_path / name / kind))
@@ -366,15 +358,18 @@ def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatc
     assert "no model named 'FOO'" in refused("--weights", "FOO=x.pkl")
     assert "x.pkl" in refused("--weights", "DSD=x.pkl")
     assert "epochs 0" in refused("--epochs", "0")
+    assert "no profile named 'slow'" in refused("--profile", "slow")
     assert "patches an epoch 0" in refused("--patches-per-epoch", "0")
     assert "nowhere: no Dask scheduler answers" in refused("--dask", "nowhere")
     assert "--generated" in refused("--generated", "--hhds", data["hhds"])
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "thesis.txt").write_text("a year of work")
     with pytest.raises(HiphopssError, match="a folder with something in it"):
-        reproduce(tmp_path / "full", Settings(TINY, **data), progress=False)
+        reproduce(tmp_path / "full", ReproductionSettings(TINY, **data), progress=False)
     with pytest.raises(HiphopssError, match="n_jobs is 0"):
-        reproduce(tmp_path / "run", Settings(TINY, **data), n_jobs=0, progress=False)
+        reproduce(
+            tmp_path / "run", ReproductionSettings(TINY, **data), where=Executor(0), progress=False
+        )
     assert not (tmp_path / "run").exists()
 
 
@@ -387,4 +382,4 @@ def test_paper_profile_asks_for_the_data(tmp_path, run, monkeypatch):
 
 def test_without_dsd100_models_that_need_it_are_refused(data, tmp_path):
     with pytest.raises(HiphopssError, match=r"DSD: no DSD100 songs to train on.*--weights DSD="):
-        reproduce(tmp_path / "run", Settings(TINY, hhds=data["hhds"]), progress=False)
+        reproduce(tmp_path / "run", ReproductionSettings(TINY, hhds=data["hhds"]), progress=False)

@@ -7,19 +7,18 @@ import os
 import socket
 import subprocess
 import sys
-import threading
-from contextlib import nullcontext
+import time
 
 import numpy as np
 import pytest
 import released
+from helpers.songs import noise, write_song
 
-from hiphopss import HiphopssError
+from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.features.make import make_features
-from hiphopss.training import processes as distribution
+from hiphopss.training import processes
 from hiphopss.training.loop import train
 from hiphopss.training.processes import Cluster, Share, joined
-from hiphopss.training.roll_call import _GREETING
 from hiphopss.weights.files import read_arrays
 
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is optional")
@@ -31,12 +30,13 @@ sys.modules["tensorflow"] = None  # Keras would import it too, for seconds
 import json, shutil
 from dataclasses import replace
 import numpy as np
-from hiphopss.training import steps
-from hiphopss.training.loop import train as training
 from hiphopss.config import PRESETS, LossWeights
-from hiphopss.training.processes import Cluster
+from hiphopss.training import loop as training, steps
+from hiphopss.training.loop import TrainingSettings
+from hiphopss.training.processes import Cluster, joined
 features, init, folder = sys.argv[1:]
-options = {"init": init, "batch_size": BATCH, "progress": False}
+settings = TrainingSettings(epochs=EPOCHS, batch_size=BATCH)
+options = {"init": init, "progress": False}
 
 # one device, with a copy of the checkpoint after the first epoch
 save = training.save_checkpoint
@@ -45,20 +45,20 @@ def save_and_copy(path, model, run, **settings):
     if run.epochs_done == 1:
         shutil.copy(path, f"{folder}/two.checkpoint.weights.h5")
 training.save_checkpoint = save_and_copy
-training.train(features, f"{folder}/one.weights.h5", epochs=EPOCHS, **options)
+training.train(features, f"{folder}/one.weights.h5", settings, **options)
 training.save_checkpoint = save
 
 # one device, batch by batch; and every batch in memory of its own
 steps.frames_in_place = lambda *_: None
-training.train(features, f"{folder}/read.weights.h5", epochs=EPOCHS, **options)
+training.train(features, f"{folder}/read.weights.h5", settings, **options)
 read = training.FeatureFile.read
 training.FeatureFile.read = lambda self, patches, out=None: read(self, patches)
-training.train(features, f"{folder}/fresh.weights.h5", epochs=EPOCHS, **options)
+training.train(features, f"{folder}/fresh.weights.h5", settings, **options)
 training.FeatureFile.read = read
 
 # all devices, and a loss whose parts on the devices have opposite signs
-training.train(features, f"{folder}/all.weights.h5", epochs=1, cluster=Cluster(), **options)
-from hiphopss.training.processes import joined
+settings = replace(settings, epochs=1)
+training.train(features, f"{folder}/all.weights.h5", settings, cluster=Cluster(), **options)
 from hiphopss.network.losses import SeparationLoss
 from hiphopss.weights.files import load_model
 with training.FeatureFile(features) as file:
@@ -89,8 +89,8 @@ print(json.dumps(told))
 TOGETHER = """
 import os, signal, sys
 sys.modules["tensorflow"] = None
-from hiphopss.training.loop import train as training
 from hiphopss.cli import main
+from hiphopss.training import loop as training
 dies, *arguments = sys.argv[1:]
 batches = training.epoch_batches
 def batches_until_killed(*data, epoch, **options):
@@ -99,6 +99,20 @@ def batches_until_killed(*data, epoch, **options):
     return batches(*data, epoch=epoch, **options)
 training.epoch_batches = batches_until_killed
 sys.exit(main(["train", *arguments]))
+"""
+
+MEMBER = """
+import json, os, sys
+from hiphopss import HiphopssError
+from hiphopss.training import processes
+version, agreed, *place = json.loads(sys.argv[1])
+processes._versions = lambda: version
+try:
+    with processes.joined(processes.Cluster(*place), batch_size=12, agreed=agreed, files={}):
+        pass
+except HiphopssError as error:
+    print(error, file=sys.stderr, flush=True)
+    os._exit(2)
 """
 
 
@@ -139,10 +153,6 @@ def assert_same_weights(actual, expected, start):
 
 @pytest.fixture(scope="module")
 def songs(tmp_path_factory):
-    from helpers.songs import noise, write_song
-
-    from hiphopss import SOURCES
-
     root = tmp_path_factory.mktemp("several") / "songs"
     stems = {s: noise(90000, i) for i, s in enumerate(SOURCES)}
     write_song(root, "Dev", "song", stems)
@@ -202,17 +212,26 @@ def test_memory_of_batches_can_be_used_again(alone):
         np.testing.assert_array_equal(read[name], fresh[name])
 
 
+def ends(members):
+    """Exit statuses and error output."""
+    errors = [member.communicate(timeout=300)[1] for member in members]
+    return [member.returncode for member in members], errors
+
+
 def train_together(songs, outputs, *, dies=(-1, -1), epochs=EPOCHS):
-    """Train in two processes; gives their exit statuses and error output."""
+    """Train in two processes, the second without the initial weights."""
     features, init, _ = songs
-    options = ["--init", init, "--batch-size", BATCH, "--epochs", epochs, "-q"]
+    options = ["--batch-size", BATCH, "--epochs", epochs, "-q"]
     cluster = ["--coordinator", free_address(), "--n-processes", 2, "--process"]
-    processes = [
-        start(TOGETHER, dies[n], features, "-o", output, *options, *cluster, n)
-        for n, output in enumerate(outputs)
-    ]
-    errors = [process.communicate(timeout=300)[1] for process in processes]
-    return [process.returncode for process in processes], errors
+    inits = init, init.with_name("elsewhere") / init.name
+    return ends(
+        [
+            start(
+                TOGETHER, dies[n], features, "-o", output, "--init", inits[n], *options, *cluster, n
+            )
+            for n, output in enumerate(outputs)
+        ]
+    )
 
 
 @needs_jax
@@ -220,7 +239,9 @@ def train_together(songs, outputs, *, dies=(-1, -1), epochs=EPOCHS):
 def test_two_processes_go_on_as_one_would(alone, songs, tmp_path):
     # They start from the checkpoint of the first epoch, which only process 0 has.
     _, folder = alone
-    outputs = [folder / "two.weights.h5", tmp_path / "empty" / "two.weights.h5"]
+    outputs = [folder / "two.weights.h5", tmp_path / "two.weights.h5"]
+    stale = tmp_path / "two.checkpoint.weights.h5"
+    stale.write_bytes(b"of another training")
     statuses, errors = train_together(songs, outputs)
     assert statuses == [0, 0], errors
     expected = read_log(folder / "one.log.csv")
@@ -230,7 +251,7 @@ def test_two_processes_go_on_as_one_would(alone, songs, tmp_path):
     before = read_arrays(songs[1])
     names = [name for name in one if name in before]
     assert_same_weights(*([arrays[name] for name in names] for arrays in (two, one, before)))
-    assert not outputs[1].parent.exists()  # process 1 writes nothing
+    assert list(tmp_path.iterdir()) == [stale]  # process 1 writes nothing
 
 
 @needs_jax
@@ -245,117 +266,93 @@ def test_a_killed_process_ends_the_others_with_a_reason(songs, tmp_path):
     assert (tmp_path / "0.checkpoint.weights.h5").exists()
 
 
-# the roll call, in threads and without JAX
-
-
-@pytest.fixture
-def roll(monkeypatch):
-    """Have two processes join, with what each is told; gives what each got or its error."""
-    monkeypatch.setattr(distribution, "_require_fresh_jax", lambda cluster: None)
-    monkeypatch.setattr(distribution, "_all_devices", lambda cluster, size: nullcontext())
-    monkeypatch.setattr(distribution, "_versions", lambda: "1")
-
-    def roll(*members):
-        outcomes = [None] * len(members)
-
-        def join(n, cluster, agreed, files):
-            try:
-                with joined(cluster, batch_size=6, agreed=agreed, files=files) as (share, files):
-                    contents = {k: f and (f.name, f.read_bytes()) for k, f in files.items()}
-                    outcomes[n] = share, contents
-            except HiphopssError as error:
-                outcomes[n] = str(error)
-
-        threads = [threading.Thread(target=join, args=(n, *m)) for n, m in enumerate(members)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join(30)
-        return outcomes
-
-    return roll
-
-
 AGREED = {"features": "a" * 64, "epochs": 3}
 
 
-def test_all_start_from_the_files_of_process_0(roll, tmp_path):
-    address = free_address()
-    (tmp_path / "init.pkl").write_bytes(b"weights\n\n")
-    own = {"init": tmp_path / "init.pkl", "checkpoint": None}
-    other = {"init": tmp_path / "missing.pkl", "checkpoint": tmp_path / "old"}
-    first, second = roll(
-        (Cluster(address, 2, 0), AGREED, own), (Cluster(address, 2, 1), AGREED, other)
-    )
-    contents = {"init": ("init.pkl", b"weights\n\n"), "checkpoint": None}
-    assert first == (Share(0, 2), contents)
-    assert second == (Share(1, 2), contents)
+def join(address, n_processes, process, *, patience=60, version="1", devices=1, **agreed):
+    """Start a process that joins others and leaves."""
+    told = [version, {**AGREED, **agreed}, address, n_processes, process, patience]
+    return start(MEMBER, json.dumps(told), devices=devices)
 
 
+@needs_jax
+@pytest.mark.slow
 @pytest.mark.parametrize(
-    ("cluster", "agreed", "message"),
+    ("other", "message"),
     [
-        ({}, {"features": "b" * 64}, "process 1: has another feature file than process 0 .*copy"),
-        ({}, {"epochs": 4}, "process 1: has epochs 4, process 0 3: give all the same"),
-        ({"n_processes": 3}, {}, "process 1: is one of 3, process 0 one of 2"),
+        ({"features": "b" * 64}, f"process 1: has features {'b' * 64}, process 0 {'a' * 64}: "),
+        ({"epochs": 4}, "process 1: has epochs 4, process 0 3: give all the same"),
+        ({"version": "2"}, "process 1: has version 2, process 0 1: give all the same"),
+        ({"n_processes": 3}, "process 1: has number of processes 3, process 0 2: give all"),
+        ({"devices": 2}, "processes with [1, 2] devices: give each the same number"),
     ],
+    ids=["features", "options", "versions", "number of processes", "devices"],
 )
-def test_processes_that_disagree_all_say_why(roll, cluster, agreed, message):
+def test_processes_that_disagree_all_say_why(other, message):
     address = free_address()
-    other = Cluster(**{"coordinator": address, "n_processes": 2, "process": 1} | cluster)
-    outcomes = roll((Cluster(address, 2, 0), AGREED, {}), (other, AGREED | agreed, {}))
-    for outcome in outcomes:
-        assert "\n" not in outcome
-        with pytest.raises(HiphopssError, match=message):
-            raise HiphopssError(outcome)
+    others = {"n_processes": 2, **other}
+    statuses, errors = ends([join(address, 2, 0), join(address, process=1, **others)])
+    assert statuses == [2, 2]
+    assert errors[0].startswith(message)
+    assert errors[0].count("\n") == 1
+    assert errors[1] == errors[0]
 
 
-def test_a_process_that_does_not_come(roll):
+@needs_jax
+@pytest.mark.slow
+def test_processes_that_do_not_come_and_ports_that_something_else_uses():
+    addresses = [free_address() for _ in range(2)]
+    with socket.create_server(("127.0.0.1", 0)) as server:  # it never answers
+        used = f"127.0.0.1:{server.getsockname()[1]}"
+        members = [
+            *(join(address, 2, n, patience=1) for n, address in enumerate(addresses)),
+            *(join(used, 2, n, patience=1) for n in range(2)),
+        ]
+        statuses, errors = ends(members)
+    assert statuses == [2] * 4
+    in_vain = "waited 1 s in vain for all 2 processes"
+    for line, message in zip(
+        errors,
+        [
+            f"{addresses[0]}: {in_vain} (something answers there): start all of them again",
+            f"{addresses[1]}: {in_vain} (no answer there: Connection refused): start all",
+            f"{used}: can't listen on this port (Address already in use): choose another",
+            f"{used}: {in_vain} (something answers there): start all of them again",
+        ],
+        strict=True,
+    ):
+        assert line.startswith(message)
+        assert line.count("\n") == 1
+
+
+@needs_jax
+@pytest.mark.slow
+def test_processes_that_jax_ends_say_why():
     address = free_address()
-    (alone,) = roll((Cluster(address, 3, 0, patience=0.3), AGREED, {}))
-    assert f"{address}: waited 0.3 s in vain for process 1, 2" in alone
-    (alone,) = roll((Cluster(address, 2, 1, patience=0.3), AGREED, {}))
-    assert f"{address}: no answer from process 0 in 0.3 s" in alone
+    members = [join(address, 3, 0), join(address, 3, 1), join(address, 3, 1), join(address, 4, 3)]
+    deadline = time.monotonic() + 60
+    while sum(m.poll() is None for m in members) > 2 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    ended = [m.poll() is not None for m in members]
+    for member in members:
+        member.kill()
+    _, errors = ends(members)
+    assert not ended[0]
+    assert ended[1] != ended[2]
+    assert ended[3]
+    assert errors[3].count("\n") == 1
+    assert "process 3 of 4 was ended, as JAX does if another is lost or has the same" in errors[3]
+    assert "process 1 of 3 was ended" in errors[1 if ended[1] else 2]
 
 
-def test_a_port_that_something_else_uses(roll):
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        address = f"127.0.0.1:{server.getsockname()[1]}"
-        (alone,) = roll((Cluster(address, 2, 0, patience=1), AGREED, {}))
-        assert f"{address}: can't listen on this port" in alone
-        (alone,) = roll((Cluster(address, 2, 1, patience=0.3), AGREED, {}))  # it never answers
-        assert f"{address}: process 0 does not call the roll" in alone
-
-
-@pytest.mark.parametrize(
-    "message",
-    [b"GET / HTTP/1.1", json.dumps({"greeting": _GREETING, "process": [1]}).encode()],
-    ids=["of another protocol", "half of ours"],
-)
-def test_strangers_are_not_counted(roll, message):
-    address = free_address()
-    cluster = Cluster(address, 2, 0, patience=2)
-
-    def knock():
-        host, port = cluster.address
-        for _ in range(100):
-            try:
-                with socket.create_connection((host, port)) as connection:
-                    connection.sendall(message + b"\n")
-                    return
-            except OSError:
-                threading.Event().wait(0.02)
-
-    stranger = threading.Thread(target=knock)
-    stranger.start()
-    (alone,) = roll((cluster, AGREED, {}))
-    stranger.join()
-    assert "waited 2 s in vain for process 1" in alone
-
-
-def test_batches_that_can_not_be_shared_out(roll):
-    (alone,) = roll((Cluster("host:1", 4, 0), AGREED, {}))
-    assert "batches of 6 patches can't be shared out evenly among 4 processes" in alone
+def test_batches_that_can_not_be_shared_out(monkeypatch):
+    monkeypatch.setattr(processes, "_require_jax", lambda: None)
+    message = "batches of 6 patches can't be shared out evenly among 4 processes"
+    with (
+        pytest.raises(HiphopssError, match=message),
+        joined(Cluster("host:1", 4, 0), batch_size=6, agreed={}, files={}),
+    ):
+        pass
 
 
 def test_shares_make_up_the_batches():

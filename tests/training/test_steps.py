@@ -13,8 +13,8 @@ import pytest
 from helpers.both_ways import both_ways
 from helpers.songs import warned
 
-from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.network.model import build_model
 from hiphopss.training.processes import Share
 from hiphopss.training.steps import compile_model, training_steps
@@ -57,7 +57,7 @@ def test_steps_in_place_are_those_on_batches(on_processor, features, jit_compile
 
 def test_steps_in_place_on_jax(features):
     done = subprocess.run(
-        [sys.executable, Path(__file__).with_name("both_ways.py"), features],
+        [sys.executable, Path(__file__).parents[1] / "helpers" / "both_ways.py", features],
         env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
         capture_output=True,
         text=True,

@@ -8,7 +8,8 @@ from helpers.songs import RATE, noise, read_json
 
 from hiphopss import HiphopssError
 from hiphopss.util.files import sha256_of
-from hiphopss.weights.files import read_arrays, read_info, registry
+from hiphopss.weights import registry
+from hiphopss.weights.files import read_arrays, read_info
 from hiphopss.weights.published import PUBLISHED_ARRAYS
 
 

@@ -37,7 +37,14 @@ def _falling(time: np.ndarray, decay: float) -> np.ndarray:
     return np.exp(-np.log(1000) / decay * time)
 
 
-def _head(time, hz: float, bend: float, modes: list[float], decay: float, rng) -> np.ndarray:
+def _head(
+    time: np.ndarray,
+    hz: float,
+    bend: float,
+    modes: list[float],
+    decay: float,
+    rng: np.random.Generator,
+) -> np.ndarray:
     """A drum head: modes that start high, because the blow tightens it, and die one by one."""
     settle = 0.025
     cycles = hz * (time + bend * settle * (1 - np.exp(-time / settle)))
@@ -49,7 +56,9 @@ def _head(time, hz: float, bend: float, modes: list[float], decay: float, rng) -
     return out
 
 
-def _noise(time, low: float, high: float, decay: float, rng) -> np.ndarray:
+def _noise(
+    time: np.ndarray, low: float, high: float, decay: float, rng: np.random.Generator
+) -> np.ndarray:
     """A band of decaying noise with a peak of about 1."""
     out = np.zeros(len(time))
     heard = time[time < 1.3 * decay]
@@ -58,7 +67,7 @@ def _noise(time, low: float, high: float, decay: float, rng) -> np.ndarray:
     return out
 
 
-def _kick(facts: dict[str, Any], force: float, rng) -> np.ndarray:
+def _kick(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.ndarray:
     """Head and beater; a harder blow bends the head and brightens the beater."""
     time = _time(facts["decay"] * 1.3)
     out = _head(
@@ -68,7 +77,7 @@ def _kick(facts: dict[str, Any], force: float, rng) -> np.ndarray:
     return normalise(out) + facts["beater"] * (0.3 + force) * beater
 
 
-def _snare(facts: dict[str, Any], force: float, rng) -> np.ndarray:
+def _snare(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.ndarray:
     """Head and wires; the wires of a ghost note are dark and short."""
     time = _time(facts["wires_decay"] * 1.6)
     ratios = [hz / facts["modes"][0] for hz in facts["modes"]]
@@ -80,20 +89,22 @@ def _snare(facts: dict[str, Any], force: float, rng) -> np.ndarray:
     return normalise(out) * (1 - 0.3 * force) + facts["wires"] * wires + 0.5 * force * snap
 
 
-def _stick(facts: dict[str, Any], force: float, rng) -> np.ndarray:
+def _stick(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.ndarray:
     """The stick laid across the snare's rim: wood."""
     time = _time(0.12)
     out = _head(time, 2.1 * facts["modes"][0], 0.0, [1, 2.3, 4.1], 0.07, rng)
     return normalise(out + 0.5 * _noise(time, 1500, 6000, 0.02, rng))
 
 
-def _tom(facts: dict[str, Any], hz: float, force: float, rng) -> np.ndarray:
+def _tom(facts: dict[str, Any], hz: float, force: float, rng: np.random.Generator) -> np.ndarray:
     time = _time(facts["decay"] * 1.3)
     out = normalise(_head(time, hz, 0.6 * force, [1, 1.59, 2.14, 2.65], facts["decay"], rng))
     return out + facts["stick"] * (0.2 + force) * _noise(time, 800, 5000, 0.03, rng)
 
 
-def _cymbal(facts: dict[str, Any], decay: float, force: float, rng) -> np.ndarray:
+def _cymbal(
+    facts: dict[str, Any], decay: float, force: float, rng: np.random.Generator
+) -> np.ndarray:
     """Dense noise in bands that die the sooner the higher they are, and some clear partials."""
     n = next_fast_len(int(min(decay * 1.1, 4.0) * RATE), real=True)
     time = np.arange(n) / RATE
@@ -203,7 +214,9 @@ def _rows(groove: dict[str, str], bar: int) -> dict[str, list[tuple[float, float
     return rows
 
 
-def _fill(rows, fill: dict[str, str]) -> dict[str, list[tuple[float, float]]]:
+def _fill(
+    rows: dict[str, list[tuple[float, float]]], fill: dict[str, str]
+) -> dict[str, list[tuple[float, float]]]:
     """The fill in place of the last sixteenths of a bar."""
     length = len(next(iter(fill.values())))
     start = STEPS - length

@@ -30,7 +30,9 @@ class _Player:
     rng : np.random.Generator
     """
 
-    def __init__(self, instrument: dict[str, Any], grid: Grid, tail: float, rng):
+    def __init__(
+        self, instrument: dict[str, Any], grid: Grid, tail: float, rng: np.random.Generator
+    ):
         self.instrument, self.grid, self.rng = instrument, grid, rng
         self.bars = min(LOOP_BARS, grid.n_bars)
         self.out = np.zeros(grid.at(self.bars * STEPS) + int(tail * RATE))
@@ -51,7 +53,14 @@ def _lengths(hits: list[tuple[float, float]]) -> list[tuple[float, float, float]
     return [(at, force, end - at) for (at, force), end in zip(hits, ends, strict=True)]
 
 
-def _chord_loop(player: _Player, texture, chords, qualities, tonic: int, humanise: float) -> None:
+def _chord_loop(
+    player: _Player,
+    texture: dict[str, Any],
+    chords: list[list],
+    qualities: dict[str, list[int]],
+    tonic: int,
+    humanise: float,
+) -> None:
     """Comp through the chords, or break them if the texture is an arpeggio."""
     rng = player.rng
     for bar in range(player.bars):
@@ -67,11 +76,14 @@ def _chord_loop(player: _Player, texture, chords, qualities, tonic: int, humanis
                 player.play(midi, bar * STEPS + at, length * texture["held"], force, late)
 
 
-def _melody_loop(player: _Player, texture, scale: list[int], tonic: int, humanise: float) -> None:
+def _melody_loop(
+    player: _Player, texture: dict[str, Any], scale: list[int], tonic: int, humanise: float
+) -> None:
     """A walk over the scale; the second half of the loop answers the first."""
     rng = player.rng
     base = pitch_above(LEAD_REGISTER, tonic, 0)
-    degree, walk = int(rng.integers(len(scale))), []
+    degree = int(rng.integers(len(scale)))
+    walk: list[int] = []
     rhythm = _lengths(strokes(texture["melody"]))
     for bar in range(player.bars):
         for turn, (at, force, length) in enumerate(rhythm):

@@ -132,7 +132,11 @@ def align(words: Words, onsets: np.ndarray, end: float) -> tuple[np.ndarray, np.
 
 
 def _pitch(
-    times: np.ndarray, onsets: np.ndarray, midi: np.ndarray, manner: dict, rng
+    times: np.ndarray,
+    onsets: np.ndarray,
+    midi: np.ndarray,
+    manner: dict[str, Any],
+    rng: np.random.Generator,
 ) -> np.ndarray:
     """MIDI pitch at each time: slides between notes, vibrato on long ones, a slow drift."""
     turn = np.clip(np.searchsorted(onsets, times, "right") - 1, 0, len(midi) - 1)
@@ -234,7 +238,15 @@ class Singer:
     rng : np.random.Generator
     """
 
-    def __init__(self, voice, manner, grid: Grid, tonic: int, scale: list[int], rng):
+    def __init__(
+        self,
+        voice: dict[str, Any],
+        manner: dict[str, Any],
+        grid: Grid,
+        tonic: int,
+        scale: list[int],
+        rng: np.random.Generator,
+    ):
         self.voice, self.manner, self.grid, self.rng = voice, manner, grid, rng
         self.singable = Singable(tonic, scale, voice["register"], voice["compass"])
         self._words: dict[str, Words] = {}

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -100,8 +101,10 @@ def _fresh_library(options: int) -> Iterator[tuple[ctypes.CDLL, int]]:
         finally:
             library.espeak_Terminate()
     finally:
-        unload = _ctypes.FreeLibrary if sys.platform == "win32" else _ctypes.dlclose
-        unload(library._handle)
+        if sys.platform == "win32":
+            _ctypes.FreeLibrary(library._handle)
+        else:
+            _ctypes.dlclose(library._handle)
 
 
 def speak(
@@ -136,7 +139,7 @@ def speak(
     sounds: list[tuple[int, str]] = []
 
     @_CALLBACK
-    def collect(samples, count, events):
+    def collect(samples: Any, count: int, events: Any) -> int:
         if count > 0:
             chunks.append(np.ctypeslib.as_array(samples, (count,)).copy())
         index = 0

@@ -11,9 +11,11 @@ from helpers.songs import RATE, noise, warned, write_song
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.features import make as features_module
+from hiphopss.datasets.features import source_signals
 from hiphopss.datasets.features.audition import audition, list_segments
 from hiphopss.datasets.features.augmentation import AUGMENTATIONS
-from hiphopss.datasets.features.make import FeatureFile, make_features, source_signals
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 
 BLOCK_SECONDS = 1.0  # so that songs of a second or two have full blocks and a remainder

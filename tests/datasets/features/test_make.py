@@ -14,7 +14,8 @@ from helpers.songs import RATE, noise, warned, write_song
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.features import writer as feature_writer
-from hiphopss.datasets.features.make import FeatureFile, make_features
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.training.steps import _read_ahead
 from hiphopss.weights.files import convert_weights
 

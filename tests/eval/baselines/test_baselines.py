@@ -6,19 +6,15 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from helpers.eval_songs import run as run_here
+from helpers.eval_songs import settings, write_estimates
 from helpers.songs import warned, write_song
+from threadpoolctl import threadpool_limits
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.datasets.songs import find_songs
-from hiphopss.eval import (
-    compare,
-    evaluate,
-    ideal_ratio_mask_estimates,
-    mixture_estimates,
-    nmf,
-    nmf_estimates,
-    scoring,
-)
+from hiphopss.datasets.songs import Song, find_songs
+from hiphopss.eval import Estimates, Scoring, compare, scoring
+from hiphopss.eval.baselines import nmf
 from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
 from hiphopss.eval.baselines.nmf import SupervisedNmf
 
@@ -46,18 +42,17 @@ def data(tmp_path):
 
 def run(data, output, **options):
     """Rows with bounds and NMF."""
-    options = {"bounds": True, "n_jobs": 1, "progress": False} | options
-    return evaluate(data, data.parent / "net", output, **options)
+    return run_here(data, data.parent / "net", output, bounds=True, **options)
 
 
 def written(data):
-    """Folders of the network's estimates, and of what the baselines write."""
+    """Folders of the network's estimates, and of what the baselines make, as files."""
     songs = [song for song in find_songs(data) if song.subset == "Test"]
     root = data.parent
-    mixture_estimates(songs, root / "lower")
-    ideal_ratio_mask_estimates(songs, root / "upper", length_tolerance_s=0.1)
-    nmf_estimates(data, songs, root / "nmf", progress=False)
-    return [root / name for name in ("net", "lower", "upper", "nmf")]
+    baselines = {"lower": Mixture(), "upper": IdealRatioMask(), "nmf": SupervisedNmf(data, songs)}
+    with threadpool_limits(1):  # as who scores does, for the last digits
+        folders = [write_estimates(root / name, one, songs) for name, one in baselines.items()]
+    return [root / "net", *folders]
 
 
 def tables(path):
@@ -70,7 +65,7 @@ def tables(path):
 def test_tables_are_those_of_folders_of_estimates(data, tmp_path, mode):
     rows = run(data, tmp_path / "computed.csv", mode=mode)
     assert [(row.model, row.song) for row in rows[::4]] == [(m, s) for m in MODELS for s in "ab"]
-    evaluate(data, written(data), tmp_path / "files.csv", mode=mode, n_jobs=1, progress=False)
+    run_here(data, written(data), tmp_path / "files.csv", mode=mode)
     assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
 
 
@@ -87,10 +82,9 @@ def test_mir_eval_scores_them_one_by_one(data, tmp_path):
         soundfile.write(path, np.zeros((N_SAMPLES, 2)), RATE)
     run(data, tmp_path / "computed.csv", engine="mir_eval")
     folders = written(data)
-    options = {"engine": "mir_eval", "n_jobs": 1, "progress": False}
     for folder in folders[1:]:
         shutil.rmtree(folder / "a")
-    evaluate(data, folders, tmp_path / "files.csv", **options)
+    run_here(data, folders, tmp_path / "files.csv", engine="mir_eval")
     assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
 
 
@@ -98,11 +92,12 @@ def test_padded_mixtures_are_cut_as_files_are(data, tmp_path):
     path = data / "Mixtures/Test/a/mixture.wav"
     mixture, _ = soundfile.read(path)
     soundfile.write(path, np.pad(mixture, ((0, 700), (0, 0))), RATE, subtype="FLOAT")
-    options = {"references": data, "n_jobs": 1, "progress": False}
+    options = {"references": data, "progress": False}
     with warned(r"vocals\.wav: 6500 samples, but .*mixture\.wav has 7200"):
-        compare(tmp_path / "net", tmp_path / "computed.csv", bounds=True, **options)
+        bounds = settings(n_jobs=1, bounds=True)
+        compare(tmp_path / "net", tmp_path / "computed.csv", **bounds, **options)
     with warned(r"6500 samples, but .* has 7200"):
-        compare(written(data), tmp_path / "files.csv", **options)
+        compare(written(data), tmp_path / "files.csv", **settings(n_jobs=1), **options)
     assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
 
 
@@ -128,8 +123,8 @@ def test_more_processes_are_worth_their_start_for_what_is_computed(monkeypatch):
     monkeypatch.setattr(scoring, "processor_count", lambda: 4)
 
     def job(*baselines):
-        estimates = [scoring._Estimate("m", {}, False, baseline) for baseline in baselines]
-        return scoring._Job("a", "", {}, estimates, 60 * 44100, scoring.Options())
+        models = [Estimates("m", None, [], None, baseline) for baseline in baselines]
+        return scoring._Job(Song("a", "", None, {}), models, 60 * 44100, 44100, Scoring())
 
     assert scoring._worthwhile([job(None)] * 2) == 1
     assert scoring._worthwhile([job(None, Mixture(), IdealRatioMask())] * 2) == 2
@@ -168,7 +163,7 @@ BREAK = {
         lengthen,
         r"Sources/Test/a/vocals\.wav: 6500 samples, but \S+/Mixtures/Test/a/mixture\.wav has 9:",
     ),
-    "NaN": (add_nan, r"^\S+/Mixtures/Test/a/mixture\.wav: has samples that are NaN"),
+    "NaN": (add_nan, r"^\S+/Mixtures/Test/a/mixture\.wav: has samples that are not finite"),
     "cut off": (cut_off, r"^\S+/Mixtures/Test/a/mixture\.mp3: cut off, it is shorter"),
 }
 
@@ -186,7 +181,7 @@ def test_mixtures_that_dont_fit_are_named(case, data, tmp_path):
 
 def test_errors_come_back_from_who_computes(data, tmp_path):
     add_nan(data)
-    with pytest.raises(HiphopssError, match=r"mixture\.wav: has samples that are NaN"):
+    with pytest.raises(HiphopssError, match=r"mixture\.wav: has samples that are not finite"):
         run(data, tmp_path / "scores.csv", n_jobs=2)
 
 

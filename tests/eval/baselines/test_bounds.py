@@ -7,13 +7,14 @@ import warnings
 import numpy as np
 import pytest
 import soundfile
+from helpers.eval_songs import computed, estimated, run, write_estimates
 from helpers.songs import warned
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.songs import find_songs, song_at
-from hiphopss.eval import evaluate, ideal_ratio_mask_estimates, mixture_estimates
-from hiphopss.eval.baselines.bounds import ideal_ratio_masked
+from hiphopss.eval import write_results
+from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture, ideal_ratio_masked
 
 RATE = 8000
 N_SAMPLES = 8000
@@ -47,39 +48,43 @@ def dataset(tmp_path):
     return root
 
 
-def read(folder):
-    """Stems of a folder [shape=(n_sources, n_samples)]."""
-    return np.array([soundfile.read(folder / f"{source}.wav")[0] for source in SOURCES])
+def song_of(dataset, subset):
+    """The song of a subset."""
+    (song,) = (song for song in find_songs(dataset) if song.subset == subset)
+    return song
+
+
+def write_model(folder, songs):
+    """The mixtures as the estimates of a model that is called as its folder."""
+    (write_estimates(folder, Mixture(), songs) / "separation.json").unlink()
+    return folder
 
 
 def test_the_mixture_is_every_estimate(dataset, tmp_path):
-    assert mixture_estimates(dataset, tmp_path / "out") == ["b", "a"]
-    mixture, _ = soundfile.read(dataset / "Mixtures/Test/a/mixture.wav")
-    assert_array_equal(read(tmp_path / "out" / "a"), np.tile(mixture, (4, 1)))
-    assert json.loads((tmp_path / "out/separation.json").read_text()) == {"model": "mixture"}
+    mixture, _ = soundfile.read(dataset / "Mixtures/Test/a/mixture.wav", always_2d=True)
+    assert_array_equal(estimated(Mixture(), song_of(dataset, "Test")), np.tile(mixture, (4, 1, 1)))
+    assert Mixture().record == {"model": "mixture"}
+    results = computed(Mixture(), find_songs(dataset))
+    assert [(row.subset, row.song) for row in results.rows[::4]] == [("Test", "a"), ("Dev", "b")]
+    write_results(results, tmp_path / "scores.csv")
+    record = json.loads((tmp_path / "scores.json").read_text())
+    assert record["models"]["mixture"]["provenance"] == {"model": "mixture"}
 
 
-def test_only_the_songs_of_a_subset_are_written(dataset, tmp_path):
-    assert mixture_estimates(dataset, tmp_path / "out", "Test") == ["a"]
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["a", "separation.json"]
-
-
-def test_what_is_in_the_output_already_is_not_touched(dataset, tmp_path):
-    mixture_estimates(dataset, tmp_path / "out", "Test")
-    with pytest.raises(HiphopssError, match="out: a folder with something in it"):
-        ideal_ratio_mask_estimates(dataset, tmp_path / "out")
-    assert json.loads((tmp_path / "out/separation.json").read_text()) == {"model": "mixture"}
+def test_only_the_songs_of_a_subset_have_bounds(dataset, tmp_path):
+    net = write_model(tmp_path / "net", find_songs(dataset))
+    rows = run(dataset, net, tmp_path / "all.csv", subset="Test", bounds=True)
+    assert {(row.song, row.subset) for row in rows} == {("a", "Test")}
+    assert len({row.model for row in rows}) == 4
 
 
 def test_the_mask_beats_the_mixture_whose_sdr_is_mir_evals(dataset, tmp_path):
     from mir_eval.separation import bss_eval_sources
 
-    mixture_estimates(dataset, tmp_path / "lower", "Dev")
-    ideal_ratio_mask_estimates(dataset, tmp_path / "upper", "Dev")
-    rows = {
-        name: evaluate(dataset, tmp_path / name, tmp_path / f"{name}.csv", n_jobs=1, progress=False)
-        for name in ("lower", "upper")
-    }
+    rows = {}
+    for name, bound in (("lower", Mixture()), ("upper", IdealRatioMask())):
+        write_estimates(tmp_path / name, bound, [song_of(dataset, "Dev")])
+        rows[name] = run(dataset, tmp_path / name, tmp_path / f"{name}.csv")
     mixture, _ = soundfile.read(dataset / "Mixtures/Dev/b/mixture.wav")
     stems = [soundfile.read(dataset / f"Sources/Dev/b/{source}.wav")[0] for source in SOURCES[1:]]
     with warnings.catch_warnings():
@@ -99,9 +104,8 @@ def test_the_mask_beats_the_mixture_whose_sdr_is_mir_evals(dataset, tmp_path):
     )
 
 
-def test_missing_vocals_are_estimated_silent(dataset, tmp_path):
-    ideal_ratio_mask_estimates(dataset, tmp_path / "out", "Dev")
-    estimates = read(tmp_path / "out" / "b")
+def test_missing_vocals_are_estimated_silent(dataset):
+    estimates = estimated(IdealRatioMask(), song_of(dataset, "Dev"))
     assert not estimates[0].any()
     assert estimates[1].any()
 
@@ -132,61 +136,74 @@ def test_where_no_source_sounds_all_share_equally():
     assert_allclose(estimates, np.tile(mixture / 4, (4, 1, 1)), rtol=0, atol=1e-7)
 
 
-@pytest.mark.parametrize("bound", [mixture_estimates, ideal_ratio_mask_estimates])
+@pytest.mark.parametrize("bound", [Mixture(), IdealRatioMask()])
 def test_a_missing_mixture_is_named_and_nothing_is_left(dataset, tmp_path, bound):
     (dataset / "Mixtures/Test/a/mixture.wav").unlink()
-    with pytest.raises(HiphopssError, match=r"Test/a/mixture\.wav: no such file") as caught:
-        bound(dataset, tmp_path / "out")
-    assert "\n" not in str(caught.value)
+    songs = find_songs(dataset)
+    for refused in (lambda: computed(bound, songs), lambda: estimated(bound, songs[1])):
+        with pytest.raises(HiphopssError, match=r"Test/a/mixture\.wav: no such file") as caught:
+            refused()
+        assert "\n" not in str(caught.value)
     assert [path.name for path in tmp_path.iterdir()] == ["data"]
 
 
 def test_a_data_set_without_songs_is_named(dataset, tmp_path):
+    net = write_model(tmp_path / "net", find_songs(dataset))
     (tmp_path / "empty").mkdir()
-    with pytest.raises(HiphopssError, match="empty: holds no songs"):
-        mixture_estimates(tmp_path / "empty", tmp_path / "out")
-    with pytest.raises(HiphopssError, match="holds no songs of subset 'test'"):
-        mixture_estimates(dataset, tmp_path / "out", "test")
+    with pytest.raises(HiphopssError, match=r"net/a: .*empty has no song of this name"):
+        run(tmp_path / "empty", net, tmp_path / "s.csv", bounds=True)
+    with pytest.raises(HiphopssError, match=r"no folder of estimates for a song of .* \(test\)"):
+        run(dataset, net, tmp_path / "s.csv", subset="test", bounds=True)
+    with pytest.raises(HiphopssError, match="empty: holds no songs of subset 'Dev'"):
+        run(dataset, net, tmp_path / "s.csv", nmf=tmp_path / "empty")
+    assert not list(tmp_path.glob("s*"))
 
 
-def test_stems_of_another_length_are_named(dataset, tmp_path):
+def test_stems_of_another_length_are_named(dataset):
     soundfile.write(dataset / "Sources/Test/a/bass.wav", np.zeros(99), RATE)
     with pytest.raises(
         HiphopssError, match=r"a/bass\.wav: 99 samples, but .*mixture\.wav has 8000"
     ):
-        ideal_ratio_mask_estimates(dataset, tmp_path / "out")
+        computed(IdealRatioMask(), find_songs(dataset))
 
 
 def test_songs_from_anywhere_have_bounds(dataset, tmp_path):
-    song = find_songs(dataset)[1]
+    song = song_of(dataset, "Test")
     beside = tmp_path / "plain" / "d"
     shutil.copytree(dataset / "Sources/Test/a", beside)
     shutil.copy(song.mixture, beside)
     songs = [song, song_at(beside, subset="mine")]
-    assert mixture_estimates(songs, tmp_path / "all") == ["a", "d"]
-    assert ideal_ratio_mask_estimates(songs, tmp_path / "mine", "mine") == ["d"]
-    assert ideal_ratio_mask_estimates(tmp_path / "plain", tmp_path / "plainly") == ["d"]
-    assert_array_equal(read(tmp_path / "mine" / "d"), read(tmp_path / "plainly" / "d"))
-    with pytest.raises(HiphopssError, match="two songs are called 'a'"):
-        mixture_estimates([song, song], tmp_path / "twice")
+    net = write_model(tmp_path / "net", songs)
+    rows = run(songs, net, tmp_path / "all.csv", bounds=True)
+    assert {(row.song, row.subset) for row in rows if row.model != "net"} == {
+        *{("a", "Test"), ("d", "mine")}
+    }
+    rows = run(songs, net, tmp_path / "mine.csv", subset="mine", bounds=True)
+    assert {(row.song, row.subset) for row in rows} == {("d", "mine")}
+    (plain,) = find_songs(tmp_path / "plain")
+    assert plain.name == "d"
+    both = [estimated(IdealRatioMask(), one) for one in (songs[1], plain)]
+    assert_array_equal(*both)
+    with pytest.raises(HiphopssError, match="net/a: is a song of Test and of Test: say which"):
+        run([song, song], net, tmp_path / "twice.csv", bounds=True)
 
 
-def test_padded_mixtures_are_cut_where_that_is_tolerated(dataset, tmp_path):
-    ideal_ratio_mask_estimates(dataset, tmp_path / "exact", "Test")
-    path = dataset / "Mixtures/Test/a/mixture.wav"
-    mixture, _ = soundfile.read(path)
-    soundfile.write(path, np.pad(mixture, (0, 99)), RATE)
+def test_padded_mixtures_are_cut_where_that_is_tolerated(dataset):
+    song = song_of(dataset, "Test")
+    exact = estimated(IdealRatioMask(), song)
+    rows = computed(IdealRatioMask(), [song]).rows
+    mixture, _ = soundfile.read(song.mixture)
+    soundfile.write(song.mixture, np.pad(mixture, (0, 99)), RATE)
+    assert_array_equal(estimated(IdealRatioMask(), song), exact)
+    with pytest.raises(HiphopssError, match=r"vocals\.wav: 8000 samples, but .* has 8099"):
+        computed(IdealRatioMask(), [song])
     with warned(r"vocals\.wav: 8000 samples, but .* has 8099"):
-        ideal_ratio_mask_estimates(dataset, tmp_path / "cut", "Test", length_tolerance_s=0.1)
-    assert_array_equal(read(tmp_path / "cut" / "a"), read(tmp_path / "exact" / "a"))
+        assert computed(IdealRatioMask(), [song], length_tolerance_s=0.1).rows == rows
 
 
 def test_bounds_stand_beside_a_model_on_the_same_songs(dataset, tmp_path):
-    mixture_estimates(dataset, tmp_path / "net", "Test")
-    (tmp_path / "net" / "separation.json").unlink()
-    rows = evaluate(
-        dataset, [tmp_path / "net"], tmp_path / "all.csv", bounds=True, n_jobs=1, progress=False
-    )
+    net = write_model(tmp_path / "net", [song_of(dataset, "Test")])
+    rows = run(dataset, [net], tmp_path / "all.csv", bounds=True)
     by_model = {}
     for row in rows:
         assert row.song == "a"

@@ -6,13 +6,13 @@ import shutil
 import numpy as np
 import pytest
 import soundfile
+from helpers.eval_songs import estimated, run
 from helpers.songs import write_song
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.songs import find_songs, read_songs
-from hiphopss.eval import nmf_estimates
-from hiphopss.eval.baselines.nmf import learn_dictionaries, nmf_masked
+from hiphopss.eval.baselines.nmf import SupervisedNmf, learn_dictionaries, nmf_masked
 
 RATE = 8000
 N_SAMPLES = 2 * RATE
@@ -43,23 +43,22 @@ def dataset(tmp_path):
     return tmp_path / "data"
 
 
-def read(folder):
-    """Stems of a folder [shape=(n_sources, n_samples)]."""
-    return np.array([soundfile.read(folder / f"{source}.wav")[0] for source in SOURCES])
+def songs_of(dataset, subset):
+    return read_songs(dataset, (subset,))
 
 
-def test_sources_of_their_own_spectra_are_told_apart(dataset, tmp_path):
-    output = tmp_path / "nmf"
-    assert nmf_estimates(dataset, dataset, output, n_components=3, progress=False) == ["c"]
+def test_sources_of_their_own_spectra_are_told_apart(dataset):
+    (song,) = songs_of(dataset, "Test")
+    baseline = SupervisedNmf(dataset, [song], n_components=3)
     mixture, _ = soundfile.read(dataset / "Mixtures/Test/c/mixture.wav")
-    estimates = read(output / "c")
-    # Files in single precision.
+    estimates = estimated(baseline, song)[:, :, 0]
+    # In single precision.
     assert_allclose(estimates.sum(axis=0), mixture, atol=1e-6)
     truth = 0.7 * np.array(list(make_stems(2).values()))
     errors = np.square(estimates - truth).sum(axis=1) / np.square(truth).sum(axis=1)
     # Half of the rest is in frames where a note starts: the others do better than 20 dB.
     assert 10 * np.log10(errors).max() < -12
-    assert json.loads((output / "separation.json").read_text()) == {
+    assert baseline.record == {
         "model": "NMF",
         "n_components": 3,
         "seed": 0,
@@ -68,11 +67,12 @@ def test_sources_of_their_own_spectra_are_told_apart(dataset, tmp_path):
     }
 
 
-def test_the_seed_fixes_it(dataset, tmp_path):
-    songs = read_songs(dataset, ("Dev",)), read_songs(dataset, ("Test",))
-    for name, seed in (("one", 1), ("again", 1), ("two", 2)):
-        nmf_estimates(*songs, tmp_path / name, n_components=3, seed=seed, progress=False)
-    one, again, two = (read(tmp_path / name / "c") for name in ("one", "again", "two"))
+def test_the_seed_fixes_it(dataset):
+    train, test = songs_of(dataset, "Dev"), songs_of(dataset, "Test")
+    one, again, two = (
+        estimated(SupervisedNmf(train, test, n_components=3, seed=seed), test[0])
+        for seed in (1, 1, 2)
+    )
     assert_array_equal(one, again)
     assert not np.array_equal(one, two)
 
@@ -110,10 +110,11 @@ def test_every_channel_is_masked_by_itself_and_silence_shared():
 def test_what_cant_be_is_named(dataset, tmp_path):
     songs = find_songs(dataset)
     with pytest.raises(HiphopssError, match=r"bass\.wav: a song to train on and to test"):
-        nmf_estimates(songs, songs[:1], tmp_path / "out")
+        SupervisedNmf(songs, songs[:1])
     with pytest.raises(HiphopssError, match="0 components: give 1 or more"):
-        nmf_estimates(dataset, dataset, tmp_path / "out", n_components=0)
+        SupervisedNmf(dataset, songs_of(dataset, "Test"), n_components=0)
+    shutil.copytree(dataset / "Sources/Test", tmp_path / "net")
     shutil.rmtree(dataset / "Sources/Dev")
     with pytest.raises(HiphopssError, match="holds no songs of subset 'Dev'"):
-        nmf_estimates(dataset, dataset, tmp_path / "out")
-    assert [path.name for path in tmp_path.iterdir()] == ["data"]
+        run(dataset, tmp_path / "net", tmp_path / "s.csv", nmf=dataset)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "net"]

@@ -8,12 +8,12 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import HiphopssError
 from hiphopss.eval import bss_eval
-from hiphopss.eval.bss.scores import ENGINES, window_layout
+from hiphopss.eval.bss.scores import BSS_ENGINES, window_layout
 
 N_SAMPLES = 6000
 WINDOW, HOP = 3000, 1500
 
-each_engine = pytest.mark.parametrize("engine", ENGINES)
+each_engine = pytest.mark.parametrize("engine", BSS_ENGINES)
 each_way = pytest.mark.parametrize(
     ("mode", "engine"), [("sources", "hiphopss"), ("images", "hiphopss"), ("sources", "mir_eval")]
 )

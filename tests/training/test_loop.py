@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 
 import h5py
 import numpy as np
@@ -9,10 +10,10 @@ import pytest
 import released
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
-from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.make import make_features
 from hiphopss.network.model import build_model
-from hiphopss.training.loop import epoch_batches, train
+from hiphopss.training.loop import TrainingSettings, epoch_batches, train
 from hiphopss.training.steps import compile_model
 from hiphopss.util.keras_backend import tensor_of
 from hiphopss.weights.files import load_published, read_arrays, read_info
@@ -145,7 +146,12 @@ def test_a_file_smaller_than_a_batch_makes_one():
 
 
 def test_training_logs_every_term_and_learns(features, tmp_path):
-    output = train(features, tmp_path / "m.weights.h5", epochs=3, batch_size=7, progress=False)
+    output = train(
+        features,
+        tmp_path / "m.weights.h5",
+        TrainingSettings(epochs=3, batch_size=7),
+        progress=False,
+    )
     with open(tmp_path / "m.log.csv", newline="") as file:
         rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
@@ -161,7 +167,12 @@ def test_training_logs_every_term_and_learns(features, tmp_path):
 
 
 def test_the_log_has_the_means_of_each_epoch(features, tmp_path):
-    train(features, tmp_path / "m.weights.h5", epochs=2, batch_size=7, seed=3, progress=False)
+    train(
+        features,
+        tmp_path / "m.weights.h5",
+        TrainingSettings(epochs=2, batch_size=7, seed=3),
+        progress=False,
+    )
     with open(tmp_path / "m.log.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     model = compile_model(build_model("corrected", seed=3), "corrected", jit_compile=False)
@@ -180,11 +191,11 @@ def test_memory_of_batches_can_be_used_again(features, tmp_path, monkeypatch):
     # Tensors are the memory that batches are read into: it must not be overwritten too early.
     monkeypatch.setattr("hiphopss.training.loop._WORTH_COMPILING", 1)  # as long epochs are trained
     monkeypatch.setattr("hiphopss.training.steps.frames_in_place", lambda *_: None)
-    options = {"epochs": 2, "batch_size": 4, "seed": 1, "progress": False}
-    again = read_arrays(train(features, tmp_path / "again.weights.h5", **options))
+    settings, options = TrainingSettings(epochs=2, batch_size=4, seed=1), {"progress": False}
+    again = read_arrays(train(features, tmp_path / "again.weights.h5", settings, **options))
     read = FeatureFile.read
     monkeypatch.setattr(FeatureFile, "read", lambda self, patches, out=None: read(self, patches))
-    fresh = read_arrays(train(features, tmp_path / "fresh.weights.h5", **options))
+    fresh = read_arrays(train(features, tmp_path / "fresh.weights.h5", settings, **options))
     for name, array in again.items():
         np.testing.assert_array_equal(array, fresh[name])
 
@@ -203,10 +214,11 @@ def test_tensors_are_the_memory_of_arrays(features):
 
 def test_resumed_training_ends_with_the_same_weights(features, tmp_path, published, monkeypatch):
     monkeypatch.setattr("hiphopss.training.loop._WORTH_COMPILING", 1)  # as long epochs are trained
-    options = {"batch_size": 8, "seed": 5, "init": published, "progress": False}
-    whole = train(features, tmp_path / "whole.weights.h5", epochs=4, **options)
-    train(features, tmp_path / "parts.weights.h5", epochs=1, **options)
-    parts = train(features, tmp_path / "parts.weights.h5", epochs=4, **options)
+    short = TrainingSettings(epochs=1, batch_size=8, seed=5)
+    long, options = replace(short, epochs=4), {"init": published, "progress": False}
+    whole = train(features, tmp_path / "whole.weights.h5", long, **options)
+    train(features, tmp_path / "parts.weights.h5", short, **options)
+    parts = train(features, tmp_path / "parts.weights.h5", long, **options)
     expected, resumed = read_arrays(whole), read_arrays(parts)
     for name, array in expected.items():
         np.testing.assert_array_equal(resumed[name], array)
@@ -216,22 +228,28 @@ def test_resumed_training_ends_with_the_same_weights(features, tmp_path, publish
 
 def test_a_checkpoint_of_another_run_is_refused(features, dataset, tmp_path):
     output = tmp_path / "m.weights.h5"
-    train(features, output, epochs=1, batch_size=8, seed=1, progress=False)
+    train(features, output, TrainingSettings(epochs=1, batch_size=8, seed=1), progress=False)
     with pytest.raises(HiphopssError, match=r"m\.checkpoint\.weights\.h5: .*another seed"):
-        train(features, output, epochs=2, batch_size=8, seed=2, progress=False)
-    train(features, output, epochs=1, batch_size=8, seed=2, restart=True, progress=False)
+        train(features, output, TrainingSettings(epochs=2, batch_size=8, seed=2), progress=False)
+    train(
+        features,
+        output,
+        TrainingSettings(epochs=1, batch_size=8, seed=2),
+        restart=True,
+        progress=False,
+    )
     assert read_info(output).provenance["seed"] == 2
     # not told as weights that don't fit
     other = make_features(dataset, tmp_path / "other.h5", preset="released", progress=False)
     with pytest.raises(HiphopssError, match=r"a checkpoint of another run \(another features\)"):
-        train(other, output, epochs=2, batch_size=8, seed=2, progress=False)
+        train(other, output, TrainingSettings(epochs=2, batch_size=8, seed=2), progress=False)
 
 
 def test_fewer_epochs_than_a_checkpoint_has_are_refused(features, tmp_path):
     output = tmp_path / "m.weights.h5"
-    train(features, output, epochs=2, batch_size=8, progress=False)
+    train(features, output, TrainingSettings(epochs=2, batch_size=8), progress=False)
     with pytest.raises(HiphopssError, match="has 2 epochs already, more than 1"):
-        train(features, output, epochs=1, batch_size=8, progress=False)
+        train(features, output, TrainingSettings(epochs=1, batch_size=8), progress=False)
 
 
 def test_that_all_epochs_are_done_already_is_told(features, tmp_path, run):
@@ -254,7 +272,7 @@ def test_a_diverging_run_stops_with_a_reason(features, tmp_path):
     with h5py.File(features, "r+") as file:
         file["mixture"][:] = np.inf
     with pytest.raises(HiphopssError, match=r"f\.h5: the loss of epoch 1 is not finite"):
-        train(features, output, epochs=1, progress=False)
+        train(features, output, TrainingSettings(epochs=1), progress=False)
     assert not list(tmp_path.glob("*.weights.h5"))
 
 
