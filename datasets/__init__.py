@@ -1,9 +1,9 @@
-"""Room of songs: where they are, what their files hold, and the features made of them.
+"""Room of songs: finding them, reading their files, and computing features from them.
 
 - ``songs``: finding songs and the files of each.
-- ``stems``: whether the files of a song are alike, and reading them.
-- ``names``, ``roots``, ``dsd100``, ``hhds``, ``testsets``: what is known of the data sets, in
-  ``sets.toml``, and which songs are tested on.
+- ``stems``: checking that the files of a song match, and reading them.
+- ``names``, ``roots``, ``dsd100``, ``hhds``, ``testsets``: the facts about the data sets, from
+  ``sets.toml``, and the choice of test songs.
 - ``fetch/``: download and unpacking. ``features/``: HDF5 feature files and the augmentations.
 - ``generated/``: the synthetic sets that stand in for HHDS and DSD100.
 

@@ -1,7 +1,7 @@
 """DSD100 and the styles of its songs (docs/released-code.md, section 7).
 
-100 songs, stereo, 44.1 kHz: 001-050 are Test, 051-100 Dev. There is no download here: the data set
-is read from where it is.
+100 songs, stereo, 44.1 kHz: 001-050 are Test, 051-100 Dev. This module does not download the data
+set; it reads a local copy.
 """
 
 from __future__ import annotations
@@ -25,27 +25,27 @@ SHEET = "dsd100.xlsx"
 
 
 def dsd100_songs(root: str | Path) -> list[Song]:
-    """The songs of DSD100.
+    """List the songs of DSD100.
 
     Parameters
     ----------
     root : path-like
-        The unpacked archive, or a generated set in its stead.
+        Folder of the unpacked archive, or of a generated set that replaces it.
 
     Returns
     -------
     list of Song
-        By subset, then name: 50 Dev and 50 Test.
+        Songs by subset, then name: 50 Dev and 50 Test.
 
     Raises
     ------
     HiphopssError
-        As :func:`hiphopss.datasets.roots.all_songs`.
+        As in :func:`hiphopss.datasets.roots.all_songs`.
 
     Logs
     ----
     WARNING
-        If there aren't 50 and 50; a generated set may have any number.
+        If there are not 50 of each; a generated set may have any number.
     """
     root = find_root(root)
     songs = all_songs(root)
@@ -54,26 +54,26 @@ def dsd100_songs(root: str | Path) -> list[Song]:
 
 
 def styles(root: str | Path) -> dict[str, str]:
-    """What is known of the songs' styles.
+    """Find the styles of the songs, if they are known.
 
-    From ``dsd100.xlsx`` in the root; else from ``generated.json``, if the set is a generated one;
-    else the six songs of which the paper or docs/released-code.md (section 7) says something.
+    They come from ``dsd100.xlsx`` in the root; otherwise from ``generated.json``, if the set is
+    generated; otherwise six songs have one, from the paper or docs/released-code.md (section 7).
 
     Parameters
     ----------
     root : path-like
-        As :func:`hiphopss.datasets.roots.find_root`.
+        As in :func:`hiphopss.datasets.roots.find_root`.
 
     Returns
     -------
     dict of str to str
-        Name of the song's folder to style, as the list has it. Songs that aren't listed are left
-        out.
+        Style of each song, spelled as in the source, by the name of the song's folder. Songs
+        without a known style are left out.
 
     Raises
     ------
     HiphopssError
-        If the list can't be read, or as :func:`hiphopss.datasets.roots.all_songs`.
+        If the list can't be read, or as in :func:`hiphopss.datasets.roots.all_songs`.
     """
     root = find_root(root)
     sheets = [path for path in root.iterdir() if path.name.lower() == SHEET]
@@ -90,25 +90,25 @@ def styles(root: str | Path) -> dict[str, str]:
 
 
 def is_hip_hop(style: str) -> bool:
-    """Whether a style is hip-hop, however it is written: ``HipHop``, ``Hip-Hop/Rap``, ..."""
+    """Whether a style is hip-hop in any spelling: ``HipHop``, ``Hip-Hop/Rap``, ..."""
     return "hiphop" in "".join(char for char in style.lower() if char.isalpha())
 
 
 def _read_sheet(path: Path) -> list[tuple[str, str]]:
-    """Names and styles in a spreadsheet, from the first sheet that has columns so called."""
+    """Names and styles in a spreadsheet, from the first sheet with columns of these titles."""
     import openpyxl
 
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
         try:
             for sheet in book.worksheets:
-                sheet.reset_dimensions()  # some programs write wrong ones
+                sheet.reset_dimensions()  # some programs store wrong dimensions
                 listed = _read_rows(sheet.iter_rows(values_only=True))
                 if listed:
                     return listed
         finally:
             book.close()
-    except Exception as error:  # openpyxl raises all sorts on damaged files
+    except Exception as error:  # openpyxl raises many kinds of errors on damaged files
         raise HiphopssError(
             f"{path}: can't read this as a spreadsheet: take {SHEET} from DSD100 again, "
             "or remove it"

@@ -1,7 +1,7 @@
 """HHDS, the hip hop data set of the paper (section 3.1; docs/released-code.md, section 7).
 
 18 songs, 13 Dev and 5 Test, mono, 44.1 kHz, in the layout of DSD100. The archive also holds three
-songs of DSD100, which are no part of it.
+songs of DSD100, which do not belong to HHDS.
 """
 
 from __future__ import annotations
@@ -28,36 +28,36 @@ def download_hhds(
 ) -> Path:
     """Download HHDS from Zenodo by its DOI, and unpack it.
 
-    The archive is checked against Zenodo's checksum, kept beside ``folder`` under a name with a dot
-    in front until it is unpacked, then removed. A broken download goes on where it stopped, in the
-    same call or the next. ``folder`` appears when everything is in it.
+    The archive is checked against Zenodo's checksum, kept beside ``folder`` under a name that
+    starts with a dot until it is unpacked, then removed. An interrupted download is resumed, in the
+    same call or the next. ``folder`` appears when it is complete.
 
     Parameters
     ----------
     folder : path-like
-        What will be the root. If it is one already (or has one in it), nothing is fetched.
+        The new root. If it already is or contains a root, nothing is downloaded.
     archive : path-like, optional
-        The archive, if it was downloaded by other means: nothing is fetched, and it stays.
+        Archive that was downloaded by other means; it is unpacked and kept.
     base_url : str, optional
-        A server with Zenodo's API; by default Zenodo.
+        Address of a server with Zenodo's API; by default Zenodo itself.
     progress : bool
-        Show bars on standard error.
+        Show progress bars on standard error.
 
     Returns
     -------
     Path
-        The root, in the layout of DSD100.
+        The data set's root, in the layout of DSD100.
 
     Raises
     ------
     HiphopssError
-        If ``folder`` holds other things, the server can't be reached or sends something else, the
-        disk is full, or the archive is not safe to unpack.
+        If ``folder`` holds other files, the server can't be reached or sends wrong data, the disk
+        is full, or the archive is not safe to unpack.
 
     Logs
     ----
     WARNING
-        If the record has several zip files: the largest is taken.
+        If the record has several zip files, of which the largest is used.
     """
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -91,33 +91,33 @@ def _fetch(folder: Path, base_url: str | None, progress: bool) -> Path:
             "doi %s: several archives: taking %s, the largest, and not %s",
             *(doi, zips[-1].name, others),
         )
-    # The checksum in the name: a part of another version is never gone on with.
+    # The checksum in the name prevents resuming the download of another version.
     path = folder.with_name(f".{folder.name}-{zips[-1].checksum[-8:]}.zip")
     return download(zips[-1], path, page=f"https://doi.org/{doi}", progress=progress)
 
 
 def hhds_songs(root: str | Path) -> list[Song]:
-    """The songs of HHDS: those of the archive but the three of DSD100.
+    """List the songs of HHDS: those in the archive except the three of DSD100.
 
     Parameters
     ----------
     root : path-like
-        The unpacked archive, or a generated set in its stead.
+        Folder of the unpacked archive, or of a generated set that replaces it.
 
     Returns
     -------
     list of Song
-        By subset, then name: 13 Dev and 5 Test.
+        Songs by subset, then name: 13 Dev and 5 Test.
 
     Raises
     ------
     HiphopssError
-        As :func:`hiphopss.datasets.roots.all_songs`.
+        As in :func:`hiphopss.datasets.roots.all_songs`.
 
     Logs
     ----
     WARNING
-        If there aren't 13 and 5; a generated set may have any number.
+        If there are not 13 and 5; a generated set may have any number.
     """
     root = find_root(root)
     songs = [song for song in all_songs(root) if not is_paper_test_song(song)]

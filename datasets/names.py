@@ -1,9 +1,9 @@
-"""Names of songs, compared as people write them.
+"""Comparing the names of songs in their various spellings.
 
 DSD100 calls a song ``002 - ANiMAL - Rockshow``, its successor ``ANiMAL - Rockshow``, a list perhaps
-``animal_rockshow``. Case, accents, spacing and punctuation never count. The number in front counts
-only where it must: within one data set it tells two songs of the same title apart, and in a name
-like ``001 - song`` it is all that there is.
+``animal_rockshow``. Case, accents, spacing and punctuation are ignored. The number in front matters
+only where it is needed: in one data set it distinguishes songs of the same title, and in a name
+like ``001 - song`` nothing else does.
 """
 
 from __future__ import annotations
@@ -17,21 +17,22 @@ _NUMBERED = re.compile(r"\s*(\d{1,3})\s*[-\u2013\u2014_.]\s*(?=\S+.*?[-\u2013\u2
 
 
 def numbered_title(name: str) -> tuple[int | None, str]:
-    """Number and title of a song, such that equal titles mean the same song.
+    """Split a song's name into its number and a title that is equal for the same song.
 
-    A number is a song's place in its set only before an artist and a title: ``24 - song`` keeps
-    it, and so do ``50 Cent - In Da Club`` and ``112 - Peaches``, where it is the artist.
+    A number counts as the song's place in its set only before an artist and a title: ``24 - song``
+    keeps it in the title, and so do ``50 Cent - In Da Club`` and ``112 - Peaches`` (an artist).
 
     Parameters
     ----------
     name : str
-        Folder name.
+        Name of the song's folder.
 
     Returns
     -------
     number : int or None
+        The song's number, if there is one.
     title : str
-        Artist and title: letters and digits only, lower case, without accents.
+        Artist and title: only letters and digits, in lower case, without accents.
     """
     found = _NUMBERED.match(name)
     number = int(found[1]) if found else None
@@ -39,19 +40,19 @@ def numbered_title(name: str) -> tuple[int | None, str]:
 
 
 def match_name(wanted: str, names: Iterable[str]) -> list[str]:
-    """Those of some names that may be the wanted one.
+    """Find the names that may be the wanted one.
 
     Parameters
     ----------
     wanted : str
-        As someone wrote it.
+        Name in any spelling.
     names : iterable of str
         Names of songs.
 
     Returns
     -------
     list of str
-        The names equal to it, number and all; else those equal without any number in front.
+        Names that are equal including the number; if there are none, those equal without it.
     """
     names = list(names)
     exact = [name for name in names if numbered_title(name) == numbered_title(wanted)]
@@ -59,12 +60,12 @@ def match_name(wanted: str, names: Iterable[str]) -> list[str]:
 
 
 def near_names(wanted: str, names: Sequence[str]) -> list[str]:
-    """At most three names that someone may have meant, the nearest first.
+    """Suggest at most three names that may have been meant, the nearest first.
 
     Parameters
     ----------
     wanted : str
-        What matched no name.
+        Name that matched no song.
     names : sequence of str
         Names of songs.
     """
@@ -81,6 +82,6 @@ def _unnumbered(name: str) -> str:
 
 
 def _squeezed(name: str) -> str:
-    """Letters and digits only, lower case; a name without any is taken as it is."""
+    """Letters and digits in lower case; a name that has neither is only stripped of spaces."""
     plain = unicodedata.normalize("NFKD", name).casefold()
     return "".join(char for char in plain if char.isalnum()) or name.strip()

@@ -1,7 +1,7 @@
-"""Where the data sets are, and what is known of them.
+"""Finding the data sets, and the facts that are known about them.
 
-The facts of HHDS and DSD100 are in ``sets.toml`` beside this module (docs/released-code.md, section
-7).
+The facts about HHDS and DSD100 are in ``sets.toml`` beside this module (docs/released-code.md,
+section 7).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hiphopss.errors import HiphopssError
 logger = logging.getLogger(__name__)
 
 RECORD = "generated.json"
-"""What a generated set has in its root: its songs' names, splits and styles."""
+"""File in the root of a generated set that lists its songs' names, splits and styles."""
 
 
 @lru_cache
@@ -31,14 +31,14 @@ def facts() -> dict[str, Any]:
 
 
 def dataset_root(dataset: str, given: str | Path | None = None) -> Path:
-    """The root of HHDS or DSD100: as given, or from ``HHDS_PATH`` or ``DSD_PATH``.
+    """Find the root of HHDS or DSD100, as given or from ``HHDS_PATH`` or ``DSD_PATH``.
 
     Parameters
     ----------
     dataset : str
         ``"hhds"`` or ``"dsd100"``.
     given : path-like, optional
-        Goes before the environment variable. A folder with the root in it will do.
+        Root, or the folder that contains it; it takes precedence over the environment variable.
 
     Returns
     -------
@@ -48,7 +48,7 @@ def dataset_root(dataset: str, given: str | Path | None = None) -> Path:
     Raises
     ------
     HiphopssError
-        If neither is there, or as :func:`find_root`.
+        If neither is given, or as in :func:`find_root`.
     """
     known = facts()[dataset]
     variable, title = known["variable"], known["title"]
@@ -66,12 +66,12 @@ def dataset_root(dataset: str, given: str | Path | None = None) -> Path:
 
 
 def find_root(folder: str | Path) -> Path:
-    """The root of a data set: the folder itself, or the one folder in it that is a root.
+    """Find the root of a data set: the folder itself, or the only root in it.
 
     Parameters
     ----------
     folder : path-like
-        A folder in the DSD100 layout, or the one above.
+        A folder in the DSD100 layout, or its parent.
 
     Returns
     -------
@@ -81,7 +81,7 @@ def find_root(folder: str | Path) -> Path:
     Raises
     ------
     HiphopssError
-        If there is no such folder, or there are several.
+        If there is no root, or more than one.
     """
     folder = Path(folder)
     if (folder / "Sources").is_dir():
@@ -100,22 +100,22 @@ def find_root(folder: str | Path) -> Path:
 
 
 def all_songs(root: str | Path) -> list[Song]:
-    """The songs of whichever of Dev and Test are there.
+    """List the songs of the subsets Dev and Test, as far as these exist.
 
     Parameters
     ----------
     root : path-like
-        As :func:`find_root`.
+        As in :func:`find_root`.
 
     Returns
     -------
     list of Song
-        By subset, then name.
+        Songs by subset, then name.
 
     Raises
     ------
     HiphopssError
-        As :func:`find_root` and :func:`hiphopss.datasets.songs.read_songs`.
+        As in :func:`find_root` and :func:`hiphopss.datasets.songs.read_songs`.
     """
     root = find_root(root)
     there = [subset for subset in SUBSETS if (root / "Sources" / subset).is_dir()]
@@ -123,13 +123,13 @@ def all_songs(root: str | Path) -> list[Song]:
 
 
 def song_root(song: Song) -> Path:
-    """The root of the data set, or else the plain folder of songs, that a song is from."""
+    """The root of the data set to which a song belongs, or the plain folder of songs."""
     parents = song.folder.parents
     return next((p.parent for p in parents if p.name == "Sources"), song.folder.parent)
 
 
 def generated_songs(root: Path) -> list[dict[str, Any]] | None:
-    """What ``generated.json`` says of the songs of a generated set.
+    """Read the songs of a generated set from ``generated.json``.
 
     Parameters
     ----------
@@ -139,8 +139,8 @@ def generated_songs(root: Path) -> list[dict[str, Any]] | None:
     Returns
     -------
     list of dict or None
-        A dict a song, with ``"name"``, ``"split"`` and perhaps ``"style"``; None if the set isn't a
-        generated one.
+        A dict for each song, with ``"name"``, ``"split"`` and perhaps ``"style"``; None if the set
+        is not generated.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def generated_songs(root: Path) -> list[dict[str, Any]] | None:
 
 
 def warn_unless_complete(dataset: str, songs: list[Song], root: Path) -> None:
-    """Warn if a data set hasn't the sizes that it is known for; generated sets may have any."""
+    """Warn if a data set has not its known size; generated sets may have any size."""
     known = facts()[dataset]
     found = {s: sum(song.subset == s for song in songs) for s in SUBSETS}
     if found == known["sizes"] or generated_songs(root) is not None:

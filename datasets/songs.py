@@ -1,11 +1,11 @@
-"""Finding songs: which there are, and where the files of each are. Nothing here opens one.
+"""Finding songs and the files of each. This module opens no audio file.
 
 HHDS, DSD100 and the generated sets share one layout (docs/released-code.md, section 6):
 ``<root>/Mixtures/{Dev,Test}/<song>/mixture.wav`` and
-``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav``. A plain folder of songs will do
-where songs are scored, mixed or listened to: ``<root>/<song>/{vocals,bass,drums,other}.wav``, with
-``mixture.wav`` beside them if there is one. Any audio format will do in place of WAV. Names that
-begin with a dot are skipped. :mod:`hiphopss.datasets.stems` reads what is found here.
+``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav``. To score, mix or listen to
+songs, a plain folder of songs is also accepted: ``<root>/<song>/{vocals,bass,drums,other}.wav``,
+with ``mixture.wav`` beside them if it exists. Any audio format may replace WAV. Names that begin
+with a dot are skipped. :mod:`hiphopss.datasets.stems` reads the files that are found here.
 """
 
 from __future__ import annotations
@@ -24,19 +24,19 @@ OPTIONAL_SOURCES = ("vocals",)
 
 @dataclass(frozen=True)
 class Song:
-    """Where the files of a song are.
+    """A song and the paths of its files.
 
     Attributes
     ----------
     name : str
-        Name of its folder.
+        Name of the song's folder.
     subset : str
-        ``"Dev"`` or ``"Test"``; empty where a folder has no subsets. Scores take any other label
-        too, such as ``"HHDS test"``.
+        ``"Dev"`` or ``"Test"``; empty in a folder without subsets. For scores it may be any label,
+        such as ``"HHDS test"``.
     mixture : Path or None
-        ``mixture.wav``, if there is one.
+        Path of ``mixture.wav``, if it exists.
     stems : dict of str to Path
-        The stems that exist, by source.
+        Paths of the stems that exist, by source.
     """
 
     name: str
@@ -46,12 +46,12 @@ class Song:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Subset and name, which tell the songs of a data set apart."""
+        """Subset and name, which identify a song within a data set."""
         return self.subset, self.name
 
     @property
     def folder(self) -> Path:
-        """The folder of its stems, or of its mixture where it has none."""
+        """The folder of its stems, or of its mixture if it has no stems."""
         return next(iter(self.stems.values()), self.mixture or Path(self.name, "stem")).parent
 
 
@@ -63,12 +63,12 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
     root : path-like
         The folder with ``Sources`` and ``Mixtures``.
     subsets : sequence of str
-        Which of ``SUBSETS``.
+        Names from ``SUBSETS``.
 
     Returns
     -------
     list of Song
-        By subset, then name.
+        Songs by subset, then name.
 
     Raises
     ------
@@ -94,17 +94,17 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
 
 
 def no_root(folder: Path) -> HiphopssError:
-    """What is told of a path that is not the root of a data set.
+    """The error for a path that is not the root of a data set.
 
     Parameters
     ----------
     folder : Path
-        Without a folder ``Sources`` in it, or not there.
+        Path that does not exist or does not contain a folder ``Sources``.
 
     Returns
     -------
     HiphopssError
-        To be raised.
+        The error, for the caller to raise.
     """
     found = "no such folder"
     if folder.exists():
@@ -116,7 +116,7 @@ def no_root(folder: Path) -> HiphopssError:
 
 
 def find_songs(root: str | Path) -> list[Song]:
-    """List the songs of a data set or of a plain folder of songs, complete or not.
+    """List the songs of a data set or of a plain folder of songs, including incomplete ones.
 
     Parameters
     ----------
@@ -127,12 +127,12 @@ def find_songs(root: str | Path) -> list[Song]:
     Returns
     -------
     list of Song
-        By subset, then name. Folders without any stem are no songs.
+        Songs by subset, then name. Folders without any stem are left out.
 
     Raises
     ------
     HiphopssError
-        If there is no such folder.
+        If the folder does not exist.
     """
     root = Path(root)
     if not root.is_dir():
@@ -151,42 +151,42 @@ def find_songs(root: str | Path) -> list[Song]:
 
 
 def song_at(folder: str | Path, *, subset: str = "", name: str | None = None) -> Song:
-    """The song whose stems, and mixture if there is one, lie in a folder.
+    """The song whose stems, and mixture if it exists, are in a folder.
 
     Parameters
     ----------
     folder : path-like
-        With ``vocals.wav`` and so on in it.
+        Folder with ``vocals.wav`` and so on.
     subset : str
-        Its label.
+        Label of the song.
     name : str, optional
-        The song's name; by default the folder's.
+        Name of the song; by default the folder's name.
 
     Returns
     -------
     Song
-        With those stems that exist.
+        Song with the stems that exist.
     """
     folder = Path(folder)
     return _song(folder, subset, folder, name)
 
 
 def require_stems(song: Song, folder: Path | None = None) -> None:
-    """See that a song is complete; vocals may be missing.
+    """Check that a song is complete; vocals may be missing.
 
     Songs without vocals exist in HHDS and DSD100.
 
     Parameters
     ----------
     song : Song
-        The song.
+        Song to check.
     folder : Path, optional
-        Where a missing stem belongs; by default beside the others.
+        Folder in which a missing stem belongs; by default the folder of the others.
 
     Raises
     ------
     HiphopssError
-        If another stem is missing.
+        If a stem other than vocals is missing.
     """
     for source in SOURCES:
         if source not in song.stems and source not in OPTIONAL_SOURCES:
@@ -198,22 +198,22 @@ def require_stems(song: Song, folder: Path | None = None) -> None:
 
 
 def require_mixture(song: Song) -> Path:
-    """See that a song has a mixture.
+    """Return a song's mixture file, or raise if it has none.
 
     Parameters
     ----------
     song : Song
-        The song.
+        Song to check.
 
     Returns
     -------
     Path
-        The file.
+        The mixture file.
 
     Raises
     ------
     HiphopssError
-        If the song has none; the message names where it belongs.
+        If the song has no mixture; the message names its place.
     """
     if song.mixture is None:
         folder = song.folder
@@ -224,12 +224,12 @@ def require_mixture(song: Song) -> Path:
 
 
 def song_folders(folder: str | Path) -> list[Path]:
-    """The folders in a folder, by name, without those that begin with a dot.
+    """List the folders in a folder by name, without those that begin with a dot.
 
     Raises
     ------
     HiphopssError
-        If there is no such folder.
+        If the folder does not exist.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -238,7 +238,7 @@ def song_folders(folder: str | Path) -> list[Path]:
 
 
 def find_audio(folder: Path, name: str) -> Path | None:
-    """The audio file ``<name>.<suffix>`` in a folder, or None.
+    """Find the audio file ``<name>.<suffix>`` in a folder.
 
     Parameters
     ----------
@@ -250,12 +250,12 @@ def find_audio(folder: Path, name: str) -> Path | None:
     Returns
     -------
     Path or None
-        The file.
+        The file, or None if it does not exist.
 
     Raises
     ------
     HiphopssError
-        If there are two, such as ``vocals.wav`` and ``vocals.flac``.
+        If there are two such files, for example ``vocals.wav`` and ``vocals.flac``.
     """
     if not folder.is_dir():
         return None
@@ -273,7 +273,7 @@ def _folders(parent: Path) -> list[Path]:
 
 
 def _song(folder: Path, subset: str, mixture_folder: Path, name: str | None = None) -> Song:
-    """The song whose stems are in a folder, as far as they exist."""
+    """The song in a folder, with the stems that exist."""
     found = {source: find_audio(folder, source) for source in SOURCES}
     stems = {source: path for source, path in found.items() if path is not None}
     return Song(name or folder.name, subset, find_audio(mixture_folder, "mixture"), stems)

@@ -1,9 +1,9 @@
-"""Reading the files of songs: whether they are alike, and their samples in whichever form.
+"""Reading the files of songs, after checking that they match.
 
-Everything that takes stems asks here: features, training's auditions, scores, remixes, the demo and
-the reproduction of the paper. There is one rule: the files of a song have one sampling rate and one
-length, in samples, and each has one channel or as many as the others (:func:`require_alike`).
-Vocals may be missing (:data:`hiphopss.datasets.songs.OPTIONAL_SOURCES`) and are silence then.
+Everything that reads stems uses this module: features, auditions, scores, remixes, the demo and the
+reproduction of the paper. The files of a song must have one sampling rate and one length, in
+samples, and each has one channel or as many as the others (:func:`require_alike`). Vocals may be
+missing (:data:`hiphopss.datasets.songs.OPTIONAL_SOURCES`) and are then silence.
 """
 
 from __future__ import annotations
@@ -28,18 +28,18 @@ _PIECE = 2**16  # samples of each channel that are read at a time
 
 @dataclass(frozen=True)
 class Common:
-    """What the files of a song have in common.
+    """Properties that the files of a song share.
 
     Attributes
     ----------
     n_samples : int
-        Length of the shortest, in samples of each channel.
+        Length of the shortest file, in samples of each channel.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     n_channels : int
-        Channels of the widest.
+        Largest number of channels.
     subtype : str
-        Sample type of the first file, as libsndfile calls it.
+        Sample type of the first file, by libsndfile's name.
     """
 
     n_samples: int
@@ -51,27 +51,27 @@ class Common:
 def require_alike(
     paths: Iterable[Path], *, tolerance_s: float = 0.0, downmixed: bool = False
 ) -> Common:
-    """Look at the headers and ends of a song's files, which is fast, before any work begins.
+    """Check the headers and ends of a song's files, which is fast, before any work begins.
 
     Parameters
     ----------
     paths : iterable of Path
-        All files of one song that are used together; at least one.
+        All files of a song that are used together; at least one.
     tolerance_s : float
-        By less than this, in seconds, lengths may differ: codecs such as MP3 pad what they encode.
+        Lengths must differ by less than this time, in seconds: codecs such as MP3 add padding.
     downmixed : bool
-        Channels are averaged by who reads the files, so that their numbers don't matter.
+        Ignore the numbers of channels, because the caller averages the channels.
 
     Returns
     -------
     Common
-        What is the same in all.
+        Properties of the files together.
 
     Raises
     ------
     HiphopssError
-        If a file can't be read, is cut off or empty, or two differ in sampling rate, length or
-        number of channels (one channel goes with any number). The message names both files.
+        If a file can't be read, is cut off or empty, or if two differ in sampling rate, length or
+        number of channels (one channel matches any number). The message names both files.
     """
     headers = {path: reading.read_header(path, end=True) for path in paths}
     (first, common), *others = headers.items()
@@ -109,7 +109,7 @@ def _unlike(path: Path, other: Path, unit: str, found: int, wanted: int) -> Hiph
 
 
 def cut_off(path: Path) -> HiphopssError:
-    """What to raise where a file ends before its header says."""
+    """The error for a file that is shorter than its header says."""
     return HiphopssError(
         f"{path}: cut off, it is shorter than its header says: export or copy it again"
     )
@@ -121,19 +121,19 @@ def song_length(song: Song, sample_rate: int) -> int:
     Parameters
     ----------
     song : Song
-        From :func:`hiphopss.datasets.songs.read_songs`.
+        Song from :func:`hiphopss.datasets.songs.read_songs`.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
 
     Returns
     -------
     int
-        The length of what :func:`load_stems` gives.
+        Length of the stems that :func:`load_stems` returns.
 
     Raises
     ------
     HiphopssError
-        As :func:`require_alike`.
+        As in :func:`require_alike`.
     """
     common = require_alike(song.stems.values(), downmixed=True)
     return reading.resampled_length(common.n_samples, common.sample_rate, sample_rate)
@@ -145,19 +145,19 @@ def load_stems(song: Song, sample_rate: int) -> np.ndarray:
     Parameters
     ----------
     song : Song
-        From :func:`hiphopss.datasets.songs.read_songs`.
+        Song from :func:`hiphopss.datasets.songs.read_songs`.
     sample_rate : int
-        In Hz; other rates are resampled.
+        Sampling rate in Hz, to which stems are resampled.
 
     Returns
     -------
     np.ndarray [shape=(n_sources, n_samples)]
-        In the order of ``SOURCES``, in single precision; vocals that don't exist are silence.
+        Stems in the order of ``SOURCES``, in single precision; missing vocals are silence.
 
     Raises
     ------
     HiphopssError
-        As :func:`song_length`, or if a file can't be read.
+        As in :func:`song_length`, or if a file can't be read.
     """
     stems = np.zeros((len(SOURCES), song_length(song, sample_rate)), np.float32)
     for row, source in zip(stems, SOURCES, strict=True):
@@ -176,14 +176,14 @@ def _load_mono(path: Path, sample_rate: int) -> np.ndarray:
 
 
 def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarray]:
-    """Read stems side by side, block by block, so that memory does not grow with their length.
+    """Read stems in parallel, block by block, so that memory use does not grow with their length.
 
     Parameters
     ----------
     stems : mapping of str to Path
-        Files by source, which are alike; sources without a file are silence.
+        Matching files by source; sources without a file are silence.
     n_channels : int
-        Of the blocks, as in :func:`fit_channels`.
+        Number of channels of the blocks, as in :func:`fit_channels`.
 
     Yields
     ------
@@ -193,7 +193,7 @@ def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarr
     Raises
     ------
     HiphopssError
-        If a file can't be read, or ends before the others.
+        If a file can't be read, or is shorter than the others.
     """
     readers = [reading.read_blocks(path) for path in stems.values()]
     for blocks in zip_longest(*readers, fillvalue=np.zeros((0, 1), np.float32)):
@@ -217,21 +217,21 @@ def read_exact(
     Parameters
     ----------
     stems : mapping of str to Path or None
-        Files by source; what has none is silence.
+        Files by source; a source without a file is silence.
     n_samples, n_channels : int
-        What to read. One channel averages a file's channels, more duplicate a mono file.
+        Size of the result. One channel averages a file's channels, more duplicate a mono file.
     out : np.ndarray [shape=(n_sources, n_samples, n_channels)], optional
-        Memory to fill: new memory takes time.
+        Array to fill, which is faster than allocating a new one.
 
     Returns
     -------
     np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        ``out`` if it was given. The full scale of integer types is 1, as libsndfile has it.
+        Samples, in ``out`` if it was given. The full scale of integers is 1, as in libsndfile.
 
     Raises
     ------
     HiphopssError
-        If a file can't be read, is shorter, has samples that are not finite, or channels don't fit.
+        If a file can't be read, is too short, has values that are not finite, or too many channels.
     """
     samples = np.empty((len(SOURCES), n_samples, n_channels)) if out is None else out
     for stem, source in zip(samples, SOURCES, strict=True):
@@ -246,12 +246,12 @@ def read_exact(
 def _read_into(samples: np.ndarray, path: Path) -> None:
     """Fill `[shape=(n_samples, n_channels)]` with a file's first samples.
 
-    Pieces that stay in the cache are checked and copied, where passes over whole songs would wait
-    for memory, for which processes compete.
+    Pieces are checked and copied while they are in the processor's cache. Passes over whole songs
+    would wait for memory, for which processes compete.
     """
     n_read = 0
     with reading.opened(path) as file:
-        # Each piece ends in a seek, after which the decoder of MP3 has lost its state.
+        # Each piece ends in a seek, after which an MP3 decoder has lost its state.
         exact = file.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
         block = np.empty((_PIECE if exact else file.frames, file.channels))
         while len(piece := file.read(out=block)):
@@ -266,21 +266,21 @@ def _read_into(samples: np.ndarray, path: Path) -> None:
 
 
 def fit_channels(samples: np.ndarray, n_channels: int, path: Path) -> np.ndarray:
-    """Samples with a given number of channels.
+    """Convert samples to a given number of channels.
 
     Parameters
     ----------
     samples : np.ndarray [shape=(n_samples, n_given)]
-        Of a file.
+        Samples of a file.
     n_channels : int
-        1 averages the channels; more duplicates a mono file.
+        With 1, the channels are averaged; with more, a mono file is duplicated.
     path : Path
-        The file, for messages.
+        Path of the file, for messages.
 
     Returns
     -------
     np.ndarray [shape=(n_samples, n_channels)]
-        The samples.
+        Converted samples.
 
     Raises
     ------
@@ -305,17 +305,17 @@ def read_mixture(song: Song) -> reading.Audio:
     Parameters
     ----------
     song : Song
-        The song.
+        Song with the mixture.
 
     Returns
     -------
     Audio
-        All of it.
+        The whole mixture.
 
     Raises
     ------
     HiphopssError
-        If the song has none, or it can't be read.
+        If the song has no mixture, or if it can't be read.
     """
     return reading.read(require_mixture(song), exact=True)
 
@@ -323,35 +323,35 @@ def read_mixture(song: Song) -> reading.Audio:
 def mixture_gain(
     song: Song, stems: np.ndarray, sample_rate: int, *, mastered: bool = False
 ) -> float:
-    """Gain of a data set's ``mixture.wav`` against the sum of its stems.
+    """Gain of a data set's ``mixture.wav`` relative to the sum of its stems.
 
-    HHDS normalises its mixtures (docs/released-code.md, section 7: 0.704 on the one public song).
+    HHDS normalises its mixtures (docs/released-code.md, section 7: by 0.704 on the public song).
 
     Parameters
     ----------
     song : Song
-        From :func:`read_songs`.
+        Song from :func:`read_songs`.
     stems : np.ndarray [shape=(n_sources, n_samples)]
-        From :func:`load_stems`.
+        Stems from :func:`load_stems`.
     sample_rate : int
-        Of the stems, in Hz.
+        Sampling rate of the stems, in Hz.
     mastered : bool
-        Take a mixture that isn't quite the scaled sum without a word.
+        Don't warn about a mixture that is not exactly the scaled sum.
 
     Returns
     -------
     float
-        The least-squares gain; 1 where there is no mixture file or the stems are silent.
+        The least-squares gain; 1 if there is no mixture file or the stems are silent.
 
     Raises
     ------
     HiphopssError
-        If the mixture is of another length, or is mostly something else than the stems.
+        If the mixture has another length, or most of it is not the sum of the stems.
 
     Logs
     ----
     WARNING
-        If more than -40 dB of the mixture is not the scaled sum, as in a mastered mixture.
+        If more than -40 dB of the mixture is not the scaled sum, as after mastering.
     """
     if song.mixture is None:
         return 1.0
@@ -371,7 +371,7 @@ def mixture_gain(
         raise HiphopssError(
             f"{song.mixture}: silent, but the stems of {song.name!r} are not: export it again"
         )
-    rest = 1 - gain * common / (mixture @ mixture)  # of the mixture's energy
+    rest = 1 - gain * common / (mixture @ mixture)  # share of the mixture's energy
     if rest > 0.5:
         raise HiphopssError(
             f"{song.mixture}: not the mixture of the stems of {song.name!r} (half of it is "

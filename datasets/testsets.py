@@ -1,8 +1,8 @@
-"""Which songs are tested on, and that none of them is trained on.
+"""The test songs, and keeping them out of the training.
 
 The paper tests on the 5 Test songs of HHDS and on "the 3 songs labeled as HipHop" of DSD100, "which
 are not used to train any of the models" (section 4.3). One of the three is in DSD100's Dev half
-(docs/released-code.md, section 7), so the halves alone don't keep it out of the training.
+(docs/released-code.md, section 7), so leaving out the Test half would not be enough.
 """
 
 from __future__ import annotations
@@ -26,34 +26,34 @@ def hip_hop_test_songs(
     hhds: str | Path | None = None,
     names: Sequence[str] | None = None,
 ) -> list[Song]:
-    """The songs of the paper's second test set, wherever they are.
+    """List the songs of the paper's second test set, from wherever they are.
 
-    By default the three by ANiMAL, each once, from DSD100's folder or else from the archive of
-    HHDS, which holds them too. They may be in Dev or Test. Of a generated set in DSD100's stead,
-    the Test songs in hip-hop style.
+    By default these are the three songs by ANiMAL, each once, from DSD100's folder or else from the
+    archive of HHDS, which also contains them. They may be in Dev or Test. If a generated set
+    replaces DSD100, they are its Test songs in hip-hop style.
 
     Parameters
     ----------
     dsd100, hhds : path-like, optional
-        Roots of the data sets that are at hand.
+        Roots of the available data sets.
     names : sequence of str, optional
-        Other songs instead; case, spacing and the number in front don't matter.
+        Other songs to use instead; case, spacing and the number in front don't matter.
 
     Returns
     -------
     list of Song
-        In the order of the names.
+        Songs in the order of the names.
 
     Raises
     ------
     HiphopssError
-        If none is found, a name given is of no song or of several, or as
+        If no song is found, if a given name fits no song or several, or as in
         :func:`hiphopss.datasets.roots.all_songs`.
 
     Logs
     ----
     WARNING
-        If some of the three are missing.
+        If some of the three songs are missing.
     """
     roots = [find_root(root) for root in (dsd100, hhds) if root is not None]
     if not roots:
@@ -81,28 +81,28 @@ def hip_hop_test_songs(
 
 
 def is_paper_test_song(song: Song) -> bool:
-    """Whether a song, by its name, is one of the three of DSD100 that the paper tests on."""
+    """Whether a song's name is one of the three DSD100 songs on which the paper tests."""
     return bool(match_name(song.name, facts()["styles"]["Hip-Hop"]))
 
 
 def training_songs(songs: Iterable[Song], test_songs: Iterable[Song]) -> list[Song]:
-    """Those songs that are in no test set.
+    """Select the songs that are in no test set.
 
     Songs are the same if their names have the same artist and title, whatever the number in front,
-    so that a test song is recognised in another data set. Within one data set, and in generated
-    ones, whose titles are dealt from one deck, songs with different numbers are different songs.
+    so that a test song is recognised in another data set. Within one data set, songs with different
+    numbers are different songs; so are they in generated sets, which draw titles from one list.
 
     Parameters
     ----------
     songs : iterable of Song
-        To train on.
+        Candidates for training.
     test_songs : iterable of Song
-        Of all test sets.
+        Songs of all test sets.
 
     Returns
     -------
     list of Song
-        In the given order.
+        Songs in the given order.
     """
     tests: dict[str, list[Song]] = {}
     for song in test_songs:
@@ -115,7 +115,7 @@ def training_songs(songs: Iterable[Song], test_songs: Iterable[Song]) -> list[So
 
 
 def _same(song: Song, other: Song) -> bool:
-    """Whether two songs of one title are one."""
+    """Whether two songs of the same title are the same song."""
     numbers = {numbered_title(song.name)[0], numbered_title(other.name)[0]} - {None}
     if len(numbers) < 2:
         return True
@@ -158,7 +158,7 @@ def _named(names: Sequence[str], collections: list[list[Song]]) -> list[Song]:
 
 
 def _matching(name: str, collections: list[list[Song]]) -> list[Song]:
-    """The songs of a name in the first data set that has any."""
+    """The songs of this name in the first data set that has any."""
     for songs in collections:
         matches = match_name(name, [song.name for song in songs])
         if matches:

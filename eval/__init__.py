@@ -1,15 +1,15 @@
-"""Room of scores: BSS Eval, tables of it song by song, summaries, comparisons and Fig. 1.
+"""Room of scores: BSS Eval, tables of scores, summaries, comparisons and Fig. 1.
 
 - ``bss/``: BSS Eval itself, on arrays.
-- ``baselines/``: models that are computed from a song's own files, to compare others with.
-- ``matching``: which estimates belong to which references.
-- ``scoring``: many models on many songs; gives results and writes nothing.
+- ``baselines/``: models that are computed from a song's own files, for comparison.
+- ``matching``: assigning estimates to references.
+- ``scoring``: scores many models on many songs; returns results and writes nothing.
 - ``table``, ``aggregate``, ``paired``: rows, means over songs, and differences song by song.
-- ``evaluation``, ``comparison``: what the verbs ``evaluate`` and ``compare`` do.
-- ``museval``, ``figure``: the same scores as museval's JSON, and as the paper's Fig. 1.
+- ``evaluation``, ``comparison``: the functions behind the verbs ``evaluate`` and ``compare``.
+- ``museval``, ``figure``: writing the scores as museval's JSON, and as the paper's Fig. 1.
 
 May import :mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`. Its names are
-loaded when they are first used, because mir_eval alone takes seconds to import.
+loaded on first use, because mir_eval alone takes seconds to import.
 """
 
 import lazy_loader

@@ -6,7 +6,7 @@ A song's score is the mean over its windows; a summary is the mean over songs, w
 of the 95 % confidence interval of Student's t over songs (the paper's Fig. 1 and section 4 give
 means with 95 % confidence intervals). Undefined scores are left out, and so are infinite ones
 (a window in which no other source sounds has no interference), because a mean can't use them. The
-source ``"mean"`` is each song's mean over its sources. Songs and sources are told apart by name.
+source ``"mean"`` is each song's mean over its sources. Names identify songs and sources.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ class Summary:
     Attributes
     ----------
     model, subset, source : str
-        What is summarised.
+        The model, subset and source that are summarised.
     mean, ci95 : dict of float or None
-        By metric, in dB: mean over songs, and half of its 95 % confidence interval. None where
-        undefined (no song; for the interval, fewer than two).
+        By metric, in dB: the mean over songs, and half the width of its 95 % confidence interval.
+        None if undefined (without songs; for the interval, with fewer than two).
     n_songs : int
-        Songs with a defined SDR.
+        Number of songs with a defined SDR.
     """
 
     model: str
@@ -50,17 +50,17 @@ class Summary:
 
 
 def summarise(rows: Iterable[Row]) -> list[Summary]:
-    """Summarise a table, or several joined ones.
+    """Summarise one or more tables.
 
     Parameters
     ----------
     rows : iterable of Row
-        In any order.
+        Rows in any order.
 
     Returns
     -------
     list of Summary
-        By model and subset in order of first appearance, then by source, ``"mean"`` last.
+        Summaries by model and subset in order of first appearance, then by source, ``"mean"`` last.
     """
     windows = defaultdict(list)  # scores of the windows, by model, subset, song, source, metric
     for row in rows:
@@ -87,7 +87,7 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
 
 
 def _summary(songs: dict, model: str, subset: str, source: str) -> Summary:
-    """The summary of one group of songs' scores."""
+    """Summarise one group of songs' scores."""
     values = {metric: finite(songs[model, subset, source, metric]) for metric in METRICS}
     return Summary(
         model=model,
@@ -106,7 +106,7 @@ def source_order(source: str) -> tuple:
 
 
 def finite(values: Iterable[float | None]) -> list[float]:
-    """The values a mean can use."""
+    """The values that a mean can use."""
     return [value for value in values if value is not None and math.isfinite(value)]
 
 
@@ -117,7 +117,7 @@ def finite_mean(values: Iterable[float | None]) -> float | None:
 
 
 def mean(values: Sequence[float]) -> float:
-    """Mean of one value or more, rounded once."""
+    """Mean of at least one value, rounded once."""
     return math.fsum(values) / len(values)
 
 
@@ -127,13 +127,13 @@ def confidence_interval(values: Sequence[float]) -> float | None:
     Parameters
     ----------
     values : sequence of float
-        One a song.
+        One value for each song.
 
     Returns
     -------
     float or None
-        ``t * s / sqrt(n)``, t the 97.5 % quantile of Student's t with n - 1 degrees of freedom and
-        s the sample's standard deviation; None for fewer than two values.
+        ``t * s / sqrt(n)``, where t is the 97.5 % quantile of Student's t with n - 1 degrees of
+        freedom and s the sample's standard deviation; None for fewer than two values.
     """
     n = len(values)
     if n < 2:
@@ -146,20 +146,20 @@ def confidence_interval(values: Sequence[float]) -> float | None:
 
 
 def summary_path(path: str | Path) -> Path:
-    """``<name>_summary.csv`` for the table ``<name>.csv``."""
+    """Path ``<name>_summary.csv`` for the table ``<name>.csv``."""
     path = Path(path)
     return path.with_name(f"{path.stem}_summary.csv")
 
 
 def write_summary(path: str | Path, summaries: Iterable[Summary]) -> None:
-    """Write summaries as CSV: model, subset, source, mean and interval by metric, songs.
+    """Write summaries as CSV: model, subset, source, mean and interval of each metric, n_songs.
 
     Parameters
     ----------
     path : path-like
-        The file, such as :func:`summary_path` names it.
+        File to write, usually from :func:`summary_path`.
     summaries : iterable of Summary
-        The lines, in order.
+        Summaries in the order of the lines.
     """
     header = ["model", "subset", "source"]
     header += [f"{metric}_{what}" for metric in METRICS for what in ("mean", "ci95")]
@@ -175,20 +175,20 @@ def write_summary(path: str | Path, summaries: Iterable[Summary]) -> None:
 
 
 def format_summary(summaries: Sequence[Summary], *, what: str = "means over songs") -> str:
-    """Summaries as a text table for the terminal, one block a subset.
+    """Format summaries as a text table for the terminal, one block for each subset.
 
     Parameters
     ----------
     summaries : sequence of Summary
-        Of :func:`summarise`.
+        Summaries from :func:`summarise`.
     what : str
-        What the numbers are, for the heading.
+        Description of the numbers for the heading.
 
     Returns
     -------
     str
-        Lines without a final newline; ``-`` where undefined. The ISR has a column only if one is
-        defined.
+        Lines without a final newline; ``-`` marks undefined values. The ISR has a column only if
+        one is defined.
     """
     return "\n\n".join(
         _format_block(what, subset, [s for s in summaries if s.subset == subset])
@@ -197,7 +197,7 @@ def format_summary(summaries: Sequence[Summary], *, what: str = "means over song
 
 
 def _format_block(what: str, subset: str, summaries: Sequence[Summary]) -> str:
-    """The table of one subset: a line a model."""
+    """The table of one subset, with a line for each model."""
     cells = {(s.model, s.source): s for s in summaries}
     models = list(dict.fromkeys(s.model for s in summaries))
     sources = sorted({s.source for s in summaries} - {MEAN}, key=source_order)
@@ -219,7 +219,7 @@ def _format_block(what: str, subset: str, summaries: Sequence[Summary]) -> str:
             line += f"{_number(summary.mean['SDR'] if summary else None):>{width}}"
         start = len(line)
         for column, metric in enumerate(metrics):
-            # A wide interval takes room from the next column, and pushes nothing aside.
+            # A wide interval uses space of the next column, whose position does not change.
             width = start + 14 * column + 7 - len(line)
             half = mean.ci95[metric]
             line += f" {_number(mean.mean[metric]):>{width}}"

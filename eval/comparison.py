@@ -1,8 +1,8 @@
-"""Other people's separations and ours in one table, and what the difference is.
+"""Comparing the separations of others with this project's in one table, song by song.
 
 The paper's demo page has, for one song, the true stems and the stems of several models
-(docs/released-code.md, section 10). What is laid out as that page, or any folders of estimates, is
-scored on the same samples and compared song by song with a baseline.
+(docs/released-code.md, section 10). A folder laid out like that page, or any folders of estimates,
+are scored on the same samples and compared song by song with one of the models.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable
 
 GROUND_TRUTH = "ground_truth"
-"""Folder of the true stems on the demo page."""
+"""Name of the folder with the true stems on the demo page."""
 
 LENGTH_TOLERANCE_S = 0.1
-"""A codec's delay and padding are less than this (MP3: some 0.05 s at 44.1 kHz)."""
+"""Limit of the delay and padding of a codec (with MP3, some 0.05 s at 44.1 kHz)."""
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What :func:`compare` found.
+    """Result of :func:`compare`.
 
     Attributes
     ----------
     rows : list of Row
-        The table.
+        Rows of the table.
     summaries : list of Summary
-        Its means over songs.
+        Means over songs.
     against : str
-        The model that the others are compared with.
+        Name of the model with which the others are compared.
     differences : dict of (str, str) to list of Difference
-        By model and subset.
+        Differences by model and subset.
     """
 
     rows: list[Row]
@@ -63,7 +63,7 @@ class Comparison:
     differences: dict[tuple[str, str], list[Difference]]
 
     def text(self) -> str:
-        """Both as text tables for the terminal, without a final newline."""
+        """Summaries and differences as text tables for the terminal, without a final newline."""
         paired = format_differences(self.differences, self.against)
         return "\n\n".join(part for part in (format_summary(self.summaries), paired) if part)
 
@@ -83,31 +83,31 @@ def compare(
 ) -> Comparison:
     """Score models on the same songs, and compare them with one of them.
 
-    Where the files of a song differ in length by less than 0.1 s, as MP3 makes them, only what all
-    have is scored, with a warning.
+    If the files of a song differ in length by less than 0.1 s, as MP3 files do, only their common
+    part is scored, with a warning.
 
     Parameters
     ----------
     estimates : path-like or sequence of path-like
-        Without ``references``: a folder laid out as the paper's demo page, with
+        Without ``references``: a folder laid out like the paper's demo page, with
         ``songs/<model>/<stem>.mp3`` and ``songs/ground_truth/<stem>.mp3``, or, with several songs,
-        ``songs/<model>/<song>/<stem>.mp3``; the folder ``songs`` itself will do, and any format. A
-        model's folder may hold a ``separation.json`` as :func:`hiphopss.eval.evaluate` reads it.
-        With ``references``: folders ``<song>/<stem>.wav``, one a model.
+        ``songs/<model>/<song>/<stem>.mp3``, in any format; it may also be the folder ``songs``. A
+        model's folder may hold a ``separation.json`` as in :func:`hiphopss.eval.evaluate`.
+        With ``references``: folders ``<song>/<stem>.wav``, one for each model.
     output : path-like
-        The table, ``<name>.csv``; ``<name>.json``, ``<name>_summary.csv`` and the differences,
-        ``<name>_paired.csv``, appear beside it.
+        Table to write, ``<name>.csv``; ``<name>.json``, ``<name>_summary.csv`` and the differences,
+        ``<name>_paired.csv``, are written beside it.
     references : path-like or sequence of Song, optional
         As in :func:`hiphopss.eval.evaluate`.
     ours : sequence of path-like
-        More folders of estimates, one a model. Of a page with one song, the stems may lie in the
-        folder itself, or in the only song in it, however that is called.
+        More folders of estimates, one for each model. For a page with one song, the stems may be in
+        the folder itself, or in the only song folder in it, whatever its name.
     against : str, optional
-        Name of the model to compare with; by default the first.
+        Name of the model with which the others are compared; by default the first.
     how, where, baselines, progress
         As in :func:`hiphopss.eval.evaluate`; the tolerance of ``how`` is at least 0.1 s.
     subset : str, optional
-        With ``references`` as in :func:`hiphopss.eval.evaluate`; the label of a page's songs.
+        With ``references``, as in :func:`hiphopss.eval.evaluate`; else the label of a page's songs.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def compare(
     Raises
     ------
     HiphopssError
-        If songs, files or options don't fit one another; the message names them.
+        If songs, files or options don't match; the message names them.
     """
     how, where = how or Scoring(), where or Executor()
     how = replace(how, length_tolerance_s=max(how.length_tolerance_s, LENGTH_TOLERANCE_S))
@@ -149,7 +149,7 @@ def compare(
 
 
 def _differences(rows: Sequence[Row], against: str) -> dict[tuple[str, str], list[Difference]]:
-    """Of every other model, by subset, where both were scored."""
+    """The differences of every other model, by subset, if both models were scored there."""
     scored = dict.fromkeys((row.model, row.subset) for row in rows)
     return {
         (model, subset): paired_differences(rows, model, against, subset=subset)
@@ -159,7 +159,7 @@ def _differences(rows: Sequence[Row], against: str) -> dict[tuple[str, str], lis
 
 
 def _page_models(page: Path, ours: Sequence[str | Path], subset: str) -> list[Estimates]:
-    """The models of a folder laid out as the demo page, and of others' folders."""
+    """The models of a folder laid out like the demo page, and those in other folders."""
     root = page / "songs" if (page / "songs").is_dir() else page
     truth = root / GROUND_TRUTH
     if not truth.is_dir():
@@ -174,7 +174,7 @@ def _page_models(page: Path, ours: Sequence[str | Path], subset: str) -> list[Es
 
 
 def _page_songs(page: Path, truth: Path, subset: str) -> list[Song]:
-    """The true stems: one song, named after the page, or several in folders of their own."""
+    """The true stems: one song, named after the page, or several songs in their own folders."""
     if _has_stems(truth):
         whole = page.resolve()
         name = whole.parent.name if whole.name == "songs" else whole.name
@@ -188,7 +188,7 @@ def _page_songs(page: Path, truth: Path, subset: str) -> list[Song]:
 def _matched(
     folder: Path, songs: Sequence[Song], truth: Path
 ) -> list[tuple[Song, dict[str, Path]]]:
-    """A model's stems with their references."""
+    """Pair a model's stems with their references."""
     inner = _inner(folder)
     if _has_stems(truth):  # one song, which has no name of its own
         if not _has_stems(folder) and len(inner) != 1:
@@ -210,10 +210,10 @@ def _matched(
 
 
 def _has_stems(folder: Path) -> bool:
-    """Whether stems lie in the folder itself."""
+    """Whether the folder itself contains stems."""
     return bool(song_at(folder).stems)
 
 
 def _inner(folder: Path) -> list[Path]:
-    """The folders in a folder that hold stems."""
+    """The folders in a folder that contain stems."""
     return [inner for inner in song_folders(folder) if _has_stems(inner)]

@@ -19,6 +19,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import MEAN, Summary
 from hiphopss.eval.baselines.bounds import IDEAL_RATIO_MASK, MIXTURE
 from hiphopss.eval.baselines.nmf import NMF
+from hiphopss.eval.bss.scores import PAPER_METRICS
 from hiphopss.util.files import written_whole
 
 if TYPE_CHECKING:
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 BASELINES = (MIXTURE, NMF, IDEAL_RATIO_MASK)
 """Models that are set apart, in this order."""
-
-METRICS = ("SDR", "SIR", "SAR")
 
 LEAK_MARK = "†"
 
@@ -178,7 +177,7 @@ def _limits(
         low, high = min(centres), max(centres)
         for subset in subsets:
             for summary in filter(None, (cells.get((subset, model)) for model in group)):
-                for metric in METRICS:
+                for metric in PAPER_METRICS:
                     mean, half = summary.mean[metric], summary.ci95[metric] or 0.0
                     near = mean is not None and low - _BEYOND_DB <= mean <= high + _BEYOND_DB
                     if near or (mean is not None and group is models):
@@ -205,7 +204,7 @@ def _draw_panel(
     for place, summary in zip(places, shown.values(), strict=True):
         if summary is None:
             continue
-        for metric in METRICS:
+        for metric in PAPER_METRICS:
             mean, half = summary.mean[metric], summary.ci95[metric]
             if mean is not None:
                 clipped |= _draw_score(axes, metric, place + _OFFSETS[metric], mean, half or 0.0)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hiphopss.config import RECORD_NAME, SOURCES
+from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.datasets.songs import Song, find_audio, find_songs, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
@@ -130,7 +130,7 @@ def named_estimates(
     HiphopssError
         If ``separation.json`` can't be read.
     """
-    provenance = read_json_object(Path(folder) / RECORD_NAME)
+    provenance = read_json_object(Path(folder) / SEPARATION_RECORD)
     name = str(model or (provenance or {}).get("model") or Path(folder).resolve().name)
     return Estimates(name, Path(folder), list(songs), provenance)
 

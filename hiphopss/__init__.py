@@ -1,14 +1,13 @@
 """Music source separation for hip hop.
 
 A Keras reference reimplementation of H. Martel and M. Miron, "Data augmentation for deep learning
-source separation of HipHop songs" (2017). Everything that a verb of the command line does is one
-function here, loaded when it is first used: importing this package imports neither Keras nor
-TensorFlow.
+source separation of HipHop songs" (2017). Every verb of the command line is one function here,
+which is loaded when it is first used: importing this package imports neither Keras nor TensorFlow.
 
 Data flow one way: ``datasets`` (songs to features), ``training`` (features to weights),
 ``weights``, ``separation`` (songs to stems), ``eval`` (stems to scores). Below these rooms are
 ``network``, ``signal`` and ``util``; above are ``remixing``, ``live``, ``reproduction``, ``demo``
-and ``cli``. Each says in its docstring what lives there and what it may import.
+and ``cli``. The docstring of each room describes its content and what it may import.
 """
 
 import lazy_loader

@@ -1,4 +1,4 @@
-# The public names, in one place. Those of a line are what one verb, or one stage, needs.
+# The public names, in one place. Each line imports the names that one verb or one stage needs.
 
 from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments

@@ -1,4 +1,4 @@
-"""``python -m hiphopss``."""
+"""Entry point of ``python -m hiphopss``."""
 
 import sys
 

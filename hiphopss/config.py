@@ -1,4 +1,4 @@
-"""Sources, signal settings, fidelity presets, loss weights: the facts that every stage shares.
+"""Sources, signal settings, fidelity presets and loss weights, which all stages share.
 
 The quirks Q1..Q13 of the released code (docs/released-code.md) are switches of :class:`Fidelity`;
 nothing else in the project branches on which code is being mirrored.
@@ -15,8 +15,8 @@ from hiphopss.errors import HiphopssError
 SOURCES = ("vocals", "bass", "drums", "other")
 """The stems, in the order of the network's output channels (docs/released-code.md, section 3)."""
 
-RECORD_NAME = "separation.json"
-"""File in a folder of estimates that says what made them; its key ``model`` is the model's name."""
+SEPARATION_RECORD = "separation.json"
+"""File in a folder of estimates that records what made them; its key ``model`` names the model."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class SignalConfig:
     window : str
         Symmetric analysis and synthesis window: ``"blackmanharris"`` or ``"hann"``.
     scale : float
-        Magnitudes are multiplied by this before they reach the network.
+        Factor by which magnitudes are multiplied before they reach the network.
     context, overlap : int
-        Frames a patch has, and frames that consecutive patches share.
+        Number of frames of a patch, and of frames that consecutive patches share.
     block_seconds : float
-        Training audio is cut into blocks of this length before the transform.
+        Length of the blocks into which training audio is cut before the transform.
     """
 
     sample_rate: int = 44100
@@ -58,12 +58,12 @@ class SignalConfig:
 
     @property
     def bins(self) -> int:
-        """Frequency bins of a frame."""
+        """Number of frequency bins of a frame."""
         return self.frame // 2 + 1
 
     @property
     def patch_hop(self) -> int:
-        """Frames between the starts of consecutive patches."""
+        """Number of frames between the starts of consecutive patches."""
         return self.context - self.overlap
 
     def to_json(self) -> str:
@@ -71,7 +71,7 @@ class SignalConfig:
         return json.dumps(asdict(self), sort_keys=True)
 
     def require_same(self, other: SignalConfig, *, this: str, that: str) -> None:
-        """Raise :class:`HiphopssError` where two files were made with different settings."""
+        """Raise :class:`HiphopssError` if two files were made with different settings."""
         for field in fields(self):
             mine, theirs = getattr(self, field.name), getattr(other, field.name)
             if mine != theirs:
@@ -85,13 +85,13 @@ class SignalConfig:
 class Fidelity:
     """Which quirks of the released code are reproduced (docs/released-code.md, last section).
 
-    Q3 (test songs in the training features) is not a switch here: it needs its own flag. Q12
+    Q3 (test songs in the training features) is not a switch here: it has a flag of its own. Q12
     (unseeded choices) and Q13 (16-bit wrap-round) are never reproduced.
 
     Attributes
     ----------
     shared_other_decoder : bool
-        Q1. ``other`` reads the decoder of ``bass``; else it has its own.
+        Q1. ``other`` uses the decoder of ``bass``; otherwise it has its own.
     first_patches_only : bool
         Q2. Only the first ~157 of a block's 512 patches are used.
     quarter_augmented_mixture : bool
@@ -101,25 +101,25 @@ class Fidelity:
     standalone_separation : bool
         Q6. Separate as the stand-alone script does: Hann window, mask epsilon 1e-18, and no
         patch for the last frames. False in both presets, because the evaluated files were made
-        by the training script, which does none of this.
+        by the training script, which does not do this.
     shift_by_delay : bool
-        Q7. The circular shift is a delay by 0.2 s with zeros in front; else 0.1 and 0.2 s, and the
-        end of the song wraps round to its start.
+        Q7. The circular shift is a delay by 0.2 s with zeros in front; otherwise it is 0.1 or
+        0.2 s, and the end of the song wraps round to its start.
     redundant_biases : bool
         Q8. Each convolution has two biases that add up.
     reconstruct_other : bool
-        Not Q9: the loss has a reconstruction term for ``other``.
+        The opposite of Q9: the loss has a reconstruction term for ``other``.
     absolute_loss : bool
         Q10. The absolute value of the loss is minimised.
     local_shuffle : bool
-        Q11. Patches are shuffled only among 6,400 neighbours; else over the whole file.
+        Q11. Patches are shuffled only among 6,400 neighbours; otherwise over the whole file.
     mix_drops_remainder : bool
-        Section 2. The mix augmentation uses full blocks only.
+        Section 2. The mix augmentation uses only full blocks.
     skip_songs_without_vocals : bool
-        Section 6. Songs without vocals are left out; else their vocals count as silence.
+        Section 6. Songs without vocals are left out; otherwise their vocals count as silence.
     normalised_mixture : bool
-        Mixtures and targets are scaled as the data set's ``mixture.wav`` is; else the mixture is
-        the plain sum of the stems (section 6).
+        Mixtures and targets are scaled like the data set's ``mixture.wav``; otherwise the mixture
+        is the plain sum of the stems (section 6).
     """
 
     shared_other_decoder: bool = True
@@ -142,7 +142,7 @@ class Fidelity:
 
     @property
     def name(self) -> str:
-        """``"released"``, ``"corrected"``, or ``"custom"``."""
+        """The preset's name, ``"released"`` or ``"corrected"``; otherwise ``"custom"``."""
         for name, preset in PRESETS.items():
             if preset == self:
                 return name
@@ -168,16 +168,16 @@ PRESETS = {
         normalised_mixture=True,
     ),
 }
-"""The two presets: ``released`` is bug for bug, ``corrected`` is what the code was meant to do."""
+"""The presets: ``released`` copies the released code's bugs, ``corrected`` follows its intent."""
 
 
 def resolve_preset(preset: str | Fidelity) -> Fidelity:
-    """Look a preset up by name; a :class:`Fidelity` is passed through.
+    """Look up a preset by name; a :class:`Fidelity` is returned unchanged.
 
     Raises
     ------
     HiphopssError
-        If the name is not that of a preset.
+        If no preset has this name.
     """
     if isinstance(preset, Fidelity):
         return preset
@@ -187,12 +187,12 @@ def resolve_preset(preset: str | Fidelity) -> Fidelity:
 
 
 def read_settings(kind: type[Settings], values: dict, *, origin: str) -> Settings:
-    """Settings as a file has them: a :class:`SignalConfig` or a :class:`Fidelity`.
+    """Make a :class:`SignalConfig` or a :class:`Fidelity` from the values stored in a file.
 
     Raises
     ------
     HiphopssError
-        If the file has other fields: another version of this package made it.
+        If the file has other fields, because another version of this package made it.
     """
     if set(values) != {field.name for field in fields(kind)}:
         raise HiphopssError(
@@ -203,7 +203,7 @@ def read_settings(kind: type[Settings], values: dict, *, origin: str) -> Setting
 
 
 def standalone(fidelity: Fidelity, config: SignalConfig) -> tuple[Fidelity, SignalConfig]:
-    """Both settings as the released stand-alone separation script has them (Q6)."""
+    """Both settings as used by the released stand-alone separation script (Q6)."""
     return replace(fidelity, standalone_separation=True), replace(config, window="hann")
 
 
@@ -214,7 +214,7 @@ class LossWeights:
     Attributes
     ----------
     alpha : float
-        Between different ones of vocals, bass and drums.
+        Each of vocals, bass and drums against the other two.
     beta : float
         Bass and drums against ``other``.
     beta_voc : float
@@ -227,7 +227,7 @@ class LossWeights:
 
 
 def default_loss_weights(fidelity: Fidelity, augmentation: str) -> LossWeights:
-    """The released weights, which the mix augmentation has divided by 1,000 (Q5)."""
+    """The released weights; for the mix augmentation they are divided by 1,000 (Q5)."""
     weights = LossWeights()
     if augmentation == "mix" and fidelity.weak_mix_dissimilarity:
         return LossWeights(*(weight / 1000 for weight in astuple(weights)))

@@ -1,9 +1,9 @@
-"""The one exception that people are meant to see."""
+"""The one exception whose message is written for the user."""
 
 
 class HiphopssError(Exception):
-    """Something the user can mend.
+    """A problem that the user can solve.
 
-    The message is one line: it names the file (or argument) and says what to do about it. The
+    The message is one line that names the file (or argument) and says what to do about it. The
     command line prints it to standard error and exits with status 2.
     """

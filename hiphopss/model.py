@@ -1,6 +1,6 @@
-"""``hiphopss.model.build_model``: the name under which the network was promised.
+"""The documented import path ``hiphopss.model.build_model``.
 
-It lives in :mod:`hiphopss.network.model`.
+The function lives in :mod:`hiphopss.network.model`.
 """
 
 from hiphopss.network.model import build_model

@@ -1,4 +1,4 @@
-"""Listening to a feature file: any segment back as WAV files."""
+"""Listening to a feature file: writes any of its segments as WAV files."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ def audition(
     *,
     dataset: str | Path | None = None,
 ) -> list[Path]:
-    """Write the mixture and the targets of a segment as WAV files, as far as its patches reach.
+    """Write the mixture and the targets of a segment as WAV files, up to the end of its patches.
 
-    Where the file holds the mixture's phase, the magnitudes are transformed back with it. Else the
-    recorded recipe is carried out again on the stems, which must be those that the file was made
-    from.
+    If the file holds the mixture's phase, the magnitudes are transformed back with it. Otherwise
+    the recorded recipe is applied again to the stems, which must be those from which the file was
+    made.
 
     Parameters
     ----------
     features : path-like
-        From :func:`~hiphopss.datasets.features.make.make_features`.
+        Feature file from :func:`~hiphopss.datasets.features.make.make_features`.
     segment : int
-        Its number in the file, from 0.
+        Number of the segment in the file, from 0.
     output : path-like
         Folder for ``mixture.wav`` and ``{vocals,bass,drums,other}.wav`` (floating point).
     dataset : path-like, optional
-        Where the data set is now, if it has moved.
+        New place of the data set, if it has been moved.
 
     Returns
     -------
     list of Path
-        The files.
+        Files that were written.
 
     Raises
     ------
     HiphopssError
-        If there is no such segment, or a stem is gone or is another than it was.
+        If the segment does not exist, or if a stem is missing or has changed.
     """
     with FeatureFile(features) as file:
         segments = file.segments()
@@ -70,7 +70,7 @@ def audition(
 
 
 def _n_samples(file: FeatureFile, segment: Segment) -> int:
-    """Samples that the segment's patches reach: frame k is centred on sample k * hop."""
+    """Number of samples that patches cover: frame k is centred on sample k * hop."""
     return min(segment.n_samples, segment.n_frames * file.config.hop)
 
 
@@ -96,7 +96,7 @@ def _from_stems(file: FeatureFile, segment: Segment, dataset: str | Path | None)
 def _recorded_songs(
     file: FeatureFile, segment: Segment, dataset: str | Path | None
 ) -> dict[tuple[str, str], Song]:
-    """The songs of a segment, with the stems that the file was made from."""
+    """The songs of a segment, checked to have the stems from which the file was made."""
     wanted = {(part.subset, part.song) for part in segment.parts if part.song}
     if dataset is not None:
         subsets = sorted({subset for subset, _ in wanted})
@@ -127,7 +127,7 @@ def _require_unchanged(file: FeatureFile, name: str, path: Path) -> None:
 
 
 def list_segments(features: str | Path) -> str:
-    """The segments of a feature file, a line each; errors as :class:`FeatureFile`."""
+    """Describe the segments of a feature file, one per line; errors as :class:`FeatureFile`."""
     with FeatureFile(features) as file:
         return "\n".join(
             f"{number:5} {segment.describe(file.config.sample_rate)}"

@@ -1,7 +1,7 @@
 """The paper's augmentations (section 3.2; docs/released-code.md, section 6), as lists of recipes.
 
-A recipe says what a version of a song is made of: for each source, whose stem plays and by how much
-it is shifted. Nothing here reads audio; :mod:`hiphopss.datasets.features.make` carries recipes out.
+A recipe describes a version of a song: for each source, the song whose stem is used and the time by
+which it is shifted. This module reads no audio; :mod:`hiphopss.datasets.features.make` does.
 """
 
 from __future__ import annotations
@@ -24,24 +24,24 @@ AUGMENTATIONS = {
     "mix": "MA: sources of different songs",
     "combined": "COMBI: the union of all",
 }
-"""Names of the augmentations, and what they do."""
+"""Description of each augmentation."""
 
 ABBREVIATIONS = {"CS": "circular-shift", "IA": "instrument", "MA": "mix", "COMBI": "combined"}
 
 SHIFTING = ("circular-shift", "combined")
-"""Those that shift sources, and in which the released code has its test leak (Q3)."""
+"""Augmentations that shift sources; in these the released code has its test leak (Q3)."""
 RANDOM = ("circular-shift", "mix", "combined")
-"""Those with random choices, which depend on the seed."""
+"""Augmentations with random choices, which depend on the seed."""
 
 DELAYS = (0.0, 0.2)
 """Shifts of the released code in seconds (Q7)."""
 SHIFTS = (0.0, 0.1, 0.2)
 """Shifts of the paper in seconds."""
 SHIFTED_VERSIONS = 14
-"""Versions of a song that the circular shift makes, in either preset."""
+"""Number of versions of a song that the circular shift makes, in either preset."""
 QUARTER = 0.25
-"""What the released code multiplies augmented mixtures by, but not their targets (Q4)."""
-_ONE_IN = 10  # of the combinations, and of the assignments, of the mix augmentation
+"""Factor that the released code applies to augmented mixtures, but not to their targets (Q4)."""
+_ONE_IN = 10  # the mix augmentation uses every tenth combination, and every tenth assignment
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Take:
     Attributes
     ----------
     song : Song
-        Whose stem it is.
+        Song whose stem is used.
     shift : float
-        In seconds, later.
+        Delay of the source in seconds.
     """
 
     song: Song
@@ -67,15 +67,15 @@ class Recipe:
     Attributes
     ----------
     augmentation : str
-        Which of ``AUGMENTATIONS`` made it.
+        One of ``AUGMENTATIONS``, which made the recipe.
     version : str
-        What it is, for people to read.
+        Description for people.
     takes : tuple of Take or None [length=n_sources]
-        In the order of ``SOURCES``; None is silence.
+        Sources in the order of ``SOURCES``; None means silence.
     attenuation : float
-        What the mixture is multiplied by and the targets are not (Q4).
+        Factor of the mixture, which is not applied to the targets (Q4).
     full_blocks_only : bool
-        The last block, which is shorter than the others, is dropped.
+        Whether to drop the last block, which is shorter than the others.
     """
 
     augmentation: str
@@ -86,17 +86,17 @@ class Recipe:
 
     @property
     def songs(self) -> list[Song]:
-        """The songs that it takes from, each once."""
+        """The songs whose stems are used, each once."""
         return list({take.song.key: take.song for take in self.takes if take}.values())
 
 
 def resolve_augmentation(name: str) -> str:
-    """One of ``AUGMENTATIONS``, by name or the paper's abbreviation.
+    """Look up one of ``AUGMENTATIONS`` by name or by the paper's abbreviation.
 
     Raises
     ------
     HiphopssError
-        If there is no such augmentation.
+        If no augmentation has this name.
     """
     found = ABBREVIATIONS.get(name.upper(), name.lower())
     if found not in AUGMENTATIONS:
@@ -108,7 +108,7 @@ def resolve_augmentation(name: str) -> str:
 
 
 def require_leaky(fidelity: Fidelity, augmentation: str) -> None:
-    """Raise :class:`HiphopssError` where the released test leak (Q3) is asked for but isn't one."""
+    """Raise :class:`HiphopssError` if the test leak (Q3) does not apply to these settings."""
     if fidelity != PRESETS["released"]:
         raise HiphopssError(
             "the released test leak (Q3) trains on test songs, which only reproducing the released "
@@ -129,7 +129,7 @@ def recipes(
     seed: int = 0,
     leaked: Sequence[Song] = (),
 ) -> list[Recipe]:
-    """All versions that an augmentation makes of songs.
+    """List all versions that an augmentation makes of songs.
 
     Parameters
     ----------
@@ -138,21 +138,21 @@ def recipes(
     augmentation : str
         One of ``AUGMENTATIONS``.
     fidelity : Fidelity
-        Decides on Q4, Q7 and what becomes of songs without vocals.
+        Decides on Q4, Q7 and the treatment of songs without vocals.
     seed : int
-        Of the random choices, which the released code does not seed (Q12).
+        Seed of the random choices, which the released code does not seed (Q12).
     leaked : sequence of Song
-        Test songs that the circular shift uses too (Q3).
+        Test songs that the circular shift also uses (Q3).
 
     Returns
     -------
     list of Recipe
-        Without repetition: what two augmentations both make is there once.
+        Recipes without repetition: one that two augmentations both make appears once.
 
     Raises
     ------
     HiphopssError
-        If the mix augmentation has fewer than four songs.
+        If the mix augmentation gets fewer than four songs.
     """
 
     def voiced(these: Iterable[Song]) -> list[Song]:
@@ -178,18 +178,19 @@ def recipes(
 
 
 def _takes(song: Song, **shifts: float) -> tuple[Take | None, ...]:
-    """All stems that a song has."""
+    """All stems of a song, with the given shifts in seconds."""
     return tuple(Take(song, shifts.get(s, 0.0)) if s in song.stems else None for s in SOURCES)
 
 
 def _circular_shift(song: Song, fidelity: Fidelity, seed: int) -> list[Recipe]:
     """Versions whose sources are shifted against one another.
 
-    Released: each of two delays for each source, but not the same for all; the song as it is, is
-    not among them. Delayed sources are cut, so that a version is as long as the song: what
-    docs/released-code.md calls "cut at ``length - 0.2 s``" is taken to be said of the source before
-    the zeros. Corrected: the song as it is, and a choice of the assignments of three shifts in
-    which some source stays and not all do: one where all are shifted is another one's rotation.
+    Released: every choice of one of two delays for each source, except equal delays for all, so the
+    unchanged song is not among them. Delayed sources are cut so that a version is as long as the
+    song: the "cut at ``length - 0.2 s``" of docs/released-code.md is read as applying to the source
+    before the zeros are added. Corrected: the unchanged song, and a random choice of assignments of
+    three shifts. In each of them some source stays in place, because a version in which all sources
+    are shifted is a rotation of another one, and some source is shifted.
     """
     sources = [source for source in SOURCES if source in song.stems]
     if fidelity.shift_by_delay:
@@ -215,7 +216,7 @@ def _circular_shift(song: Song, fidelity: Fidelity, seed: int) -> list[Recipe]:
 
 
 def _instrument(song: Song, attenuation: float) -> list[Recipe]:
-    """A version without each source, and the full one."""
+    """One version without each source, and the full version."""
     full = _takes(song)
     versions = []
     for muted in ("bass", "drums", "other", "vocals"):
@@ -227,8 +228,8 @@ def _instrument(song: Song, attenuation: float) -> list[Recipe]:
 
 
 def _mix(songs: Sequence[Song], fidelity: Fidelity, attenuation: float, seed: int) -> list[Recipe]:
-    """Each song once, and a tenth of the combinations of four songs, with a tenth of the ways in
-    which the four sources can come from four songs."""
+    """Each song once, and a tenth of the combinations of four songs, each with a tenth of the ways
+    in which the four sources can be taken from the four songs."""
     n_sources = len(SOURCES)
     if len(songs) < n_sources:
         raise HiphopssError(
@@ -256,7 +257,7 @@ def _mix(songs: Sequence[Song], fidelity: Fidelity, attenuation: float, seed: in
 
 
 def _without_repetition(found: list[Recipe]) -> list[Recipe]:
-    """Keep the first of recipes that give the same audio."""
+    """Keep the first of several recipes that give the same audio."""
     first: dict[tuple, Recipe] = {}
     for recipe in found:
         takes = tuple(take and (take.song.key, take.shift) for take in recipe.takes)

@@ -1,20 +1,20 @@
-"""Reading HDF5 feature files: patches, and what each is made of.
+"""Reading HDF5 feature files: patches, and the songs and shifts from which they were made.
 
-A file holds each magnitude frame once; a patch is the index of its first frame, so patches that
-overlap six-fold, and versions of a song that share sources, cost nothing. Its datasets and
-attributes:
+A file holds each magnitude frame once, and a patch is the index of its first frame. So patches that
+overlap six-fold, and versions of a song that share sources, take no extra space. The datasets and
+attributes of a file are:
 
 - ``mixture`` `[shape=(n_mixture_frames, n_bins)]`: ``|STFT| / sqrt(frame)`` of every version's
-  mixture, in float32, not yet multiplied by the scale factor; ``phase``, of the same shape, is
-  there on request.
-- ``sources`` `[shape=(n_source_frames, n_bins)]`: the same of every distinct source signal, once,
-  at the level of its stem. All are stored contiguously, so that a patch is a few plain reads.
+  mixture, in float32, without the scale factor; ``phase``, of the same shape, is stored on
+  request.
+- ``sources`` `[shape=(n_source_frames, n_bins)]`: the same for every distinct source signal, once,
+  at the level of its stem. Both are stored contiguously, so that a patch takes a few plain reads.
 - ``patch_segment``, ``patch_start`` `[shape=(n_patches,)]`: each patch's segment, and its first
   frame in ``mixture``.
-- ``segments`` `[shape=(n_segments,)]`: a table with a row a block of a version (:class:`Segment`).
-- ``parts`` `[shape=(n_segments, n_sources)]`: a table of what each segment's sources are
-  (:class:`Part`).
-- ``provenance``, ``paths``: JSON with the SHA-256 of every audio file read, and where it was.
+- ``segments`` `[shape=(n_segments,)]`: a table with a row for each block of a version
+  (:class:`Segment`).
+- ``parts`` `[shape=(n_segments, n_sources)]`: a table of the sources of segments (:class:`Part`).
+- ``provenance``, ``paths``: JSON with the SHA-256 and the path of every audio file that was read.
 - attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
   ``fidelity`` (JSON), ``source_order``.
 """
@@ -47,19 +47,19 @@ SILENT = -1
 
 @dataclass(frozen=True)
 class Part:
-    """What one source of a segment is.
+    """One source of a segment.
 
     Attributes
     ----------
     song, subset : str
-        Whose stem plays; empty for silence.
+        Song whose stem is used; empty for silence.
     shift : int
-        How many samples later it is.
+        Delay in samples.
     gain, target_gain : float
-        What the stem was multiplied by in the mixture, and what the network is to estimate is
-        multiplied by. They differ in the augmentations of the released code (Q4).
+        Factors of the stem in the mixture, and in the target that the network has to estimate.
+        They differ in the augmentations of the released code (Q4).
     first_frame : int
-        Its first frame in ``sources``, -1 for silence.
+        Index of its first frame in ``sources``, -1 for silence.
     """
 
     song: str = ""
@@ -72,18 +72,18 @@ class Part:
 
 @dataclass(frozen=True)
 class Segment:
-    """A block of a version of a song, and where it is in the file.
+    """A block of a version of a song, and its place in the file.
 
     Attributes
     ----------
     augmentation, version : str
-        Which augmentation made it, and what it is, for people to read.
+        The augmentation that made it, and a description for people.
     start, n_samples : int
-        Where in the version, in samples at the configured rate.
+        Its place in the version, in samples at the configured rate.
     first_frame, n_frames : int
-        Its frames in ``mixture``: those that its patches reach.
+        Its frames in ``mixture``: those that its patches cover.
     n_patches : int
-        Its patches; the first starts at ``first_frame``.
+        Number of its patches; the first one starts at ``first_frame``.
     parts : tuple of Part [length=n_sources]
         Its sources, in the order of ``SOURCES``.
     """
@@ -99,28 +99,28 @@ class Segment:
 
     @property
     def songs(self) -> list[str]:
-        """Names of the songs that it takes from, each once."""
+        """Names of the songs whose stems are used, each once."""
         return list(dict.fromkeys(part.song for part in self.parts if part.song))
 
     def describe(self, sample_rate: int) -> str:
-        """One line for people: time, augmentation, version and songs."""
+        """Description in one line: time, augmentation, version and songs."""
         stop = (self.start + self.n_samples) / sample_rate
         times = f"{self.start / sample_rate:7.1f}..{stop:<7.1f} s"
         return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
 
 
 class Rows(NamedTuple):
-    """Where patches are in a feature file.
+    """The places of patches in a feature file.
 
     Attributes
     ----------
     mixture : np.ndarray [shape=(...)]
-        The first row of each patch in the frames of the mixtures, which are multiplied by the
-        scale factor.
+        Index of each patch's first frame among the frames of mixtures, which are to be multiplied
+        by the scale factor.
     sources : np.ndarray [shape=(..., n_sources)]
-        The first row of each of its sources, in the frames of the sources.
+        Index of the first frame of each of its sources among the frames of sources.
     gains : np.ndarray [shape=(..., n_sources)]
-        What those are multiplied by; 0 where a source is silent.
+        Factors of the sources' frames; 0 for a silent source.
     """
 
     mixture: np.ndarray
@@ -132,29 +132,29 @@ SEGMENT_COLUMNS = tuple(column for column in fields(Segment) if column.name != "
 
 
 class FeatureFile:
-    """Reads patches out of a feature file; a context manager.
+    """Reads patches from a feature file; a context manager.
 
     Parameters
     ----------
     path : path-like
-        From :func:`hiphopss.datasets.features.make.make_features`.
+        Feature file from :func:`hiphopss.datasets.features.make.make_features`.
 
     Attributes
     ----------
     config : SignalConfig
         Settings of the magnitudes.
     fidelity : Fidelity
-        Preset that the file was made with.
+        Preset with which the file was made.
     augmentation : str
-        What made its versions.
+        Augmentation that made its versions.
     released_test_leak : bool
         Whether it contains test songs (Q3).
     provenance : dict
-        What it was made from.
+        Version of the package, and the SHA-256 of every audio file that was read.
     starts, owners : np.ndarray [shape=(n_patches,)]
         First frame of each patch in the mixture, and its segment.
     mixture, sources : np.ndarray [shape=(n_frames, n_bins)]
-        All frames, where they are in the file: not to be changed.
+        All frames, mapped from the file, so they must not be changed.
 
     Raises
     ------
@@ -198,21 +198,21 @@ class FeatureFile:
         self._gains = np.float32(self.config.scale) * gains.astype(np.float32)
 
     def _frames(self, name: str) -> np.ndarray:
-        """Frames of the file as an array: HDF5's own reads would take most of a batch's time."""
+        """Map frames of the file to an array: HDF5's reads would take most of a batch's time."""
         dataset = self._file[name]
-        if not dataset.size:  # all is silence; patches are then of the first frames
+        if not dataset.size:  # everything is silent, and patches are made of these frames
             silence = _aligned((self.config.context, self.config.bins))
             silence[:] = 0
             return silence
         frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
-        return np.asarray(frames)  # a plain array on the same memory, which is quicker to slice
+        return np.asarray(frames)  # a plain array of the same memory is quicker to slice
 
     def _json(self, name: str) -> dict:
         return json.loads(self._file[name][()])
 
     @property
     def identity(self) -> str:
-        """SHA-256 of all that fixes the content: settings, audio files and their segments."""
+        """SHA-256 of everything that determines the content: settings, audio files, segments."""
         names = ("config", "fidelity", "released_test_leak")
         told = [str(self._file.attrs[name]) for name in names]
         told.append(json.dumps(self.provenance, sort_keys=True))
@@ -221,12 +221,12 @@ class FeatureFile:
 
     @property
     def n_patches(self) -> int:
-        """Patches in the file."""
+        """Number of patches in the file."""
         return len(self.starts)
 
     @property
     def paths(self) -> dict[str, str]:
-        """Where the audio files were, by ``<subset>/<song>/<source>``."""
+        """Paths of the audio files when they were read, by ``<subset>/<song>/<source>``."""
         return self._json(PATHS)
 
     @property
@@ -244,7 +244,7 @@ class FeatureFile:
         return [Segment(**row, parts=own) for row, own in zip(rows, parts, strict=True)]
 
     def frames(self, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
-        """All frames of a segment, not scaled for the network.
+        """Read all frames of a segment, without the network's scale factor.
 
         Returns
         -------
@@ -262,26 +262,26 @@ class FeatureFile:
         return np.array(self.mixture[rows]), targets
 
     def phase(self, segment: Segment) -> np.ndarray:
-        """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if stored."""
+        """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if it is stored."""
         return self._file[PHASE][segment.first_frame : segment.first_frame + segment.n_frames]
 
     def room(self, n_patches: int) -> tuple[np.ndarray, np.ndarray]:
-        """Arrays that :meth:`read` can be given for that many patches, with what is in memory."""
+        """Allocate arrays that :meth:`read` can fill with ``n_patches`` patches."""
         shape = (self.config.context, self.config.bins)
         return _aligned((n_patches, *shape)), _aligned((n_patches, len(SOURCES), *shape))
 
     def rows(self, patches: np.ndarray) -> Rows:
-        """Where patches are.
+        """Find the places of patches.
 
         Parameters
         ----------
         patches : np.ndarray [shape=(...)]
-            Their indices, in any order.
+            Indices of the patches, in any order.
 
         Returns
         -------
         Rows
-            32-bit integers, and gains in single precision that the scale factor is part of.
+            32-bit integers, and gains in single precision, which include the scale factor.
         """
         starts, owners = self.starts[patches], self.owners[patches]
         sources = np.where(self._silent[owners], 0, starts[..., None] + self._offsets[owners])
@@ -290,21 +290,21 @@ class FeatureFile:
     def read(
         self, patches: np.ndarray, *, out: tuple[np.ndarray, np.ndarray] | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Read patches, scaled for the network.
+        """Read patches, multiplied by the network's scale factor.
 
         Parameters
         ----------
         patches : np.ndarray [shape=(n,)]
-            Their indices, in any order.
+            Indices of the patches, in any order.
         out : pair of np.ndarray, optional
-            From :meth:`room`, to be overwritten; memory that was used before is quicker to fill.
+            Arrays from :meth:`room` to overwrite; memory that was used before is faster to fill.
 
         Returns
         -------
         mixture : np.ndarray [shape=(n, context, n_bins)]
             Input of the network.
         targets : np.ndarray [shape=(n, n_sources, context, n_bins)]
-            What it is to estimate.
+            Targets that the network has to estimate.
         """
         context, scale = self.config.context, np.float32(self.config.scale)
         mixture, targets = out or self.room(len(patches))
@@ -332,7 +332,7 @@ def is_feature_file(path: str | Path) -> bool:
     Parameters
     ----------
     path : path-like
-        The file, which exists.
+        File, which must exist.
     """
     import h5py
 
@@ -344,7 +344,7 @@ def is_feature_file(path: str | Path) -> bool:
 
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """A new array whose memory begins where backends can take it over as a tensor, uncopied."""
+    """A new array whose memory is aligned so that backends can use it as a tensor directly."""
     n_bytes = 4 * int(np.prod(shape))
     memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT

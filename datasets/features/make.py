@@ -1,8 +1,8 @@
-"""Songs and their augmented versions to HDF5 feature files (the format: ``feature_file.py``).
+"""Making HDF5 feature files of songs and their augmented versions (format: ``file.py``).
 
 The short-time Fourier transform is linear, so a version's mixture is the sum of its sources'
-spectra: each distinct source signal (a stem, shifted or not) is transformed once, however many
-versions it plays in.
+spectra: each distinct source signal (a stem, shifted or not) is transformed only once, whatever
+the number of versions that use it.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-# A block's source signals, samples and spectra, that are kept in memory at most: what does not fit
-# is transformed again. 13 songs and all their shifts fit.
+# Limit of the memory for a block's source signals, as samples and spectra: what does not fit is
+# transformed again. 13 songs and all their shifts fit.
 _SIGNALS_BYTES = 1 << 30
-_FRAMES = 256  # computed and written at a time: fewer make writing slow, more leave the cache
+_FRAMES = 256  # frames per step: fewer would make writing slow, more would not fit in the cache
 
 
 def make_features(
@@ -74,43 +74,44 @@ def make_features(
 ) -> Path:
     """Compute the training features of a data set, with one of the paper's augmentations.
 
-    Songs of the subset ``Test`` don't get in; the hip-hop songs of DSD100 that the paper tests on
-    don't either, though one of them is in DSD100's ``Dev``.
+    Songs of the subset ``Test`` are left out, and so are the hip-hop songs of DSD100 on which the
+    paper tests, although one of them is in DSD100's ``Dev``.
 
     Parameters
     ----------
     dataset : path-like or sequence of Song
-        A root in the DSD100 layout, or songs.
+        A root in the DSD100 layout, or a list of songs.
     output : path-like
-        The HDF5 file; it appears whole or not at all. It replaces a feature file, but no other.
+        HDF5 file, written completely or not at all. It may replace a feature file, but no other.
     augmentation : str
         One of :data:`~hiphopss.datasets.features.augmentation.AUGMENTATIONS`, or its abbreviation.
     preset : str or Fidelity
         ``"released"`` has the quirks of the released code (Q2, Q4, Q7; section 6 of
-        docs/released-code.md), ``"corrected"`` has not: all patches, mixtures and targets at the
-        level of the data set's mixtures, shifts that wrap round.
+        docs/released-code.md); ``"corrected"`` uses all patches, mixtures and targets at the level
+        of the data set's mixtures, and shifts that wrap round.
     config : SignalConfig
-        Transform and patches.
+        Settings of the transform and the patches.
     seed : int
-        Of the random choices of the augmentations.
+        Seed of the augmentations' random choices.
     released_test_leak : bool
-        Q3: the circular shift uses the test songs too. The file says so, and all made from it.
+        Q3: the circular shift also uses the test songs. The file and all results made from it are
+        marked accordingly.
     store_phase : bool
-        Store the mixtures' phase too, which training does not need.
+        Also store the mixtures' phase, which training does not need.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
     Path
-        ``output``.
+        The given ``output``.
 
     Raises
     ------
     HiphopssError
-        As :func:`~hiphopss.datasets.songs.read_songs` and
-        :func:`~hiphopss.datasets.stems.load_stems`, if no song is left, if the test leak is asked
-        for where the released code has none, or if ``output`` is there and no feature file.
+        As in :func:`~hiphopss.datasets.songs.read_songs` and
+        :func:`~hiphopss.datasets.stems.load_stems`; if no song is left; if the test leak is
+        requested but the released code has none; or if ``output`` exists and is no feature file.
     """
     import h5py
 
@@ -169,7 +170,7 @@ def _origin(dataset: str | Path | Sequence[Song]) -> str:
 def _songs(
     dataset: str | Path | Sequence[Song], fidelity: Fidelity, subsets: Sequence[str]
 ) -> list[Song]:
-    """Songs of a data set, without those that the paper tests on; tell what becomes of others."""
+    """Songs of a data set, without the paper's test songs; warn about songs without vocals."""
     songs = _read_without_tests(dataset, subsets) if isinstance(dataset, str | Path) else dataset
     songs = list(songs)
     names = [song.key for song in songs]
@@ -188,7 +189,7 @@ def _songs(
 
 
 def _read_without_tests(root: str | Path, subsets: Sequence[str]) -> list[Song]:
-    """Songs of a data set, Dev without those that are in Test too or that the paper tests on."""
+    """Songs of a data set; Dev songs that are also in Test or in the paper's test are left out."""
     songs = read_songs(root, subsets)
     tests = [song for song in all_songs(root) if song.subset == "Test"]
     tests += [song for song in songs if is_paper_test_song(song)]
@@ -208,19 +209,19 @@ def plan_segments(
     Parameters
     ----------
     versions : sequence of Recipe
-        From :func:`~hiphopss.datasets.features.augmentation.recipes`.
+        Recipes from :func:`~hiphopss.datasets.features.augmentation.recipes`.
     config : SignalConfig
         Block length, transform and patches.
     fidelity : Fidelity
-        Which patches of a block are used (Q2).
+        Decides which patches of a block are used (Q2).
 
     Returns
     -------
     segments : list of (Segment, Recipe)
-        In the order of the file, their parts without gains yet. A version is as long as the
-        shortest of its stems; a block's last frames that no patch reaches are left out.
+        Segments in the order of the file; their parts have no gains yet. A version is as long as
+        the shortest of its stems, and frames at the end of a block outside patches are left out.
     n_source_frames : int
-        Frames of all distinct source signals.
+        Number of frames of all distinct source signals.
     """
     block = round(config.block_seconds * config.sample_rate)
     lengths: dict[tuple, int] = {}
@@ -277,7 +278,7 @@ def _fill(
     signals: SourceSignals,
     progress: bool,
 ) -> list[Segment]:
-    """Write the frames of all segments; give the segments with the gains that were found."""
+    """Write the frames of all segments; return the segments with their gains filled in."""
     filled: dict[int, Segment] = {}
     written: set[int] = set()
     with progress_bar(total=len(segments), desc="features", unit="segment", show=progress) as bar:
@@ -309,9 +310,9 @@ def _fill(
 def _groups(
     segments: Sequence[tuple[Segment, Recipe]], config: SignalConfig
 ) -> Iterator[list[int]]:
-    """Indices of segments that share source signals, as far as memory for their samples allows.
+    """Group the indices of segments that share source signals, within the memory limit.
 
-    Block after block where songs are mixed, else song after song.
+    The order is block after block if songs are mixed, otherwise song after song.
     """
     mixed = any(len(version.songs) > 1 for _, version in segments)
 
@@ -337,7 +338,7 @@ def _groups(
 
 
 def _reached(segment: Segment, config: SignalConfig) -> int:
-    """Samples that the segment's patches reach: frame k is centred on sample k * hop."""
+    """Number of samples that patches cover: frame k is centred on sample k * hop."""
     return min(segment.n_samples, segment.n_frames * config.hop)
 
 
@@ -348,11 +349,11 @@ def _write_group(
     new: Set[int],
     config: SignalConfig,
 ) -> None:
-    """Write the frames of segments of the same length, and of those source signals in ``new``.
+    """Write the frames of segments of the same length, and of the source signals in ``new``.
 
-    Some frames at a time, so that the spectra of the sources stay in the processor's cache.
+    This is done in steps of some frames, so that the spectra stay in the processor's cache.
     """
-    # A block that is shorter than a patch stays 0 at its end.
+    # The end of a block that is shorter than a patch stays 0.
     n_frames = min(segments[0].n_frames, frame_count(segments[0].n_samples, config))
     for start in range(0, n_frames, _FRAMES):
         stop = min(start + _FRAMES, n_frames)
@@ -371,9 +372,9 @@ def _write_group(
 
 
 def _mixture(segment: Segment, spectra: dict[int, np.ndarray]) -> tuple[np.ndarray, np.float32]:
-    """Spectrum of a segment's mixture but for a gain, and that gain.
+    """Spectrum of a segment's mixture without a common gain, and that gain.
 
-    Most often all sources have the same gain, which then costs a multiplication of real numbers.
+    Usually all sources have the same gain, which then costs only a multiplication of magnitudes.
     """
     first, *others = (part for part in segment.parts if part.first_frame != SILENT)
     total = spectra[first.first_frame].copy()

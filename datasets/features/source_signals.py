@@ -1,4 +1,4 @@
-"""Blocks of stems as a recipe says: shifted, and at what level they play."""
+"""Blocks of stems, shifted as in a recipe, and the level of each song."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from hiphopss.datasets.features.file import Segment
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import load_stems, mixture_gain
 
-# Kept in memory at most: the mix augmentation goes through all songs for each block. 13 songs of
-# 4 minutes fit.
+# Limit of the memory for stems: the mix augmentation goes through all songs for each block. 13
+# songs of 4 minutes fit.
 _STEMS_BYTES = 3 << 30
 
 
 class SourceSignals:
-    """Blocks of stems, shifted as a recipe says; the songs that were used last are kept.
+    """Provides blocks of stems, shifted as in a recipe; recently used songs stay in memory.
 
     Parameters
     ----------
     config : SignalConfig
         Sampling rate.
     fidelity : Fidelity
-        How shifts are done (Q7), and at what level songs are.
+        How shifts are done (Q7), and at which level songs are used.
     """
 
     def __init__(self, config: SignalConfig, fidelity: Fidelity):
@@ -34,9 +34,9 @@ class SourceSignals:
         self._gains: dict[tuple, float] = {}
 
     def gain(self, song: Song) -> float:
-        """The level of a song: its mixture's gain against the sum of its stems, or 1.
+        """The level of a song: its mixture's gain relative to the sum of its stems, or 1.
 
-        Without its sign: magnitudes don't know the polarity of a mixture.
+        The gain is absolute, since magnitudes do not depend on the polarity of a mixture.
         """
         if song.key not in self._gains:
             self._song_stems(song)
@@ -50,18 +50,18 @@ class SourceSignals:
         Parameters
         ----------
         song : Song
-            Whose stem it is.
+            Song that has the stem.
         source : str
             One of ``SOURCES``.
         segment : Segment
-            Its part says by how much the source is shifted.
+            Segment, in which the source's part gives its shift.
         n_samples : int, optional
-            Only the first so many.
+            Number of samples to return, from the start; by default all.
 
         Returns
         -------
         np.ndarray [shape=(n_samples,)]
-            A copy, which does not keep the song in memory.
+            A copy, so that it does not keep the whole song in memory.
         """
         index = SOURCES.index(source)
         stem = self._song_stems(song)[index]
@@ -88,7 +88,7 @@ class SourceSignals:
 
 
 class _Recent:
-    """The arrays that were used last, up to a number of bytes (and always the newest)."""
+    """The most recently used arrays, up to a number of bytes (and always the newest one)."""
 
     def __init__(self, n_bytes: int):
         self._limit, self._held = n_bytes, 0

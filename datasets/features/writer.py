@@ -1,4 +1,4 @@
-"""Writing HDF5 feature files (the format: ``file.py``)."""
+"""Writing HDF5 feature files (``file.py`` documents the format)."""
 
 from __future__ import annotations
 
@@ -28,26 +28,26 @@ if TYPE_CHECKING:
 
 
 class FrameWriter:
-    """Makes a feature file, and writes its frames; a context manager.
+    """Creates a feature file and writes its frames; a context manager.
 
-    It writes past HDF5, at the places that HDF5 has reserved: HDF5's own writes of a few frames
-    would take longer than computing them. Frames that are never written are 0.
+    It writes frames directly to the places that HDF5 has reserved, because HDF5's own writes of a
+    few frames would take longer than computing them. Frames that are never written are 0.
 
     Parameters
     ----------
     path : path-like
-        The new file.
+        File to create.
     sizes : dict of str to int
-        Frames of each dataset.
+        Number of frames of each dataset.
     config : SignalConfig
-        Bins of a frame.
+        Gives the number of bins of a frame.
     label : str, optional
-        What errors call the file, if not ``path``.
+        Name of the file in errors, if it is not ``path``.
 
     Attributes
     ----------
     names : tuple of str
-        The datasets.
+        Names of the datasets.
     """
 
     def __init__(
@@ -58,8 +58,8 @@ class FrameWriter:
         self._label, self._frame_bytes = label or str(path), 4 * config.bins
         reserved = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         reserved.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
-        reserved.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # a new file's holes are 0
-        # frames begin where training can use them in place
+        reserved.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # parts that are not written are 0
+        # Align the frames so that training can use them in place.
         aligned = {"alignment_threshold": self._frame_bytes, "alignment_interval": ALIGNMENT}
         with h5py.File(path, "w", **aligned) as file:
             datasets = {
@@ -78,14 +78,14 @@ class FrameWriter:
         name : str
             One of ``names``.
         first : int
-            Where the first of them goes.
+            Index of the first of these frames in the dataset.
         frames : np.ndarray [shape=(n_frames, n_bins)]
-            What is written, in single precision.
+            Frames in single precision.
 
         Raises
         ------
         HiphopssError
-            If they can't be written.
+            If the frames can't be written.
         """
         rest = np.ascontiguousarray(frames, "<f4").data.cast("B")
         try:
@@ -124,9 +124,9 @@ def write_tables(file: h5py.File, segments: list[Segment], config: SignalConfig)
     file : h5py.File
         Open for writing.
     segments : list of Segment
-        All of them.
+        All segments.
     config : SignalConfig
-        Decides on the distance of patches.
+        Gives the distance between patches.
     """
     counts = [segment.n_patches for segment in segments]
     starts = [s.first_frame + config.patch_hop * np.arange(s.n_patches) for s in segments]

@@ -1,4 +1,4 @@
-"""Files from Zenodo: downloads that go on where they broke, and safe unpacking.
+"""Files from Zenodo: downloads that can be resumed, and safe unpacking.
 
 May import :mod:`hiphopss.util`.
 """

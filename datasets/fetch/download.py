@@ -1,8 +1,8 @@
-"""Files of a Zenodo record: what it lists, and downloads that go on where they broke.
+"""Files of a Zenodo record: listing them, and downloading them with resumption.
 
-Libraries that know DOIs start a broken download from the beginning; this one goes on with it,
-checks the size and the checksum that the record gives, and says what to do where a server does not
-answer.
+Libraries that support DOIs restart an interrupted download from the beginning; this module resumes
+it, checks the size and the checksum that the record gives, and says what to do if a server does
+not answer.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 ZENODO = "https://zenodo.org"
 
 ATTEMPTS = 4
-"""How often a server is asked while nothing comes of it; any byte that comes starts the count."""
+"""Number of requests without any received data before giving up; new data restart the count."""
 
 WAIT_S = 1.0
-"""Before the second attempt; each further wait is as much longer."""
+"""Seconds before the second attempt; every further wait is longer by this time."""
 
-_TIMEOUT_S = (15, 60)  # to connect, and between bytes
-_CHUNK = 1 << 14  # what has come of a chunk is lost when the connection breaks
-_LATER = (408, 429, *range(500, 600))  # HTTP statuses that may be another the next time
+_TIMEOUT_S = (15, 60)  # for connecting, and between bytes
+_CHUNK = 1 << 14  # an unfinished chunk is lost if the connection breaks
+_LATER = (408, 429, *range(500, 600))  # HTTP statuses that may change later
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,7 @@ class RemoteFile:
     Attributes
     ----------
     name, url : str
+        Name, and address of the download.
     size : int
         In bytes.
     checksum : str
@@ -59,18 +60,19 @@ class RemoteFile:
 
 
 def zenodo_files(doi: str, *, base_url: str = ZENODO) -> list[RemoteFile]:
-    """Ask Zenodo's API which files a record has.
+    """Ask Zenodo's API for the files of a record.
 
     Parameters
     ----------
     doi : str
-        ``10.5281/zenodo.<number>``.
+        DOI of the form ``10.5281/zenodo.<number>``.
     base_url : str
-        The server.
+        Address of the server.
 
     Returns
     -------
     list of RemoteFile
+        Files of the record.
 
     Raises
     ------
@@ -101,44 +103,44 @@ def zenodo_files(doi: str, *, base_url: str = ZENODO) -> list[RemoteFile]:
 
 
 def _remote_file(item: dict[str, Any], record_url: str) -> RemoteFile:
-    """From either shape of record that Zenodo has sent: it changed in October 2023, and back."""
+    """Read either form of record: Zenodo's changed in October 2023, and later changed back."""
     name = item["key"] if "key" in item else item["filename"]
     size = item["size"] if "size" in item else item["filesize"]
     checksum = f"md5:{item['checksum'].removeprefix('md5:').lower()}"
     if not re.fullmatch("md5:[0-9a-f]{32}", checksum):
         raise ValueError(checksum)
     url = f"{record_url}/files/{quote(name)}?download=1"
-    if "key" in item:  # in the other shape, this link is no download
+    if "key" in item:  # in the other form, this link is not a download
         url = item["links"]["self"]
     return RemoteFile(str(name), str(url), int(size), checksum)
 
 
 def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) -> Path:
-    """Download a file, from where the last attempt stopped.
+    """Download a file, resuming an earlier attempt.
 
-    What has come so far is kept as ``<path>.part``. The file appears when its size and checksum
-    are right; nothing is fetched if it is there already.
+    Data received so far are kept as ``<path>.part``. The file appears when its size and checksum
+    are right; nothing is downloaded if it already exists.
 
     Parameters
     ----------
     file : RemoteFile
         From :func:`zenodo_files`.
     path : Path
-        Where to. The same file must be wanted each time.
+        Target, which must always belong to the same file.
     page : str
-        Address for people, for messages.
+        Address of the record's web page, for messages.
     progress : bool
-        Show a bar on standard error.
+        Show a progress bar on standard error.
 
     Returns
     -------
     Path
-        ``path``.
+        The given ``path``.
 
     Raises
     ------
     HiphopssError
-        If the server can't be reached or sends something else, or the disk is full.
+        If the server can't be reached or sends wrong data, or if the disk is full.
     """
     if path.exists() and _md5(path) == file.checksum:
         return path
@@ -159,13 +161,13 @@ def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) 
 
 
 def _md5(path: Path) -> str:
-    """A file's checksum, as records have it."""
+    """MD5 checksum of a file, in the form used in records."""
     with open(path, "rb") as file:
         return f"md5:{hashlib.file_digest(file, 'md5').hexdigest()}"
 
 
 def _fetch(file: RemoteFile, part: Path, page: str, bar: tqdm) -> None:
-    """Append to the part until it is complete, over as many connections as it takes."""
+    """Append to the partial file until it is complete, with as many connections as needed."""
     import requests
 
     idle = 0
@@ -185,14 +187,14 @@ def _fetch(file: RemoteFile, part: Path, page: str, bar: tqdm) -> None:
 
 
 def _append(file: RemoteFile, part: Path, start: int, bar: tqdm) -> None:
-    """Ask for what is missing; if the server knows no ranges, it sends all: begin anew."""
+    """Request the missing data; if the server ignores ranges and sends all, start again."""
     import requests
 
     headers = {"Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
     with requests.get(file.url, headers=headers, stream=True, timeout=_TIMEOUT_S) as response:
-        if response.status_code == 416:  # no such range: the part is of something else
+        if response.status_code == 416:  # no such range: the partial file is of something else
             part.unlink()
             return
         response.raise_for_status()
@@ -256,7 +258,7 @@ def _by_hand(page: str) -> str:
 
 
 def require_space(folder: Path, n_bytes: int, what: str) -> None:
-    """Raise :class:`HiphopssError` if a folder's disk has no room for ``n_bytes`` more."""
+    """Raise :class:`HiphopssError` if a folder's disk has no space for ``n_bytes`` more."""
     while not folder.exists():
         folder = folder.parent
     free = shutil.disk_usage(folder).free
@@ -269,7 +271,7 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
 
 @contextmanager
 def _disk_errors(path: Path) -> Iterator[None]:
-    """Turn what the system says when a file can't be written into a :class:`HiphopssError`."""
+    """Turn the system's errors on writing a file into a :class:`HiphopssError`."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Unpacking an archive that others made: nothing outside of the folder, endless, or half done."""
+"""Safe unpacking of an archive from a third party, completely or not at all."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 MAX_FILES = 20_000
 MAX_BYTES = 64 << 30
 MAX_RATIO = 100
-"""Unpacked to packed size of the whole archive; music packs to about half, silence to nothing."""
+"""Limit of unpacked to packed size; music packs to about half of its size, silence to nothing."""
 
 _CHUNK = 1 << 20
-_FREE_BYTES = 1 << 26  # small archives of silence may pack better than MAX_RATIO
+_FREE_BYTES = 1 << 26  # small archives of silence may exceed MAX_RATIO
 _DAMAGE = (
     *(zipfile.BadZipFile, zlib.error, lzma.LZMAError),
     *(struct.error, EOFError, ValueError, NotImplementedError),
@@ -39,31 +39,31 @@ Member = tuple[zipfile.ZipInfo, tuple[str, ...]]
 def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bool = True) -> Path:
     """Unpack one folder of a zip archive.
 
-    Everything is looked through before anything is written. Dot-files and ``__MACOSX`` are left
-    out. Permissions are not taken over.
+    All entries are checked before anything is written. Dot-files and ``__MACOSX`` are left out.
+    Permissions are not copied.
 
     Parameters
     ----------
     archive : path-like
         The zip file.
     folder : path-like
-        To make; appears when everything is in it.
+        Folder to make; it appears when it is complete.
     holding : str
-        Name of a folder. What is unpacked is the folder in the archive that holds it (perhaps the
-        archive's top), without the folders above.
+        Name of a folder. The folder in the archive that contains it (perhaps the archive's top) is
+        unpacked, without its parent folders.
     progress : bool
-        Show a bar on standard error.
+        Show a progress bar on standard error.
 
     Returns
     -------
     Path
-        ``folder``.
+        The given ``folder``.
 
     Raises
     ------
     HiphopssError
-        If the archive is damaged, encrypted, too large once unpacked, has links, paths that lead
-        outside or a path twice, if not just one folder holds ``holding``, or if the disk is full.
+        If the archive is damaged, encrypted, too large when unpacked, has links, duplicate paths or
+        paths that lead outside, if not exactly one folder holds ``holding``, or the disk is full.
     """
     archive, folder = Path(archive), Path(folder)
     if not archive.is_file():
@@ -83,7 +83,7 @@ def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bo
 
 
 def _require_safe(archive: Path, infos: list[zipfile.ZipInfo]) -> list[Member]:
-    """The members to unpack, with their paths; raise if any member at all can't be meant well."""
+    """The entries to unpack, with their paths; raise if any entry looks malicious."""
     members, seen = [], set()
     for info in infos:
         parts = _parts(archive, info)
@@ -94,7 +94,7 @@ def _require_safe(archive: Path, infos: list[zipfile.ZipInfo]) -> list[Member]:
             raise _unsafe(archive, f"{info.filename!r} is encrypted")
         if info.filename.endswith(("/", "\\")) or not parts:  # a folder
             continue
-        path = "/".join(parts).casefold()  # as disks see it that know no case
+        path = "/".join(parts).casefold()  # some file systems ignore case
         if path in seen:
             raise _unsafe(archive, f"{info.filename!r} is in it twice")
         seen.add(path)
@@ -120,7 +120,7 @@ def _unsafe(archive: Path, reason: str) -> HiphopssError:
 
 
 def _inside(archive: Path, members: list[Member], holding: str) -> list[Member]:
-    """The members of the folder that holds ``holding``, their paths starting there."""
+    """The entries of the folder that contains ``holding``, with paths relative to that folder."""
     roots = {parts[: parts.index(holding)] for _, parts in members if holding in parts[:-1]}
     if len(roots) != 1:
         found = " and ".join(sorted("/".join(root) or "its top" for root in roots)) or "no folder"
@@ -135,18 +135,18 @@ def _inside(archive: Path, members: list[Member], holding: str) -> list[Member]:
 def _extract(opened: zipfile.ZipFile, info: zipfile.ZipInfo, path: Path, bar: tqdm) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with opened.open(info) as packed, open(path, "xb") as out:
-        while chunk := packed.read(_CHUNK):  # no more than file_size in all, and its CRC is checked
+        while chunk := packed.read(_CHUNK):  # zipfile limits the size and checks the CRC
             out.write(chunk)
             bar.update(len(chunk))
 
 
 @contextmanager
 def _readable_errors(archive: Path, folder: Path) -> Iterator[None]:
-    """Turn what a full disk or a damaged archive raises into a :class:`HiphopssError`."""
+    """Turn the errors of a full disk or a damaged archive into a :class:`HiphopssError`."""
     try:
         yield
     except (OSError, *_DAMAGE) as error:
-        if isinstance(error, OSError) and error.errno:  # bz2 says that data are bad without one
+        if isinstance(error, OSError) and error.errno:  # bz2 raises one without errno for bad data
             raise HiphopssError(
                 f"{folder}: can't unpack {archive} into this ({error.strerror}): "
                 "make room, or choose another folder"

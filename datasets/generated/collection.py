@@ -14,7 +14,7 @@ MAX_NUMBER = 999
 
 
 @dataclass(frozen=True)
-class Song:
+class Slot:
     """A song's place in a collection.
 
     Attributes
@@ -57,17 +57,17 @@ class Collection:
         """Whether a mixture is the sum of the stems as they are."""
         return "mixture_peak" not in self.facts
 
-    def songs(self, n_dev: int, n_test: int) -> list[Song]:
+    def songs(self, n_dev: int, n_test: int) -> list[Slot]:
         """Its songs, Dev first."""
         counts = dict(zip(SPLITS, (n_dev, n_test), strict=True))
         first = self.facts["first"]
         return [
-            Song(split, first.get(split, n_dev + 1) + place, place)
+            Slot(split, first.get(split, n_dev + 1) + place, place)
             for split in SPLITS
             for place in range(counts[split])
         ]
 
-    def song_name(self, song: Song, title: str) -> str:
+    def song_name(self, song: Slot, title: str) -> str:
         """What a song's folder is called; the artist tells the collections apart."""
         return f"{song.number:03d} - {self.facts['artist']} - {title}"
 
@@ -91,20 +91,20 @@ class Collection:
                 room[split] = min([*later, MAX_NUMBER + 1]) - first[split]
         return room
 
-    def style(self, song: Song) -> tuple[str, int]:
+    def style(self, song: Slot) -> tuple[str, int]:
         """A song's style, and how many songs of its split have had that one before."""
         names = self.facts["styles"][song.split]
         rounds, rest = divmod(song.place, len(names))
         name = names[rest]
         return name, rounds * names.count(name) + names[:rest].count(name)
 
-    def serial(self, song: Song) -> int:
+    def serial(self, song: Slot) -> int:
         """A number from 0 that no other song has; small while there are few songs."""
         if len(self.facts["first"]) < len(SPLITS):
             return song.number - 1
         return len(SPLITS) * song.place + SPLITS.index(song.split)
 
-    def voice(self, song: Song, language: dict[str, Any]) -> dict[str, Any]:
+    def voice(self, song: Slot, language: dict[str, Any]) -> dict[str, Any]:
         """Which of a language's voices performs a song: as cast here, or in the language."""
         if "cast" in self.facts:
             cast, turn = self.facts["cast"][song.split], song.place

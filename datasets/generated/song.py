@@ -8,7 +8,7 @@ import numpy as np
 
 from hiphopss.config import SOURCES
 from hiphopss.datasets.generated import band, producer
-from hiphopss.datasets.generated.collection import Collection, Song
+from hiphopss.datasets.generated.collection import Collection, Slot
 from hiphopss.datasets.generated.effects import RATE, process
 from hiphopss.datasets.generated.grid import Grid
 from hiphopss.datasets.generated.style import Dealer, load
@@ -80,14 +80,14 @@ def _balanced(
 
 
 def render_song(
-    collection: Collection, song: Song, *, seconds: float, seed: int
+    collection: Collection, song: Slot, *, seconds: float, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     """Make one song of the set with that seed; the other songs are not needed for it.
 
     Parameters
     ----------
     collection : Collection
-    song : Song
+    song : Slot
         Which of its songs.
     seconds : float
         Its length.

@@ -1,5 +1,5 @@
 """Baselines: models that are computed from a song's own files while it is scored.
 
-A new one is a subclass of :class:`~hiphopss.eval.baselines.baseline.Baseline`.
+To add one, write a subclass of :class:`~hiphopss.eval.baselines.baseline.Baseline`.
 May import :mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`.
 """

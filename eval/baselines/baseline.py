@@ -1,7 +1,8 @@
-"""Models that are computed from a song's own files, to compare others with.
+"""Models that are computed from a song's own files, for comparison.
 
-:func:`hiphopss.eval.evaluate` has those who score a song compute them, one song at a time, and
-writes no files. What is scored then is what a file would have held: :data:`SUBTYPE`.
+:func:`hiphopss.eval.evaluate` writes no files of them: they are computed, one song at a time, by
+the process that scores the song. What is scored equals the content of a file of type
+:data:`SUBTYPE`.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ from hiphopss.datasets.songs import Song
 from hiphopss.signal.reading import Audio
 
 SUBTYPE = "FLOAT"
-"""Sample type of estimates: it holds 16 and 24-bit mixtures exactly and never clips."""
+"""Sample type of estimates, which holds 16 and 24-bit mixtures exactly and never clips."""
 
 
 class Baseline(ABC):
-    """A model that is computed. Instances are pickled for the processes that score.
+    """A computed model. Instances are pickled and sent to the processes that score.
 
     Attributes
     ----------
     model : str
-        Its name in tables of scores.
+        Name of the model in tables of scores.
     effort : int
-        How many times as long it takes as scoring what it gives, roughly.
+        Rough ratio of the time for computing the estimates to the time for scoring them.
     """
 
     model: ClassVar[str]
@@ -35,7 +36,7 @@ class Baseline(ABC):
     @property
     @abstractmethod
     def record(self) -> dict:
-        """What made the estimates, as in ``separation.json``; its key ``model`` is the name."""
+        """Settings of the model, as in ``separation.json``; the key ``model`` is its name."""
 
     @abstractmethod
     def __call__(self, song: Song, mixture: Audio) -> np.ndarray:
@@ -44,14 +45,14 @@ class Baseline(ABC):
         Parameters
         ----------
         song : Song
-            Where its files are.
+            The song, with the paths of its files.
         mixture : Audio
-            Its mixture, read exactly.
+            The song's mixture, read exactly.
 
         Returns
         -------
         np.ndarray [shape=(n_sources, n_samples, n_channels)]
-            With the channels of the mixture, and as long, or as the shortest of the song's files.
+            Estimates with the mixture's channels, as long as the mixture or the shortest file.
 
         Raises
         ------
@@ -60,14 +61,14 @@ class Baseline(ABC):
         """
 
     def prepare(self, sample_rate: int, *, progress: bool = False) -> None:  # noqa: B027
-        """Do once what all songs of a sampling rate need, before others are given a copy.
+        """Prepare what all songs of a sampling rate need, before the model is copied to workers.
 
         Parameters
         ----------
         sample_rate : int
-            In Hz.
+            Sampling rate in Hz.
         progress : bool
-            Show bars.
+            Show progress bars.
 
         Raises
         ------

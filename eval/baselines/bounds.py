@@ -1,8 +1,9 @@
-"""Reference rows: estimates that bound what a separation can score.
+"""Reference rows: estimates that bound the scores of a separation.
 
-The mixture itself as the estimate of every source is what a separation has to beat
-(docs/released-code.md, section 10); the ideal ratio mask, which knows the sources, is about the
-best that soft masks on the mixture's short-time spectrum, such as the network's, can reach.
+With the mixture itself as the estimate of every source, one gets the scores that a separation has
+to beat (docs/released-code.md, section 10). The ideal ratio mask, which is computed from the true
+sources, is about the best that soft masks on the mixture's short-time spectrum can reach, and the
+network's masks are of this kind.
 """
 
 from __future__ import annotations
@@ -19,10 +20,10 @@ from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.signal.reading import Audio, read_header
 
 RUN = 1024
-"""Frames of a song whose masks are worked out together: some 40 MB."""
+"""Number of frames of a song whose masks are computed together, in some 40 MB."""
 
 MIXTURE, IDEAL_RATIO_MASK = "mixture", "ideal ratio mask"
-"""Names of the two in tables of scores."""
+"""Names of these models in tables of scores."""
 
 
 class Mixture(Baseline):
@@ -39,7 +40,7 @@ class Mixture(Baseline):
 
 
 class IdealRatioMask(Baseline):
-    """What the magnitudes' ideal ratio masks make of a mixture.
+    """The mixture, filtered by the ideal ratio masks of the sources' magnitudes.
 
     Parameters
     ----------
@@ -57,7 +58,7 @@ class IdealRatioMask(Baseline):
         return {"model": IDEAL_RATIO_MASK, "config": json.loads(self._config.to_json())}
 
     def __call__(self, song: Song, mixture: Audio) -> np.ndarray:
-        # As long as the shortest of them: codecs pad what they encode.
+        # Use the length of the shortest file, because codecs add padding.
         n_samples, n_channels = mixture.waveform.shape
         n_samples = min(n_samples, *(read_header(p).n_samples for p in song.stems.values()))
         sources = read_exact(song.stems, n_samples, n_channels)
@@ -72,16 +73,16 @@ def ideal_ratio_masked(
     Parameters
     ----------
     sources : np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        The true sources.
+        True sources.
     mixture : np.ndarray [shape=(n_samples, n_channels)]
-        Their mixture, at any scale.
+        Mixture of the sources, at any scale.
     config : SignalConfig
         Frame, hop and window.
 
     Returns
     -------
     np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        Estimates in single precision, which add up to the mixture.
+        Estimates in single precision, which sum to the mixture.
     """
     from hiphopss.signal.transform import frame_count, stft
 
@@ -107,17 +108,16 @@ def ideal_ratio_masked(
 def share_out(
     estimates: np.ndarray, runs: Iterable[tuple[np.ndarray, np.ndarray]], config: SignalConfig
 ) -> None:
-    """Share a spectrum out to sources in proportion to their magnitudes.
+    """Divide a spectrum among sources in proportion to their magnitudes.
 
     Parameters
     ----------
     estimates : np.ndarray [shape=(n_sources, n_samples)]
-        Filled: they add up to the mixture.
+        Array that is filled with the estimates, which sum to the mixture.
     runs : iterable of (np.ndarray, np.ndarray)
         Consecutive frames: magnitudes of the sources, known or estimated
         `[shape=(n_sources, n_frames, n_bins)]`, and the spectrum of the mixture
-        `[shape=(n_frames, n_bins)]`. Where all magnitudes are 0 the sources share equally, as in
-        the network's masks.
+        `[shape=(n_frames, n_bins)]`. Where all magnitudes are 0, the sources get equal shares.
     config : SignalConfig
         Frame, hop and window.
     """
@@ -125,9 +125,9 @@ def share_out(
 
     n_sources, n_samples = estimates.shape
     inverse = InverseTransform((n_sources,), np.float64, config)
-    end = -config.hop  # of the samples so far; what comes first stands before the signal
+    end = -config.hop  # end of the samples so far; the first samples precede the signal
     for magnitudes, spectrum in runs:
-        magnitudes = magnitudes.astype(np.float64)  # so that the masks add up to 1
+        magnitudes = magnitudes.astype(np.float64)  # so that the masks sum to 1
         total = magnitudes.sum(axis=0)
         magnitudes[:, total == 0] = 1
         total[total == 0] = n_sources

@@ -1,10 +1,10 @@
-"""A baseline that was there before networks: supervised non-negative matrix factorisation.
+"""A baseline older than neural networks: supervised non-negative matrix factorisation (NMF).
 
 A dictionary of magnitude spectra is learnt for each source from the stems of the training songs,
 with the Kullback-Leibler divergence and multiplicative updates (Lee and Seung 2001). The magnitudes
-of a test mixture are then factorised with the joined dictionaries held fixed; what each source's
-part of the model is of the whole is its soft mask. Transform and masks are the network's kind, so
-the scores say what the network adds.
+of a test mixture are then factorised with all dictionaries, which stay fixed, and each source's
+share of the result is its soft mask. Transform and masks are of the same kind as the network's, so
+the difference of the scores is due to the network.
 """
 
 from __future__ import annotations
@@ -27,36 +27,36 @@ from hiphopss.signal.transform import stft
 from hiphopss.util.progress import progress_bar
 
 NMF = "NMF"
-"""Name in tables of scores."""
+"""Name of the model in tables of scores."""
 
-_N_FRAMES = 3000  # a source, to learn from: more changed little
+_N_FRAMES = 3000  # frames to learn from for each source; more frames changed little
 _LEARN_ITERATIONS = 100
 _MASK_ITERATIONS = 60
-_FLOOR = 1e-6  # of the loudest frame's energy (-60 dB): quieter frames teach nothing
+_FLOOR = 1e-6  # energy relative to the loudest frame (-60 dB); quieter frames are not used
 
 
 class SupervisedNmf(Baseline):
-    """Soft masks of a factorisation with dictionaries learnt from training songs.
+    """Soft masks from a factorisation with dictionaries that are learnt from training songs.
 
-    The dictionaries of a sampling rate are learnt when they are first needed, and kept.
+    The dictionaries for a sampling rate are learnt when they are first needed, and kept.
 
     Parameters
     ----------
     train_songs : path-like or sequence of Song
-        Their stems are learnt from. A data set in the layout of DSD100 gives its songs of Dev.
+        Songs whose stems are used to learn. In a data set in the DSD100 layout, its Dev songs.
     test_songs : sequence of Song
-        What will be separated: none of it may be learnt from.
+        Songs that will be separated, which must not be used to learn.
     n_components : int
-        Spectra in the dictionary of a source.
+        Number of spectra in the dictionary of a source.
     seed : int
-        Of the choice of frames and of the starting values.
+        Seed of the choice of frames and of the initial values.
     config : SignalConfig, optional
         Frame, hop and window; by default the project's (Blackman-Harris, 1024, 512).
 
     Raises
     ------
     HiphopssError
-        If a song is in both, or there are none to learn from.
+        If a song is in both, or if there are no songs to learn from.
     """
 
     model, effort = NMF, 7
@@ -115,7 +115,7 @@ class SupervisedNmf(Baseline):
 
 
 def _training_songs(songs: str | Path | Sequence[Song]) -> list[Song]:
-    """The songs given, or those of Dev in a data set (all in a folder without subsets)."""
+    """The given songs, or the Dev songs of a data set (all songs of a folder without subsets)."""
     if isinstance(songs, str | Path):
         told, found = songs, [s for s in find_songs(songs) if s.subset in ("Dev", "")]
     else:
@@ -134,23 +134,23 @@ def learn_dictionaries(
     config: SignalConfig,
     progress: bool = False,
 ) -> np.ndarray:
-    """Learn a dictionary of each source.
+    """Learn a dictionary for each source.
 
     Parameters
     ----------
     songs : sequence of Song
-        To learn from.
+        Songs to learn from.
     sample_rate : int
-        In Hz; stems of another rate are resampled.
+        Sampling rate in Hz, to which stems are resampled.
     n_components, seed, config
         As in :class:`SupervisedNmf`.
     progress : bool
-        Show bars.
+        Show progress bars.
 
     Returns
     -------
     np.ndarray [shape=(n_sources, n_components, n_bins)]
-        Magnitude spectra that each add up to 1, in single precision.
+        Magnitude spectra in single precision, each with sum 1.
 
     Raises
     ------
@@ -162,7 +162,7 @@ def learn_dictionaries(
 
     random = np.random.default_rng(seed)
     frames: list[list[np.ndarray]] = [[] for _ in SOURCES]
-    n_wanted = -(-_N_FRAMES // len(songs))  # of a song
+    n_wanted = -(-_N_FRAMES // len(songs))  # number of frames from each song
     for song in progress_bar(songs, desc="NMF: listen", unit="song", show=progress):
         for found, stem in zip(frames, load_stems(song, sample_rate), strict=True):
             magnitudes = np.abs(stft(stem, config))  # (n_frames, n_bins)
@@ -173,7 +173,7 @@ def learn_dictionaries(
     learnt = []
     for parts in progress_bar(frames, desc="NMF: learn", unit="source", show=progress):
         heard = np.concatenate(parts)
-        if not len(heard):  # nothing to learn: its estimates are silence
+        if not len(heard):  # the source never sounds, so its estimates are silence
             learnt.append(np.zeros((n_components, config.bins)))
             continue
         model = Factorisation(
@@ -185,7 +185,7 @@ def learn_dictionaries(
             random_state=seed,
         )
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)  # the number is chosen, see above
+            warnings.simplefilter("ignore", ConvergenceWarning)  # the limit above is intended
             model.fit(heard)
         spectra = model.components_
         learnt.append(spectra / np.maximum(spectra.sum(axis=1, keepdims=True), 1e-12))
@@ -198,16 +198,16 @@ def nmf_masked(mixture: np.ndarray, dictionaries: np.ndarray, config: SignalConf
     Parameters
     ----------
     mixture : np.ndarray [shape=(n_samples, n_channels)]
-        At any scale.
+        Mixture at any scale.
     dictionaries : np.ndarray [shape=(n_sources, n_components, n_bins)]
-        Of :func:`learn_dictionaries`, at the mixture's sampling rate.
+        Dictionaries from :func:`learn_dictionaries`, at the mixture's sampling rate.
     config : SignalConfig
         Frame, hop and window.
 
     Returns
     -------
     np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        Estimates in single precision, which add up to the mixture.
+        Estimates in single precision, which sum to the mixture.
     """
     n_samples, n_channels = mixture.shape
     estimates = np.empty((len(dictionaries), n_samples, n_channels), np.float32)
@@ -221,13 +221,13 @@ def nmf_masked(mixture: np.ndarray, dictionaries: np.ndarray, config: SignalConf
 
 
 def _source_models(magnitudes: np.ndarray, dictionaries: np.ndarray) -> np.ndarray:
-    """What the sources have in the factorisation `[shape=(n_sources, n_frames, n_bins)]`."""
+    """Magnitudes of the sources in the factorisation `[shape=(n_sources, n_frames, n_bins)]`."""
     n_sources, n_components, n_bins = dictionaries.shape
     joined = dictionaries.reshape(-1, n_bins)  # (n_sources * n_components, n_bins)
     tiny = np.float32(1e-12)
     scale = magnitudes.max(initial=tiny)
     scaled = magnitudes / scale
-    # With spectra that add up to 1, the update needs no denominator.
+    # The spectra sum to 1, so the update needs no denominator.
     activations = np.repeat(scaled.sum(axis=1, keepdims=True) / len(joined), len(joined), axis=1)
     for _ in range(_MASK_ITERATIONS):
         ratio = scaled / np.maximum(activations @ joined, tiny)

@@ -1,4 +1,4 @@
-"""BSS Eval v3 on arrays: scores, the engine of correlations behind them, and mir_eval's.
+"""BSS Eval v3 on arrays: the scores, the correlation engine behind them, and mir_eval's engine.
 
-May import nothing of this package but :mod:`hiphopss.errors`.
+May import nothing of this package except :mod:`hiphopss.errors`.
 """

@@ -4,11 +4,11 @@ For signals x and y in a window, and delays t = 0 .. 511,
 
     c[t] = sum over n of x[n] y[n + t],     both n and n + t inside the window.
 
-Blocks of x are correlated with blocks of y that are 511 samples longer, by short FFTs: the blocks'
-cross-spectra are added up, and only the sum is transformed back. A window is cut in two: in its
-body, each x[n] meets all of y[n] .. y[n + 511]; in its tail of 511 samples, y ends with the window.
-The bodies of overlapping windows are cut at one another's edges, and each piece is correlated once
-for all windows that hold it. Windows are thus sums of pieces, and nothing is subtracted.
+Blocks of x are correlated with blocks of y that are 511 samples longer, by short FFTs: the
+cross-spectra of the blocks are summed, and only the sum is transformed back. A window has two
+parts: in its body, each x[n] is multiplied by all of y[n] .. y[n + 511]; in its tail of 511
+samples, y ends with the window. The bodies of overlapping windows are split at each other's edges,
+and each piece is correlated once for all windows that contain it. So nothing is subtracted.
 """
 
 from __future__ import annotations
@@ -18,28 +18,28 @@ from itertools import pairwise
 import numpy as np
 
 FILTER_TAPS = 512
-"""Delays of each reference that BSS Eval v3 allows."""
+"""Number of delays of each reference that BSS Eval v3 allows."""
 
 _N_FFT = 8192
-"""Short enough for the cache of a processor, long enough for few blocks."""
+"""FFT length: short enough for a processor's cache, long enough to need few blocks."""
 
 _BATCH = 8
-"""Blocks whose cross-spectra are added up in one matrix product a frequency."""
+"""Number of blocks whose cross-spectra are summed in one matrix product per frequency."""
 
 
 def correlate_windows(x: np.ndarray, y: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
-    """Correlations of every signal in x with every signal in y, in each window.
+    """Correlate every signal in x with every signal in y, in each window.
 
     Parameters
     ----------
     x : np.ndarray [shape=(n_x, n_samples)]
         Signals.
     y : np.ndarray [shape=(n_y, n_samples)]
-        Signals that are advanced against them.
+        Signals that are advanced relative to those in x.
     starts : np.ndarray of int [shape=(n_windows,)]
-        First sample of each window, rising.
+        First sample of each window, in increasing order.
     length : int
-        Samples of a window.
+        Number of samples of a window.
 
     Returns
     -------
@@ -59,7 +59,7 @@ def correlate_windows(x: np.ndarray, y: np.ndarray, starts: np.ndarray, length: 
 
 
 def _correlate(x: np.ndarray, y: np.ndarray, begin: int, end: int, y_end: int) -> np.ndarray:
-    """Correlations of ``x[begin:end]`` with ``y[begin:y_end]`` [shape=(n_x, n_y, 512)]."""
+    """Correlate ``x[begin:end]`` with ``y[begin:y_end]`` [shape=(n_x, n_y, 512)]."""
     from scipy.fft import irfft, next_fast_len, rfft
 
     overlap = FILTER_TAPS - 1

@@ -1,4 +1,4 @@
-"""BSS Eval v3 from correlations alone.
+"""BSS Eval v3 computed from correlations alone.
 
 An estimate e is projected on the delayed copies (0 to 511 samples) of its own reference, which
 gives P e, and of all references, which gives Q e. In BSS Eval (Vincent et al. 2006, "Performance
@@ -11,7 +11,7 @@ The first space is part of the second, so these are orthogonal, and with energie
     |Q e - P e|^2 = |Q e|^2 - |P e|^2        |e - P e|^2 = |e|^2 - |P e|^2
     |e - Q e|^2   = |e|^2 - |Q e|^2          |P e - s|^2 = |P e|^2 - 2 <e, s> + |s|^2
 
-where the last follows from P s = s. That is all that the ratios need:
+where the last follows from P s = s. The ratios need nothing else:
 
     mode "sources"                             mode "images"
     SDR = |P e|^2 / |e - P e|^2                SDR = |s|^2 / |e - s|^2
@@ -19,14 +19,14 @@ where the last follows from P s = s. That is all that the ratios need:
     SAR = |Q e|^2 / |e - Q e|^2                SAR   as in "sources"
                                                ISR = |s|^2 / |P e - s|^2
 
-Every channel of an image is projected on all channels, and energies are added up over channels. How
-|P e|^2 and |Q e|^2 come from correlations is told in :mod:`hiphopss.eval.bss.projection`. No signal
-is filtered, and P and Q are factorised once, whatever the number of estimates.
+Every channel of an image is projected on all channels, and energies are summed over channels.
+:mod:`hiphopss.eval.bss.projection` explains how |P e|^2 and |Q e|^2 follow from correlations. No
+signal is filtered, and P and Q are factorised once, whatever the number of estimates.
 
-Differences of energies lose digits where a ratio is high: at 60 dB, scores are right to 1e-7 dB,
-at 100 dB to 1e-3 dB, and above 130 dB they are rounding. None exceeds 157 dB, the last digit of
-double precision, save an infinite SIR where nothing can interfere. For identical signals mir_eval
-gives 300 dB or infinity, which is rounding too.
+Differences of energies lose digits if a ratio is high: at 60 dB, scores are accurate to 1e-7 dB, at
+100 dB to 1e-3 dB, and above 130 dB they are rounding errors. None exceeds 157 dB, the last digit of
+double precision, except an infinite SIR if no other source can interfere. For identical signals
+mir_eval gives 300 dB or infinity, which is also due to rounding.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ UNCERTAIN = "references nearly dependent: SIR, SAR and ISR are uncertain"
 UNDETERMINED = "references dependent: not determined"
 
 _KEPT_BYTES = 2**30
-"""Memory for the factors of windows, in each object."""
+"""Limit of the memory for the factors of windows, in each object."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,9 +53,9 @@ class PairScores:
     Attributes
     ----------
     ratios : dict of np.ndarray [shape=(n_estimates, n_references)]
-        In dB, by metric; NaN where undefined, or where no such pair was wanted.
+        Scores in dB, by metric; NaN if undefined, or if the pair was not wanted.
     note : str
-        What holds for all of them.
+        Remark that applies to all of them.
     """
 
     ratios: dict[str, np.ndarray]
@@ -67,7 +67,7 @@ class _Window:
     """The spaces of one window.
 
     ``rows`` are the signals that sound, ``whole`` projects on all of them, and ``single`` maps a
-    source to its own signals, as positions in ``rows``, and the projection on them.
+    source to its own signals (positions in ``rows``) and the projection on these.
     """
 
     rows: np.ndarray
@@ -85,17 +85,17 @@ class CorrelationEngine:
     Parameters
     ----------
     references : np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        Waveforms.
+        Waveforms of the true sources.
     mode : str
         As in :func:`hiphopss.eval.bss_eval`.
     starts : np.ndarray of int [shape=(n_windows,)]
         First sample of each window.
     length : int
-        Samples of a window.
+        Number of samples of a window.
     sounding : np.ndarray of bool [shape=(n_sources, n_windows)]
-        The references that count; the others add nothing to the spaces.
+        References that are used; the others add nothing to the spaces.
     keep : bool
-        Keep the factors for further estimates, up to 1 GiB of them.
+        Keep the factors for further estimates, in up to 1 GiB.
     """
 
     def __init__(
@@ -117,20 +117,20 @@ class CorrelationEngine:
         self._kept: dict[int, _Window] = {}
 
     def windows(self, estimates: np.ndarray, wanted: np.ndarray) -> Iterator[PairScores]:
-        """Scores, window by window.
+        """Score estimates window by window.
 
         Parameters
         ----------
         estimates : np.ndarray [shape=(n_sources, n_samples, n_channels)]
-            Waveforms.
+            Waveforms of the estimates.
         wanted : np.ndarray of bool [shape=(n_estimates, n_references, n_windows)]
-            The pairs that matter. Windows without any are passed over; in the others, all pairs
-            with a reference that sounds are scored.
+            Pairs that are needed. Windows without any are skipped; in the others, all pairs with a
+            reference that sounds are scored.
 
         Yields
         ------
         PairScores
-            Of each window.
+            Scores of each window.
         """
         signals = channels(estimates)
         products = correlate_windows(self._signals, signals, self._starts, self._length)
@@ -146,13 +146,13 @@ class CorrelationEngine:
             yield PairScores(ratios, UNCERTAIN if singular else "")
 
     def _window(self, k: int) -> _Window | None:
-        """The spaces of window k; None where a source that counts has no energy."""
+        """The spaces of window k; None if a source that is used has no energy."""
         if k in self._kept:
             return self._kept[k]
         correlations = self._correlations[k]
         energies = np.einsum("iit->ti", correlations)[0]
         source_of = np.arange(len(self._signals)) // self._n_channels
-        # Squares of less than 1e-154 underflow; a channel may be silence.
+        # Squares of less than 1e-154 underflow, and a channel may be silent.
         rows = np.flatnonzero(self._sounding[source_of, k] & (energies > np.finfo(float).tiny))
         sources = np.unique(source_of[rows])
         if len(sources) < self._sounding[:, k].sum():
@@ -187,7 +187,7 @@ class CorrelationEngine:
             "SIR": _decibels(in_own, in_all - in_own, energies),
             "SAR": _decibels(in_all, energies - in_all, energies),
         }
-        if len(window.single) == 1:  # there is nothing to interfere
+        if len(window.single) == 1:  # no other source can interfere
             ratios["SIR"][in_own > 0] = np.inf
         if self._mode == "images":
             images, inner = self._images(k, products)
@@ -197,7 +197,7 @@ class CorrelationEngine:
         return ratios
 
     def _images(self, k: int, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """|s|^2 of each source, NaN where it doesn't count, and <e, s> of each pair."""
+        """|s|^2 of each source (NaN if it is not used), and <e, s> of each pair."""
         own = np.einsum("iit->ti", self._correlations[k])[0].reshape(-1, self._n_channels)
         images = np.where(self._sounding[:, k], own.sum(axis=1), np.nan)
         shape = (len(images), self._n_channels)
@@ -205,27 +205,27 @@ class CorrelationEngine:
         return images, inner
 
     def _per_estimate(self, energies: np.ndarray) -> np.ndarray:
-        """Energies of channels, added up."""
+        """Sum the energies of an estimate's channels."""
         return energies.reshape(-1, self._n_channels).sum(axis=1)
 
 
 def channels(signals: np.ndarray) -> np.ndarray:
-    """Every channel of every source.
+    """Arrange every channel of every source as a signal of its own.
 
     Parameters
     ----------
     signals : np.ndarray [shape=(n_sources, n_samples, n_channels)]
-        Waveforms.
+        Waveforms of sources.
 
     Returns
     -------
     np.ndarray [shape=(n_sources * n_channels, n_samples)]
-        Source by source, channel by channel.
+        The channels of the first source, then those of the second, and so on.
     """
     return np.moveaxis(signals, 2, 1).reshape(-1, signals.shape[1])
 
 
 def _decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Ratio in dB of an energy to a rest that is known to within a rounding error of the scale."""
+    """Ratio in dB of an energy to a rest with rounding errors relative to the scale."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return 10 * np.log10(energy / np.maximum(rest, EPS * scale))

@@ -1,8 +1,8 @@
-"""BSS Eval v3 by mir_eval: slow, and the measure of the project's own engine.
+"""BSS Eval v3 by mir_eval: slow, and the standard for the project's own engine.
 
-mir_eval is undefined where a source is silent: it raises. So a silent reference, which adds nothing
-to the space that estimates are projected on, is left out here; and in place of a silent estimate
-stands the reference, and the score is discarded: no estimate has a part in another one's score.
+mir_eval raises an error if a source is silent. So silent references, which add nothing to the space
+on which estimates are projected, are left out here. A silent estimate is replaced by the reference
+and its score is discarded, because no estimate affects the score of another.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class MirEvalEngine:
     Parameters
     ----------
     references, mode, starts, length, sounding
-        As there.
+        As in that class.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class MirEvalEngine:
         self._starts, self._length, self._sounding = starts, length, sounding
 
     def windows(self, estimates: np.ndarray, wanted: np.ndarray) -> Iterator[PairScores]:
-        """Scores of the wanted pairs, window by window.
+        """Score the wanted pairs, window by window.
 
         Parameters
         ----------
@@ -48,7 +48,7 @@ class MirEvalEngine:
         Yields
         ------
         PairScores
-            Of each window.
+            Scores of each window.
         """
         for k, start in enumerate(self._starts):
             part = slice(start, start + self._length)
@@ -59,8 +59,8 @@ class MirEvalEngine:
                 continue
             note = UNCERTAIN if _reciprocal_condition(references) < SINGULAR else ""
             ratios: dict[str, np.ndarray] = {}
-            # Without permutations, mir_eval scores one estimate a reference: each shift is another
-            # way to pair them, and only the wanted ones are taken.
+            # Without permutations, mir_eval scores one estimate per reference. Each shift pairs
+            # them in another way, and only the wanted pairs are used.
             for shift in range(len(estimates)):
                 chosen = (kept + shift) % len(estimates)
                 real = wanted[chosen, kept, k]
@@ -80,7 +80,7 @@ class MirEvalEngine:
 
 
 def _reciprocal_condition(references: np.ndarray) -> float:
-    """How well the references determine projections; 0 where one is a channel of silence."""
+    """Reciprocal condition of the references' projection; 0 if one has a silent channel."""
     signals = channels(references)
     correlations = correlate_windows(signals, signals, np.zeros(1, int), signals.shape[1])[0]
     if np.einsum("iit->ti", correlations)[0].min() < np.finfo(float).tiny:
@@ -89,8 +89,8 @@ def _reciprocal_condition(references: np.ndarray) -> float:
 
 
 def _mir_eval(references: np.ndarray, estimates: np.ndarray, mode: str) -> dict | None:
-    """mir_eval's scores by metric [shape=(n_sources,)]; None where its equations are singular."""
-    # It imports scipy.stats and scipy.signal, which take seconds.
+    """mir_eval's scores by metric [shape=(n_sources,)]; None if its equations are singular."""
+    # This imports scipy.stats and scipy.signal, which takes seconds.
     from mir_eval import separation
 
     names: tuple[str, ...]
@@ -100,12 +100,12 @@ def _mir_eval(references: np.ndarray, estimates: np.ndarray, mode: str) -> dict 
     else:
         function, names = separation.bss_eval_images, ("SDR", "ISR", "SIR", "SAR")
     with warnings.catch_warnings(), np.errstate(divide="ignore", invalid="ignore"):
-        # mir_eval is pinned below 0.9, where these functions go.
+        # mir_eval is pinned below 0.9, which removes these functions.
         warnings.filterwarnings("ignore", r"mir_eval\.separation", FutureWarning)
         try:
             values = function(references, estimates, compute_permutation=False)
         except AttributeError as error:
-            # Its handler of singular equations names `np.linalg.linalg`, which NumPy 2 lacks.
+            # mir_eval's handler of singular equations needs `np.linalg.linalg`, gone in NumPy 2.
             if not isinstance(error.__context__, np.linalg.LinAlgError):
                 raise
             return None

@@ -1,23 +1,23 @@
-"""Projection on delayed copies of signals, and how well it is determined.
+"""Projection on delayed copies of signals, and its numerical condition.
 
 With the delayed copies of signals r_i (512 of each) as the columns of a matrix A, the projection of
 a signal e on their span is A C, where the filters C solve the normal equations
 
     G C = D,     G = A^T A,     D = A^T e.
 
-Entries of G and D are correlations: in G, row (i, a) and column (j, b) hold c_ij[a - b], so G is
-built of Toeplitz blocks; D holds the correlations of each r_i with e. With the Cholesky factor
-G = L L^T, the energy of the projection needs neither C nor A:
+Entries of G and D are correlations: in G, row (i, a) and column (j, b) hold c_ij[a - b], so G
+consists of Toeplitz blocks; D holds the correlations of each r_i with e. With the Cholesky factor
+G = L L^T, the energy of the projection can be computed without C and A:
 
     |A C|^2 = D^T C = D^T G^-1 D = |L^-1 D|^2.
 
-The signals are scaled to unit energy first, which changes neither their span nor the projection.
+The signals are first scaled to unit energy, which changes neither their span nor the projection.
 
-Where a frequency band is empty (audio resampled in floating point), or where signals are copies of
-one another (channels of a mono file made stereo), the columns of A depend on one another to working
-precision, and G may have no Cholesky factor. Then 512 eps is added to its diagonal, more than
-rounding errors take from it, and the filters stay finite. What depends on the empty band is lost;
-for the SDR that is little.
+If a frequency band is empty (as in audio resampled in floating point), or if signals are copies of
+each other (as in the channels of a mono file made stereo), the columns of A are linearly dependent
+to working precision, and G may have no Cholesky factor. Then 512 eps is added to its diagonal,
+which exceeds the rounding errors, so that the filters stay finite. Information about the empty band
+is lost, which changes the SDR only a little.
 """
 
 from __future__ import annotations
@@ -30,34 +30,34 @@ from hiphopss.eval.bss.correlation import FILTER_TAPS
 EPS = float(np.finfo(np.float64).eps)
 
 SINGULAR = EPS
-"""Reciprocal condition below which a projection on all references is called uncertain.
+"""Reciprocal condition below which a projection on all references is reported as uncertain.
 
-Measured on four low-passed stems, with estimates low-passed or not. Where the reciprocal condition
-was 1e-15, no score changed by more than 5e-5 dB when the sources' order was reversed, or from one
-engine to the other; at 1e-16 it was 2e-4 dB, at 1e-17 0.1 dB. At 0, the reversal changed SIR and
-SAR of mir_eval by up to 20 dB, those of the project's engine by 2e-4 dB, and neither's SDR; the
+Measured on four low-passed stems, with estimates low-passed or not. At a reciprocal condition of
+1e-15, no score changed by more than 5e-5 dB when the order of the sources was reversed, or from one
+engine to the other; at 1e-16 it was 2e-4 dB, at 1e-17 0.1 dB. At 0, the reversal changed mir_eval's
+SIR and SAR by up to 20 dB, those of the project's engine by 2e-4 dB, and neither engine's SDR; the
 engines' SDR differed by up to 0.1 dB.
 """
 
 
 def gram_matrix(correlations: np.ndarray) -> np.ndarray:
-    """Inner products of delayed copies of signals.
+    """Inner products of the delayed copies of signals.
 
     Parameters
     ----------
     correlations : np.ndarray [shape=(n_signals, n_signals, 512)]
-        Of the signals with one another, as :func:`~hiphopss.eval.bss.correlation.correlate_windows`
-        gives them.
+        Correlations of the signals with each other, from
+        :func:`~hiphopss.eval.bss.correlation.correlate_windows`.
 
     Returns
     -------
     np.ndarray [shape=(n_signals * 512, n_signals * 512)]
-        Symmetric; signal by signal, delays of 0 to 511 samples each.
+        Symmetric matrix, ordered by signal, then by delay (0 to 511 samples).
     """
     n_rows = len(correlations) * FILTER_TAPS
     # Delays 511 to -511 [shape=(n_signals, n_signals, 1023)].
     lags = np.concatenate([correlations[..., ::-1], correlations.swapaxes(0, 1)[..., 1:]], axis=-1)
-    # Row a of a block begins at delay a: (n_signals, n_signals, 512, 512).
+    # Row a of a block starts at delay a: (n_signals, n_signals, 512, 512).
     blocks = sliding_window_view(lags, FILTER_TAPS, axis=-1)[:, :, ::-1]
     return blocks.swapaxes(1, 2).reshape(n_rows, n_rows)
 
@@ -68,13 +68,13 @@ class Projection:
     Parameters
     ----------
     correlations : np.ndarray [shape=(n_signals, n_signals, 512)]
-        Of the signals with one another; no signal may be without energy.
+        Correlations of the signals with each other; every signal must have energy.
 
     Attributes
     ----------
     reciprocal_condition : float
-        Of the Gram matrix of the signals at unit energy, in the 1-norm, as LAPACK estimates it: 1
-        is best; 0 where the matrix is not positive definite to working precision.
+        LAPACK's estimate for the Gram matrix of the signals at unit energy, in the 1-norm: 1 is
+        best; 0 means that the matrix is not positive definite to working precision.
     """
 
     def __init__(self, correlations: np.ndarray):
@@ -82,33 +82,33 @@ class Projection:
 
         self._norms = np.sqrt(np.einsum("iit->it", correlations)[:, 0])
         unit = correlations / (self._norms[:, None, None] * self._norms[:, None])
-        gram = gram_matrix(unit).T  # symmetric, and now in LAPACK's order
+        gram = gram_matrix(unit).T  # symmetric, and in LAPACK's order when transposed
         norm = lapack.dlange("1", gram)
         factor, failed = lapack.dpotrf(gram, clean=0, overwrite_a=1)
         if failed:
             self.reciprocal_condition, factor = 0.0, _loaded_factor(unit)
         else:
             self.reciprocal_condition = float(lapack.dpocon(factor, norm)[0])
-        # Half the memory: one triangle only.
+        # Store only one triangle, which takes half the memory.
         self._factor, _ = lapack.dtrttf(factor)
 
     @property
     def nbytes(self) -> int:
-        """Memory that it takes."""
+        """Memory that the factor takes, in bytes."""
         return self._factor.nbytes
 
     def energies(self, products: np.ndarray) -> np.ndarray:
-        """Energies of the projections of other signals.
+        """Compute the energies of the projections of other signals.
 
         Parameters
         ----------
         products : np.ndarray [shape=(n_signals, n_others, 512)]
-            Correlations of the signals with the others.
+            Correlations of the signals with the other signals.
 
         Returns
         -------
         np.ndarray [shape=(n_others,)]
-            In the units of the products.
+            Energies in the units of the products.
         """
         from scipy.linalg import lapack
 
@@ -119,7 +119,7 @@ class Projection:
 
 
 def _loaded_factor(unit: np.ndarray) -> np.ndarray:
-    """Cholesky factor with as much added to the diagonal as rounding errors can take from it."""
+    """Cholesky factor after adding to the diagonal what rounding errors may have subtracted."""
     from scipy.linalg import lapack
 
     unit = unit.copy()

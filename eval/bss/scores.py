@@ -1,15 +1,15 @@
-"""BSS Eval v3, with silence handled source by source.
+"""BSS Eval v3, with a separate treatment of silence for each source.
 
 Conventions
 -----------
-References and estimates are matched by their index, unless a permutation is asked for. Scores are
-in dB. Two engines give the same numbers: the project's own, which works on correlations and is
+References and estimates are matched by their index, unless a permutation is requested. Scores are
+in dB. Two engines give the same numbers: the project's own, which uses correlations and is
 explained in :mod:`hiphopss.eval.bss.engine`, and mir_eval.
 
-BSS Eval is undefined where a source is silent. Here a silent source voids its own score only:
+BSS Eval is undefined if a source is silent. Here a silent source only loses its own score:
 
-- a silent reference adds nothing to the space that estimates are projected on, so it is left out;
-- a silent estimate has no score, and has no part in another one's score.
+- a silent reference adds nothing to the space on which estimates are projected, so it is left out;
+- a silent estimate has no score, and does not affect the scores of others.
 """
 
 from __future__ import annotations
@@ -27,25 +27,28 @@ MODES = ("sources", "images")
 """The two variants of BSS Eval: distortion by a filter is allowed, or counts as an error."""
 
 BSS_ENGINES = ("hiphopss", "mir_eval")
-"""What computes: the project's own engine, or mir_eval, which is many times slower."""
+"""Engines: the project's own, or mir_eval, which is many times slower."""
 
 METRICS = ("SDR", "SIR", "SAR", "ISR")
 """Ratios of source to distortion, interference and artifacts, and image to spatial distortion."""
 
+PAPER_METRICS = METRICS[:3]
+"""Metrics that the paper reports."""
+
 
 @dataclass(frozen=True, eq=False)
 class Scores:
-    """What :func:`bss_eval` returns.
+    """Result of :func:`bss_eval`.
 
     Attributes
     ----------
     sdr, sir, sar, isr : np.ndarray [shape=(n_sources, n_windows)]
-        In dB; NaN where undefined. ``isr`` is NaN throughout in mode ``"sources"``. ``sir`` is
-        infinite where no other reference sounds.
+        Scores in dB; NaN if undefined. In mode ``"sources"``, ``isr`` is NaN throughout. ``sir`` is
+        infinite if no other reference sounds.
     window_starts : np.ndarray [shape=(n_windows,)]
         First sample of each window.
     notes : np.ndarray of str [shape=(n_sources, n_windows)]
-        Why a score is missing or peculiar; else empty.
+        Explanation of a missing or unusual score; otherwise empty.
     permutation : np.ndarray of int [shape=(n_sources, n_windows)], optional
         Index of the estimate that was scored against each reference.
     """
@@ -69,35 +72,35 @@ def bss_eval(
     permutation: bool = False,
     engine: str = "hiphopss",
 ) -> Scores:
-    """BSS Eval of the estimates of one song's sources.
+    """Compute BSS Eval for the estimates of one song's sources.
 
-    The paper scores with SDR, SIR and SAR (section 4); the released MATLAB uses ``"images"`` in
+    The paper reports SDR, SIR and SAR (section 4); the released MATLAB code uses ``"images"`` in
     windows of 30 s every 15 s (docs/released-code.md, section 8). For many estimates of the same
     sources, :class:`References` is faster.
 
     Parameters
     ----------
     references, estimates : array_like [shape=(n_sources, n_samples[, n_channels])]
-        Waveforms, in any unit. They are scored in double precision.
+        Waveforms in any unit, which are scored in double precision.
     mode : {"sources", "images"}
-        ``"sources"`` allows each estimate a distortion of 512 filter taps and takes one channel;
-        ``"images"`` counts such a distortion as an error, adds ISR, and takes any number of
-        channels.
+        ``"sources"`` allows a distortion of each estimate by a filter of 512 taps and takes one
+        channel; ``"images"`` counts such a distortion as an error, adds ISR, and takes any number
+        of channels.
     window : int, optional
-        Window length in samples; the whole signal by default. Windows are counted as mir_eval
-        counts them: only full ones, and if fewer than two fit, the whole signal is one window.
+        Window length in samples; by default the whole signal. As in mir_eval, only full windows
+        are used, and if fewer than two fit, the whole signal is one window.
     hop : int, optional
-        Samples between the starts of windows; half a window by default.
+        Number of samples between the starts of windows; by default half a window.
     permutation : bool
-        In each window, give the references those estimates that make the mean SIR highest; where
-        only one reference sounds, those that make the SDR highest.
+        In each window, assign the estimates to the references so that the mean SIR is highest; if
+        only one reference sounds, so that its SDR is highest.
     engine : {"hiphopss", "mir_eval"}
-        What computes.
+        Engine that computes the scores.
 
     Returns
     -------
     Scores
-        Arrays of ``(n_sources, n_windows)``.
+        Scores in arrays of ``(n_sources, n_windows)``.
 
     Raises
     ------
@@ -111,17 +114,17 @@ def bss_eval(
 class References:
     """One song's true sources, ready to score any number of estimates.
 
-    The references are correlated and factorised once, where :func:`bss_eval` does it each time.
+    The references are correlated and factorised only once; :func:`bss_eval` does it in every call.
 
     Parameters
     ----------
     references : array_like [shape=(n_sources, n_samples[, n_channels])]
-        Waveforms.
+        Waveforms of the true sources.
     mode, window, hop, engine
         As in :func:`bss_eval`.
     keep : bool
-        Keep each window's factors for further estimates, as far as they fit in 1 GiB (mono: 20 MB a
-        window with 4 sources; stereo images: 80 MB). The rest are made again.
+        Keep each window's factors for further estimates, in up to 1 GiB (mono: 20 MB per window
+        with 4 sources; stereo images: 80 MB). Others are computed again when needed.
 
     Raises
     ------
@@ -162,14 +165,14 @@ class References:
         Parameters
         ----------
         estimates : array_like
-            Waveforms, of the references' shape.
+            Waveforms in the references' shape.
         permutation : bool
             As in :func:`bss_eval`.
 
         Returns
         -------
         Scores
-            Arrays of ``(n_sources, n_windows)``.
+            Scores in arrays of ``(n_sources, n_windows)``.
 
         Raises
         ------
@@ -202,7 +205,7 @@ class References:
         return Scores(sdr, sir, sar, isr, self._starts, notes.astype(str), chosen)
 
     def _sound(self, signals: np.ndarray) -> np.ndarray:
-        """Which sources are not what mir_eval calls silent: channels that add up to 0 everywhere.
+        """Find the sources that are not silent, that is, whose channels don't sum to 0 everywhere.
 
         Parameters
         ----------
@@ -212,7 +215,7 @@ class References:
         Returns
         -------
         np.ndarray of bool [shape=(n_sources, n_windows)]
-            True where a source sounds.
+            True if a source sounds in a window.
         """
         total = sum(np.moveaxis(signals, 2, 0))
         return np.stack(
@@ -221,7 +224,7 @@ class References:
 
 
 def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[np.ndarray, int]:
-    """Where windows start, and how long they are, in samples.
+    """Starts and length of windows, in samples.
 
     Parameters
     ----------
@@ -235,7 +238,7 @@ def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[
     starts : np.ndarray [shape=(n_windows,)]
         First sample of each window.
     length : int
-        Samples of a window.
+        Number of samples of a window.
     """
     if window is None:
         if hop is not None:
@@ -251,7 +254,7 @@ def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[
 
 
 def _as_array(name: str, signals: ArrayLike) -> np.ndarray:
-    """Waveforms in double precision, of any shape."""
+    """Convert waveforms of any shape to double precision."""
     try:
         return np.asarray(signals, dtype=np.float64)
     except ValueError as error:
@@ -261,7 +264,7 @@ def _as_array(name: str, signals: ArrayLike) -> np.ndarray:
 
 
 def _validated(name: str, signals: np.ndarray, mode: str) -> np.ndarray:
-    """Waveforms that can be scored [shape=(n_sources, n_samples, n_channels)]."""
+    """Check waveforms; return them as [shape=(n_sources, n_samples, n_channels)]."""
     if signals.ndim not in (2, 3) or signals.size == 0:
         raise HiphopssError(
             f"{name} have shape {signals.shape}: "
@@ -282,19 +285,19 @@ def _validated(name: str, signals: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _best_permutation(scored: PairScores, wanted: np.ndarray) -> np.ndarray:
-    """The estimate of each reference with which the mean SIR is highest.
+    """The assignment of estimates to references with the highest mean SIR.
 
     Parameters
     ----------
     scored : PairScores
-        Of one window.
+        Scores of one window.
     wanted : np.ndarray of bool [shape=(n_estimates, n_references)]
-        The pairs of which neither is silent.
+        Pairs in which neither signal is silent.
 
     Returns
     -------
     np.ndarray of int [shape=(n_references,)]
-        Silent ones have what is left, in order.
+        Estimate of each reference; silent references get the remaining estimates in order.
     """
     from scipy.optimize import linear_sum_assignment
 
@@ -302,7 +305,7 @@ def _best_permutation(scored: PairScores, wanted: np.ndarray) -> np.ndarray:
     chosen = np.full(len(wanted), -1)
     if scored.ratios:
         merit = scored.ratios["SDR" if len(references) == 1 else "SIR"]
-        # A pair without overlap has minus infinity, which would forbid it.
+        # A pair without overlap has a score of minus infinity, which would exclude the pair.
         merit = np.maximum(np.nan_to_num(merit[np.ix_(estimates, references)], nan=-1e6), -1e6)
         rows, columns = linear_sum_assignment(merit, maximize=True)
         chosen[references[columns]] = estimates[rows]
@@ -311,7 +314,7 @@ def _best_permutation(scored: PairScores, wanted: np.ndarray) -> np.ndarray:
 
 
 def _notes(note: str, sdr: np.ndarray, no_reference: np.ndarray, no_estimate: np.ndarray) -> list:
-    """What to say about each source of one window."""
+    """The note on each source of one window."""
     only_one = np.count_nonzero(~no_reference) == 1 < len(no_reference)
     notes = []
     for score, *silent in zip(sdr, no_reference, no_estimate, strict=True):

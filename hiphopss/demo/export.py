@@ -21,7 +21,7 @@ from hiphopss.util.progress import progress_bar
 
 logger = logging.getLogger(__name__)
 
-RECORD_NAME = "export.json"
+EXPORT_RECORD = "export.json"
 """File that lists what an export wrote, so that the next one replaces that and nothing else."""
 
 
@@ -75,8 +75,8 @@ def export_site(
             addresses = _write_results(site, catalogue, progress=progress)
             _write_json(site / "site.json", site_description(catalogue, Limits(), addresses))
             files = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
-            written = {path.as_posix() for path in [*files, Path(RECORD_NAME)]}
-            _write_json(site / RECORD_NAME, {"files": sorted(written)})
+            written = {path.as_posix() for path in [*files, Path(EXPORT_RECORD)]}
+            _write_json(site / EXPORT_RECORD, {"files": sorted(written)})
             _require_free(folder, written, earlier)
             if folder.exists():
                 _move_nested(site, folder)
@@ -105,14 +105,16 @@ def _earlier_files(folder: Path) -> list[PurePosixPath]:
     if not folder.is_dir() or not any(folder.iterdir()):
         return []
     try:
-        names = json.loads((folder / RECORD_NAME).read_text("utf-8"))["files"]
+        names = json.loads((folder / EXPORT_RECORD).read_text("utf-8"))["files"]
         files = [PurePosixPath(name) for name in names]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise HiphopssError(
             f"{folder}: holds something that is not an export of the demo: choose another folder"
         ) from error
     if any(file.is_absolute() or ".." in file.parts for file in files):
-        raise HiphopssError(f"{folder / RECORD_NAME}: names files elsewhere: choose another folder")
+        raise HiphopssError(
+            f"{folder / EXPORT_RECORD}: names files elsewhere: choose another folder"
+        )
     return files
 
 

@@ -28,7 +28,6 @@ TRUE = "true"
 """Id and kind of the version that holds the true stems."""
 
 STAGES = ("reading", "separating", "measuring", "drawing")
-METRICS = ("SDR", "SIR", "SAR")
 
 _MEASURED_SECONDS = 60.0  # scored of a song; memory and time grow with it
 _FINE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # sample types that 16 bit would coarsen
@@ -279,7 +278,7 @@ def _add_version(
 
 def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
     """SDR, SIR and SAR of each track, of the first minute; None where one isn't defined."""
-    from hiphopss.eval import bss_eval
+    from hiphopss.eval.bss.scores import PAPER_METRICS, bss_eval
 
     most = round(_MEASURED_SECONDS * result.sample_rate)
     truth = [result.folder / f"{TRUE}.{source}.flac" for source in SOURCES]
@@ -289,7 +288,7 @@ def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
     scores = bss_eval(references, estimates)
     table = np.stack([scores.sdr, scores.sir, scores.sar])[..., 0].T  # (n_sources, n_metrics)
     return [
-        {name: round(float(x), 2) for name, x in zip(METRICS, row, strict=True)}
+        {name: round(float(x), 2) for name, x in zip(PAPER_METRICS, row, strict=True)}
         if np.isfinite(row).all()
         else None
         for row in table

@@ -1,10 +1,10 @@
 """The layers of the released network that Keras does not have.
 
-Weight shapes are those of the published files (docs/released-code.md, sections 3 and 5), flips
-included, so that a released weight file is this network's weights. The computation is the same
-mathematics as matrix products: a filter that spans all 513 bins is a dense layer over frequency,
-and filters over time multiply spectra. Literal two-dimensional convolutions would be many times
-slower.
+Weight shapes are those of the published files (docs/released-code.md, sections 3 and 5), including
+the flipped filters, so that a released weight file can be loaded unchanged. The computation is
+equivalent but uses matrix products: a filter that spans all 513 bins is a dense layer over
+frequency, and filters over time multiply spectra. Literal two-dimensional convolutions would be
+many times slower.
 """
 
 from __future__ import annotations
@@ -17,31 +17,31 @@ from hiphopss.network.spec import mask_noise
 
 
 def _multiply_rows(x, matrix):
-    """``x`` times a matrix, ``(n, ..., a) @ (a, b)``, as one product of all rows."""
+    """Multiply ``x`` by a matrix, ``(n, ..., a) @ (a, b)``, as one product of all rows."""
     product = ops.matmul(ops.reshape(x, (-1, x.shape[-1])), matrix)
     return ops.reshape(product, (-1, *x.shape[1:-1], matrix.shape[-1]))
 
 
 def _fourier(n_frames: int, n_given: int) -> np.ndarray:
-    """The Fourier transform of ``n_given`` frames and zeros, `[shape=(2, n_freqs, n_given)]`.
+    """Matrix of the Fourier transform of ``n_given`` frames, padded to ``n_frames`` with zeros.
 
-    Real and imaginary parts.
+    `[shape=(2, n_freqs, n_given)]`, for the real and the imaginary parts.
     """
     spectra = np.fft.rfft(np.eye(n_given), n_frames).T
     return np.stack([spectra.real, spectra.imag]).astype(np.float32)
 
 
 def _to_frequencies(x, n_frames: int):
-    """``(n, length, channels) -> (n_freqs, n, 2 channels)``, real parts before imaginary ones."""
+    """``(n, length, channels) -> (n_freqs, n, 2 channels)``, real parts before imaginary parts."""
     length, channels = x.shape[1:]
     spectra = ops.einsum("pft,ntc->fnpc", _fourier(n_frames, length), x)
     return ops.reshape(spectra, (spectra.shape[0], -1, 2 * channels))
 
 
 def _to_frames(spectra, n_frames: int, n_wanted: int):
-    """Back from :func:`_to_frequencies`, the first frames of ``n_frames``."""
+    """Invert :func:`_to_frequencies`; return the first ``n_wanted`` of ``n_frames`` frames."""
     n_freqs, _, channels = spectra.shape
-    # a real signal of each part of each frequency alone
+    # The real signal of each single part (real or imaginary) of each frequency.
     parts = np.fft.irfft(np.concatenate([np.eye(n_freqs), 1j * np.eye(n_freqs)]), n_frames)
     inverse = parts[:, :n_wanted].reshape(2, n_freqs, n_wanted).astype(np.float32)
     spectra = ops.reshape(spectra, (n_freqs, -1, 2, channels // 2))
@@ -52,7 +52,7 @@ def _to_frames(spectra, n_frames: int, n_wanted: int):
 class LasagneGlorotUniform(keras.initializers.Initializer):
     """Glorot uniform for kernels with axes ``(out, in, *receptive field)``.
 
-    Keras reads the fans off the last two axes, which here would be the receptive field.
+    Keras computes the fans from the last two axes, which here are the receptive field.
     """
 
     def __init__(self, seed: int | None = None):
@@ -78,9 +78,9 @@ class _TrueConvolution(keras.layers.Layer):
     filters, size : int
         Number of filters and their length along the convolved axis.
     redundant_bias : bool
-        Quirk Q8: a second bias that is added to the first.
+        Quirk Q8: add a second bias to the first.
     seed : int, optional
-        Of the initial kernel.
+        Seed of the initial kernel.
     """
 
     def __init__(self, filters: int, size: int, *, redundant_bias: bool, seed=None, **kwargs):
@@ -122,10 +122,10 @@ class _TrueConvolution(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="hiphopss")
 class VerticalConvolution(_TrueConvolution):
-    """``conv1``: filters over frequency, here as wide as the spectrum.
+    """``conv1``: filters over frequency, as wide as the spectrum.
 
-    Forward ``(n, n_frames, n_bins) -> (n, n_frames, filters)``, inverse the other way round. Kernel
-    ``(filters, 1, 1, n_bins)``. The inverse takes a channel more, too: its filter is 1 in all bins.
+    Forward ``(n, n_frames, n_bins) -> (n, n_frames, filters)``; the inverse is the reverse. Kernel
+    ``(filters, 1, 1, n_bins)``. The inverse accepts one more channel, with a filter of ones.
     """
 
     def _kernel_shape(self, n_features):
@@ -142,14 +142,14 @@ class VerticalConvolution(_TrueConvolution):
 
 @keras.saving.register_keras_serializable(package="hiphopss")
 class HorizontalConvolution(_TrueConvolution):
-    """``conv2``: filters over time, valid.
+    """``conv2``: filters over time, without padding ("valid").
 
-    Forward ``(n, n_frames, channels) -> (n, n_frames - size + 1, filters)``, inverse the other way
-    round. Kernel ``(filters, channels, size, 1)``.
+    Forward ``(n, n_frames, channels) -> (n, n_frames - size + 1, filters)``; the inverse is the
+    reverse. Kernel ``(filters, channels, size, 1)``.
 
-    Worked out in the frequencies of a patch's frames, where a convolution is a product: two fifths
-    of the multiplications, the transforms included. Nothing wraps around, since no result reaches
-    beyond the patch.
+    It is computed on the Fourier transform over a patch's frames, where a convolution is a product:
+    this takes two fifths of the multiplications, including the transforms. There is no wrap-round,
+    because no result reaches beyond the patch.
     """
 
     def _kernel_shape(self, n_features):
@@ -169,10 +169,10 @@ class HorizontalConvolution(_TrueConvolution):
         return y if inverse else self._add_biases(y)
 
     def _products(self, n_frames: int):
-        """What spectra are multiplied by, ``(n_freqs, 2 channels, 2 filters)``.
+        """Matrices by which spectra are multiplied, ``(n_freqs, 2 channels, 2 filters)``.
 
-        It is the conjugate of the kernel's spectrum, since filters are laid upon the frames as they
-        are, not reversed; as a matrix of real and imaginary parts.
+        They are the conjugate of the kernel's spectrum, because filters are applied to the frames
+        without being reversed, written as matrices of real and imaginary parts.
         """
         taps = ops.flip(ops.squeeze(self.kernel, axis=3), axis=2)  # (filters, channels, size)
         spectra = ops.einsum("pft,dct->pfcd", _fourier(n_frames, self.size), taps)
@@ -188,17 +188,17 @@ class HorizontalConvolution(_TrueConvolution):
 
 @keras.saving.register_keras_serializable(package="hiphopss")
 class SourceBias(keras.layers.Layer):
-    """A decoder and a bias for each source.
+    """Gives each source its decoder, and its bias as an extra channel.
 
-    From ``(n, n_decoders, n_frames, filters)`` to ``(n, n_sources, n_frames, filters + 1)``. The
-    bias is a channel more: for the filter of ``conv1`` inverse that is 1 in all bins. So the bias
-    and its gradient come out of matrix products that are worked out anyway; added to the outputs,
-    they would cost two more passes over the largest tensors of the network.
+    From ``(n, n_decoders, n_frames, filters)`` to ``(n, n_sources, n_frames, filters + 1)``. In the
+    inverse of ``conv1``, the filter of the extra channel is 1 in all bins. So the bias and its
+    gradient are part of matrix products that are computed anyway; adding it to the outputs would
+    take two more passes over the largest tensors of the network.
 
     Parameters
     ----------
     decoders : sequence of int
-        Which decoder each source has (Q1: two may have the same).
+        Decoder of each source (with Q1, two sources have the same one).
     """
 
     def __init__(self, decoders, **kwargs):
@@ -223,15 +223,15 @@ class SourceBias(keras.layers.Layer):
 class SoftMasks(keras.layers.Layer):
     """Soft masks of the sources: ``m_i = (y_i + e u) / sum_j (y_j + e u)``, ``y = max(x, 0)``.
 
-    ``u`` is one fixed array of uniform random numbers that the sources share, so where every
-    ``y`` is 0 the masks are equal. Input and output ``(n, n_sources, n_frames, n_bins)``.
+    ``u`` is one fixed array of uniform random numbers for all sources, so that the masks are equal
+    where every ``y`` is 0. Input and output are ``(n, n_sources, n_frames, n_bins)``.
 
     Parameters
     ----------
     epsilon : float
-        ``e``.
+        The factor ``e``.
     noise_seed : int
-        Seed of ``u``. The released code draws it anew at every run.
+        Seed of ``u``. The released code draws new numbers in every run.
     """
 
     def __init__(self, epsilon: float, noise_seed: int = 0, **kwargs):
@@ -259,7 +259,7 @@ class SoftMasks(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable(package="hiphopss")
 class ApplyMasks(keras.layers.Layer):
-    """Estimates: ``(masks (n, n_sources, n_frames, n_bins), mixture (n, n_frames, n_bins))``."""
+    """Multiplies masks ``(n, n_sources, n_frames, n_bins)`` by the mixture: the estimates."""
 
     def call(self, masks, mixture):
         return ops.stack([mask * mixture for mask in ops.unstack(masks, axis=1)], axis=1)

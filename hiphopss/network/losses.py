@@ -12,14 +12,14 @@ from keras import ops
 from hiphopss.config import SOURCES, Fidelity, LossWeights
 
 VOCALS, BASS, DRUMS, OTHER = range(len(SOURCES))
-_LOGGED = 4  # patches of a large batch from which the terms are estimated
+_LOGGED = 4  # number of patches of a large batch from which the logged terms are estimated
 
 
 @dataclass(frozen=True)
 class Term:
     """One term of the loss: ``weight`` times the sum of ``S(estimate_i, target_j)`` over ``pairs``.
 
-    The weight is negative for dissimilarity, so that the terms simply add up.
+    Dissimilarity terms have a negative weight, so that all terms can be added.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Term:
     pairs: tuple[tuple[int, int], ...]
 
     def matrix(self) -> np.ndarray:
-        """What ``S`` is multiplied by, `[shape=(n_sources, n_sources)]`."""
+        """Factors of ``S`` for each pair, `[shape=(n_sources, n_sources)]`."""
         matrix = np.zeros((len(SOURCES), len(SOURCES)), np.float32)
         for pair in self.pairs:
             matrix[pair] = self.weight
@@ -35,7 +35,7 @@ class Term:
 
 
 def loss_terms(fidelity: Fidelity, weights: LossWeights) -> list[Term]:
-    """The terms that add up to the loss: reconstruction positive, dissimilarity negative."""
+    """Terms of the loss: reconstruction terms are positive, dissimilarity terms negative."""
     three = (VOCALS, BASS, DRUMS)
     reconstructed = (*three, OTHER) if fidelity.reconstruct_other else three
     return [
@@ -49,20 +49,20 @@ def loss_terms(fidelity: Fidelity, weights: LossWeights) -> list[Term]:
 def squared_distances(targets, estimates, matrix: np.ndarray):
     """The weighted sum of ``S(estimate_i, target_j)`` over pairs of sources and over the batch.
 
-    Written source by source, so that XLA makes one loop of it, of its gradient and of the masks
-    before it: each reads the batch once.
+    It is written source by source, so that XLA makes one loop of the sum, one of its gradient and
+    one of the masks before it: each reads the batch once.
 
     Parameters
     ----------
     targets, estimates : sequence of tensor [shape=(n, n_frames, n_bins)]
-        A batch, source by source.
+        A batch, as one tensor for each source.
     matrix : np.ndarray [shape=(n_sources, n_sources)]
         Weight of each pair: estimate ``i`` in rows, target ``j`` in columns.
 
     Returns
     -------
     tensor
-        A number.
+        The sum, a scalar.
     """
     pairs = [(float(matrix[i, j]), int(i), int(j)) for i, j in np.argwhere(matrix)]
     n_sources = len(estimates)
@@ -72,15 +72,15 @@ def squared_distances(targets, estimates, matrix: np.ndarray):
         e, t = both[:n_sources], both[n_sources:]
         squares = sum(weight * ops.square(e[i] - t[j]) for weight, i, j in pairs)
 
-        def gradient(*arguments, upstream=None):  # backends differ in how they give it
+        def gradient(*arguments, upstream=None):  # backends pass it in different ways
             upstream = arguments[0] if upstream is None else upstream
             slopes = [ops.zeros_like(source) for source in e]
             for weight, i, j in pairs:
                 slopes[i] += 2 * weight * (e[i] - t[j])
             return *(upstream * slope for slope in slopes), *map(ops.zeros_like, t)
 
-        # over bins first: a sum of all at once would add up in single precision one after the
-        # other, with errors of up to 5e-4
+        # Sum over bins first: one sum over everything would add one number after the other in
+        # single precision, with errors of up to 5e-4.
         return ops.sum(ops.sum(squares, axis=-1)), gradient
 
     return weighted_sum(*estimates, *targets) if pairs else ops.zeros(())
@@ -95,7 +95,7 @@ class SeparationLoss(keras.losses.Loss):
     fidelity : Fidelity
         Whether there is a term for ``other`` (Q9) and an absolute value (Q10).
     weights : LossWeights
-        Of the dissimilarity terms.
+        Weights of the dissimilarity terms.
     """
 
     def __init__(
@@ -115,10 +115,10 @@ class SeparationLoss(keras.losses.Loss):
         return ops.abs(total) if self.fidelity.absolute_loss else total
 
     def metrics(self) -> list[keras.metrics.Metric]:
-        """One metric a term, each the term's mean over batches, for the training log.
+        """One metric for each term, the term's mean over batches, for the training log.
 
-        A term of a batch of 8 or more is estimated from at least 4 of its patches, evenly spaced:
-        all terms of all patches would cost a fifth of a training step.
+        In batches of 8 or more, a term is estimated from at least 4 evenly spaced patches: all
+        terms of all patches would take a fifth of a training step.
         """
         return [
             keras.metrics.MeanMetricWrapper(_value_of(term), name=term.name) for term in self.terms
@@ -133,18 +133,18 @@ class SeparationLoss(keras.losses.Loss):
 
 
 def _by_source(*batches, every: int = 1) -> list[list]:
-    """Every so many patches of batches `[shape=(n, n_sources, ...)]`, source by source.
+    """Split every ``every``-th patch of batches `[shape=(n, n_sources, ...)]` into sources.
 
-    Source by source first: XLA then works out nothing of the other patches.
+    Splitting first lets XLA compute nothing for the patches that are left out.
     """
     return [[source[::every] for source in ops.unstack(batch, axis=1)] for batch in batches]
 
 
 def _value_of(term: Term) -> Callable:
-    """A plain function of a term: Keras names metrics by ``__name__``."""
+    """The metric function of a term. It has a name, because Keras reads ``__name__``."""
 
     def value(y_true, y_pred):
-        n_patches = y_true.shape[0] or 0  # None where batches may have any size, as in `fit`
+        n_patches = y_true.shape[0] or 0  # None if the batch size is not fixed, as in `fit`
         step = max(1, n_patches // _LOGGED)
         targets, estimates = _by_source(y_true, y_pred, every=step)
         total = squared_distances(targets, estimates, term.matrix())

@@ -1,15 +1,15 @@
 """The network: a convolutional auto-encoder from a patch of magnitudes to four soft masks.
 
-Chandna et al. (2017), as the released code of Martel & Miron has it (docs/released-code.md, section
-3)::
+From Chandna et al. (2017), as in the released code of Martel & Miron (docs/released-code.md,
+section 3)::
 
     mixture (30, 513)
       conv1       50 filters over all 513 bins        -> (30, 50)
       conv2       50 filters over 15 frames           -> (16, 50)
       bottleneck  dense, ReLU                         -> (128,)
-      a source:   dense, ReLU                         -> (16, 50)
+      each source: dense, ReLU                        -> (16, 50)
                   conv2 inverse, conv1 inverse (tied) -> (30, 513)
-      output      one bias a source                   -> (4, 30, 513)
+      output      one bias for each source            -> (4, 30, 513)
       masks       ReLU, soft masks; estimates = masks * mixture
 """
 
@@ -42,7 +42,7 @@ def build_model(
     config: SignalConfig | None = None,
     seed: int | None = None,
 ) -> keras.Model:
-    """Build the network with fresh weights (Glorot uniform kernels, zero biases).
+    """Build the network with initial weights (Glorot uniform kernels, zero biases).
 
     Parameters
     ----------
@@ -50,21 +50,21 @@ def build_model(
         ``"released"`` has the wiring of the published weight files, ``"corrected"`` four decoders
         and no redundant biases (quirks Q1 and Q8).
     config : SignalConfig
-        Frames of a patch and bins of a frame.
+        Number of frames of a patch and of bins of a frame.
     seed : int, optional
-        Makes the initial weights reproducible.
+        Seed of the initial weights.
 
     Returns
     -------
     keras.Model
-        From scaled magnitudes of the mixture `[shape=(n, 30, 513)]` to the estimates of
-        ``SOURCES``, in that order `[shape=(n, 4, 30, 513)]`. ``model.get_layer("masks").output``
-        are the masks.
+        Maps scaled magnitudes of the mixture `[shape=(n, 30, 513)]` to the estimates of
+        ``SOURCES``, in that order `[shape=(n, 4, 30, 513)]`. The masks are
+        ``model.get_layer("masks").output``.
 
     Raises
     ------
     HiphopssError
-        If there is no preset of that name.
+        If no preset has this name.
     """
     fidelity = resolve_preset(preset)
     config = config or SignalConfig()
@@ -74,7 +74,7 @@ def build_model(
     biases = {"redundant_bias": fidelity.redundant_biases}
     conv1 = VerticalConvolution(N_FILTERS, config.bins, seed=next(seeds), name="conv1", **biases)
     conv2 = HorizontalConvolution(N_FILTERS, TIME_FILTER, seed=next(seeds), name="conv2", **biases)
-    n_frames = config.context - TIME_FILTER + 1  # that a valid convolution leaves
+    n_frames = config.context - TIME_FILTER + 1  # length of a valid convolution
 
     def dense(units: int, name: str) -> layers.Dense:
         initializer = keras.initializers.GlorotUniform(next(seeds))

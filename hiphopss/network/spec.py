@@ -1,6 +1,6 @@
-"""What the network is made of: its constants, the shapes of its arrays, and how arrays fit them.
+"""Specification of the network: its constants, the shapes of its arrays, and fitting arrays to it.
 
-Facts of docs/released-code.md, section 3. The Keras model and its NumPy copies both follow them.
+From docs/released-code.md, section 3. The Keras model and its NumPy copies both follow it.
 """
 
 from __future__ import annotations
@@ -18,19 +18,19 @@ STANDALONE_MASK_EPSILON = 1e-18  # part of Q6
 
 
 def array_shapes(config: SignalConfig, fidelity: Fidelity) -> dict[str, tuple[int, ...]]:
-    """Shape of every array of the network by name, in the published order.
+    """Shape of every array of the network by name, in the order of the published files.
 
     Parameters
     ----------
     config : SignalConfig
-        Frames of a patch and bins of a frame.
+        Number of frames of a patch and of bins of a frame.
     fidelity : Fidelity
         Wiring (Q1 and Q8).
 
     Returns
     -------
     dict of str to tuple of int
-        As :func:`hiphopss.weights.files.network_arrays` has the arrays.
+        Under the names that :func:`hiphopss.weights.files.network_arrays` uses.
     """
     encoded = N_FILTERS * (config.context - TIME_FILTER + 1)
     shapes: dict[str, tuple[int, ...]] = {}
@@ -51,30 +51,30 @@ def array_shapes(config: SignalConfig, fidelity: Fidelity) -> dict[str, tuple[in
 def fit_arrays(
     arrays: dict[str, np.ndarray], shapes: dict[str, tuple[int, ...]], *, origin: str
 ) -> dict[str, np.ndarray]:
-    """Fit arrays to a network, bridging the two wirings.
+    """Fit arrays to a network, converting between the two wirings.
 
-    A file without redundant biases fits a network that has them (they become 0) and the other way
-    round (they are added up), and ``other`` starts from the decoder of ``bass`` where the file has
-    none of its own: the network computes exactly what the file's own network does.
+    Redundant biases that the file lacks become 0, and those that the network lacks are added to the
+    other biases. If the file has no decoder for ``other``, that of ``bass`` is copied. The network
+    then computes exactly what the file's own network does.
 
     Parameters
     ----------
     arrays : dict of str to np.ndarray
-        By name.
+        Arrays by name.
     shapes : dict of str to tuple of int
-        What the network has, such as from :func:`array_shapes`.
+        Shapes of the network's arrays, for example from :func:`array_shapes`.
     origin : str
-        Where the arrays come from, for messages.
+        Name of the arrays' origin in messages.
 
     Returns
     -------
     dict of str to np.ndarray
-        In the order of ``shapes``.
+        Fitted arrays in the order of ``shapes``.
 
     Raises
     ------
     HiphopssError
-        If an array is missing, left over or of another shape.
+        If an array is missing, superfluous or of the wrong shape.
     """
     arrays = dict(arrays)
     for conv in ("conv1", "conv2"):
@@ -102,7 +102,7 @@ def fit_arrays(
 
 
 def decoded_sources(fidelity: Fidelity) -> tuple[str, ...]:
-    """The sources that have a decoder of their own: all, or all but ``other`` (Q1)."""
+    """Sources with a decoder of their own: all, or all except ``other`` (Q1)."""
     return tuple(s for s in SOURCES if not (s == "other" and fidelity.shared_other_decoder))
 
 
@@ -114,12 +114,12 @@ def mask_noise(shape: tuple[int, int], seed: int = 0) -> np.ndarray:
     shape : (int, int)
         ``(context, n_bins)``.
     seed : int
-        The released code draws them anew at every run.
+        Seed of the numbers. The released code draws new ones in every run.
 
     Returns
     -------
     np.ndarray [shape=(context, n_bins)]
         In double precision.
     """
-    # random() is in [0, 1): turned round, so that a sum of masks is never 0
+    # random() is in [0, 1); the subtraction makes it (0, 1], so that no sum of masks is 0.
     return 1 - np.random.default_rng(seed).random(shape)

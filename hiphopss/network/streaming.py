@@ -1,10 +1,10 @@
 """The network of :mod:`hiphopss.network.forward`, one frame at a time.
 
-For each new frame it sees the patch that ends with it, and what it says of that patch's last
-``lookahead + 1`` frames is added to what earlier patches said of them. The frame that is
-``lookahead`` frames old has then been seen by as many patches as it will be: its masks are
-complete. What patches share is kept: ``conv1`` of the last frames and ``conv2`` of the last
-positions, so a step is one row of each, one bottleneck, and the decoders' share of a few frames.
+For each new frame, the network processes the patch that ends with it, and its output for that
+patch's last ``lookahead + 1`` frames is added to the outputs of earlier patches. The masks of the
+frame that came ``lookahead`` frames earlier are then complete. Intermediate results that patches
+share are kept (``conv1`` of the last frames and ``conv2`` of the last positions), so a step needs
+one row of each, one bottleneck, and the decoders' output for a few frames.
 """
 
 from __future__ import annotations
@@ -18,31 +18,31 @@ from hiphopss.network.spec import N_FILTERS, TIME_FILTER
 
 
 def position_weights(config: SignalConfig, lookahead: int, *, average: bool = True) -> np.ndarray:
-    """Weight of each frame of a patch in the masks that come out, `[shape=(context,)]`.
+    """Weight of each position of a patch in the resulting masks, `[shape=(context,)]`.
 
-    A frame is at the patch's last position when it is new, and moves towards the first. The network
-    is worst at both ends of a patch, because its filters see least there. The weights are therefore
-    triangular: the distance to the nearer end, counted from 1. Measured in ``docs/live.md``: better
-    than one position alone from a lookahead of 2 on, and than equal ones where latency is low.
+    A new frame is at the patch's last position, and moves towards the first one. The network is
+    worst at both ends of a patch, because its filters see the least there. The weights are
+    therefore triangular: the distance to the nearer end, counted from 1. ``docs/live.md`` reports
+    that this beats one position alone from a lookahead of 2 on, and equal weights at low latencies.
 
     Parameters
     ----------
     config : SignalConfig
-        Frames of a patch.
+        Number of frames of a patch.
     lookahead : int
-        Frames that are heard after a frame before its masks are given, 0..context - 1.
+        Number of frames received after a frame before its masks are returned, 0..context - 1.
     average : bool
-        False takes what the newest patch says, alone.
+        False uses only the newest patch's output for each frame.
 
     Returns
     -------
     np.ndarray [shape=(context,)]
-        In double precision, with the sum 1; 0 before the position ``context - 1 - lookahead``.
+        In double precision, with sum 1; zeros before position ``context - 1 - lookahead``.
 
     Raises
     ------
     HiphopssError
-        If the lookahead is longer than the patch allows.
+        If the lookahead does not fit in a patch.
     """
     last = config.context - 1
     if lookahead != int(lookahead) or not 0 <= lookahead <= last:
@@ -54,12 +54,12 @@ def position_weights(config: SignalConfig, lookahead: int, *, average: bool = Tr
 
 
 class StreamingNetwork:
-    """A network that is given a frame at a time; what it keeps does not grow.
+    """A network that receives one frame at a time and uses constant memory.
 
     Parameters
     ----------
     network : NumpyNetwork
-        With its weights; it is only read, so several streams may share it.
+        The network. It is only read, so several streams may share it.
     lookahead : int
         As in :func:`position_weights`.
     average : bool
@@ -68,25 +68,25 @@ class StreamingNetwork:
     Attributes
     ----------
     config : SignalConfig
-        Of the network.
+        Settings of the network.
     lookahead : int
-        Frames.
+        Number of frames.
     """
 
     def __init__(self, network: NumpyNetwork, *, lookahead: int = 0, average: bool = True):
         self.config = network.config
         self.lookahead = lookahead
         weights = position_weights(self.config, lookahead, average=average)
-        self._network = network  # its prepared arrays: this class is its other half
+        self._network = network  # this class also uses the arrays that it prepared
         used = np.flatnonzero(weights)
         self._weights = weights[used].astype(np.float32)[:, None]  # (n_used, 1)
         self._prepare_decoders(used)
-        # Of the newest patch and, in turn, of the one before.
+        # Masks of the newest patch and of the one before, which take turns.
         self._masks = np.empty((2, len(SOURCES), len(used), network.width), np.float32)
         self.reset()
 
     def _prepare_decoders(self, used: np.ndarray) -> None:
-        """The columns of the decoders, and of ``conv2 inverse``, that used positions need."""
+        """Select the columns of decoders and ``conv2 inverse`` that the used positions need."""
         network, n_encoded = self._network, self._network.n_encoded
         encoded = np.arange(max(0, used[0] - TIME_FILTER + 1), min(n_encoded, used[-1] + 1))
         n_decoders = len(network.sources)
@@ -105,7 +105,7 @@ class StreamingNetwork:
         self._floor = network.floor[used]
 
     def reset(self) -> None:
-        """Forget what was heard: before the first frame there is silence."""
+        """Forget all frames: the stream starts with silence."""
         network = self._network
         conv1 = network.conv1_bias
         conv2 = np.tile(conv1, TIME_FILTER) @ network.conv2_kernel + network.conv2_bias
@@ -114,7 +114,7 @@ class StreamingNetwork:
         self._masks[:] = 0
 
     def step(self, magnitudes: np.ndarray) -> np.ndarray:
-        """Take the next frame, and give the masks of the one ``lookahead`` frames before it.
+        """Process the next frame, and return the masks of the one ``lookahead`` frames before it.
 
         Parameters
         ----------
@@ -124,8 +124,8 @@ class StreamingNetwork:
         Returns
         -------
         np.ndarray [shape=(n_sources, n_bins)]
-            A view that the step after the next overwrites. They sum to 1 (less at the first
-            ``lookahead`` steps, which speak of frames before the first).
+            A view that the step after the next overwrites. The masks sum to 1 (less in the first
+            ``lookahead`` steps, whose masks are for frames before the first).
         """
         network = self._network
         self._conv1.push(magnitudes @ network.conv1_kernel + network.conv1_bias)
@@ -137,7 +137,7 @@ class StreamingNetwork:
         masks, before = self._masks
         network.write_outputs(decoded.reshape(-1, N_FILTERS), masks)
         network.weighted_masks(masks, self._weights, self._lift, self._floor)
-        # The last step's second frame is this one's first.
+        # The second frame of the last step's patch is the first frame of this one's.
         masks[:, :-1] += before[:, 1:]
         self._masks = self._masks[::-1]
         return masks[:, 0, : self.config.bins]
@@ -146,15 +146,15 @@ class StreamingNetwork:
 class _LastRows:
     """The last rows of a sequence as one vector, without moving them.
 
-    Each row is written twice, a length apart: wherever the newest is, the rows before it stand
-    before it.
+    Each row is written twice, ``length`` rows apart, so that the rows before the newest one always
+    precede it in memory.
 
     Parameters
     ----------
     length : int
-        How many rows.
+        Number of rows.
     row : np.ndarray [shape=(width,)]
-        What all of them are at first.
+        Initial value of every row.
     """
 
     def __init__(self, length: int, row: np.ndarray):

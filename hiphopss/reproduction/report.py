@@ -12,6 +12,7 @@ from pathlib import Path
 
 from hiphopss import __version__
 from hiphopss.eval.aggregate import MEAN, Summary, format_summary, summarise
+from hiphopss.eval.bss.scores import PAPER_METRICS
 from hiphopss.eval.paired import Difference, paired_differences
 from hiphopss.eval.table import LEAK_NOTE, Row, is_uncertain, leaky_models
 from hiphopss.reproduction.experiments import Claim, Experiment, claims
@@ -19,7 +20,6 @@ from hiphopss.reproduction.stages import Stages
 from hiphopss.util.files import write_text
 from hiphopss.weights.files import read_info
 
-_METRICS = ("SDR", "SIR", "SAR")
 _LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
 
 
@@ -39,7 +39,7 @@ def write_table1(
     """
     described = {experiment.name: experiment for experiment in experiments}
     header = ["model", "description", "test_set", "n_songs"]
-    header += [f"{metric}_{what}" for metric in _METRICS for what in ("mean", "ci95")]
+    header += [f"{metric}_{what}" for metric in PAPER_METRICS for what in ("mean", "ci95")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
@@ -47,7 +47,7 @@ def write_table1(
         if summary.source == MEAN:
             known = described.get(summary.model)
             cells = [summary.model, known.text if known else "", summary.subset, summary.n_songs]
-            for metric in _METRICS:
+            for metric in PAPER_METRICS:
                 cells += [summary.mean[metric], summary.ci95[metric]]
             writer.writerow(cells)
     write_text(path, text.getvalue())

@@ -9,7 +9,6 @@ are made one process a set and seed; training goes on where it stopped.
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,41 +16,48 @@ from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.songs import read_songs
 from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.util.executor import Executor
 
 FIRST_SEED = 1000
 SECONDS = 30.0
-COLLECTIONS = {"hhds": 13, "dsd100": 16}
+N_SONGS = {"hhds": 13, "dsd100": 16}
 
 
-def songs_of(root: Path, collection: str, seed: int) -> None:
-    """Generate one set, unless it is there."""
+def songs_of(wanted: tuple[Path, str, int]) -> None:
+    """Generate one set, unless it is there: its root, its collection and its seed."""
+    root, collection, seed = wanted
     if not root.exists():
         generate(
             root,
             collection=collection,
             seconds=SECONDS,
-            n_dev=COLLECTIONS[collection],
+            n_dev=N_SONGS[collection],
             n_test=1,
             seed=seed,
             progress=False,
         )
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Songs, features, training."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=20)
-    options = parser.parse_args()
+    options = parser.parse_args(arguments)
     seeds = range(FIRST_SEED, FIRST_SEED + options.seeds)
     sets = [
         (options.work / f"{collection}-{seed}", collection, seed)
         for seed in seeds
-        for collection in COLLECTIONS
+        for collection in N_SONGS
     ]
-    with ProcessPoolExecutor() as pool:
-        list(pool.map(songs_of, *zip(*sets, strict=True)))
+    Executor().map(
+        songs_of,
+        sets,
+        cost=lambda wanted: N_SONGS[wanted[1]],
+        n_useful=len(sets),
+        done=lambda _: None,
+    )
     features = options.work / "features.h5"
     if not features.exists():
         songs = [

@@ -1,8 +1,8 @@
 """Room of separation: from mixtures to stems.
 
-- ``engines``: what computes the masks, NumPy or Keras.
-- ``separator``: arrays and blocks of a mixture to blocks of its stems.
-- ``files``: songs in files and folders to folders of stems.
+- ``engines``: the computation of masks, in NumPy or in Keras.
+- ``separator``: separates arrays, or mixtures that arrive in blocks.
+- ``files``: separates audio files and folders into folders of stems.
 
 May import :mod:`hiphopss.weights`, :mod:`hiphopss.network`, :mod:`hiphopss.datasets`,
 :mod:`hiphopss.signal` and :mod:`hiphopss.util`.

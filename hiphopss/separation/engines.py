@@ -1,4 +1,4 @@
-"""What separates: the network in NumPy, or in Keras. Both give the same masks, to rounding."""
+"""Engines that compute masks: the network in NumPy or in Keras, equal up to rounding."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 ENGINES = ("numpy", "keras")
 """Names of the engines, the default one first."""
 
-_BATCH = 128  # patches a call of the Keras network
+_BATCH = 128  # patches in one call of the Keras network
 
 
 class KerasNetwork:
-    """The Keras network, from magnitudes of consecutive frames to joined masks.
+    """The Keras network: computes joined masks from magnitudes of consecutive frames.
 
     Parameters
     ----------
     model : keras.Model
-        From :func:`hiphopss.network.model.build_model`.
+        Model from :func:`hiphopss.network.model.build_model`.
     config : SignalConfig
-        Context and overlap.
+        Gives the context and overlap of patches.
     """
 
     parallel = False  # Keras uses all processors by itself
@@ -43,13 +43,13 @@ class KerasNetwork:
         self._masks = mask_model(model)
 
     def joined_masks(self, magnitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """As :meth:`hiphopss.network.forward.NumpyNetwork.joined_masks`."""
+        """Like :meth:`hiphopss.network.forward.NumpyNetwork.joined_masks`."""
         config, n_patches = self._config, len(weights)
         patches = cut(magnitudes, n_patches, config)
         masks = np.empty((n_patches, len(SOURCES), config.context, config.bins), np.float32)
         for first in range(0, n_patches, _BATCH):
             batch = patches[first : first + _BATCH]
-            # one batch size, so that the network is compiled once
+            # All batches have the same size, so that the network is compiled only once.
             padded = np.pad(batch, [(0, _BATCH - len(batch)), (0, 0), (0, 0)])
             masks[first : first + _BATCH] = self._masks.predict_on_batch(padded)[: len(batch)]
         masks *= weights[:, None, :, None].astype(np.float32)
@@ -68,26 +68,26 @@ def load_network(
 def load_network(
     path: str | Path, *, engine: str = "numpy"
 ) -> tuple[NumpyNetwork | KerasNetwork, WeightsInfo]:
-    """Build the network that a weight file of either kind is for, and load it.
+    """Build the network for a weight file of either kind, and load the file.
 
     Parameters
     ----------
     path : path-like
-        An own ``.weights.h5`` or a published ``.pkl``.
+        The project's own ``.weights.h5`` or a published ``.pkl``.
     engine : str
         One of ``ENGINES``.
 
     Returns
     -------
     network : NumpyNetwork or KerasNetwork
-        Ready to use.
+        Network that is ready to use.
     info : WeightsInfo
-        What the file says of itself.
+        Settings and provenance recorded in the file.
 
     Raises
     ------
     HiphopssError
-        As :func:`hiphopss.weights.files.read_weights`, or if there is no engine of that name.
+        As in :func:`hiphopss.weights.files.read_weights`, or if no engine has this name.
     """
     info, arrays = read_weights(path)
     return build_network(info, arrays, engine=engine, origin=str(path)), info
@@ -96,23 +96,23 @@ def load_network(
 def build_network(
     info: WeightsInfo, arrays: dict[str, np.ndarray], *, engine: str = "numpy", origin: str
 ) -> NumpyNetwork | KerasNetwork:
-    """The network that arrays are for, with them as its weights.
+    """Build the network for some arrays, with the arrays as its weights.
 
     Parameters
     ----------
     info : WeightsInfo
-        Says how it is wired, and which masks it gives (Q6).
+        Describes the network's wiring and its masks (Q6).
     arrays : dict of str to np.ndarray
-        From :func:`hiphopss.weights.files.read_weights`.
+        Arrays from :func:`hiphopss.weights.files.read_weights`.
     engine : str
         One of ``ENGINES``.
     origin : str
-        Where the arrays come from, for messages.
+        Name of the arrays' origin in messages.
 
     Returns
     -------
     NumpyNetwork or KerasNetwork
-        Ready to use.
+        Network that is ready to use.
     """
     if engine not in ENGINES:
         raise HiphopssError(f"no engine named {engine!r}: choose {' or '.join(ENGINES)}")

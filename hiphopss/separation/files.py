@@ -1,4 +1,4 @@
-"""Songs in files and folders to folders of stems, and the record of what made them."""
+"""Separating audio files into folders of stems, with a record of the weights and settings used."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hiphopss.config import RECORD_NAME, SOURCES
+from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.engines import build_network
 from hiphopss.separation.separator import Separator, separate_blocks
@@ -32,21 +32,21 @@ def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None)
     Parameters
     ----------
     inputs : iterable of path-like
-        Audio files, or folders to look through (dot-files skipped). A folder in the DSD100 layout
-        gives its mixtures only.
+        Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
+        only the mixtures are used.
     skip : path-like, optional
-        A folder to leave out where it lies inside another: the output.
+        Folder to leave out if it is inside another one: the output.
 
     Returns
     -------
     dict of str to Path
-        A file ``<song>/mixture.wav`` is the track ``<song>``; another is named as the file, less
-        its suffix.
+        Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``; other tracks are
+        named after their files, without the suffix.
 
     Raises
     ------
     HiphopssError
-        If an input does not exist, a folder has no audio, or two tracks would share a name.
+        If an input does not exist, a folder has no audio, or two tracks would get the same name.
     """
     tracks: dict[str, Path] = {}
     skipped = Path(skip).resolve() if skip is not None else None
@@ -67,7 +67,7 @@ def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None)
         if not found:
             raise HiphopssError(f"{given}: no audio files in this folder: name another")
         for path in found:
-            folder = Path(os.path.abspath(path)).parent  # the name as given: links aren't followed
+            folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
             name = folder.name if path.stem == "mixture" else path.stem
             if name in ("", ".", ".."):
                 raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
@@ -83,23 +83,23 @@ def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None)
 
 @dataclass(frozen=True)
 class SeparationSettings:
-    """How files are separated.
+    """Settings for separating files.
 
     Attributes
     ----------
     weights : path-like or None
-        An own ``.weights.h5`` or a published ``.pkl``, by path or by name in the registry; by
-        default the shipped one, which a logged line tells of.
+        The project's own ``.weights.h5`` or a published ``.pkl``, by path or by name in the
+        registry; by default the shipped weights, which a log line then names.
     mono : bool
-        Write one channel: the separated average, as the released code does.
+        Separate the average of the channels and write one channel, as the released code does.
     subtype : str, optional
-        Sample type of the stems; by default of the input's precision, at most 24 bit or single.
+        Sample type of the stems; by default it has the input's precision, up to 24 bit or single.
     standalone_script : bool
         Separate as the released stand-alone script does (Q6).
     engine : str
-        ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
+        ``"numpy"``, or ``"keras"`` for the trained network itself: equal stems up to rounding.
     model_name : str, optional
-        What tables of scores will call the model; by default the weight file's name.
+        Name of the model in tables of scores; by default the weight file's name.
     """
 
     weights: str | Path | None = None
@@ -111,14 +111,14 @@ class SeparationSettings:
 
 
 class Separated(NamedTuple):
-    """What :func:`separate_files` did.
+    """Result of :func:`separate_files`.
 
     Attributes
     ----------
     folders : list of Path
-        Those of the tracks that were separated.
+        Folders of the tracks that were separated.
     left_out : list of AudioError
-        Why the other tracks were not.
+        The errors of the other tracks.
     """
 
     folders: list[Path]
@@ -135,37 +135,37 @@ def separate_files(
 ) -> Separated:
     """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
 
-    A song that ends before its header says, or libsndfile expects, is told in a logged warning: an
-    MP3 that is cut off does.
+    If a song is shorter than its header or libsndfile indicates, a warning is logged: this happens
+    with truncated MP3 files.
 
     Parameters
     ----------
     inputs : iterable of path-like
-        As :func:`find_tracks`.
+        As in :func:`find_tracks`.
     output : path-like
-        A folder; each new track's folder appears whole or not at all. ``separation.json`` in it
-        says which weights and settings made the stems.
+        Folder in which each new track's folder appears completely or not at all. Its
+        ``separation.json`` records the weights and settings that made the stems.
     settings : SeparationSettings, optional
         Weights, engine and sample type.
     leave_out : bool
-        Where there are several tracks, separate the others if a track's file can't be used, and log
-        a warning. By default such a file is an error like others, before any work if its header or
-        its end shows it.
+        With several tracks, log a warning if a track's file can't be used, and separate the others.
+        By default such a file is an error, which is raised before any work if the file's header or
+        end shows it.
     progress : bool
-        Show a bar a track.
+        Show a progress bar for each track.
 
     Returns
     -------
     Separated
-        The folders of the tracks, and why some are not among them.
+        The folders of the tracks, and the errors of those that were left out.
 
     Raises
     ------
     HiphopssError
-        As :func:`find_tracks` and :func:`hiphopss.weights.files.read_weights`, or if ``output`` has
-        stems that were made with other weights or settings.
+        As in :func:`find_tracks` and :func:`hiphopss.weights.files.read_weights`, or if ``output``
+        has stems that were made with other weights or settings.
     AudioError
-        If a file can't be used, and it is not left out.
+        If a file can't be used and is not left out.
     """
     settings, output = settings or SeparationSettings(), Path(output)
     if output.exists() and not output.is_dir():
@@ -182,7 +182,7 @@ def separate_files(
     weights = resolve_weights(settings.weights)
     headers = {}
     for name, path in tracks.items():
-        try:  # a bad file is better told now than after an hour
+        try:  # a bad file is better reported now than after an hour
             headers[name] = reading.read_header(path, end=True)
         except reading.AudioError as error:
             bad(error)
@@ -212,8 +212,8 @@ def separate_files(
                     bar.update,
                 )
                 _write_stems(folder, blocks, header, settings, output / name)
-                if not done.folders:  # before the first track appears, so that none is without it
-                    write_text(output / RECORD_NAME, json.dumps(record, indent=2) + "\n")
+                if not done.folders:  # written before the first track appears, so none lacks it
+                    write_text(output / SEPARATION_RECORD, json.dumps(record, indent=2) + "\n")
         except reading.AudioError as error:
             bad(error)
         else:
@@ -222,7 +222,7 @@ def separate_files(
 
 
 def _mixture(path: Path, header: reading.Header, *, mono: bool) -> Iterator[np.ndarray]:
-    """A song's blocks; warn if it ends a second before its header, or libsndfile's guess, says."""
+    """Read a song's blocks; warn if it is a second shorter than its header (or estimate) says."""
     n_samples = 0
     for block in reading.read_blocks(path):
         n_samples += len(block)
@@ -241,7 +241,7 @@ def _write_stems(
     settings: SeparationSettings,
     label: Path,
 ) -> None:
-    """Write blocks `[shape=(n_sources, n_block, n_channels)]` as the stems of a track."""
+    """Write blocks `[shape=(n_sources, n_block, n_channels)]` to the stem files of a track."""
     n_channels = 1 if settings.mono else header.n_channels
     subtype = settings.subtype or writing.output_subtype(header.subtype)
     with ExitStack() as stack:
@@ -263,7 +263,7 @@ def _write_stems(
 
 
 def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
-    """What made the stems of a folder, as ``separation.json`` says it."""
+    """The content of ``separation.json``: weights and settings that made a folder's stems."""
     used = info.in_standalone_script() if settings.standalone_script else info
     default_name = weights.name.removesuffix(".pkl").removesuffix(".weights.h5")
     record = {
@@ -281,8 +281,8 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
 
 
 def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
-    """Raise where stems would be replaced, or joined, that other settings or people made."""
-    path = output / RECORD_NAME
+    """Raise if new stems would replace or join stems that were made in another way."""
+    path = output / SEPARATION_RECORD
     if not path.exists():
         for name in tracks:
             found = [s for s in SOURCES if (output / name / f"{s}.wav").exists()]
@@ -297,7 +297,7 @@ def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
     except ValueError as error:
         raise HiphopssError(f"{path}: can't read this as JSON: remove it") from error
     for name, value in record.items():
-        if name != "weights" and before.get(name) != value:  # a renamed file is the same one
+        if name != "weights" and before.get(name) != value:  # a file may have been renamed
             raise HiphopssError(
                 f"{path}: the stems here were made with another {name}: choose another output"
             )

@@ -1,10 +1,10 @@
-"""From a mixture to its four stems.
+"""Separating a mixture into its four stems.
 
-A song is worked through in runs of patches, as it is read, so memory does not grow with its length;
-with the NumPy engine several runs at once. The masks come from the mono down-mix (the network knows
-nothing else) and are applied to the spectrum of each channel. Masks sum to 1 and the transform
-inverts exactly, so the stems sum to the mixture: to about -120 dB in floating point, within two
-steps of integer types.
+A song is processed while it is read, in groups of patches called runs, so memory use does not grow
+with its length; with the NumPy engine, several runs are processed in parallel. The masks are
+computed from the mono down-mix (the network's only input) and applied to the spectrum of each
+channel. Masks sum to 1 and the transform inverts exactly, so the stems sum to the mixture: to about
+-120 dB in floating point, within two steps of integer types.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, 
 from hiphopss.util.threads import ordered_map, processor_count
 from hiphopss.weights.registry import resolve_weights
 
-MAX_CHANNELS = 32  # of an array; more is most likely a transposed one
-_RUN = 128  # patches worked on together
-_CACHED = 32  # frames transformed together
-_PIECE = 2**17  # samples of an array taken at a time
-_MOST_THREADS = 8  # each needs memory for a run
+MAX_CHANNELS = 32  # an array with more channels is most likely transposed
+_RUN = 128  # patches that are processed together
+_CACHED = 32  # frames that are transformed together
+_PIECE = 2**17  # samples of an array that are taken at a time
+_MOST_THREADS = 8  # each thread needs memory for a run
 
 
 @dataclass(frozen=True)
@@ -39,16 +39,16 @@ class _Run:
     Attributes
     ----------
     samples : np.ndarray [shape=(n_samples, n_channels)]
-        From the beginning of the first patch's first frame.
+        Samples from the beginning of the first patch's first frame.
     n_frames : int
-        Frames of the patches, where the signal reaches.
+        Number of frames of the patches that lie in the signal.
     n_before, n_patches, n_after : int
-        Patches of the signal before the run, in it, and after it as far as they matter.
+        Number of patches before the run, in it, and after it (only those that overlap with it).
     start : int
-        First frame to be inverted, counted from the first patch's first. The run before has
-        inverted it, too: the first samples that come out lie in it and in the next one.
+        First frame to be inverted, counted from the first patch's first frame. The run before has
+        inverted it too: the first output samples need both this frame and the next.
     n_out : int
-        Samples to come out.
+        Number of output samples.
     """
 
     samples: np.ndarray
@@ -66,11 +66,11 @@ class Separator:
     Parameters
     ----------
     network : NumpyNetwork or KerasNetwork
-        From :func:`hiphopss.separation.engines.load_network`.
+        Network from :func:`hiphopss.separation.engines.load_network`.
     config : SignalConfig
-        The transform.
+        Settings of the transform.
     fidelity : Fidelity
-        Of the network; also says whether the tail is dropped (Q6).
+        Switches of the network, which include whether the tail is dropped (Q6).
     """
 
     def __init__(
@@ -82,14 +82,14 @@ class Separator:
 
     @classmethod
     def from_weights(cls, path: str | Path | None = None, *, engine: str = "numpy") -> Separator:
-        """Read a weight file of either kind.
+        """Make a separator from a weight file of either kind.
 
         Parameters
         ----------
         path : path-like or None
-            As :func:`hiphopss.weights.registry.resolve_weights`.
+            As in :func:`hiphopss.weights.registry.resolve_weights`.
         engine : str
-            One of :data:`hiphopss.separation.engines.ENGINES`; the stems are the same, to rounding.
+            One of :data:`hiphopss.separation.engines.ENGINES`, which agree up to rounding.
         """
         network, info = load_network(resolve_weights(path), engine=engine)
         return cls(network, info.config, info.fidelity)
@@ -97,19 +97,19 @@ class Separator:
     def stems(
         self, blocks: Iterable[np.ndarray], progress: Callable[[int], None] | None = None
     ) -> Iterator[np.ndarray]:
-        """Separate a mixture at the network's own rate, block by block.
+        """Separate a mixture at the network's sampling rate, block by block.
 
         Parameters
         ----------
         blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
             Consecutive samples of the mixture, in single precision.
         progress : callable, optional
-            Called with the number of samples done after each block.
+            Called after each block with the number of samples in it.
 
         Yields
         ------
         np.ndarray [shape=(n_sources, n_block, n_channels)]
-            Consecutive blocks of the stems, other ones; together as long as the mixture.
+            Consecutive blocks of the stems, as long together as the mixture.
         """
         runs = self._runs(blocks)
         separated: Iterator[np.ndarray] = map(self._separate_run, runs)
@@ -122,19 +122,19 @@ class Separator:
             yield stems
 
     def _runs(self, blocks: Iterable[np.ndarray]) -> Iterator[_Run]:
-        """Gather samples into runs; the last one has all that is left."""
+        """Collect samples into runs; the last run has all remaining samples."""
         config = self.config
         patch_samples = config.patch_hop * config.hop
-        fading = (config.context - 1) // config.patch_hop  # patches that fade a patch out
-        n_read, first, start, held = 0, 0, 0, None  # held: from the first patch's first frame
+        fading = (config.context - 1) // config.patch_hop  # number of patches that fade a patch out
+        n_read, first, start, held = 0, 0, 0, None  # held starts at the first patch's first frame
         for block in blocks:
-            if held is None:  # the transform's zeros before the signal
+            if held is None:  # start with the transform's zeros before the signal
                 held = np.zeros((config.hop, block.shape[1]), np.float32)
             held = np.concatenate([held, block])
             n_read += len(block)
-            # A run goes when it is certain that none of the patches that fade it out is missing.
+            # A run is complete when all patches that fade out its last patch are certain to exist.
             while n_read > (first + _RUN + fading) * patch_samples + config.context * config.hop:
-                stop = (first + _RUN) * config.patch_hop  # later frames have later patches, too
+                stop = (first + _RUN) * config.patch_hop  # later frames need later patches, too
                 yield self._run(held, n_read, first, _RUN, fading, start, stop)
                 start = stop - 1
                 following = -(-(start - config.context + 1) // config.patch_hop)
@@ -155,7 +155,7 @@ class Separator:
         start: int,
         stop: int | None,
     ) -> _Run:
-        """A run of the patches from ``first`` on; ``stop`` is None for the last."""
+        """Make the run of the patches from ``first`` on; ``stop`` is None for the last run."""
         config = self.config
         before = first * config.patch_hop
         n_frames = (n_patches - 1) * config.patch_hop + config.context
@@ -170,12 +170,12 @@ class Separator:
         )
 
     def _separate_run(self, run: _Run) -> np.ndarray:
-        """Stems of a run, `[shape=(n_sources, n_out, n_channels)]`."""
+        """Separate a run into stems, `[shape=(n_sources, n_out, n_channels)]`."""
         config = self.config
         n_channels = run.samples.shape[1]
         spectrum = np.empty((n_channels, run.n_frames, config.bins), np.complex64)
         for frames in _pieces(0, run.n_frames):
-            # The samples begin with the first frame, not half a frame later as a signal does.
+            # The samples start with the first frame, not half a frame later as for a whole signal.
             start, stop = frames.start + 1, frames.stop + 1
             spectrum[:, frames] = stft(run.samples.T, config, start=start, stop=stop)
         magnitudes = magnitude(spectrum.mean(axis=0), config) * np.float32(config.scale)
@@ -185,13 +185,13 @@ class Separator:
         masks = self._network.joined_masks(magnitudes, weights)  # (n_sources, n_frames, n_bins)
         inverse = InverseTransform((len(SOURCES), n_channels), np.float32, config)
         stems = np.zeros((len(SOURCES), run.n_out, n_channels), np.float32)
-        n_done = -config.hop  # what the first frame completes alone is another run's, or silence
+        n_done = -config.hop  # samples that need the frame before are another run's, or silence
         for frames in _pieces(run.start, run.n_frames):
             block = inverse.push(masks[:, None, frames] * spectrum[:, frames])
             n_done = _put(stems, block, n_done)
             if n_done >= run.n_out:
                 return stems
-        _put(stems, inverse.flush(), n_done)  # only where the tail is dropped
+        _put(stems, inverse.flush(), n_done)  # needed only if the tail is dropped
         return stems
 
 
@@ -202,7 +202,7 @@ def _pieces(start: int, stop: int) -> Iterator[slice]:
 
 
 def _put(stems: np.ndarray, block: np.ndarray, start: int) -> int:
-    """Put samples `(n_sources, n_channels, n_block)` at ``start``; return where they end."""
+    """Put samples `(n_sources, n_channels, n_block)` at ``start``; return their end."""
     stop = start + block.shape[-1]
     inside = block[..., max(-start, 0) : max(len(stems[0]) - start, 0)]
     stems[:, max(start, 0) : max(stop, 0)] = inside.swapaxes(1, 2)
@@ -222,28 +222,28 @@ def separate(
     Parameters
     ----------
     waveform : np.ndarray [shape=(n_samples,)] or [shape=(n_samples, n_channels)]
-        The mixture; full scale is 1.
+        Samples of the mixture, with full scale at 1.
     sample_rate : int
-        In Hz. Other rates than the network's are resampled there and back.
+        Sampling rate in Hz. If it is not the network's, audio is resampled before and after.
     weights : path-like, Separator or None
-        A weight file (own or published), by path or by name in the registry; a :class:`Separator`
-        saves reading it again. By default the shipped one.
+        A weight file (own or published), by path or by name in the registry; by default the shipped
+        one. A :class:`Separator` avoids reading the file again.
     mono : bool
         Separate the average of the channels, as the released code does.
     engine : str
-        ``"numpy"``, or ``"keras"`` for the network that is trained: the same stems, to rounding.
-        A :class:`Separator` has its own.
+        ``"numpy"``, or ``"keras"`` for the trained network itself: equal stems up to rounding.
+        Ignored with a :class:`Separator`.
 
     Returns
     -------
     dict of str to np.ndarray
-        For each of ``SOURCES`` an array of the mixture's shape (one channel if ``mono``) in single
-        precision.
+        An array for each of ``SOURCES``, of the mixture's shape (one channel if ``mono``), in
+        single precision.
 
     Raises
     ------
     HiphopssError
-        If the weights can't be used, or the waveform is not one.
+        If the weights can't be used, or if the waveform is not valid.
     """
     if np.asarray(waveform).dtype.kind in "iu":
         raise HiphopssError("waveform: has integers: divide them by their full scale first")
@@ -275,7 +275,7 @@ def separate_blocks(
     sample_rate: int,
     progress: Callable[[int], None] | None = None,
 ) -> Iterator[np.ndarray]:
-    """As :meth:`Separator.stems`, at any rate; exactly as many samples come out as went in."""
+    """Like :meth:`Separator.stems` at any sampling rate, with as many output as input samples."""
     rate = separator.config.sample_rate
     if sample_rate == rate:
         yield from separator.stems(blocks, progress)
@@ -290,7 +290,7 @@ def separate_blocks(
             yield block
 
     inner = separator.stems(reading.resample_blocks(counted(), sample_rate, rate), progress)
-    # the stems side by side, as channels of one stream
+    # Resample the stems side by side, as channels of one stream.
     flat = (stems.swapaxes(0, 1).reshape(stems.shape[1], -1) for stems in inner)
     back = reading.resample_blocks(flat, rate, sample_rate, n_samples=lambda: n_samples)
     for block in back:

@@ -1,7 +1,7 @@
-"""Room of signals: audio files in and out, and how a waveform becomes patches of magnitudes.
+"""Room of signals: reading and writing audio, and turning waveforms into patches of magnitudes.
 
-- ``reading``, ``writing``: files, their formats, channels and rates; a new format goes there.
-- ``transform``: the short-time Fourier transform; ``patches``: what the network sees together.
+- ``reading``, ``writing``: files, formats, channels and rates. Add a new format here.
+- ``transform``: the short-time Fourier transform; ``patches``: the network's units of input.
 
 May import :mod:`hiphopss.config` and :mod:`hiphopss.errors`.
 """

@@ -1,8 +1,8 @@
-"""Patches: which frames the network sees together, and how its answers are joined.
+"""Patches: the frames that the network sees together, and how its outputs are joined.
 
 docs/released-code.md, section 2. A patch is ``context`` (30) consecutive frames; consecutive
-patches start ``context - overlap`` (5) frames apart. A patch is therefore a start index, never a
-copy.
+patches start ``context - overlap`` (5) frames apart. A patch is represented by its start index and
+is never copied.
 """
 
 from __future__ import annotations
@@ -13,22 +13,22 @@ from hiphopss.config import SignalConfig
 
 
 def training_patch_count(n_frames: int, config: SignalConfig, *, first_only: bool) -> int:
-    """How many patches of a block of frames are used for training.
+    """Number of patches of a block of frames that are used for training.
 
     Parameters
     ----------
     n_frames : int
-        Frames of the block.
+        Number of frames of the block.
     config : SignalConfig
         Context and overlap.
     first_only : bool
-        The released code's count (quirk Q2), 157 for a full block of 2,586 frames; else all that
-        fit, 512.
+        Use the released code's count (quirk Q2), 157 for a full block of 2,586 frames; otherwise
+        all that fit, 512.
 
     Returns
     -------
     int
-        At least 1: a block that is shorter than a patch is padded with zeros.
+        At least 1, because a block that is shorter than a patch is padded with zeros.
     """
     if first_only:
         blocks = n_frames // config.context
@@ -37,32 +37,32 @@ def training_patch_count(n_frames: int, config: SignalConfig, *, first_only: boo
 
 
 def separation_patch_count(n_frames: int, config: SignalConfig, *, drop_tail: bool = False) -> int:
-    """How many patches cover a signal of ``n_frames`` frames at separation.
+    """Number of patches that cover a signal of ``n_frames`` frames at separation.
 
-    Starts go on while ``start + overlap < n_frames``, so that every frame is covered; the
-    stand-alone script (``drop_tail``, part of Q6) stops at ``start + context < n_frames``. There is
-    always one patch.
+    There is a patch at every start with ``start + overlap < n_frames``, so that every frame is
+    covered; the stand-alone script (``drop_tail``, part of Q6) requires ``start + context <
+    n_frames``. There is always at least one patch.
     """
     beyond = n_frames - (config.context if drop_tail else config.overlap)
     return max(1, -(-beyond // config.patch_hop))
 
 
 def cut(frames: np.ndarray, n_patches: int, config: SignalConfig) -> np.ndarray:
-    """Cut consecutive patches out of frames, zero-padded at the end where they don't reach.
+    """Cut consecutive patches out of frames, which are padded with zeros at the end if needed.
 
     Parameters
     ----------
     frames : np.ndarray [shape=(n_frames, n_bins)]
         Magnitudes; the first patch starts at the first frame.
     n_patches : int
-        How many.
+        Number of patches.
     config : SignalConfig
         Context and overlap.
 
     Returns
     -------
     np.ndarray [shape=(n_patches, context, n_bins)]
-        A read-only view where no padding was needed.
+        A read-only view if no padding was needed.
     """
     needed = (n_patches - 1) * config.patch_hop + config.context
     if needed > len(frames):
@@ -76,29 +76,29 @@ def crossfade_weights(
 ) -> np.ndarray:
     """Weight of each patch at each of its frames in the recursive cross-fade.
 
-    The released code joins estimates one by one: the first ``overlap`` frames of a new patch
-    replace what is there with weights rising linearly from 0 to 1, what is there keeps the
-    reverse, and the new patch's last frames are appended. That is linear, so each patch's share
-    of the final result is the product of its own weight and of what later patches leave of it.
+    The released code joins estimates one by one: the first ``overlap`` frames of a new patch are
+    faded in over the result so far, with weights that rise linearly from 0 to 1, and its last
+    frames are appended. This is linear, so each patch's share of the final result is the product of
+    its own weight and of the weights that later patches leave to it.
 
     Parameters
     ----------
     config : SignalConfig
         Context and overlap.
     n_before, n_patches, n_after : int
-        Patches of the signal before those asked for, asked for, and after them.
+        Number of the signal's patches before those that are asked for, of those, and after them.
 
     Returns
     -------
     np.ndarray [shape=(n_patches, context)]
-        In double precision; over the patches that cover it, every frame's weights sum to 1.
+        In double precision. The weights of all patches that cover a frame sum to 1.
     """
     hop = config.patch_hop
     fade = np.ones(config.context)
     fade[: config.overlap] = np.linspace(0, 1, config.overlap)
     weights = np.tile(fade, (n_patches, 1))
     if n_before == 0:
-        weights[0] = 1  # nothing to fade from
+        weights[0] = 1  # the first patch has nothing to fade from
     for patch in range(n_patches):
         later = n_patches - 1 - patch + n_after
         for nth in range(1, min(later, (config.context - 1) // hop) + 1):
@@ -114,7 +114,7 @@ def overlap_add(patches: np.ndarray, tail: np.ndarray, config: SignalConfig) -> 
     patches : np.ndarray [shape=(n_patches, n_sources, context, n_bins)]
         Consecutive patches, each already multiplied by its :func:`crossfade_weights`.
     tail : np.ndarray [shape=(n_sources, overlap, n_bins)]
-        What earlier patches add to the first frames (zeros if there are none).
+        What earlier patches add to the first frames (zeros before the first patch).
     config : SignalConfig
         Context and overlap.
 

@@ -1,8 +1,8 @@
-"""Audio files in, at any rate and sample type that libsndfile knows, averaged and resampled.
+"""Reading audio files of any rate and sample type that libsndfile supports, and resampling.
 
-Integer samples are divided by the largest value of their type (32767 for 16 bit), as the released
-code does, and multiplied by it on the way out (:mod:`hiphopss.signal.writing`), so what is read and
-written unchanged is unchanged.
+Integer samples are divided by the largest value of their type (32767 for 16 bit), as in the
+released code, and :mod:`hiphopss.signal.writing` multiplies by it, so that a file that is read and
+written again is unchanged.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ AUDIO_SUFFIXES = (
     *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
     *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
 )
-"""Endings of audio files that libsndfile reads, lower case."""
+"""Suffixes of audio files that libsndfile reads, in lower case."""
 
 _BLOCK = 2**17  # samples read at a time, 3 s
-_END = 1000  # samples read to see that a file has its end
-# libsndfile's codes; those above are of particular formats
+_END = 1000  # samples read to check that the end of a file is there
+# libsndfile's error codes; higher ones belong to particular formats
 _UNKNOWN_FORMAT, _SYSTEM_ERROR, _MALFORMED, _UNKNOWN_ENCODING = 1, 2, 3, 4
 
 
 class AudioError(HiphopssError):
-    """An audio file can't be used; others may well be."""
+    """An error about one audio file; other files may still be usable."""
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,9 @@ class Audio:
     Attributes
     ----------
     waveform : np.ndarray [shape=(n_samples, n_channels)]
-        In single precision, where full scale is 1, unless it was read exactly (:func:`read`).
+        In single precision with full scale at 1, unless it was read exactly (:func:`read`).
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     subtype : str
         libsndfile's name of the file's sample type, such as ``"PCM_16"``.
     """
@@ -58,18 +58,18 @@ class Audio:
 
 @dataclass(frozen=True)
 class Header:
-    """What a file's header says.
+    """The content of a file's header.
 
     Attributes
     ----------
     n_samples : int
-        Of each channel.
+        Number of samples of each channel.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     n_channels : int
-        Channels.
+        Number of channels.
     subtype : str
-        As that of :class:`Audio`.
+        libsndfile's name of the sample type, as in :class:`Audio`.
     """
 
     n_samples: int
@@ -84,14 +84,14 @@ class Header:
 
 
 def read(path: str | Path, *, exact: bool = False) -> Audio:
-    """Read a file whole.
+    """Read a whole file.
 
     Parameters
     ----------
     path : path-like
-        WAV, FLAC, OGG, MP3 or anything else that libsndfile reads.
+        A WAV, FLAC, OGG, MP3 or any other file that libsndfile reads.
     exact : bool
-        Give double precision, and integer types as libsndfile scales them: divided by a power of
+        Return double precision, with integers as libsndfile scales them: divided by a power of
         two, so that no digit is lost. Scores don't depend on the scale.
 
     Returns
@@ -113,22 +113,22 @@ def read(path: str | Path, *, exact: bool = False) -> Audio:
 
 
 def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
-    """Read a file block by block, so that memory does not grow with its length.
+    """Read a file block by block, so that memory use does not grow with its length.
 
     Parameters
     ----------
     path : path-like
-        As :func:`read`.
+        As in :func:`read`.
 
     Yields
     ------
     np.ndarray [shape=(n_block, n_channels)]
-        Consecutive samples, together those that :func:`read` gives.
+        Consecutive samples; together they are those that :func:`read` returns.
 
     Raises
     ------
     AudioError
-        As :func:`read`; for damage, and samples that are not finite, when it comes to them.
+        As in :func:`read`. Damage and samples that are not finite are found on reaching them.
     """
     with opened(path) as file:
         while len(block := _decode(file, _BLOCK, path)):
@@ -136,7 +136,7 @@ def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
 
 
 def _decode(file: SoundFile, n_samples: int, path: str | Path) -> np.ndarray:
-    """The next samples of an open file, -1 for all, divided by their type's largest value."""
+    """Read samples (all for -1) of an open file, divided by their type's largest value."""
     waveform = require_finite(file.read(n_samples, dtype="float32", always_2d=True), path)
     if file.subtype in BITS:  # libsndfile divides by 2^(bits - 1)
         half = 2 ** (BITS[file.subtype] - 1)
@@ -145,22 +145,22 @@ def _decode(file: SoundFile, n_samples: int, path: str | Path) -> np.ndarray:
 
 
 def require_finite(samples: np.ndarray, path: str | Path) -> np.ndarray:
-    """Give samples of a file back; raise :class:`AudioError` if some are not finite."""
+    """Return samples of a file; raise :class:`AudioError` if some are not finite."""
     if not np.isfinite(samples).all():
         raise AudioError(f"{path}: has samples that are not finite: export it again")
     return samples
 
 
 def read_header(path: str | Path, *, end: bool = False) -> Header:
-    """What a file's header says, without decoding it; errors as :func:`read`.
+    """Read a file's header without decoding the file; errors as in :func:`read`.
 
     Parameters
     ----------
     path : path-like
-        As :func:`read`.
+        As in :func:`read`.
     end : bool
-        See that the last samples can be read, too, which is quick: the header of a FLAC that is cut
-        off names a length that isn't there. Other formats then end where they are cut off.
+        Also check, quickly, that the last samples can be read: the header of a truncated FLAC file
+        states a length that is not there. Other formats simply end where they are cut off.
     """
     with opened(path) as file:
         header = Header(file.frames, file.samplerate, file.channels, file.subtype)
@@ -177,7 +177,7 @@ def opened(path: str | Path) -> Iterator[SoundFile]:
     Raises
     ------
     AudioError
-        If the file is missing, unreadable or empty, or if the body comes upon damage.
+        If the file is missing, unreadable or empty, or if the body finds it damaged.
     """
     import soundfile
 
@@ -217,7 +217,7 @@ def opened(path: str | Path) -> Iterator[SoundFile]:
 
 def to_mono(waveform: np.ndarray) -> np.ndarray:
     """Average the channels: `[shape=(n_samples, n_channels)]` to `[shape=(n_samples,)]`."""
-    if waveform.shape[1] == 1:  # nothing to average, which takes time
+    if waveform.shape[1] == 1:  # averaging one channel would only take time
         return waveform[:, 0]
     return waveform.mean(axis=1, dtype=waveform.dtype)
 
@@ -228,9 +228,9 @@ def resample(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:
     Parameters
     ----------
     waveform : np.ndarray [shape=(n_samples, n_channels)]
-        Samples.
+        Samples to resample.
     rate_in, rate_out : int
-        In Hz.
+        Sampling rates before and after, in Hz.
 
     Returns
     -------
@@ -253,22 +253,22 @@ def resample_blocks(
     *,
     n_samples: Callable[[], int] | None = None,
 ) -> Iterator[np.ndarray]:
-    """As :func:`resample`, block by block.
+    """Resample like :func:`resample`, block by block.
 
     Parameters
     ----------
     blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
         Consecutive samples in single precision.
     rate_in, rate_out : int
-        In Hz.
+        Sampling rates before and after, in Hz.
     n_samples : callable, optional
-        Called when the blocks have ended: how many samples are to come out. By default
-        :func:`resampled_length` of those that went in.
+        Called after the last block; returns the number of samples that the output must have. By
+        default that is :func:`resampled_length` of the input.
 
     Yields
     ------
     np.ndarray [shape=(n_block, n_channels)]
-        The blocks themselves if the rates are equal.
+        Resampled blocks; the given blocks if the rates are equal.
     """
     if rate_in == rate_out:
         yield from blocks
@@ -288,10 +288,10 @@ def resample_blocks(
         return
     wanted = n_samples() if n_samples else resampled_length(n_in, rate_in, rate_out)
     rest = stream.resample_chunk(np.zeros((0, n_channels), np.float32), last=True)
-    rest = rest[: wanted - n_out]  # the filter's delay keeps more than this back
+    rest = rest[: wanted - n_out]  # the filter's delay holds back more samples than this
     yield np.pad(rest, [(0, wanted - n_out - len(rest)), (0, 0)])
 
 
 def resampled_length(n_samples: int, rate_in: int, rate_out: int) -> int:
-    """Samples that :func:`resample` makes of ``n_samples``; at least 1."""
+    """Number of samples that :func:`resample` makes of ``n_samples``; at least 1."""
     return max(1, round(n_samples * rate_out / rate_in))

@@ -1,9 +1,9 @@
 """Short-time Fourier transform and its inverse, as the released code computes them.
 
-docs/released-code.md, section 1: symmetric window, the signal preceded by half a frame of zeros so
-that the first frame is centred on the first sample, zeros after it to fill the last frame. Spectra
-here are not scaled: the division by sqrt(1024) and the network's scale factor are
-:func:`magnitude`.
+docs/released-code.md, section 1: the window is symmetric, half a frame of zeros precedes the signal
+so that the first frame is centred on the first sample, and zeros after it fill the last frame.
+Spectra are not scaled here: :func:`magnitude` divides by sqrt(1024); the network's scale factor
+comes later.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _COSINE_TERMS = {
     "blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168),
     "hann": (0.5, -0.5),
 }
-_CACHED = 64  # frames transformed at a time: what is made on the way stays in the processor's cache
+_CACHED = 64  # frames transformed at a time, so that temporary arrays stay in the processor's cache
 
 
 @lru_cache
@@ -43,7 +43,7 @@ def analysis_window(config: SignalConfig) -> np.ndarray:
 
 
 def frame_count(n_samples: int, config: SignalConfig) -> int:
-    """Frames of a signal of ``n_samples`` samples: ``ceil(L / hop) + 2``."""
+    """Number of frames of a signal of ``n_samples`` samples: ``ceil(L / hop) + 2``."""
     return -(-n_samples // config.hop) + 2
 
 
@@ -54,16 +54,16 @@ def stft(
     start: int = 0,
     stop: int | None = None,
 ) -> np.ndarray:
-    """Short-time Fourier transform, of all frames or of a range of them.
+    """Short-time Fourier transform of all frames or of a range of them.
 
     Parameters
     ----------
     waveform : np.ndarray [shape=(..., n_samples)]
-        Real samples; single or double precision, which the result keeps.
+        Real samples in single or double precision, which the result keeps.
     config : SignalConfig
         Frame, hop and window.
     start, stop : int
-        Range of frames. Only the samples that these frames touch are read.
+        Range of frames. Only the samples that these frames cover are read.
 
     Returns
     -------
@@ -108,7 +108,7 @@ def istft(spectrum: np.ndarray, n_samples: int, config: SignalConfig | None = No
     spectrum : np.ndarray [shape=(..., n_frames, n_bins)]
         Complex spectrum of all frames.
     n_samples : int
-        Length to cut the result to.
+        Length to which the result is cut.
     config : SignalConfig
         Frame, hop and window.
 
@@ -123,14 +123,14 @@ def istft(spectrum: np.ndarray, n_samples: int, config: SignalConfig | None = No
 
 
 class InverseTransform:
-    """Inverse transform of consecutive runs of frames.
+    """Inverse transform of frames that arrive in consecutive groups.
 
     Parameters
     ----------
     leading_shape : tuple of int
         Shape of the axes before ``(n_frames, n_bins)``.
     dtype : dtype
-        Of the samples.
+        Type of the samples.
     config : SignalConfig
         Frame, hop and window.
     """
@@ -140,23 +140,23 @@ class InverseTransform:
         self._window = analysis_window(config).astype(dtype)
         self._tail = np.zeros((*leading_shape, config.hop), dtype)
         # Between the first and the last hop every sample lies in two frames, so the overlap-added
-        # squared window is periodic there, and nowhere 0 for the windows we have.
+        # squared window is periodic there, and it is never 0 for the supported windows.
         squared = analysis_window(config) ** 2
         self._norm = (squared[: config.hop] + squared[config.hop :]).astype(dtype)
 
     def push(self, spectrum: np.ndarray) -> np.ndarray:
-        """Add frames; return the ``hop`` samples that each of them completes.
+        """Add frames; return the ``hop`` samples that each frame completes.
 
         Parameters
         ----------
         spectrum : np.ndarray [shape=(..., n_frames, n_bins)]
-            The next frames.
+            Next frames of the spectrum.
 
         Returns
         -------
         np.ndarray [shape=(..., n_frames * hop)]
-            Samples from where the last call ended. The very first ``hop`` stand for the zeros
-            that :func:`stft` put before the signal: drop them.
+            Samples that follow those of the last call. The very first ``hop`` samples are the
+            zeros that :func:`stft` put before the signal: drop them.
         """
         from scipy import fft
 
@@ -170,16 +170,16 @@ class InverseTransform:
         return samples.reshape(*samples.shape[:-2], -1)
 
     def flush(self) -> np.ndarray:
-        """The ``hop`` samples that only the last frame reaches, `[shape=(..., hop)]`.
+        """Return the ``hop`` samples that only the last frame covers, `[shape=(..., hop)]`.
 
-        Needed only where frames stop before the signal does.
+        This is only needed if the frames end before the signal does.
         """
         alone = analysis_window(self._config)[self._config.hop :] ** 2
         return self._tail / np.where(alone == 0, 1, alone).astype(self._tail.dtype)
 
 
 def magnitude(spectrum: np.ndarray, config: SignalConfig) -> np.ndarray:
-    """Magnitude as stored in feature files: ``|STFT| / sqrt(frame)``, not yet scaled.
+    """Magnitude as stored in feature files: ``|STFT| / sqrt(frame)``, without the scale factor.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Audio files out: formats, sample types, and a writer that rounds, clips and counts."""
+"""Writing audio files: formats, sample types, and a writer that rounds and clips samples."""
 
 from __future__ import annotations
 
@@ -19,57 +19,57 @@ OUTPUT_FORMATS = {
     **{".wav": "WAV", ".flac": "FLAC", ".aif": "AIFF", ".aiff": "AIFF"},
     **{".ogg": "OGG", ".mp3": "MP3"},
 }
-"""What files are written by ending, lower case."""
+"""Format of an output file for each suffix, in lower case."""
 LOSSY_SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
-"""Formats that have one sample type of their own."""
+"""Sample type of each lossy format, which supports only this one."""
 OUTPUT_LIMITS = {
     "WAV": (range(1, 2**31), 1024),
     "AIFF": (range(1, 2**31), 1024),
     "FLAC": (range(1, 655_351), 8),
-    "OGG": (range(1, 200_001), 255),  # beyond, libvorbis crashes
+    "OGG": (range(1, 200_001), 255),  # libvorbis crashes at higher rates
     "MP3": ((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 2),
 }
-"""Sampling rates in Hz that a format has in libsndfile, and its most channels."""
+"""Sampling rates in Hz that libsndfile supports in a format, and the maximum number of channels."""
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-"""Bits of integer sample types, as libsndfile calls them."""
+"""Bits of the integer sample types, by libsndfile's names."""
 
 _CACHED = 2**14  # samples converted at a time
 
 
 def output_subtype(subtype: str) -> str:
-    """The one of ``OUTPUT_SUBTYPES`` that keeps most of what a file of ``subtype`` has."""
+    """The entry of ``OUTPUT_SUBTYPES`` that keeps the most precision of a ``subtype`` file."""
     nearest = {"PCM_24": "PCM_24", "PCM_32": "PCM_24", "FLOAT": "FLOAT", "DOUBLE": "FLOAT"}
     return nearest.get(subtype, "PCM_16")
 
 
 class Writer:
-    """Writes a file block by block, in an integer type rounded and clipped.
+    """Writes a file block by block; integer sample types are rounded and clipped.
 
-    The released code casts without clipping, so values beyond full scale wrap round (Q13); here
-    they are clipped, and :meth:`close` warns with their number.
+    The released code does not clip, so values beyond full scale wrap round (Q13); here they are
+    clipped, and :meth:`close` logs a warning with their number.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        File to write.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     n_channels : int
-        Channels.
+        Number of channels.
     subtype : str
-        One of ``OUTPUT_SUBTYPES``; that of ``LOSSY_SUBTYPES`` for a lossy format.
+        One of ``OUTPUT_SUBTYPES``; for a lossy format, its entry of ``LOSSY_SUBTYPES``.
     label : str, optional
-        What warnings call the file, if not ``path``.
+        Name of the file in warnings, if it is not ``path``.
     format : str
         One of the values of ``OUTPUT_FORMATS``.
     advice : str
-        What the warning about clipped samples advises.
+        Advice in the warning about clipped samples.
 
     Raises
     ------
     HiphopssError
-        If the format lacks the sample type, the rate or so many channels (``OUTPUT_LIMITS``), or
-        the file can't be written.
+        If the format does not support the sample type, the rate or the number of channels
+        (``OUTPUT_LIMITS``), or if the file can't be written.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class Writer:
         try:
             yield
         except soundfile.SoundFileError as error:
-            # the whole message would begin with the temporary name
+            # The whole message would begin with the temporary file's name.
             reason = getattr(error, "error_string", str(error)).removeprefix("Error : ")
             raise HiphopssError(
                 f"{self._label}: can't be written ({reason.rstrip('.')}): {mend}"
@@ -120,15 +120,15 @@ class Writer:
         samples = waveform.astype(np.float32, copy=False)
         if self._bits is not None:
             samples = self._to_integers(waveform, self._bits)
-        elif self._lossy:  # what plays it has integers
+        elif self._lossy:  # players decode these formats to integers
             samples = np.clip(samples, -1, 1)
             self.n_clipped += int(np.count_nonzero(samples != waveform))
         with self._reported():
-            for start in range(0, len(samples), _CACHED):  # encoders keep a block on the stack
+            for start in range(0, len(samples), _CACHED):  # encoders keep each block on the stack
                 self._file.write(samples[start : start + _CACHED])
 
     def _to_integers(self, waveform: np.ndarray, bits: int) -> np.ndarray:
-        """Round and clip, and count what was clipped."""
+        """Round and clip samples, and count those that were clipped."""
         full_scale = 2 ** (bits - 1) - 1
         kind, precise = (np.int16, np.float32) if bits == 16 else (np.int32, np.float64)
         integers = np.empty(waveform.shape, kind)
@@ -144,7 +144,7 @@ class Writer:
         return integers if bits == 16 else integers << (32 - bits)  # upper bits
 
     def close(self) -> None:
-        """Finish the file; warn if samples were clipped."""
+        """Finish the file; log a warning if samples were clipped."""
         with self._reported():
             self._file.close()
         if self.n_clipped:
@@ -161,7 +161,7 @@ class Writer:
 
 
 def _require_limits(label: str | Path, format: str, sample_rate: int, n_channels: int) -> None:
-    """Raise, and name the formats that would do, where this one has no such rate or channels."""
+    """Raise, naming the formats that would work, if this one lacks the rate or the channels."""
     able = [
         suffix
         for suffix, kind in OUTPUT_FORMATS.items()
@@ -181,16 +181,16 @@ def _require_limits(label: str | Path, format: str, sample_rate: int, n_channels
 def write(
     path: str | Path, waveform: np.ndarray, sample_rate: int, subtype: str = "PCM_16"
 ) -> None:
-    """Write a whole WAV; see :class:`Writer`.
+    """Write a whole WAV file; see :class:`Writer`.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        File to write.
     waveform : np.ndarray [shape=(n_samples, n_channels)] or [shape=(n_samples,)]
-        Samples.
+        Samples of the whole file.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     subtype : str
         One of ``OUTPUT_SUBTYPES``.
     """

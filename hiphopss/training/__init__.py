@@ -1,7 +1,7 @@
 """Room of training: from feature files to weights (docs/released-code.md, sections 2 and 4).
 
-- ``loop``: the loop over epochs, and its settings.
-- ``steps``: how patches reach the network. ``checkpoints``: what resuming needs.
+- ``loop``: the loop over epochs and its settings.
+- ``steps``: feeding patches to the network. ``checkpoints``: saving and resuming.
 - ``processes``: several devices and machines, with JAX.
 
 May import :mod:`hiphopss.datasets`, :mod:`hiphopss.weights`, :mod:`hiphopss.network` and

@@ -1,4 +1,4 @@
-"""Checkpoints: a weight file that also holds what going on with a training run needs."""
+"""Checkpoints: weight files that also hold the state needed to resume a training run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from hiphopss.weights.files import (
 if TYPE_CHECKING:
     import keras
 
-_STATE = "training"  # group of the file with the optimiser's state
+_STATE = "training"  # group of the file that holds the optimiser's state
 
 
 @dataclass
@@ -39,9 +39,9 @@ class Run:
     Attributes
     ----------
     settings : dict
-        What fixes it, as JSON can hold it.
+        Settings that determine the run, in a form that JSON can hold.
     log : list of dict
-        A row for each epoch done.
+        A row for each completed epoch.
     """
 
     settings: dict
@@ -49,17 +49,17 @@ class Run:
 
     @property
     def epochs_done(self) -> int:
-        """How far it is."""
+        """Number of completed epochs."""
         return len(self.log)
 
 
 def beside(path: Path, ending: str, suffix: str = SUFFIX) -> Path:
-    """The file beside ``NAME.weights.h5`` with another ending."""
+    """Path of the file beside ``NAME.weights.h5`` with another ending."""
     return path.with_name(path.name.removesuffix(suffix) + ending)
 
 
 def provenance(run: Run) -> dict:
-    """What a weight file says of the run that made it."""
+    """The record of a run for its weight file."""
     keras = import_keras()
     return {
         **run.settings,
@@ -77,7 +77,7 @@ def provenance(run: Run) -> dict:
 def save_checkpoint(
     path: Path, model: keras.Model, run: Run, *, config: SignalConfig, fidelity: Fidelity
 ) -> None:
-    """Write weights and optimiser state whole; the log too, so that it can be watched."""
+    """Write weights and optimiser state completely, and the log, so that it can be watched."""
     import h5py
 
     digest = digest_of(network_arrays(model))
@@ -98,7 +98,7 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
     Raises
     ------
     HiphopssError
-        If the file is no checkpoint, or one of another run.
+        If the file is not a checkpoint, or belongs to another run.
     """
     import h5py
 
@@ -114,7 +114,7 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
                     f"{path}: a checkpoint of another run (another {name}): "
                     "use --restart to begin anew, or another output"
                 )
-        # only now: those of another preset don't fit, which would be told first
+        # Only now, because the weights of another preset would raise a less helpful error first.
         assign_arrays(model, arrays, origin=str(path))
         for number, variable in enumerate(model.optimizer.variables):
             variable.assign(state[str(number)][()])

@@ -1,4 +1,4 @@
-"""Training: Adadelta on the released loss, fed from a feature file, resumable to the bit.
+"""Training from a feature file with Adadelta on the released loss, and exact resumption.
 
 docs/released-code.md, sections 2 (batches) and 4 (loss, optimiser).
 """
@@ -28,29 +28,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_WORTH_COMPILING = 10  # batches an epoch
-_SHUFFLED_BATCHES = 200  # that the released code loads at a time and shuffles among themselves
+_WORTH_COMPILING = 10  # least number of batches in an epoch
+_SHUFFLED_BATCHES = 200  # number of batches that the released code loads and shuffles together
 
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """What fixes a training run, beside its features and the weights that it starts from.
+    """Settings of a training run, besides its features and its initial weights.
 
     Attributes
     ----------
     epochs : int
-        In all, those of a checkpoint included.
+        Total number of epochs, including those of a checkpoint.
     seed : int
-        Of the fresh weights and of the order of the patches.
+        Seed of the initial weights and of the order of patches.
     batch_size : int
-        Patches a batch.
+        Number of patches in a batch.
     learning_rate : float
-        Of Adadelta.
+        Learning rate of Adadelta.
     loss_weights : LossWeights, optional
-        Of the dissimilarity terms; by default as the preset has them for this augmentation (Q5).
+        Weights of the dissimilarity terms; by default the preset's, for this augmentation (Q5).
     patches_per_epoch : int, optional
-        Train each epoch on a random choice of that many patches, in whole batches; by default on
-        all. Training sets of different sizes then cost the same.
+        Train each epoch on a random choice of this many patches, in whole batches; by default on
+        all. Training sets of different sizes then take the same time.
     """
 
     epochs: int = 40
@@ -61,7 +61,7 @@ class TrainingSettings:
     patches_per_epoch: int | None = None
 
     def check(self) -> None:
-        """Raise :class:`HiphopssError` for settings that can't be meant."""
+        """Raise :class:`HiphopssError` if a setting makes no sense."""
         if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or self.seed < 0:
             raise HiphopssError(
                 f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
@@ -71,7 +71,7 @@ class TrainingSettings:
             raise HiphopssError(f"patches per epoch {self.patches_per_epoch}: give 1 or more")
 
     def told(self, file: FeatureFile) -> dict[str, Any]:
-        """What a checkpoint says of a run on these features: all but the epochs, for JSON."""
+        """The settings that a checkpoint records with these features, without the epochs."""
         weights = self.loss_weights or default_loss_weights(file.fidelity, file.augmentation)
         return {
             "features": file.identity,
@@ -92,20 +92,20 @@ def epoch_batches(
     local_shuffle: bool,
     patches_per_epoch: int | None = None,
 ) -> np.ndarray:
-    """Which patches make up the batches of an epoch.
+    """Choose the patches of each batch of an epoch.
 
     Parameters
     ----------
     n_patches : int
-        Patches of the feature file.
+        Number of patches of the feature file.
     batch_size : int
-        Patches a batch; the remainder of an epoch is left out. A file with fewer makes one batch.
+        Patches in a batch; an incomplete last batch is left out. A smaller file makes one batch.
     seed, epoch : int
-        Together they fix the order.
+        Together they determine the order.
     local_shuffle : bool
-        Shuffle within consecutive runs of 200 batches only (Q11).
+        Shuffle only within groups of 200 consecutive batches (Q11).
     patches_per_epoch : int, optional
-        Keep only a random choice of the batches, with as many patches (at least one batch).
+        Keep a random choice of batches with this many patches (at least one batch).
 
     Returns
     -------
@@ -138,42 +138,42 @@ def train(
 ) -> Path:
     """Train a network on a feature file, in the feature file's preset.
 
-    Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (the mean of the loss and of each of its
-    terms over the batches of each epoch; the terms, which add up to the loss before its absolute
-    value, are estimated from some patches of batches of 8 or more) and, after every epoch,
-    ``NAME.checkpoint.weights.h5``, a weight file that also holds the optimiser's state. If there is
-    a checkpoint of the same run, training goes on from it, and ends with the weights of a run that
-    was never interrupted, to the bit on the same machine. A logged line tells where the checkpoint
-    has all epochs already.
+    Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (for each epoch, the mean of the loss and
+    of each of its terms over the batches; the terms, which add up to the loss before its absolute
+    value, are estimated from some of the patches in batches of 8 or more) and, after every epoch,
+    ``NAME.checkpoint.weights.h5``, a weight file that also holds the optimiser's state. If a
+    checkpoint of the same run exists, training resumes from it, and on the same machine the result
+    is exactly that of an uninterrupted run. If the checkpoint already has all epochs, a log line
+    says so.
 
     Parameters
     ----------
     features : path-like
-        From :func:`hiphopss.make_features`.
+        Feature file from :func:`hiphopss.make_features`.
     output : path-like
-        The weight file, ``NAME.weights.h5``.
+        Weight file to write, ``NAME.weights.h5``.
     settings : TrainingSettings, optional
         Epochs, batches, seed and loss.
     init : path-like, optional
-        Weight file (own or published) to start from; else fresh weights.
+        Weight file (own or published) to start from; by default the network is initialised anew.
     restart : bool
-        Don't go on from a checkpoint: begin anew.
+        Start again instead of resuming from a checkpoint.
     cluster : Cluster, optional
-        Share every batch among devices, of this process or of several on JAX. Process 0 reads
-        ``init`` and the checkpoint for all, and alone writes files and shows the bar.
+        Divide every batch among devices, in this process or in several (with JAX). Process 0 reads
+        ``init`` and the checkpoint for all, and only process 0 writes files and shows the bar.
     progress : bool
-        Show a bar with loss and patches/s.
+        Show a progress bar with the loss and the number of patches per second.
 
     Returns
     -------
     Path
-        ``output``.
+        The given ``output``.
 
     Raises
     ------
     HiphopssError
-        If a file can't be used, the checkpoint is of another run, or the loss is not finite; with
-        a cluster, also as :func:`hiphopss.training.processes.joined`.
+        If a file can't be used, the checkpoint belongs to another run, or the loss is not finite;
+        with a cluster, also as in :func:`hiphopss.training.processes.joined`.
     """
     settings, output = settings or TrainingSettings(), Path(output)
     if not output.name.endswith(SUFFIX):
@@ -209,7 +209,7 @@ def train(
 
 
 def _tell_epochs(epochs: int, run: Run, output: Path, checkpoint: Path, share: Share) -> None:
-    """Raise where the checkpoint is further than is wanted; log where it is as far."""
+    """Raise if the checkpoint has more epochs than requested; log if it has exactly as many."""
     if run.epochs_done > epochs:
         raise HiphopssError(
             f"{checkpoint}: has {run.epochs_done} epochs already, more than {epochs}: "
@@ -226,7 +226,7 @@ def _tell_epochs(epochs: int, run: Run, output: Path, checkpoint: Path, share: S
 def _start(
     file: FeatureFile, settings: dict, *, init: Path | None, checkpoint: Path | None
 ) -> tuple[keras.Model, Run]:
-    """The model and the run, at the beginning or where the checkpoint has them."""
+    """The model and the run, at the start or as in the checkpoint."""
     leak, initial, sha256 = file.released_test_leak, None, None
     if init is not None:
         info, initial = read_weights(init)
@@ -251,7 +251,7 @@ def _start(
         file.fidelity,
         learning_rate=settings["learning_rate"],
         loss_weights=LossWeights(**settings["loss_weights"]),
-        # not decided by the epochs, so that a longer run goes on as a shorter one began
+        # This does not depend on the number of epochs, so that a run can be extended exactly.
         jit_compile=_epoch(file, settings, 0).shape[0] >= _WORTH_COMPILING,
     )
     model.optimizer.build(model.trainable_variables)
@@ -261,7 +261,7 @@ def _start(
 
 
 def _epoch(file: FeatureFile, settings: dict, epoch: int) -> np.ndarray:
-    """The batches of an epoch of this run."""
+    """The batches of one epoch of this run."""
     return epoch_batches(
         file.n_patches,
         settings["batch_size"],

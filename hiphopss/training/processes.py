@@ -1,8 +1,8 @@
 """Training on several devices, of one machine or of several: every process trains on its share of
 each batch, and Keras on JAX adds up the loss and the gradients of the whole batch.
 
-JAX connects the processes. Before they train, each tells the others what it is about to do, and
-process 0 sends the files that training starts from.
+JAX connects the processes. Before training they check that they have the same settings, and process
+0 sends its initial files to the others.
 """
 
 from __future__ import annotations
@@ -37,24 +37,24 @@ _ADDRESS = "`hostname -i` must give, on each machine, an address that the others
 
 @dataclass(frozen=True)
 class Cluster:
-    """Who trains together; ``Cluster()`` is one process with all its devices.
+    """The processes that train together; ``Cluster()`` is one process with all its devices.
 
     Attributes
     ----------
     coordinator : str, optional
-        ``HOST:PORT`` of process 0, which all can reach.
+        Address ``HOST:PORT`` of process 0, which all processes can reach.
     n_processes : int
-        How many there are.
+        Number of processes.
     process : int
-        Which one this is, from 0. Process 0 reads the weights and the checkpoint to start from, and
+        Number of this process, from 0. Process 0 reads the initial weights and the checkpoint, and
         writes all files.
     patience : float
-        Seconds to wait for the others to start.
+        Seconds to wait for the other processes to start.
 
     Raises
     ------
     HiphopssError
-        If that makes no sense.
+        If these values make no sense.
     """
 
     coordinator: str | None = None
@@ -82,12 +82,12 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Share:
-    """What falls to a process: every ``n``-th part of each batch.
+    """The part of each batch that a process gets: one of ``n_processes`` equal parts.
 
     Attributes
     ----------
     process, n_processes : int
-        Which one, and of how many.
+        Number of this process, and number of all processes.
     """
 
     process: int = 0
@@ -99,12 +99,12 @@ class Share:
         return self.process == 0
 
     def of(self, batches: np.ndarray) -> np.ndarray:
-        """Its part of batches `[shape=(n_batches, batch_size)]`, as many columns for each."""
+        """This process's columns of batches `[shape=(n_batches, batch_size)]`."""
         size = batches.shape[1] // self.n_processes
         return batches[:, self.process * size : (self.process + 1) * size]
 
     def convert(self, array: np.ndarray):
-        """An array of its part as a tensor; Keras wants it as it is where several have parts."""
+        """Turn an array into a tensor, except with several processes: Keras then needs the array."""
         return array if self.n_processes > 1 else tensor_of(array)
 
 
@@ -112,32 +112,32 @@ class Share:
 def joined(
     cluster: Cluster | None, *, batch_size: int, agreed: dict, files: dict[str, Path | None]
 ) -> Iterator[tuple[Share, dict[str, Path | None]]]:
-    """Join the others; inside, Keras places models on all devices and shares batches out.
+    """Join the other processes; within the context, Keras distributes every batch over all devices.
 
     Parameters
     ----------
     cluster : Cluster or None
-        None leaves Keras as it is.
+        None leaves Keras unchanged.
     batch_size : int
-        Patches a batch, of all processes together.
+        Number of patches in a batch, of all processes together.
     agreed : dict
-        What must be the same in all processes, as JSON can hold it; ``features`` is the identity of
-        the feature file.
+        Settings that must be the same in all processes, in a form that JSON can hold; ``features``
+        is the identity of the feature file.
     files : dict of str to path-like
-        What training starts from, or None where there is none. Those of process 0 count.
+        Initial files, or None for those that don't exist. Only the files of process 0 are used.
 
     Yields
     ------
     share : Share
-        Of this process.
+        The part of each batch that this process gets.
     files : dict of str to Path
-        Those of process 0: in another process, copies that last as long as the context.
+        Files of process 0; other processes get copies, which exist as long as the context.
 
     Raises
     ------
     HiphopssError
-        If the backend is not JAX or has started already, the batch can't be shared out, a process
-        does not come, is about to do something else, or is lost.
+        If the backend is not JAX or has already started, the batch can't be divided equally, or a
+        process does not start, has other settings or is lost.
     """
     if cluster is None:
         yield Share(), files
@@ -163,7 +163,7 @@ def joined(
 def _meet(
     cluster: Cluster, batch_size: int, agreed: dict, files: dict[str, Path | None], folder: Path
 ) -> dict[str, Path | None]:
-    """Connect the processes and see that they agree; gives process 0's files, copied to others."""
+    """Connect the processes, compare their settings, and return copies of process 0's files."""
     import jax
     from jax.experimental.multihost_utils import broadcast_one_to_all
 
@@ -178,7 +178,7 @@ def _meet(
             size = _agree(agreed, len(packed))
             _require_shareable(batch_size, jax.device_count(), "devices")
         except HiphopssError:
-            # All raise the same. Were one to leave first, JAX would abort the others.
+            # All processes raise the same error. If one left first, JAX would abort the others.
             jax.distributed.shutdown()
             raise
         sent = broadcast_one_to_all(np.frombuffer(packed or bytes(size), np.uint8))
@@ -190,20 +190,20 @@ def _meet(
 
 
 def _connect(cluster: Cluster) -> None:
-    """Start JAX together with the others, or raise in time.
+    """Start JAX together with the other processes, or raise after ``patience`` seconds.
 
-    JAX aborts the process at its own time limit: that is a day, and passes in a thread.
+    JAX aborts the process at its own time limit. So this runs in a thread, with a limit of a day.
     """
     import jax
 
-    # it would take SIGTERM away from those who want to stop training
+    # This service would catch SIGTERM, with which users may want to stop the training.
     jax.config.update("jax_enable_preemption_service", False)
     place, errors = (cluster.coordinator, cluster.n_processes, cluster.process), []
 
     def start() -> None:
         try:
             jax.distributed.initialize(*place, initialization_timeout=86400)
-            jax.devices()  # waits for those of the others
+            jax.devices()  # waits for the devices of the others
         except Exception as error:
             errors.append(error)
 
@@ -229,7 +229,7 @@ def _connect(cluster: Cluster) -> None:
 
 
 def _agree(agreed: dict, size: int) -> int:
-    """Raise the same in all processes where one differs from process 0; gives the size it tells."""
+    """Raise the same error in all processes if one differs; return process 0's ``size``."""
     import jax
     from jax.experimental.multihost_utils import process_allgather
 
@@ -254,7 +254,7 @@ def _agree(agreed: dict, size: int) -> int:
 
 
 def _packed(files: dict[str, Path | None]) -> bytes:
-    """An archive with a folder for each file that there is."""
+    """A zip archive with a folder for each file that exists."""
     buffer = io.BytesIO()
     with ZipFile(buffer, "w", strict_timestamps=False) as archive:
         for name, path in files.items():
@@ -270,9 +270,9 @@ def _packed(files: dict[str, Path | None]) -> bytes:
 
 @contextmanager
 def _ends_told(cluster: Cluster) -> Iterator[None]:
-    """Say in a line why training ends without another process.
+    """Report in one line that training ended because another process was lost.
 
-    JAX raises an error or aborts this process, which Python can't catch: then a child says it.
+    JAX raises an error or aborts this process; since Python can't catch that, a child reports it.
     """
     import jax
 
@@ -314,7 +314,7 @@ def _require_jax() -> None:
 
 
 def _require_free_port(cluster: Cluster) -> None:
-    """Raise where JAX, which listens on all addresses of the machine, would crash."""
+    """Raise if the port is in use: JAX, which listens on all the machine's addresses, would crash."""
     try:
         socket.create_server(("", cluster.address[1])).close()
     except OSError as error:

@@ -1,8 +1,9 @@
-"""Training steps: how patches reach the network, and how many steps are one call of the backend.
+"""Training steps: feeding patches to the network, and combining steps into backend calls.
 
-Where frames can be used where they are (:func:`training_steps`), a step is told which rows of the
-feature file its patches begin at, and takes them there itself; many steps are then one call. Else
-batches are read in a thread, and each is a call. Both do the same steps, in the same order.
+If the backend can use the file's frames directly (:func:`training_steps`), a step gets the row of
+the feature file at which each of its patches begins, and takes the patches from there; one call
+then does many steps. Otherwise batches are read in a thread, and each takes a call. Both ways do
+the same steps in the same order.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     import keras
 
 LEARNING_RATE = 1.0
-_AT_ONCE = 512  # patches a call, in whole batches: 16 of 32; what a call costs is a fifth of a step
-_AHEAD = 1  # batches that are read before they are needed; more would push others out of the cache
+_AT_ONCE = 512  # patches in a call, in whole batches (16 of 32): a call costs a fifth of a step
+_AHEAD = 1  # batches to read in advance; more would push others out of the cache
 
 
 def compile_model(
@@ -36,25 +37,25 @@ def compile_model(
     loss_weights: LossWeights | None = None,
     jit_compile: bool = True,
 ) -> keras.Model:
-    """Compile with the released loss and optimiser (docs/released-code.md, section 4).
+    """Compile a model with the released loss and optimiser (docs/released-code.md, section 4).
 
-    ``model.train_on_batch(mixture, targets, return_dict=True)`` then gives the loss of that batch
-    before its update, and each of its terms
+    ``model.train_on_batch(mixture, targets, return_dict=True)`` then returns the loss of the batch
+    before the update, and each of its terms
     (:meth:`hiphopss.network.losses.SeparationLoss.metrics`).
 
     Parameters
     ----------
     model : keras.Model
-        From :func:`hiphopss.network.model.build_model`.
+        Model from :func:`hiphopss.network.model.build_model`.
     preset : str or Fidelity
-        Decides on the term for ``other`` (Q9) and the absolute value (Q10).
+        Decides on the term for ``other`` (Q9) and on the absolute value (Q10).
     learning_rate : float
-        Of Adadelta, whose rho is 0.95 and epsilon 1e-6.
+        Learning rate of Adadelta, whose rho is 0.95 and whose epsilon is 1e-6.
     loss_weights : LossWeights
-        Of the dissimilarity terms; by default the released ones.
+        Weights of the dissimilarity terms; by default the released ones.
     jit_compile : bool
-        Have XLA make few loops of masks, loss, gradients and updates. On TensorFlow that takes
-        some seconds at the first batch, and halves the time of the others. JAX always does it.
+        Let XLA fuse masks, loss, gradients and updates into few loops. With TensorFlow this takes
+        some seconds at the first batch and halves the time of the others. JAX always does it.
 
     Returns
     -------
@@ -77,23 +78,23 @@ def compile_model(
 def training_steps(
     model: keras.Model, features: FeatureFile, share: Share
 ) -> Callable[[np.ndarray], Iterator[tuple[int, dict[str, float]]]]:
-    """How to train a compiled model on batches of a feature file.
+    """Make a function that trains a compiled model on batches of a feature file.
 
     Parameters
     ----------
     model : keras.Model
-        From :func:`compile_model`.
+        Model from :func:`compile_model`.
     features : FeatureFile
-        Open for as long as it is trained on.
+        Feature file, which must stay open during the training.
     share : Share
-        What of each batch falls to this process.
+        The part of each batch that this process gets.
 
     Returns
     -------
     callable
-        From patch indices `[shape=(n_batches, batch_size)]` to an iterator that trains on them. It
-        gives, after each call of the backend, how many batches that was, and the means of loss and
-        terms over all batches so far.
+        Takes patch indices `[shape=(n_batches, batch_size)]` and returns an iterator that trains on
+        them. After each call of the backend it yields the number of batches in the call, and the
+        means of the loss and its terms over all batches so far.
     """
     if share.n_processes == 1:
         frames = frames_in_place(features.mixture, features.sources)
@@ -108,7 +109,7 @@ def training_steps(
 
 
 def _steps_in_place(model: keras.Model, features: FeatureFile, frames: tuple) -> Callable:
-    """Steps on frames where they are, many a call."""
+    """Steps that use the frames in place, many in one call."""
     from keras import backend, ops
 
     repeated = {"tensorflow": _repeated_on_tensorflow, "jax": _repeated_on_jax}
@@ -120,7 +121,7 @@ def _steps_in_place(model: keras.Model, features: FeatureFile, frames: tuple) ->
         at_once = min(max(1, _AT_ONCE // batches.shape[1]), len(batches))
         for first in range(0, len(batches), at_once):
             some = batches[first : first + at_once]
-            n_missing = at_once - len(some)  # so that one shape serves all
+            n_missing = at_once - len(some)  # padding, so that all calls have one shape
             rows = features.rows(np.pad(some, ((0, n_missing), (0, 0)), mode="edge"))
             rows = Rows(*map(ops.convert_to_tensor, rows))
             call(frames, rows, ops.convert_to_tensor(len(some)))
@@ -131,7 +132,7 @@ def _steps_in_place(model: keras.Model, features: FeatureFile, frames: tuple) ->
 
 
 def _repeated_on_tensorflow(model: keras.Model, patches: Callable) -> Callable:
-    """Takes frames, rows of batches, and how many of these batches to train on."""
+    """Make a function of frames, rows of batches, and the number of these batches to train on."""
     import tensorflow as tf
 
     @tf.function(jit_compile=model.jit_compile)
@@ -146,11 +147,11 @@ def _repeated_on_tensorflow(model: keras.Model, patches: Callable) -> Callable:
 
 
 def _repeated_on_jax(model: keras.Model, patches: Callable) -> Callable:
-    """Takes frames, rows of batches, and how many of these batches to train on."""
+    """Make a function of frames, rows of batches, and the number of these batches to train on."""
     import jax
 
     nothing = np.zeros((1, *model.output_shape[1:]), np.float32)
-    model.compute_metrics(None, nothing, nothing)  # JAX can't make their variables within a step
+    model.compute_metrics(None, nothing, nothing)  # creates variables, which JAX can't in a step
     model.reset_metrics()
 
     @jax.jit
@@ -177,7 +178,7 @@ def _repeated_on_jax(model: keras.Model, patches: Callable) -> Callable:
 
 
 def _patches(config: SignalConfig, frames: tuple, batches: Rows, number):
-    """A batch from the frames of a feature file, as :meth:`FeatureFile.read` makes it."""
+    """A batch made from the frames of a feature file, equal to :meth:`FeatureFile.read`'s."""
     from keras import ops
 
     rows = Rows(*(part[number] for part in batches))
@@ -187,7 +188,7 @@ def _patches(config: SignalConfig, frames: tuple, batches: Rows, number):
         return ops.take(frames, first[:, None] + within, axis=0) * gain
 
     mixture, sources = frames
-    # source by source, so that XLA works them out on their own
+    # Source by source, so that XLA computes each on its own.
     targets = [
         patches(sources, first, gain[:, None, None])
         for first, gain in zip(
@@ -200,10 +201,10 @@ def _patches(config: SignalConfig, frames: tuple, batches: Rows, number):
 def _read_ahead(
     features: FeatureFile, batches: np.ndarray, convert: Callable = lambda array: array
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Read batches ahead of their use, and convert their arrays, in a thread.
+    """Read batches before they are needed, and convert their arrays, in a thread.
 
-    The arrays of a batch are good until the next one is asked for: memory that was used before is
-    several times quicker to fill than new memory.
+    The arrays of a batch are valid until the next one is requested: memory that was used before is
+    several times faster to fill than new memory.
     """
 
     def read(batch: np.ndarray, room: tuple) -> tuple:
@@ -221,22 +222,22 @@ def _read_ahead(
 
 
 def train_batches(model: keras.Model, batches: Iterable[tuple]) -> Iterator[dict[str, float]]:
-    """Train on batches; gives the means of loss and terms over those so far, after each.
+    """Train on batches; after each, yield the means of the loss and its terms over all so far.
 
-    Keras would begin its metrics anew at each batch, which takes a tenth of the time of one.
+    Keras would reset its metrics in each batch, which takes a tenth of the batch's time.
 
     Parameters
     ----------
     model : keras.Model
-        From :func:`compile_model`.
+        Model from :func:`compile_model`.
     batches : iterable of (mixture, targets)
         Arrays or tensors `[shape=(n, n_frames, n_bins)]`, `[shape=(n, n_sources, n_frames,
-        n_bins)]`. One is not asked for before the one before it has been used.
+        n_bins)]`. A batch is requested only after the one before it has been used.
 
     Yields
     ------
     dict of str to float
-        By name.
+        Means by name.
     """
     model.reset_metrics()
     model.reset_metrics = lambda: None

@@ -1,8 +1,8 @@
-"""Room of tools that know nothing of music.
+"""Room of tools that have nothing to do with music.
 
-- ``files``: written whole or not at all. ``progress``: bars, and lines on standard error.
+- ``files``: writing files completely or not at all. ``progress``: bars and lines on standard error.
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
-- ``keras_backend``: Keras without the notices of its backend, and arrays as tensors.
+- ``keras_backend``: importing Keras quietly, and turning arrays into tensors.
 
 May import :mod:`hiphopss.errors`.
 """

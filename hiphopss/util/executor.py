@@ -1,10 +1,10 @@
-"""Where work over many songs is done: here, in other processes, or on a Dask cluster.
+"""Runs work over many songs in this process, in other processes, or on a Dask cluster.
 
-A piece of work is a call of a function, which workers import by its name, with one item, which is
-pickled. :class:`Executor` says where, and everything that goes through many songs takes one.
+A piece of work is a call of a function with one item. Workers import the function by its name; the
+item is pickled. Everything that processes many songs takes an :class:`Executor`.
 
-joblib, which has both kinds of workers too, waits forever for a song that killed a Dask worker
-again and again. So the same ``concurrent.futures`` executors are used here without it.
+joblib supports both kinds of workers too, but waits forever if a song repeatedly kills a Dask
+worker. So the ``concurrent.futures`` executors beneath it are used directly.
 """
 
 from __future__ import annotations
@@ -34,40 +34,40 @@ _WORKER_ENVIRONMENT = {
     "MALLOC_TRIM_THRESHOLD_": str(2**40),
     "OPENBLAS_NUM_THREADS": "1",
 }
-"""A new process keeps the memory of one song for the next, and starts no threads of BLAS.
+"""With these, a process reuses the memory of one song for the next and starts no BLAS threads.
 
-Whole songs are large arrays, which the GNU C library (others don't know the names) would return to
-the system one by one. New ones come page by page, cleared, through the kernel, for which processes
-compete.
+Whole songs are large arrays, whose memory the GNU C library would return to the system each time
+(other C libraries ignore these names). Getting it back means page by page through the kernel, which
+clears each page and for which processes compete.
 """
 
 _CONNECT_S = 10
-"""Seconds that a Dask scheduler has to answer."""
+"""Seconds within which a Dask scheduler has to answer."""
 
 _LOOK_S = 10
-"""Seconds without a result after which somebody looks whether there are any workers."""
+"""Seconds without a result after which the cluster is checked for workers."""
 
 
 @dataclass(frozen=True)
 class Executor:
-    """Where the pieces of a large piece of work are done. The results don't depend on it.
+    """Where the pieces of a large piece of work are run. The results don't depend on it.
 
     Attributes
     ----------
     n_jobs : int, optional
-        Processes on this machine; by default as many as are worth their start, at most one a
-        processor.
+        Number of processes on this machine. By default as many as are useful, but no more than
+        there are processors.
     dask : str, optional
-        Instead, the workers of the Dask cluster whose scheduler has this address, such as
-        ``"tcp://10.0.0.1:8786"``. They need this version of hiphopss, and all files under the same
-        paths as here. What a worker had when it died is done again by another.
+        Use the workers of the Dask cluster whose scheduler has this address, such as
+        ``"tcp://10.0.0.1:8786"``, instead. They need this version of hiphopss, and all files under
+        the same paths as here. If a worker dies, another one repeats its work.
     """
 
     n_jobs: int | None = None
     dask: str | None = None
 
     def check(self) -> None:
-        """See, before any work, that it can be done there.
+        """Check before any work that it can be run.
 
         Raises
         ------
@@ -93,22 +93,22 @@ class Executor:
         n_useful: int,
         done: Callable[[Result], object],
     ) -> list[Result]:
-        """As ``list(map(function, items))``, there.
+        """Compute ``list(map(function, items))`` in the chosen place.
 
         Parameters
         ----------
         function : callable
-            What workers import by its name.
+            Function that workers can import by its name.
         items : sequence
-            What it is called with, pickled.
+            Arguments of the calls; they are pickled.
         cost : callable
-            How long an item takes, in any unit. The longest come first: one that is left for the
-            end would keep all other processors waiting.
+            Gives the time that an item takes, in any unit. The longest items are started first:
+            a long one at the end would keep all other processors waiting.
         n_useful : int
-            Processes that are worth their start, where the user has not said how many. One means
-            that the work is done in this process.
+            Number of processes that are worth starting if the user has not chosen a number. With
+            one, the work is done in this process.
         done : callable
-            Called with each result, as soon as it is there.
+            Called with each result as soon as it is available.
 
         Returns
         -------
@@ -118,8 +118,8 @@ class Executor:
         Raises
         ------
         HiphopssError
-            If a process or the cluster is lost, or a worker has not the packages. What ``function``
-            raises is raised here, and ends the others' work.
+            If a process or the cluster is lost, or a worker lacks a package. Errors raised by
+            ``function`` are raised here, and stop the remaining work.
         """
         n_processes = min(self.n_jobs or min(n_useful, processor_count()), len(items))
         if self.dask is None and n_processes <= 1:
@@ -145,7 +145,7 @@ def _in_processes(
     n_processes: int,
     done: Callable[[Result], object],
 ) -> list[Result]:
-    """As :meth:`Executor.map`, in new processes.
+    """Run :meth:`Executor.map` in new processes.
 
     They don't run the calling script again, so it needs no ``if __name__ == "__main__":``.
     """
@@ -159,7 +159,7 @@ def _in_processes(
             )
         return None
 
-    # Forked children could deadlock in the threads of BLAS or TensorFlow; loky's are new.
+    # Forked children could deadlock in threads of BLAS or TensorFlow; loky starts new processes.
     pool = ProcessPoolExecutor(n_processes, env=_WORKER_ENVIRONMENT)
     try:
         results = _results(pool, function, items, done=done, mend=mend)
@@ -177,7 +177,7 @@ def _on_dask(
     address: str,
     done: Callable[[Result], object],
 ) -> list[Result]:
-    """As :meth:`Executor.map`, on the workers of a Dask cluster."""
+    """Run :meth:`Executor.map` on the workers of a Dask cluster."""
     client = _client(address)
 
     def look() -> None:
@@ -190,7 +190,7 @@ def _on_dask(
         return _mend_dask(address, error, items[position])
 
     calls = [pickle.dumps(_Call(function, item)) for item in items]
-    # Dask's client tells in many lines what is raised in one.
+    # Dask's client logs many lines about an error that is raised here as one line.
     with _quiet("distributed.client"), client:
         pool = client.get_executor(pure=False)  # files may have changed since the same call
         try:
@@ -209,7 +209,7 @@ def _client(address: str) -> Client:
             f"{address}: Dask is not installed here: pip install 'hiphopss[dask]'"
         ) from error
     try:
-        resolve_address(address)  # a client that can't is noisy when it goes
+        resolve_address(address)  # a client with a bad address prints noise when it is deleted
         return Client(address, timeout=_CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
         raise HiphopssError(
@@ -219,10 +219,10 @@ def _client(address: str) -> Client:
 
 
 class _Call:
-    """What unpickles as the result of a call.
+    """A call that, when it is unpickled, runs and becomes its result.
 
-    So only the call needs the function's package. A Dask scheduler without it would fail, and a
-    worker would die of the message instead of telling.
+    So only the call itself needs the function's package. Otherwise a scheduler without the package
+    would fail, and a worker without it would die instead of reporting the error.
     """
 
     def __init__(self, function: Callable, item: object) -> None:
@@ -234,7 +234,7 @@ class _Call:
 
 @contextmanager
 def _quiet(name: str) -> Iterator[None]:
-    """A logger that says nothing meanwhile."""
+    """Silence a logger within the ``with`` block."""
     logger = logging.getLogger(name)
     level = logger.level
     logger.setLevel(logging.CRITICAL + 1)
@@ -245,7 +245,7 @@ def _quiet(name: str) -> Iterator[None]:
 
 
 def _mend_dask(address: str, error: Exception, item: object) -> str | None:
-    """What to do about an error of the cluster; None for others."""
+    """An error message with advice for an error of the cluster; None for other errors."""
     from distributed import KilledWorker
 
     if isinstance(error, KilledWorker):
@@ -269,9 +269,9 @@ def _results(
     mend: Callable[[Exception, int], str | None],
     look: Callable[[], object] = lambda: None,
 ) -> list[Result]:
-    """Results in the order of the items.
+    """Collect the results in the order of the items.
 
-    ``mend`` words the error of an item, or gives None; ``look`` is called when nothing comes.
+    ``mend`` returns the message for an item's error, or None; ``look`` is called while waiting.
     """
     positions = {pool.submit(function, item): k for k, item in enumerate(items)}
     results: list = [None] * len(items)

@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files completely or not at all."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     """Yield a temporary name beside ``path``; rename it to ``path`` if the body succeeds.
 
     The temporary name keeps the suffixes of ``path``, so that libraries which look at them work.
-    If the body raises, what it wrote (a file or a folder) is removed and ``path`` is untouched.
+    If the body raises, what it wrote (a file or a folder) is removed and ``path`` is unchanged.
 
     Parameters
     ----------
     path : path-like
-        The file, or the folder, to appear whole. Missing parent folders are made.
+        The file or folder to write. Missing parent folders are made.
 
     Raises
     ------
     HiphopssError
         If the parent folder can't be made or written to, or if ``path`` is a folder with something
-        in it: nobody's files are removed.
+        in it, because a user's files are never removed.
     """
     path = Path(path)
     if path.is_dir() and any(path.iterdir()):
@@ -39,18 +39,18 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, whole or not at all; errors as :func:`written_whole`."""
+    """Write a text file in UTF-8, completely or not at all; errors as in :func:`written_whole`."""
     with written_whole(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 
 def require_writable(path: str | Path) -> None:
-    """See, before long work, that a file can be written when it is done. Nothing is made.
+    """Check, before long work, that its output file can be written. Nothing is created.
 
     Parameters
     ----------
     path : path-like
-        The file; missing parent folders will be made.
+        The output file; missing parent folders are allowed.
 
     Raises
     ------
@@ -71,13 +71,13 @@ def require_writable(path: str | Path) -> None:
 def filled_whole(folder: str | Path) -> Iterator[Path]:
     """Yield a temporary folder; move its files into ``folder`` if the body succeeds.
 
-    A new ``folder`` appears whole. In an existing one, files of the same names are replaced, one
-    after the other, and others stay.
+    A new ``folder`` appears complete. In an existing one, files of the same names are replaced one
+    by one, and other files stay.
 
     Parameters
     ----------
     folder : path-like
-        Made if it does not exist.
+        The folder, which is made if it does not exist.
 
     Raises
     ------
@@ -100,9 +100,9 @@ def filled_whole(folder: str | Path) -> Iterator[Path]:
 
 @contextmanager
 def _temporary_beside(path: Path) -> Iterator[Path]:
-    """A name beside ``path`` that nothing has; what is left of it in the end is removed.
+    """Yield an unused name beside ``path``; whatever is left there at the end is removed.
 
-    The name is always the same, so that a run clears away what a killed one left.
+    The name is always the same, so that a run removes the remains of one that was killed.
     """
     if not path.name:
         raise HiphopssError(f"{path}: can't be made anew: choose another output")
@@ -121,7 +121,7 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
         yield temporary
     finally:
         _remove(temporary)
-        for parent in new_parents:  # innermost first; those with something in them stay
+        for parent in new_parents:  # innermost first; folders that are not empty stay
             with suppress(OSError):
                 parent.rmdir()
 
@@ -134,6 +134,6 @@ def _remove(path: Path) -> None:
 
 
 def sha256_of(path: str | Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's content, in hexadecimal."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

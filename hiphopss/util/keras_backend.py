@@ -1,4 +1,4 @@
-"""Importing Keras without the notices that its backend writes at start-up."""
+"""Importing Keras without its backend's start-up notices, and turning arrays into tensors."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ import numpy as np
 from hiphopss.errors import HiphopssError
 
 ALIGNMENT = 64
-"""Memory that begins at a multiple of that many bytes can become a tensor as it is."""
+"""Memory whose address is a multiple of this number of bytes can become a tensor in place."""
 
 
 @contextmanager
 def notices_held_back() -> Iterator[None]:
-    """Keep what backends write at start-up from standard error.
+    """Keep the notices that backends write at start-up away from standard error.
 
-    Their C++ code writes to file descriptor 2 before anything can ask it not to.
+    The backend's C++ code writes to file descriptor 2 before it can be told not to.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     sys.stderr.flush()
@@ -50,7 +50,7 @@ def import_keras() -> ModuleType:
         try:
             import keras
 
-            keras.ops.zeros(1)  # looks for devices, which writes more notices
+            keras.ops.zeros(1)  # searches for devices, which writes more notices
         except (ImportError, ValueError) as error:
             backend = os.environ.get("KERAS_BACKEND", "tensorflow")
             raise HiphopssError(
@@ -61,18 +61,18 @@ def import_keras() -> ModuleType:
 
 
 def tensor_of(array: np.ndarray) -> Any:
-    """An array as a tensor of the backend, of the same memory where that can be.
+    """Turn an array into a tensor of the backend, sharing its memory if possible.
 
     Parameters
     ----------
     array : np.ndarray
-        TensorFlow without a GPU uses its memory, if it is contiguous and begins at a multiple of
-        :data:`ALIGNMENT`: it must then stay as it is while the tensor is used.
+        TensorFlow without a GPU shares its memory, if it is contiguous and starts at a multiple of
+        :data:`ALIGNMENT`; the array must then not change while the tensor is used.
 
     Returns
     -------
     tensor
-        Of the same shape and type.
+        Tensor of the same shape and type.
     """
     keras = import_keras()
     if keras.backend.backend() == "tensorflow" and _can_lend(array):
@@ -84,21 +84,21 @@ def tensor_of(array: np.ndarray) -> Any:
 
 
 def frames_in_place(*arrays: np.ndarray) -> tuple | None:
-    """Large arrays as tensors that every step can take some rows of.
+    """Turn large arrays into tensors from which every step can take some rows.
 
     Parameters
     ----------
     *arrays : np.ndarray
-        Not to be changed while the tensors are used.
+        Arrays, which must not change while the tensors are used.
 
     Returns
     -------
     tuple of tensor or None
-        On processors, TensorFlow and JAX use the arrays' own memory: if it is contiguous and begins
-        at a multiple of :data:`ALIGNMENT`, and if it is no more than half of the machine's, so that
-        it stays there. A GPU of JAX's gets a copy, if it fills no more than half of what JAX may
-        use. None where that is not so, on GPUs of TensorFlow's, with other backends, and where
-        Keras shares work out among devices.
+        On CPUs, TensorFlow and JAX share the arrays' own memory if it is contiguous, starts at a
+        multiple of :data:`ALIGNMENT`, and is no more than half of the machine's, so that it is not
+        swapped out. With JAX on a GPU, the tensors are copies, made only if they fill no more than
+        half of what JAX may use. Otherwise None: also with TensorFlow on a GPU, with other
+        backends, and if Keras distributes work over devices.
     """
     keras = import_keras()
     if keras.distribution.distribution() is not None:
@@ -124,12 +124,12 @@ def frames_in_place(*arrays: np.ndarray) -> tuple | None:
 
 
 def _can_lend(array: np.ndarray) -> bool:
-    """Whether backends can use an array's memory as it is."""
+    """Whether backends can use an array's memory directly."""
     return array.flags.c_contiguous and array.ctypes.data % ALIGNMENT == 0
 
 
 def _memory() -> float:
-    """Bytes of main memory; infinite where the system does not tell."""
+    """Bytes of main memory; infinite if the system does not report them."""
     try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError):  # Windows
@@ -137,11 +137,11 @@ def _memory() -> float:
 
 
 class _Lent:
-    """An array's memory, called writable: backends ask for it in a way that can't say read-only.
+    """An array's memory declared writable, because backends can't accept it as read-only.
 
     Nothing writes to the tensors.
     """
 
     def __init__(self, array: np.ndarray):
-        self.array = array  # keeps the memory
+        self.array = array  # keeps the memory alive
         self.__array_interface__ = {**array.__array_interface__, "data": (array.ctypes.data, False)}

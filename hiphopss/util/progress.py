@@ -1,4 +1,4 @@
-"""Progress bars on standard error, and lines beside them."""
+"""Progress bars on standard error, and lines printed beside them."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ AUDIO_BAR = (
 BYTES: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
 """Options of a progress bar that counts bytes."""
 
-_shown: WeakSet[tqdm] = WeakSet()  # bars, some of them closed
+_shown: WeakSet[tqdm] = WeakSet()  # bars, some of which are closed
 
 
 def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any) -> tqdm:
-    """A tqdm bar; in a log file or a pipe it writes a line only every ten seconds.
+    """Make a tqdm bar; in a log file or a pipe it writes a line only every ten seconds.
 
     Parameters
     ----------
     iterable : iterable, optional
-        What to go through.
+        Items to iterate over.
     show : bool
         False gives a bar that does nothing.
     **options
-        Of ``tqdm.tqdm``.
+        Options of ``tqdm.tqdm``.
     """
     from tqdm import tqdm
 
@@ -43,18 +43,18 @@ def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any
 
 
 def say(line: str, *, last: bool = False) -> None:
-    """Print a line on standard error that shares no line with a progress bar.
+    """Print a line on standard error, apart from the lines of progress bars.
 
-    On a terminal a bar moves down; in a log file or a pipe it is written again below.
+    On a terminal a bar moves down; in a log file or a pipe it is written again below the line.
 
     Parameters
     ----------
     line : str
-        What to print.
+        Line to print.
     last : bool
-        Close the bars first: an error ends what they count.
+        Close the bars first, because an error ends the work that they count.
     """
-    bars = [bar for bar in _shown if not bar.disable]  # a closed one is disabled
+    bars = [bar for bar in _shown if not bar.disable]  # closing a bar disables it
     if last:
         for bar in bars:
             bar.close()
@@ -63,7 +63,7 @@ def say(line: str, *, last: bool = False) -> None:
         print(line, file=sys.stderr, flush=True)
         return
     terminal = sys.stderr.isatty()
-    with bars[0].get_lock():  # of all bars
+    with bars[0].get_lock():  # one lock is shared by all bars
         if terminal:
             for bar in bars:
                 bar.clear(nolock=True)

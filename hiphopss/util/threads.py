@@ -1,4 +1,4 @@
-"""Work on several processors at once, in order."""
+"""Work in several threads, with results in order."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Result = TypeVar("Result")
 
 
 def processor_count() -> int:
-    """Processors that this process may use."""
+    """Number of processors that this process may use."""
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS or Windows
@@ -23,19 +23,19 @@ def processor_count() -> int:
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, n_threads: int
 ) -> Iterator[Result]:
-    """As ``map``, in threads, reading at most ``n_threads`` items ahead.
+    """Like ``map``, in threads, reading at most ``n_threads`` items ahead.
 
-    NumPy's linear algebra is held to one thread a call meanwhile: its own threads and these would
-    wait for one another.
+    Meanwhile NumPy's linear algebra is limited to one thread per call: its own threads and these
+    would otherwise wait for each other.
 
     Parameters
     ----------
     function : callable
-        Spends its time where Python's lock is released.
+        Function that spends its time outside Python's global lock.
     items : iterable
-        Read in the thread that asks for the results.
+        Items, which are read in the thread that asks for the results.
     n_threads : int
-        How many.
+        Number of threads.
 
     Yields
     ------
