@@ -30,7 +30,6 @@ def numbered_title(name: str) -> tuple[int | None, str]:
     Returns
     -------
     number : int or None
-        The song's number, if there is one.
     title : str
         Artist and title: only letters and digits, in lower case, without accents.
     """

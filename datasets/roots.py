@@ -100,7 +100,7 @@ def find_root(folder: str | Path) -> Path:
 
 
 def all_songs(root: str | Path) -> list[Song]:
-    """List the songs of the subsets Dev and Test, as far as these exist.
+    """List the songs of those of the subsets Dev and Test that exist.
 
     Parameters
     ----------

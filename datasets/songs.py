@@ -10,7 +10,8 @@ with a dot are skipped. :mod:`hiphopss.datasets.stems` reads the files that are 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,6 +151,62 @@ def find_songs(root: str | Path) -> list[Song]:
     return [song for song in songs if song.stems]
 
 
+def find_mixtures(
+    inputs: Iterable[str | Path], *, skip: str | Path | None = None
+) -> dict[str, Path]:
+    """List the mixtures in files and folders, by track name.
+
+    Parameters
+    ----------
+    inputs : iterable of path-like
+        Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
+        only the mixtures are used.
+    skip : path-like, optional
+        Folder to leave out if it is inside another one: the output.
+
+    Returns
+    -------
+    dict of str to Path
+        Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``; other tracks are
+        named after their files, without the suffix.
+
+    Raises
+    ------
+    HiphopssError
+        If an input does not exist, a folder has no audio, or two tracks would get the same name.
+    """
+    tracks: dict[str, Path] = {}
+    skipped = Path(skip).resolve() if skip is not None else None
+    for given in map(Path, inputs):
+        if not given.exists():
+            raise HiphopssError(f"{given}: no such file or folder: check the path")
+        root = given / "Mixtures" if (given / "Mixtures").is_dir() else given
+        found = [given]
+        if given.is_dir():
+            found = sorted(
+                path
+                for path in root.rglob("*")
+                if is_audio(path)
+                and not any(part.startswith(".") for part in path.relative_to(root).parts)
+                and (skipped == root.resolve() or skipped not in path.resolve().parents)
+            )
+        if not found:
+            raise HiphopssError(f"{given}: no audio files in this folder: name another")
+        for path in found:
+            folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
+            name = folder.name if path.stem == "mixture" else path.stem
+            if name in ("", ".", ".."):
+                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
+            if name in tracks and path.resolve() == tracks[name].resolve():
+                continue
+            if name in tracks:
+                raise HiphopssError(
+                    f"{path}: would be written to the same folder as {tracks[name]}: rename one"
+                )
+            tracks[name] = path
+    return tracks
+
+
 def song_at(folder: str | Path, *, subset: str = "", name: str | None = None) -> Song:
     """The song whose stems, and mixture if it exists, are in a folder.
 
@@ -237,6 +294,11 @@ def song_folders(folder: str | Path) -> list[Path]:
     return _folders(folder)
 
 
+def is_audio(path: Path) -> bool:
+    """Whether a path is a file that is named like audio."""
+    return path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir()
+
+
 def find_audio(folder: Path, name: str) -> Path | None:
     """Find the audio file ``<name>.<suffix>`` in a folder.
 
@@ -259,9 +321,7 @@ def find_audio(folder: Path, name: str) -> Path | None:
     """
     if not folder.is_dir():
         return None
-    found = sorted(
-        p for p in folder.iterdir() if p.stem == name and p.suffix.lower() in AUDIO_SUFFIXES
-    )
+    found = sorted(path for path in folder.iterdir() if path.stem == name and is_audio(path))
     if len(found) > 1:
         raise HiphopssError(f"{found[0]}: there is also {found[1].name}: keep one of them")
     return found[0] if found else None

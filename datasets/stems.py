@@ -75,30 +75,27 @@ def require_alike(
     """
     headers = {path: reading.read_header(path, end=True) for path in paths}
     (first, common), *others = headers.items()
-    widest = max(headers, key=lambda path: headers[path].n_channels)
     for path, header in others:
         if header.sample_rate != common.sample_rate:
             raise _unlike(path, first, "Hz", header.sample_rate, common.sample_rate)
-        difference = abs(header.n_samples - common.n_samples)
+    lengths = {path: header.n_samples for path, header in headers.items()}
+    shortest, longest = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+    for path, other in (*((path, first) for path, _ in others), (shortest, longest)):
+        difference = abs(lengths[path] - lengths[other])
         if difference and difference >= tolerance_s * common.sample_rate:
-            raise _unlike(path, first, "samples", header.n_samples, common.n_samples)
+            raise _unlike(path, other, "samples", lengths[path], lengths[other])
+    widest = max(headers, key=lambda path: headers[path].n_channels)
     for path, header in headers.items():
         if not downmixed and header.n_channels not in (1, headers[widest].n_channels):
             found, wanted = header.n_channels, headers[widest].n_channels
             raise _unlike(path, widest, "channels", found, wanted)
-    shortest, longest = (f(headers, key=lambda p: headers[p].n_samples) for f in (min, max))
-    if headers[shortest].n_samples != headers[longest].n_samples:
+    if lengths[shortest] != lengths[longest]:
         logger.warning(
             "%s: %d samples, but %s has %d: only the first that all files of the song have are "
             "used",
-            *(shortest, headers[shortest].n_samples, longest, headers[longest].n_samples),
+            *(shortest, lengths[shortest], longest, lengths[longest]),
         )
-    return Common(
-        headers[shortest].n_samples,
-        common.sample_rate,
-        headers[widest].n_channels,
-        common.subtype,
-    )
+    return Common(lengths[shortest], common.sample_rate, headers[widest].n_channels, common.subtype)
 
 
 def _unlike(path: Path, other: Path, unit: str, found: int, wanted: int) -> HiphopssError:
@@ -231,7 +228,7 @@ def read_exact(
     Raises
     ------
     HiphopssError
-        If a file can't be read, is too short, has values that are not finite, or too many channels.
+        If a file can't be read, is too short, or has values that are not finite or other channels.
     """
     samples = np.empty((len(SOURCES), n_samples, n_channels)) if out is None else out
     for stem, source in zip(samples, SOURCES, strict=True):

@@ -8,8 +8,8 @@
 - ``evaluation``, ``comparison``: the functions behind the verbs ``evaluate`` and ``compare``.
 - ``museval``, ``figure``: writing the scores as museval's JSON, and as the paper's Fig. 1.
 
-May import :mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`. Its names are
-loaded on first use, because mir_eval alone takes seconds to import.
+May import :mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`. The public
+names stand in ``hiphopss``; ``hiphopss.eval.bss_eval`` is a name that was promised.
 """
 
 import lazy_loader

@@ -1,13 +1,13 @@
-"""From folders of references and estimates to the table of scores.
+"""Evaluating folders of estimates against references, and writing the table of scores.
 
 Conventions
 -----------
 References and estimates are matched by the names of the song's folder and of the stem, never by
-their order. What is scored is what the files hold, at their sampling rate and in their sample type
-(BSS Eval does not depend on the scale of a signal). In mode ``"sources"`` channels are averaged to
-mono first, as the released code does with everything it reads (docs/released-code.md, section 1);
-in mode ``"images"`` mono files are duplicated to as many channels as the references have, as in the
-released evaluation (section 8), and where all references are mono, estimates are averaged.
+their order. Files are scored at their own sampling rate and in their own sample type (BSS Eval does
+not depend on the scale of a signal). In mode ``"sources"`` channels are first averaged to mono, as
+the released code does with everything it reads (docs/released-code.md, section 1). In mode
+``"images"`` mono files are duplicated to as many channels as the references have, as in the
+released evaluation (section 8), and if all references are mono, estimates are averaged.
 """
 
 from __future__ import annotations
@@ -32,15 +32,15 @@ from hiphopss.util.files import require_writable
 
 @dataclass(frozen=True)
 class Baselines:
-    """Models to score beside the others that are computed from the songs' own files.
+    """Models to score beside the others, which are computed from the songs' own files.
 
     Attributes
     ----------
     bounds : bool
-        The mixture as the estimate of every source, and ideal ratio masks; and NMF, where the
-        references are a data set whose Dev songs aren't scored.
+        Score the mixture as the estimate of every source, and ideal ratio masks; also NMF, if the
+        references are a data set whose Dev songs are not scored.
     nmf : path-like or sequence of Song, optional
-        NMF with dictionaries learnt from the Dev songs of this data set, or from these songs.
+        Score NMF, with dictionaries learnt from this data set's Dev songs or from these songs.
     """
 
     bounds: bool = False
@@ -59,30 +59,30 @@ def evaluate(
     museval_json: str | Path | None = None,
     progress: bool = True,
 ) -> list[Row]:
-    """Score every song that has estimates; write the table, its record and a summary.
+    """Score every song that has estimates, and write the table, its record and a summary.
 
     Parameters
     ----------
     references : path-like or sequence of Song
-        A data set in the layout of DSD100, a folder ``<song>/<source>.wav``, or songs from anywhere
-        (:class:`hiphopss.datasets.songs.Song`), whose ``subset`` may be any label: it becomes the
-        table's column. Missing vocals count as silence.
+        A data set in the layout of DSD100, a folder ``<song>/<source>.wav``, or a list of songs
+        (:class:`hiphopss.datasets.songs.Song`). Their ``subset`` may be any label, which becomes
+        the table's column. Missing vocals count as silence.
     estimates : path-like, sequence of path-like, or mapping of str to path-like
-        A folder ``<song>/{vocals,bass,drums,other}.wav``, or several, one a model. A mapping names
-        the models; else a model's name is the one in ``separation.json`` among its estimates, or
-        that of their folder.
+        A folder ``<song>/{vocals,bass,drums,other}.wav`` for each model. A mapping gives the names
+        of models; otherwise a model's name comes from the ``separation.json`` among its estimates,
+        or is the name of their folder.
     output : path-like
-        The table, ``<name>.csv``; ``<name>.json`` and ``<name>_summary.csv`` appear beside it.
+        Table to write, ``<name>.csv``, with ``<name>.json`` and ``<name>_summary.csv`` beside it.
     how : Scoring, optional
         Mode, windows and engine; by default whole songs in mode ``"sources"``.
     where : Executor, optional
-        Processes, or a Dask cluster; by default as many processes as are worth their start.
+        Processes, or a Dask cluster; by default as many processes as are useful.
     baselines : Baselines, optional
-        Models to add that are computed: bounds and NMF. The references need their mixtures.
+        Computed models to add: bounds and NMF. They need the mixtures of the references.
     subset : str, optional
-        Score only songs of this subset; a folder of songs without subsets is labelled with it.
+        Score only songs of this subset; it is also the label of songs without a subset.
     museval_json : path-like, optional
-        A folder for museval's JSON files too, one a song; see
+        Folder in which museval's JSON files are written too, one for each song; see
         :func:`hiphopss.eval.museval.write_museval`.
     progress : bool
         Show a progress bar on standard error.
@@ -90,13 +90,13 @@ def evaluate(
     Returns
     -------
     list of Row
-        As in the table: by model, song, source and window. Rows of a model whose
-        ``separation.json`` says ``"released_test_leak": true`` say so in their notes (Q3).
+        Rows of the table, by model, song, source and window. If a model's ``separation.json`` has
+        ``"released_test_leak": true``, the notes of its rows say so (Q3).
 
     Raises
     ------
     HiphopssError
-        If songs, files or options don't fit one another; the message names them.
+        If songs, files or options don't match; the message names them.
     """
     how, where = how or Scoring(), where or Executor()
     how.check()
@@ -120,7 +120,7 @@ def evaluate(
 def named_folders(
     estimates: str | Path | Sequence[str | Path] | Mapping[str, str | Path],
 ) -> list[tuple[str | None, str | Path]]:
-    """Folders of estimates, one or several, each with a name if it has one; raise if none is."""
+    """List one or more folders of estimates, each with its name or None; raise if it is empty."""
     found: list[tuple[str | None, str | Path]]
     if isinstance(estimates, Mapping):
         found = list(estimates.items())
@@ -138,21 +138,21 @@ def computed_models(
     references: str | Path | Sequence[Song] | None,
     models: Sequence[Estimates],
 ) -> list[Estimates]:
-    """The baselines to score beside other models, on all songs of those.
+    """Set up the baselines, for all songs of the other models.
 
     Parameters
     ----------
     baselines : Baselines or None
-        Which.
+        Baselines to score.
     references : path-like, sequence of Song or None
-        As in :func:`evaluate`; a data set's own Dev songs serve NMF.
+        As in :func:`evaluate`; NMF can learn from a data set's own Dev songs.
     models : sequence of Estimates
-        The others.
+        The other models.
 
     Returns
     -------
     list of Estimates
-        In the order of the table; computed when they are scored.
+        Baselines in the order of the table; they are computed during scoring.
     """
     from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
     from hiphopss.eval.baselines.nmf import SupervisedNmf
@@ -175,14 +175,14 @@ def write_results(results: Results, output: str | Path) -> None:
     Parameters
     ----------
     results : Results
-        From :func:`hiphopss.eval.score`.
+        Results from :func:`hiphopss.eval.score`.
     output : path-like
-        The table, ``<name>.csv``; ``<name>.json`` and ``<name>_summary.csv`` appear beside it.
+        Table to write, ``<name>.csv``, with ``<name>.json`` and ``<name>_summary.csv`` beside it.
 
     Raises
     ------
     HiphopssError
-        If they can't be written.
+        If the files can't be written.
     """
     write_rows(output, results.rows)
     records = {
@@ -197,7 +197,7 @@ def write_results(results: Results, output: str | Path) -> None:
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:
-    """What the songs' files are like, as sorted lists of all that occurs."""
+    """Merge the properties of the songs' files into sorted lists of all values."""
     merged: dict[str, set] = {}
     for song_facts in facts:
         for name, values in song_facts.items():
@@ -206,6 +206,6 @@ def _merged(facts: Iterable[dict]) -> dict[str, list]:
 
 
 def _versions() -> dict[str, str]:
-    """Versions of what the scores depend on."""
+    """Versions of the libraries that affect the scores."""
     libraries = {name: metadata.version(name) for name in ("mir_eval", "numpy", "scipy")}
     return {"hiphopss": hiphopss.__version__, **libraries}

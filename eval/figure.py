@@ -1,11 +1,11 @@
-"""The paper's Fig. 1: SDR, SIR and SAR of all models, one panel a test set.
+"""The paper's Fig. 1: SDR, SIR and SAR of all models, with one panel for each test set.
 
 Conventions
 -----------
-Points are means over songs of the mean over sources, bars their 95 % confidence intervals. What
-would squash the rest, such as an interval of two songs or the mixture's SAR, is cut off and ends in
-an arrow; a mean that is off the axis is given as a number. Colours are Okabe and Ito's, which the
-colour-blind tell apart; metrics differ in their markers too.
+Points are means over songs of the mean over sources, and bars are their 95 % confidence intervals.
+Values that would compress the rest, such as an interval of two songs or the mixture's SAR, are cut
+off and end in an arrow; a mean beyond the axis is written as a number. The colours are those of
+Okabe and Ito, which colour-blind people can distinguish; metrics also have different markers.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from matplotlib.typing import RcKeyType
 
 BASELINES = (MIXTURE, NMF, IDEAL_RATIO_MASK)
-"""Models that are set apart, in this order."""
+"""Models that are drawn apart from the others, in this order."""
 
 LEAK_MARK = "†"
 
-_STYLES = {  # colour, marker and its size (to look alike) of a metric
+_STYLES = {  # colour, marker and marker size of each metric (the sizes look alike)
     "SDR": ("#0072B2", "o", 4.0),
     "SIR": ("#D55E00", "s", 3.8),
     "SAR": ("#009E73", "^", 4.8),
@@ -40,11 +40,11 @@ _STYLES = {  # colour, marker and its size (to look alike) of a metric
 _OFFSETS = {"SDR": -0.24, "SIR": 0.0, "SAR": 0.24}
 _ARROW_SIZE = 3.4
 _SIZE_INCHES = (7.16, 3.3)  # two columns of the paper's format
-_BEYOND_DB = 20.0  # a baseline's mean further than this from all models' is off the axis
-_INTERVAL_DB = 6.0  # so much of an interval may widen the axis
+_BEYOND_DB = 20.0  # a baseline's mean farther than this from all models' is beyond the axis
+_INTERVAL_DB = 6.0  # the part of an interval that may widen the axis
 _MARGIN_DB = 1.5
 _SETTINGS: dict[RcKeyType, Any] = {
-    "font.family": "DejaVu Sans",  # comes with matplotlib, so that it is the same everywhere
+    "font.family": "DejaVu Sans",  # included in matplotlib, so the figure looks the same everywhere
     "font.size": 7.5,
     "axes.linewidth": 0.6,
     "svg.hashsalt": "hiphopss",
@@ -61,29 +61,29 @@ def plot_fig1(
     marks: Collection[str] = (),
     title: str | None = None,
 ) -> list[Path]:
-    """Draw the figure, as PNG and as SVG.
+    """Draw the figure and write it as PNG and as SVG.
 
     Parameters
     ----------
     summaries : sequence of Summary
-        Of :func:`hiphopss.eval.summarise`.
+        Summaries from :func:`hiphopss.eval.summarise`.
     path : path-like
         ``<name>.png``, ``<name>.svg`` or ``<name>``: both are written.
     subsets : sequence of str, or mapping of str to str
-        Subset of each panel, from left to right (the paper: two test sets); a mapping gives the
-        panels' titles too.
+        Subset of each panel, from left to right (two test sets in the paper); a mapping also gives
+        the panels' titles.
     models : sequence of str
-        The trained models, from left to right. The mixture, NMF and the ideal ratio mask come after
-        them, set apart, as far as there are scores of them.
+        Trained models, from left to right. The mixture, NMF and the ideal ratio mask follow at some
+        distance, if they have scores.
     marks : collection of str
-        Models that were trained on test songs (Q3): they get a dagger and a footnote.
+        Models that were trained on test songs (Q3), which get a dagger and a footnote.
     title : str, optional
-        Above the panels.
+        Title above the panels.
 
     Returns
     -------
     list of Path
-        The PNG and the SVG. The same numbers give the same bytes (with one version of matplotlib).
+        The PNG and the SVG. The same numbers and version of matplotlib give identical files.
 
     Raises
     ------
@@ -99,7 +99,7 @@ def plot_fig1(
         figure = draw_fig1(summaries, subsets=subsets, models=models, marks=marks, title=title)
         for file in files:
             with written_whole(file) as temporary:
-                # Without dates, so that the same picture is the same file.
+                # Leave out dates, so that the same figure is the same file.
                 metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
                 figure.savefig(temporary, dpi=300, metadata=metadata)
     return files
@@ -113,7 +113,7 @@ def draw_fig1(
     marks: Collection[str] = (),
     title: str | None = None,
 ) -> Figure:
-    """The figure itself, with matplotlib's settings of the moment.
+    """Draw the figure with matplotlib's current settings.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def draw_fig1(
     Returns
     -------
     matplotlib.figure.Figure
-        Not known to pyplot, so nothing needs to be closed.
+        The figure, which pyplot does not manage, so that it need not be closed.
 
     Raises
     ------
@@ -155,7 +155,7 @@ def draw_fig1(
 
 
 def _require_scores(cells: dict, subsets: Collection[str], models: Sequence[str]) -> None:
-    """Raise where a panel would be empty, or a model would be in none."""
+    """Raise if a panel would be empty, or if a model would be in no panel."""
     if not subsets or not models:
         raise HiphopssError("the figure needs a subset and a model: name one of each at least")
     for subset in subsets:
@@ -171,7 +171,7 @@ def _require_scores(cells: dict, subsets: Collection[str], models: Sequence[str]
 def _limits(
     cells: dict, subsets: Collection[str], models: Sequence[str], baselines: Sequence[str]
 ) -> tuple[float, float]:
-    """Ends of the axis that all panels share, in dB."""
+    """Limits of the axis that all panels share, in dB."""
     centres, ends = [0.0], []
     for group in (models, baselines):
         low, high = min(centres), max(centres)
@@ -191,7 +191,7 @@ def _limits(
 def _draw_panel(
     axes: Axes, shown: dict[str, Summary | None], n_trained: int, marks: Collection[str]
 ) -> bool:
-    """Draw one test set; tell whether anything was cut off."""
+    """Draw one test set; return whether anything was cut off."""
     gap = 0.5  # between the trained models and the others
     places = [i + gap * (i >= n_trained) for i in range(len(shown))]
     for number, place in enumerate(places):
@@ -218,7 +218,7 @@ def _draw_panel(
 
 
 def _draw_score(axes: Axes, metric: str, x: float, mean: float, half: float) -> bool:
-    """Draw a mean and its interval; tell whether something was cut off."""
+    """Draw a mean and its interval; return whether anything was cut off."""
     colour, marker, size = _STYLES[metric]
     low, high = axes.get_ylim()
     inset = 0.015 * (high - low)  # keeps arrows inside the panel
@@ -254,14 +254,14 @@ def _draw_score(axes: Axes, metric: str, x: float, mean: float, half: float) -> 
 
 
 def _annotate(figure: Figure, title: str | None, clipped: bool, marked: Collection[str]) -> None:
-    """Legend above, footnotes below."""
+    """Add the legend above and the footnotes below."""
     from matplotlib.lines import Line2D
 
     handles = [
         Line2D([], [], color=colour, marker=marker, markersize=size, linewidth=1.1, label=metric)
         for metric, (colour, marker, size) in _STYLES.items()
     ]
-    # The title as that of the legend: the layout would put a figure's own title over it.
+    # Make the title that of the legend: the layout would put a figure's own title over the legend.
     figure.legend(
         handles=handles,
         loc="outside upper center",

@@ -1,10 +1,10 @@
-"""Which estimates belong to which references.
+"""Matching estimates with their references.
 
 Conventions
 -----------
 Estimates and references are matched by the names of the song's folder and of the stem, never by
-their order. A folder of estimates is one model's; ``separation.json`` in it says what made them. A
-baseline has no folder: its estimates are computed when they are scored.
+their order. A folder of estimates belongs to one model; its ``separation.json`` records what made
+them. A baseline has no folder, because its estimates are computed during scoring.
 """
 
 from __future__ import annotations
@@ -30,15 +30,15 @@ class Estimates:
     Attributes
     ----------
     model : str
-        Its name in tables.
+        Name of the model in tables.
     folder : Path or None
-        Where the estimates are; None if they are computed.
+        Folder of the estimates; None if they are computed.
     songs : list of (Song, dict of str to Path)
-        Reference, with the subset that the table names, and the estimates by source.
+        Each reference, with the subset for the table, and the estimates by source.
     provenance : dict or None
-        What ``separation.json`` says.
+        Content of ``separation.json``.
     baseline : Baseline or None
-        What computes them.
+        Baseline that computes the estimates.
     """
 
     model: str
@@ -49,21 +49,21 @@ class Estimates:
 
     @classmethod
     def computed(cls, baseline: Baseline, songs: Iterable[Song]) -> Estimates:
-        """What a baseline makes of songs, which is computed when it is scored.
+        """The estimates of a baseline, which are computed during scoring.
 
         Parameters
         ----------
         baseline : Baseline
             The model.
         songs : iterable of Song
-            They need their mixtures.
+            Songs, which need their mixtures.
         """
         by_name = sorted(songs, key=lambda song: song.name)
         return cls(baseline.model, None, [(s, {}) for s in by_name], baseline.record, baseline)
 
     @property
     def trained_on_test(self) -> bool:
-        """Whether the model was trained on test songs (Q3), by its own record."""
+        """Whether the model was trained on test songs (Q3), according to its own record."""
         return bool((self.provenance or {}).get("released_test_leak"))
 
 
@@ -74,28 +74,28 @@ def find_estimates(
     model: str | None = None,
     subset: str | None = None,
 ) -> Estimates:
-    """The estimates in a folder, by song.
+    """Find the estimates in a folder, by song.
 
     Parameters
     ----------
     references : path-like or sequence of Song
         As in :func:`hiphopss.eval.evaluate`.
     folder : path-like
-        ``<folder>/<song>/{vocals,bass,drums,other}.wav``.
+        Folder with ``<song>/{vocals,bass,drums,other}.wav``.
     model : str, optional
-        By default the name in ``separation.json``, else that of the folder.
+        Name of the model; by default from ``separation.json``, otherwise the folder's name.
     subset : str, optional
-        Only songs of this subset; songs without one are labelled with it.
+        Use only songs of this subset; it is also the label of songs without a subset.
 
     Returns
     -------
     Estimates
-        Of one song at least, by name.
+        Estimates of at least one song, by name.
 
     Raises
     ------
     HiphopssError
-        If songs, stems or ``separation.json`` don't fit.
+        If songs, stems or ``separation.json`` don't match.
     """
     songs = [
         (replace(song, subset=song.subset or subset or ""), estimate_stems(song_folder))
@@ -109,21 +109,21 @@ def named_estimates(
     songs: Sequence[tuple[Song, dict[str, Path]]],
     model: str | None = None,
 ) -> Estimates:
-    """Matched songs with the name and the record of the model that made them.
+    """Add the model's name and record to matched songs.
 
     Parameters
     ----------
     folder : path-like
         The model's folder.
     songs : sequence of (Song, dict of str to Path)
-        As in :class:`Estimates`.
+        Matched songs, as in :class:`Estimates`.
     model : str, optional
         As in :func:`find_estimates`.
 
     Returns
     -------
     Estimates
-        All of it.
+        The songs with the name and record.
 
     Raises
     ------
@@ -148,13 +148,13 @@ def match_songs(
     Returns
     -------
     list of (Song, Path)
-        Song and folder of its estimates, in order of name. Reference songs without estimates are
+        Each song and the folder of its estimates, by name. Reference songs without estimates are
         left out, and a warning is logged.
 
     Raises
     ------
     HiphopssError
-        If estimates have no reference or more than one, or nothing matches.
+        If estimates have no reference or more than one, or if nothing matches.
     """
     by_name: dict[str, list[Song]] = {}
     if isinstance(references, str | Path):
@@ -189,7 +189,7 @@ def match_songs(
 def _tell_missing(
     estimates: str | Path, by_name: dict[str, list[Song]], matched: Iterable[Song]
 ) -> None:
-    """Log which songs of the matched subsets have no estimates."""
+    """Log the songs of the matched subsets that have no estimates."""
     keys = {song.key for song in matched}
     subsets = {subset for subset, _ in keys}
     songs = (song for songs in by_name.values() for song in songs)
@@ -199,7 +199,7 @@ def _tell_missing(
 
 
 def estimate_stems(folder: Path) -> dict[str, Path]:
-    """The estimates of a song, by source.
+    """Find the estimates of a song, by source.
 
     Parameters
     ----------
@@ -209,12 +209,12 @@ def estimate_stems(folder: Path) -> dict[str, Path]:
     Returns
     -------
     dict of str to Path
-        In the order of ``SOURCES``.
+        Estimates in the order of ``SOURCES``.
 
     Raises
     ------
     HiphopssError
-        If one is missing.
+        If an estimate is missing.
     """
     found = {source: find_audio(folder, source) for source in SOURCES}
     stems = {}
@@ -226,12 +226,12 @@ def estimate_stems(folder: Path) -> dict[str, Path]:
 
 
 def require_distinct(models: Sequence[Estimates]) -> None:
-    """See that no two folders have a model of the same name.
+    """Check that all models have different names.
 
     Raises
     ------
     HiphopssError
-        If two have.
+        If two have the same name.
     """
     names = [estimates.model for estimates in models]
     for name, estimates in zip(names, models, strict=True):

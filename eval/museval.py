@@ -1,9 +1,9 @@
-"""Scores as museval's JSON files, for tools that read those.
+"""Writing scores as museval's JSON files, for tools that read those.
 
-One file a song, ``{"targets": [{"name", "frames": [{"time", "duration", "metrics"}]}]}``, as
-museval's ``musdb.schema.json`` has it: times in seconds, metrics SDR, SIR, SAR and ISR in dB. All
-of them are numbers there: museval writes undefined and infinite ones as ``NaN``, and so does this.
-Unlike museval, which rounds to five decimals, numbers are written in full.
+There is one file for each song, ``{"targets": [{"name", "frames": [{"time", "duration",
+"metrics"}]}]}``, as in museval's ``musdb.schema.json``: times in seconds, metrics SDR, SIR, SAR and
+ISR in dB. Undefined and infinite scores are written as ``NaN``, as museval does. Unlike museval,
+which rounds to five decimals, this module writes numbers in full.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 
 def require_writable_as_museval(folder: str | Path, models: Sequence[Estimates]) -> None:
-    """See, before the work begins, that the files can be named.
+    """Check, before the work begins, that the files can have their names.
 
     Raises
     ------
     HiphopssError
-        If ``folder`` is a file, or a name that becomes a folder can't be one.
+        If ``folder`` is a file, or if a model or subset can't be the name of a folder.
     """
     if Path(folder).exists() and not Path(folder).is_dir():
         raise HiphopssError(f"{folder}: is a file: name a folder for museval's JSON files")
@@ -47,16 +47,16 @@ def write_museval(folder: str | Path, scored: Sequence[SongScores]) -> list[Path
     Parameters
     ----------
     folder : path-like
-        Gets ``<subset>/<song>.json`` of one model, ``<model>/<subset>/<song>.json`` of several. The
-        subset is in lower case, and ``test`` where there is none, because museval's aggregation
-        reads what is in ``test``. Files of the same names are replaced.
+        Folder for ``<subset>/<song>.json`` of one model, ``<model>/<subset>/<song>.json`` of
+        several. The subset is in lower case, or ``test`` if it is empty, because museval's
+        aggregation reads the folder ``test``. Files of the same names are replaced.
     scored : sequence of SongScores
-        A model's scores of a song each.
+        Scores, each of one model on one song.
 
     Returns
     -------
     list of Path
-        The files, in the order of ``scored``.
+        Files in the order of ``scored``.
 
     Raises
     ------
@@ -76,19 +76,19 @@ def write_museval(folder: str | Path, scored: Sequence[SongScores]) -> list[Path
 
 
 def track_scores(rows: Sequence[Row], duration_s: float) -> dict:
-    """The scores of one song as museval's JSON has them.
+    """Arrange the scores of one song as in museval's JSON.
 
     Parameters
     ----------
     rows : sequence of Row
-        Of one song and model.
+        Rows of one song and model.
     duration_s : float
         Length of each window, in seconds.
 
     Returns
     -------
     dict
-        For JSON; NaN where a score is undefined or infinite.
+        Values for JSON; NaN for a score that is undefined or infinite.
     """
     targets: dict[str, list] = {}
     for row in rows:
@@ -102,5 +102,5 @@ def track_scores(rows: Sequence[Row], duration_s: float) -> dict:
 
 
 def _number(value: float | None) -> float:
-    """A score as museval writes it."""
+    """Convert a score to the number that museval would write."""
     return math.nan if value is None or math.isinf(value) else value

@@ -2,10 +2,10 @@
 
 Conventions
 -----------
-Scores of songs differ far more than models do, so two models are compared song by song: the mean of
-the differences, with the half-width of the 95 % confidence interval of Student's t over songs.
-What one of the two has no score for is left out of both. A song's difference is the mean over its
-windows; the source ``"mean"`` is each song's mean over its sources.
+Scores differ far more between songs than between models, so two models are compared song by song:
+the result is the mean of the differences, with the half-width of the 95 % confidence interval of
+Student's t over songs. Scores that one of the two models lacks are left out for both. A song's
+difference is the mean over its windows; the source ``"mean"`` is each song's mean over its sources.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from hiphopss.util.files import written_whole
 
 @dataclass(frozen=True)
 class Difference:
-    """How much better a model is than another, in one metric.
+    """Difference between two models in one metric.
 
     Attributes
     ----------
@@ -41,11 +41,11 @@ class Difference:
     metric : str
         ``"SDR"``, ``"SIR"``, ``"SAR"`` or ``"ISR"``.
     mean : float
-        Mean over songs of model minus the other, in dB.
+        Mean over songs of the model's score minus the other's, in dB.
     ci95 : float or None
-        Half of its 95 % confidence interval; None for one song.
+        Half the width of its 95 % confidence interval; None for one song.
     n_songs : int
-        Songs for which both have a score.
+        Number of songs for which both have a score.
     """
 
     source: str
@@ -63,21 +63,21 @@ def paired_differences(
     Parameters
     ----------
     rows : iterable of Row
-        A table with both.
+        Rows of a table with both models.
     model, against : str
-        Their names.
+        Names of the models.
     subset : str, optional
-        Only songs of this subset; all by default.
+        Use only songs of this subset; by default all songs.
 
     Returns
     -------
     list of Difference
-        By source, ``"mean"`` last, and metric; without those that no song has for both.
+        Differences by source (``"mean"`` last) and metric, for which some song has both scores.
 
     Raises
     ------
     HiphopssError
-        If the table has not both models.
+        If the table lacks one of the models.
     """
     rows = [row for row in rows if subset in (None, row.subset)]
     for name in (model, against):
@@ -110,7 +110,7 @@ def paired_differences(
 
 
 def paired_path(path: str | Path) -> Path:
-    """``<name>_paired.csv`` for the table ``<name>.csv``."""
+    """Path ``<name>_paired.csv`` for the table ``<name>.csv``."""
     path = Path(path)
     return path.with_name(f"{path.stem}_paired.csv")
 
@@ -120,16 +120,16 @@ def write_differences(
     differences: Mapping[tuple[str, str], Sequence[Difference]],
     against: str,
 ) -> None:
-    """Write differences as CSV: model, baseline, subset, source, metric, mean, interval, songs.
+    """Write differences as CSV: model, baseline, subset, source, metric, mean, interval, n_songs.
 
     Parameters
     ----------
     path : path-like
-        The file, such as :func:`paired_path` names it.
+        File to write, usually from :func:`paired_path`.
     differences : dict of (str, str) to sequence of Difference
-        By model and subset.
+        Differences by model and subset.
     against : str
-        What they are differences to.
+        Model from which the others differ.
 
     Raises
     ------
@@ -149,14 +149,14 @@ def write_differences(
 def format_differences(
     differences: Mapping[tuple[str, str], Sequence[Difference]], against: str
 ) -> str:
-    """Differences as a text table for the terminal, one block a subset.
+    """Format differences as a text table for the terminal, one block for each subset.
 
     Parameters
     ----------
     differences : dict of (str, str) to sequence of Difference
-        By model and subset.
+        Differences by model and subset.
     against : str
-        What they are differences to.
+        Model from which the others differ.
 
     Returns
     -------

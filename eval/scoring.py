@@ -1,8 +1,8 @@
-"""Scores of many models on the same songs. Nothing here writes files: it gives :class:`Results`.
+"""Scoring many models on the same songs. This module writes no files; it returns :class:`Results`.
 
-A song is one piece of work: its references are read, and with the project's own engine factorised,
-once for all models, and the estimates that are computed from its own files are computed by whoever
-scores it.
+A song is one piece of work. Its references are read (and factorised, with the project's own engine)
+once for all models. Estimates of baselines are computed from the song's own files by the process
+that scores the song.
 """
 
 from __future__ import annotations
@@ -34,24 +34,24 @@ from hiphopss.util.progress import progress_bar
 from hiphopss.util.threads import processor_count
 
 _SAMPLES_A_PROCESS = 20_000_000
-"""Samples to score (some 8 minutes at 44.1 kHz) before another process is worth its start."""
+"""Samples to score (some 8 minutes at 44.1 kHz) for which starting another process is useful."""
 
 
 @dataclass(frozen=True)
 class Scoring:
-    """How to score.
+    """Settings of the evaluation.
 
     Attributes
     ----------
     mode : {"sources", "images"}
         See :func:`hiphopss.eval.bss_eval`.
     window_s, hop_s : float, optional
-        Window and hop in seconds (the released evaluation: 30 and 15); whole songs by default, and
-        half a window as hop. A window is longer than the 512 samples of BSS Eval's filters.
+        Window and hop in seconds (30 and 15 in the released evaluation); by default whole songs,
+        and a hop of half a window. A window must exceed the 512 samples of BSS Eval's filters.
     engine : {"hiphopss", "mir_eval"}
         See :func:`hiphopss.eval.bss_eval`.
     length_tolerance_s : float
-        Where a song's files differ in length by less than this, in seconds, only what all have is
+        If a song's files differ in length by less than this, in seconds, only their common part is
         scored, with a warning.
     """
 
@@ -62,12 +62,12 @@ class Scoring:
     length_tolerance_s: float = 0.0
 
     def check(self) -> None:
-        """See, before any work, that it makes sense.
+        """Check the settings before any work.
 
         Raises
         ------
         HiphopssError
-            If a setting can't be.
+            If a setting is invalid.
         """
         if self.mode not in MODES:
             raise HiphopssError(f"no mode named {self.mode!r}: choose one of {', '.join(MODES)}")
@@ -82,12 +82,12 @@ class Scoring:
 
 @dataclass(frozen=True)
 class SongScores:
-    """What one model scored on one song.
+    """Scores of one model on one song.
 
     Attributes
     ----------
     rows : list of Row
-        By source and window.
+        Rows by source and window.
     duration_s : float
         Length of each window, in seconds.
     facts : dict of str to set
@@ -101,16 +101,16 @@ class SongScores:
 
 @dataclass(frozen=True)
 class Results:
-    """What all models scored.
+    """Scores of all models.
 
     Attributes
     ----------
     how : Scoring
-        How they were scored.
+        Settings of the evaluation.
     models : list of Estimates
-        What was scored, in the order of the table.
+        Models in the order of the table.
     songs : list of list of SongScores
-        In the order of the models, and of the songs of each.
+        Scores in the order of the models, and of the songs of each.
     """
 
     how: Scoring
@@ -125,9 +125,9 @@ class Results:
 
 @dataclass(frozen=True)
 class _Job:
-    """What a worker needs to score some models on one song.
+    """The input of a worker that scores some models on one song.
 
-    ``n_samples`` of each file are scored; each model has the estimates of this one song.
+    ``n_samples`` of each file are scored; each model has only the estimates of this song.
     """
 
     song: Song
@@ -141,7 +141,7 @@ class _Job:
 
     @property
     def n_scored(self) -> int:
-        """Samples to score, which is how much work it is; to compute them is worth several."""
+        """Amount of work: samples to score; computing them counts as scoring several times."""
         efforts = [model.baseline.effort if model.baseline else 0 for model in self.models]
         return self.n_samples * sum(1 + effort for effort in efforts)
 
@@ -153,29 +153,29 @@ def score(
     *,
     progress: bool = True,
 ) -> Results:
-    """Score models, without writing anything.
+    """Score models without writing any file.
 
     Parameters
     ----------
     models : sequence of Estimates
-        With their references, from :func:`hiphopss.eval.matching.find_estimates`.
+        Models with their references, from :func:`hiphopss.eval.matching.find_estimates`.
     how : Scoring, optional
         Mode, windows and engine.
     where : Executor, optional
-        Processes, or a cluster.
+        Processes or a cluster that do the work.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
     Results
-        In the order of the models, and of the songs of each.
+        Scores in the order of the models, and of the songs of each.
 
     Raises
     ------
     HiphopssError
-        If a song's files don't fit one another, or can't be read; if windows are too short; or if
-        those who score are lost.
+        If a song's files don't match or can't be read, if windows are too short, or if a process
+        that scores is lost.
     """
     how, where = how or Scoring(), where or Executor()
     jobs = _jobs(models, how)
@@ -183,10 +183,22 @@ def score(
         for model in job.models:
             if model.baseline:
                 model.baseline.prepare(job.sample_rate, progress=progress)
-    if how.engine != "hiphopss":  # no work to share, but more to spread
+    if how.engine != "hiphopss":  # models share no work, so more jobs can run in parallel
         jobs = [replace(job, models=[model]) for job in jobs for model in job.models]
+    function: Callable[[_Job], list[SongScores]] = _score_song
+    if where.dask is not None:
+        function, jobs = partial(_score_on_worker, __version__), list(map(_absolute, jobs))
+    total = sum(len(job.models) for job in jobs)
+    with progress_bar(total=total, desc="evaluate", unit="song", show=progress) as bar:
+        found = where.map(
+            function,
+            jobs,
+            cost=lambda job: job.n_scored,
+            n_useful=_worthwhile(jobs),
+            done=lambda scores: bar.update(len(scores)),
+        )
     scored = {}
-    for job, results in zip(jobs, _run(jobs, where, progress), strict=True):
+    for job, results in zip(jobs, found, strict=True):
         for model, result in zip(job.models, results, strict=True):
             scored[model.model, job.song.key] = result
     songs = [[scored[one.model, song.key] for song, _ in one.songs] for one in models]
@@ -194,7 +206,7 @@ def score(
 
 
 def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
-    """One job a song, all models in it; looks at the headers of all files."""
+    """Make one job for each song with all its models; this reads the headers of all files."""
     jobs: dict[tuple[str, str], _Job] = {}
     for model in models:
         for song, stems in model.songs:
@@ -203,7 +215,7 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
             common = files.require_alike(
                 [*mixture, *song.stems.values(), *stems.values()],
                 tolerance_s=how.length_tolerance_s,
-                downmixed=True,  # or duplicated, when they are read
+                downmixed=True,  # or duplicated, on reading
             )
             if song.key not in jobs:
                 jobs[song.key] = _Job(song, [], common.n_samples, common.sample_rate, how)
@@ -217,9 +229,9 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
 
 
 def _require_long_windows(job: _Job) -> None:
-    """See that windows are longer than BSS Eval's filters.
+    """Check that windows are longer than BSS Eval's filters.
 
-    Shorter ones say nothing, and are so many that it would take hours to find out.
+    Shorter windows give no information, and there are so many that scoring would take hours.
     """
     rate, window_s = job.sample_rate, job.how.window_s
     if window_s is not None and round(window_s * rate) <= FILTER_TAPS:
@@ -230,31 +242,15 @@ def _require_long_windows(job: _Job) -> None:
         )
 
 
-def _run(jobs: Sequence[_Job], where: Executor, progress: bool) -> list[list[SongScores]]:
-    """Do the jobs, here or elsewhere; results in their order."""
-    function: Callable[[_Job], list[SongScores]] = _score_song
-    if where.dask is not None:
-        function, jobs = partial(_score_on_worker, __version__), list(map(_absolute, jobs))
-    total = sum(len(job.models) for job in jobs)
-    with progress_bar(total=total, desc="evaluate", unit="song", show=progress) as bar:
-        return where.map(
-            function,
-            jobs,
-            cost=lambda job: job.n_scored,
-            n_useful=_worthwhile(jobs),
-            done=lambda scores: bar.update(len(scores)),
-        )
-
-
 def _worthwhile(jobs: Sequence[_Job]) -> int:
-    """Processes that are worth their start."""
+    """Number of processes that are worth starting."""
     if any(job.how.engine != "hiphopss" for job in jobs):
         return processor_count()
     return 1 + sum(job.n_scored for job in jobs) // _SAMPLES_A_PROCESS
 
 
 def _absolute(job: _Job) -> _Job:
-    """The same with paths that hold in any working directory."""
+    """The same job with absolute paths, which are valid in any working directory."""
 
     def absolute(stems: dict[str, Path]) -> dict[str, Path]:
         return {source: path.absolute() for source, path in stems.items()}
@@ -269,7 +265,7 @@ def _absolute(job: _Job) -> _Job:
 
 
 def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
-    """As :func:`_score_song`, where files and packages may be others than here."""
+    """Run :func:`_score_song` after checking the worker's version and files."""
     here = f"the Dask worker on {socket.gethostname()}"
     if version != __version__:
         raise HiphopssError(
@@ -289,15 +285,15 @@ def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
 
 
 class _BlasHeld:
-    """BLAS in one thread while anybody is inside.
+    """Limits BLAS to one thread while any song is being scored.
 
-    Where a Dask worker scores several songs at once, the first that is done would give BLAS its
-    threads back while others compute. And threadpoolctl lets only that thread do it which took
-    them, so it is one that waits for the last.
+    If a Dask worker scores several songs at once, the first one to finish would otherwise lift the
+    limit while others compute. And threadpoolctl lets only the thread that set the limit lift it,
+    so a separate thread holds it until the last song is finished.
     """
 
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
+    _lock = threading.Lock()
+    _inside = 0
 
     def __enter__(self) -> None:
         with self._lock:
@@ -322,26 +318,26 @@ _blas_held = _BlasHeld()
 
 
 def _hold_blas(held: threading.Event, leave: threading.Event) -> None:
-    """Limit BLAS between two events."""
+    """Limit BLAS from now until the event ``leave``."""
     with _blas_in_one_thread():
         held.set()
         leave.wait()
 
 
 def _blas_in_one_thread() -> AbstractContextManager[object]:
-    """A context in which NumPy's and SciPy's linear algebra runs in the thread that calls it.
+    """A context in which NumPy's and SciPy's linear algebra uses only the calling thread.
 
-    Its threads gain little here, get in each other's way where the processors are busy, and would
-    let the last digits depend on their number.
+    More threads gain little here, compete if the processors are busy, and would make the last
+    digits depend on their number.
     """
-    import scipy.linalg  # noqa: F401 (what is not loaded yet is not limited)
+    import scipy.linalg  # noqa: F401 (a library must be loaded before it can be limited)
     from threadpoolctl import threadpool_limits
 
     return threadpool_limits(1)
 
 
 def _score_song(job: _Job) -> list[SongScores]:
-    """Scores of one song, model after model."""
+    """Score one song, model after model."""
     song, how, rate = job.song, job.how, job.sample_rate
     headers = [read_header(path) for path in song.stems.values()]
     n_channels = max(header.n_channels for header in headers) if how.mode == "images" else 1
@@ -356,7 +352,7 @@ def _score_song(job: _Job) -> list[SongScores]:
             engine=how.engine,
             keep=len(job.models) > 1,
         )
-        estimates = np.empty_like(references)  # one model's after another's: new memory takes time
+        estimates = np.empty_like(references)  # used by all models, because new memory takes time
         for model in job.models:
             sample_types = _read_estimates(estimates, model, job)
             scores = prepared.score(estimates)
@@ -377,7 +373,7 @@ def _score_song(job: _Job) -> list[SongScores]:
 
 
 def _read_estimates(samples: np.ndarray, model: Estimates, job: _Job) -> set[str]:
-    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; give their sample types."""
+    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; return sample types."""
     _, n_samples, n_channels = samples.shape
     if model.baseline is None:
         ((_, stems),) = model.songs

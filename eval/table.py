@@ -1,11 +1,11 @@
-"""The tidy table of scores: one CSV row a song, source and window.
+"""The tidy table of scores: one CSV row for each song, source and window.
 
 Conventions
 -----------
 UTF-8, comma-separated, a header line; the columns are :data:`COLUMNS`. Scores are in dB and are
-written so that they read back bit for bit; a cell is empty where the score is undefined, and
+written so that they can be read back exactly; a cell is empty if the score is undefined, and
 ``note`` says why. ``<name>.json`` beside ``<name>.csv`` records how the table was made. Rows are
-identified by what they say, never by where they stand.
+identified by their content, never by their position.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import astuple, dataclass, fields, replace
 from pathlib import Path
+from typing import Any
 
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.scores import Scores
@@ -31,14 +32,14 @@ class Row:
     song, subset, source : str
         What was scored. ``subset`` is ``"Dev"``, ``"Test"``, another label or empty.
     window_start_s : float
-        Where the window starts, in seconds.
+        Start of the window in seconds.
     SDR, SIR, SAR, ISR : float or None
-        In dB; None where undefined.
+        Scores in dB; None if undefined.
     model : str
-        What made the estimates.
+        Model that made the estimates.
     note : str
-        Why a score is missing or peculiar, and :data:`LEAK_NOTE` where it applies; else empty.
-        Several are joined by ``"; "``.
+        Explanation of a missing or unusual score, and :data:`LEAK_NOTE` if it applies; otherwise
+        empty. Several notes are joined by ``"; "``.
     """
 
     song: str
@@ -54,7 +55,7 @@ class Row:
 
     @property
     def key(self) -> tuple:
-        """What no two rows of a table may share."""
+        """Values that identify the row: no two rows of a table may share them."""
         return self.model, self.subset, self.song, self.source, self.window_start_s
 
 
@@ -65,13 +66,13 @@ COLUMNS = tuple(field.name for field in fields(Row))
 LEAK_NOTE = "trained on test songs (Q3)"
 """Note on every row of a model whose training features include the test songs.
 
-The released features of HH_CS do (docs/released-code.md, section 6)."""
+This is true of the released features of HH_CS (docs/released-code.md, section 6)."""
 
 _JOINT = "; "
 
 
 def with_leak_note(rows: Iterable[Row]) -> list[Row]:
-    """Rows that say, beside what they say already, that the model was trained on test songs."""
+    """Copies of rows whose notes also say that the model was trained on test songs."""
     return [
         replace(row, note=_JOINT.join(note for note in (row.note, LEAK_NOTE) if note))
         for row in rows
@@ -84,18 +85,18 @@ def is_uncertain(row: Row) -> bool:
     Parameters
     ----------
     row : Row
-        Of a table.
+        Row of a table.
 
     Returns
     -------
     bool
-        False for :data:`LEAK_NOTE`, which is about the model and not about the measurement.
+        False for :data:`LEAK_NOTE`, which describes the model and not the measurement.
     """
     return any(note not in ("", LEAK_NOTE) for note in row.note.split(_JOINT))
 
 
 def leaky_models(rows: Iterable[Row]) -> list[str]:
-    """Names of the models whose rows say :data:`LEAK_NOTE`, in order of first appearance."""
+    """Names of the models whose rows have :data:`LEAK_NOTE`, in order of first appearance."""
     return list(dict.fromkeys(row.model for row in rows if LEAK_NOTE in row.note.split(_JOINT)))
 
 
@@ -108,18 +109,18 @@ def rows_from_scores(
     subset: str,
     model: str,
 ) -> list[Row]:
-    """Rows of one song, source after source.
+    """Make the rows of one song, source after source.
 
     Parameters
     ----------
     scores : Scores
-        Of :func:`hiphopss.eval.bss_eval`.
+        Scores from :func:`hiphopss.eval.bss_eval`.
     sources : sequence of str
         Names of the sources, in the order of the scores.
     sample_rate : int
-        In Hz; turns window starts into seconds.
+        Sampling rate in Hz, which converts window starts to seconds.
     song, subset, model : str
-        What the rows say of themselves.
+        Values of these columns.
 
     Returns
     -------
@@ -145,17 +146,17 @@ def rows_from_scores(
 
 
 def _defined(value: float) -> float | None:
-    """A score as a Python float, or None for NaN."""
+    """Convert a score to a Python float, or to None for NaN."""
     return None if math.isnan(value) else float(value)
 
 
 def csv_path(path: str | Path) -> Path:
-    """``path`` if a table can be named so.
+    """Return ``path`` if it can be the name of a table.
 
     Raises
     ------
     HiphopssError
-        If it doesn't end in ``.csv`` or is a folder.
+        If it does not end in ``.csv`` or is a folder.
     """
     path = Path(path)
     if path.suffix.lower() != ".csv":
@@ -166,7 +167,7 @@ def csv_path(path: str | Path) -> Path:
 
 
 def record_path(path: str | Path) -> Path:
-    """The JSON file that records how the table ``path`` was made."""
+    """Path of the JSON file that records how the table ``path`` was made."""
     return Path(path).with_suffix(".json")
 
 
@@ -176,9 +177,9 @@ def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
     Parameters
     ----------
     path : path-like
-        Name ending in ``.csv``.
+        Path of the table, which must end in ``.csv``.
     rows : iterable of Row
-        The lines, in order.
+        Rows in the order of the lines.
 
     Raises
     ------
@@ -194,14 +195,14 @@ def write_rows(path: str | Path, rows: Iterable[Row]) -> None:
 
 
 def write_record(path: str | Path, record: dict) -> None:
-    """Write how the table ``path`` was made, beside it.
+    """Write the record of how the table ``path`` was made, beside it.
 
     Parameters
     ----------
     path : path-like
-        The table.
+        Path of the table.
     record : dict
-        JSON values.
+        Record, in values that JSON can hold.
     """
     text = json.dumps(record, indent=2, sort_keys=True, ensure_ascii=False)
     write_text(record_path(path), text + "\n")
@@ -213,20 +214,20 @@ def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence]) -> N
     Parameters
     ----------
     path : Path
-        The file.
+        File to write.
     header : sequence of str
         Names of the columns.
     lines : iterable of sequence
-        Cells: None is left empty, a float is written in full.
+        Cells; None is written as an empty cell, and a float in full.
     """
     with open(path, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        writer.writerows(lines)  # csv writes repr() of a float, "" of None
+        writer.writerows(lines)  # csv writes repr() of a float, and "" for None
 
 
 def _require_unique(path: Path, rows: Iterable[Row]) -> None:
-    """Raise where two rows would count as one measurement."""
+    """Raise if two rows stand for the same measurement."""
     seen = set()
     for row in rows:
         if row.key in seen:
@@ -243,20 +244,20 @@ def read_rows(path: str | Path) -> list[Row]:
     Parameters
     ----------
     path : path-like
-        The CSV file.
+        CSV file to read.
 
     Returns
     -------
     list of Row
-        In the order of the file.
+        Rows in the order of the file.
 
     Raises
     ------
     HiphopssError
-        If the file can't be read or isn't such a table.
+        If the file can't be read or is not such a table.
     """
     try:
-        # A spreadsheet program may have put a byte order mark before the header.
+        # A spreadsheet program may have written a byte order mark before the header.
         with open(path, encoding="utf-8-sig", newline="") as file:
             lines = list(csv.reader(file))
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -274,30 +275,33 @@ def read_rows(path: str | Path) -> list[Row]:
 
 
 def _parsed(path: str | Path, number: int, cells: list[str]) -> Row:
-    """One line as a row."""
+    """Convert one line to a row."""
     if len(cells) != len(COLUMNS):
         raise HiphopssError(
             f"{path}: row {number} has {len(cells)} cells instead of {len(COLUMNS)}: "
             "evaluate again, or mend the row"
         )
-    song, subset, source, start, *ratios, model, note = cells
+    values: dict[str, Any] = dict(zip(COLUMNS, cells, strict=True))
     try:
-        window_start_s = float(start)
-        sdr, sir, sar, isr = (_defined(float(ratio or "nan")) for ratio in ratios)
+        for field in fields(Row):
+            if field.type == "float":
+                values[field.name] = float(values[field.name])
+            elif field.type == "float | None":  # a score; the cell is empty where it is undefined
+                values[field.name] = _defined(float(values[field.name] or "nan"))
     except ValueError as error:
         raise HiphopssError(
             f"{path}: row {number}: {error}: evaluate again, or mend the row"
         ) from error
-    return Row(song, subset, source, window_start_s, sdr, sir, sar, isr, model, note)
+    return Row(**values)
 
 
 def read_json_object(path: str | Path) -> dict | None:
-    """The object in a JSON file, or None if there is no such file.
+    """Read the object in a JSON file; None if the file does not exist.
 
     Raises
     ------
     HiphopssError
-        If the file can't be read or holds something else.
+        If the file can't be read or does not hold an object.
     """
     path = Path(path)
     if not path.exists():

@@ -7,7 +7,8 @@ which is loaded when it is first used: importing this package imports neither Ke
 Data flow one way: ``datasets`` (songs to features), ``training`` (features to weights),
 ``weights``, ``separation`` (songs to stems), ``eval`` (stems to scores). Below these rooms are
 ``network``, ``signal`` and ``util``; above are ``remixing``, ``live``, ``reproduction``, ``demo``
-and ``cli``. The docstring of each room describes its content and what it may import.
+and ``cli``. The docstring of each room describes its content and what it may import. ``datasets``,
+``eval`` and ``weights`` are links to the folders beside this one.
 """
 
 import lazy_loader

@@ -7,17 +7,20 @@ from .datasets.generated import generate
 from .datasets.hhds import download_hhds
 from .datasets.songs import Song, find_songs, read_songs
 from .demo.export import export_site
+from .demo.limits import Limits
 from .demo.server import serve
 from .errors import HiphopssError
 from .eval.bss.scores import Scores, bss_eval
 from .eval.comparison import Comparison, compare
 from .eval.evaluation import Baselines, evaluate
 from .eval.scoring import Scoring
+from .live.ends import list_devices
 from .live.session import LiveSettings, Pcm, run_live
 from .live.stream import StreamingSeparator
 from .network.model import build_model
 from .remixing.mixing import Mix, Mixer, mix
 from .remixing.remix import remix
+from .reproduction.experiments import profile
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
 from .separation.separator import Separator, separate
@@ -45,6 +48,7 @@ __all__ = [
     "Executor",
     "Fidelity",
     "HiphopssError",
+    "Limits",
     "LiveSettings",
     "LossWeights",
     "Mix",
@@ -72,12 +76,14 @@ __all__ = [
     "export_site",
     "find_songs",
     "generate",
+    "list_devices",
     "list_segments",
     "list_weights",
     "load_model",
     "load_published",
     "make_features",
     "mix",
+    "profile",
     "read_songs",
     "remix",
     "reproduce",

@@ -1,7 +1,7 @@
 """Sources, signal settings, fidelity presets and loss weights, which all stages share.
 
-The quirks Q1..Q13 of the released code (docs/released-code.md) are switches of :class:`Fidelity`;
-nothing else in the project branches on which code is being mirrored.
+The quirks of the released code (docs/released-code.md, Q1..Q13) that a preset decides are switches
+of :class:`Fidelity`: what depends on which code is mirrored reads a switch.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from typing import TypeVar
 from hiphopss.errors import HiphopssError
 
 SOURCES = ("vocals", "bass", "drums", "other")
-"""The stems, in the order of the network's output channels (docs/released-code.md, section 3)."""
+"""The stems, in the order of the network's output channels (docs/released-code.md, section 3).
+
+``other`` is last: with the preset ``released`` it has no decoder of its own (Q1)."""
 
 SEPARATION_RECORD = "separation.json"
 """File in a folder of estimates that records what made them; its key ``model`` names the model."""

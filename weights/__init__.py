@@ -1,8 +1,8 @@
 """Room of weight files: the project's own, the published ones, and those that are shipped.
 
-- ``files``: reading, writing and converting them. ``published``: pickles, read without unpickling.
-- ``registry``: weight files that are known, as ``registry.toml`` lists them; the shipped ones stand
-  beside it.
+- ``files``: reading, writing and converting them. ``published``: reads pickles without unpickling.
+- ``registry``: the known weight files, as listed in ``registry.toml``; the shipped files are beside
+  it.
 
 May import :mod:`hiphopss.network` and :mod:`hiphopss.util`.
 """

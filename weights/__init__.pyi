@@ -1,24 +1,3 @@
-from .files import (
-    WeightsInfo,
-    convert_weights,
-    describe_weights,
-    load_model,
-    load_published,
-    network_arrays,
-    read_weights,
-    save_weights,
-)
-from .registry import list_weights, resolve_weights
+from .files import load_published
 
-__all__ = [
-    "WeightsInfo",
-    "convert_weights",
-    "describe_weights",
-    "list_weights",
-    "load_model",
-    "load_published",
-    "network_arrays",
-    "read_weights",
-    "resolve_weights",
-    "save_weights",
-]
+__all__ = ["load_published"]

@@ -1,8 +1,8 @@
 """Weight files: the project's own (Keras HDF5 with settings and provenance) and the published ones.
 
-An own file is what ``keras.Model.save_weights`` writes, so Keras alone can load it, with one more
-attribute ``hiphopss`` on its root: a JSON object with the signal settings, the fidelity switches,
-the provenance and a SHA-256 of the arrays, which is checked on load.
+The project's own file is what ``keras.Model.save_weights`` writes, so Keras alone can load it, with
+one more attribute ``hiphopss`` on its root: a JSON object with the signal settings, the fidelity
+switches, the provenance and a SHA-256 of the arrays, which is checked on loading.
 """
 
 from __future__ import annotations
@@ -21,9 +21,8 @@ from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_prese
 from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
-from hiphopss.util.keras_backend import import_keras
 from hiphopss.weights.published import PUBLISHED_ARRAYS, read_published, write_published
-from hiphopss.weights.registry import is_leaky_by_name
+from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
 
 if TYPE_CHECKING:
     import h5py
@@ -36,18 +35,18 @@ _HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 @dataclass(frozen=True)
 class WeightsInfo:
-    """What a weight file says of itself.
+    """Settings and provenance that a weight file records.
 
     Attributes
     ----------
     config : SignalConfig
-        Settings of the magnitudes it was trained on.
+        Settings of the magnitudes on which it was trained.
     fidelity : Fidelity
         Wiring of the network.
     provenance : dict
-        What made it: features, arguments, versions; for a published file its name and hash.
+        How it was made: features, arguments, versions; for a published file its name and hash.
     sha256 : str
-        Of the arrays' names, shapes and values (own files) or of the file (published ones).
+        Hash of the arrays' names, shapes and values (own files) or of the file (published ones).
     """
 
     config: SignalConfig
@@ -67,21 +66,21 @@ def network_arrays(model: keras.Model) -> dict[str, np.ndarray]:
 
 
 def assign_arrays(model: keras.Model, arrays: dict[str, np.ndarray], *, origin: str) -> None:
-    """Set all weights of a model from arrays by name, which are fitted to it.
+    """Set all weights of a model from named arrays, after fitting the arrays to it.
 
     Parameters
     ----------
     model : keras.Model
-        From :func:`hiphopss.network.model.build_model`.
+        Model from :func:`hiphopss.network.model.build_model`.
     arrays : dict of str to np.ndarray
-        By name.
+        Arrays by name.
     origin : str
-        Where they come from, for messages.
+        Name of the arrays' origin in messages.
 
     Raises
     ------
     HiphopssError
-        As :func:`hiphopss.network.spec.fit_arrays`.
+        As in :func:`hiphopss.network.spec.fit_arrays`.
     """
     shapes = {variable.path: tuple(variable.shape) for variable in model.weights}
     model.set_weights(list(fit_arrays(arrays, shapes, origin=origin).values()))
@@ -93,9 +92,9 @@ def load_published(path: str | Path, model: keras.Model) -> keras.Model:
     Parameters
     ----------
     path : path-like
-        A file as docs/released-code.md, section 5 describes; float32 or float64.
+        A file as described in docs/released-code.md, section 5; float32 or float64.
     model : keras.Model
-        From :func:`hiphopss.network.model.build_model`, in either preset.
+        Model from :func:`hiphopss.network.model.build_model`, in either preset.
 
     Returns
     -------
@@ -105,7 +104,7 @@ def load_published(path: str | Path, model: keras.Model) -> keras.Model:
     Raises
     ------
     HiphopssError
-        If the file is not a pickle, asks for more than arrays, or holds another network.
+        If the file is not a pickle, needs anything but arrays, or holds another network.
     """
     assign_arrays(model, read_published(path), origin=str(path))
     return model
@@ -119,23 +118,23 @@ def save_weights(
     fidelity: Fidelity,
     provenance: dict | None = None,
 ) -> WeightsInfo:
-    """Write a model's weights with their settings, provenance and SHA-256, whole or not at all.
+    """Write a model's weights with their settings, provenance and SHA-256, completely or not.
 
     Parameters
     ----------
     path : path-like
-        Must end in ``.weights.h5``, which is what Keras asks for.
+        File to write, which must end in ``.weights.h5``, as Keras requires.
     model : keras.Model
-        From :func:`hiphopss.network.model.build_model`.
+        Model from :func:`hiphopss.network.model.build_model`.
     config, fidelity
-        What it was built and trained with.
+        Settings with which it was built and trained.
     provenance : dict
-        Anything JSON can hold.
+        Anything that JSON can hold.
 
     Returns
     -------
     WeightsInfo
-        What was written beside the arrays.
+        Record that was written with the arrays.
     """
     path = Path(path)
     if not path.name.endswith(SUFFIX):
@@ -149,26 +148,26 @@ def save_weights(
 def write_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
     """Write a weight file in place, as :func:`save_weights` does to a temporary one."""
     import h5py
+    import keras
 
-    keras = import_keras()
-    bare = keras.Model(model.inputs, model.outputs, name=model.name)  # without an optimiser's state
+    bare = keras.Model(model.inputs, model.outputs, name=model.name)  # has no optimiser state
     bare.save_weights(path)
     with h5py.File(path, "r+") as file:
         file.attrs[_ATTRIBUTE] = json.dumps(asdict(info), sort_keys=True)
 
 
 def read_info(path: str | Path) -> WeightsInfo:
-    """Read what a weight file says of itself, without Keras.
+    """Read the record of a weight file, without Keras.
 
     Parameters
     ----------
     path : path-like
-        An own ``.weights.h5`` or a published ``.pkl``; the content decides which.
+        The project's own ``.weights.h5`` or a published ``.pkl``, recognised by the content.
 
     Returns
     -------
     WeightsInfo
-        A published file is in the ``released`` preset with the default signal settings.
+        Record; a published file is in the ``released`` preset with the default signal settings.
 
     Raises
     ------
@@ -183,29 +182,29 @@ def read_info(path: str | Path) -> WeightsInfo:
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
-    """Read the arrays of a weight file of either kind, by name; as :func:`read_weights`."""
+    """Read the arrays of a weight file of either kind, by name; see :func:`read_weights`."""
     return read_weights(path)[1]
 
 
 def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
-    """Read a weight file of either kind, once, without Keras, and check its SHA-256.
+    """Read a weight file of either kind without Keras, and check its SHA-256.
 
     Parameters
     ----------
     path : path-like
-        An own ``.weights.h5`` or a published ``.pkl``.
+        The project's own ``.weights.h5`` or a published ``.pkl``.
 
     Returns
     -------
     info : WeightsInfo
-        What the file says of itself, as :func:`read_info`.
+        Record of the file, as from :func:`read_info`.
     arrays : dict of str to np.ndarray
-        In float32, by name.
+        Arrays in float32, by name.
 
     Raises
     ------
     HiphopssError
-        As :func:`read_info`, and if the arrays are not those that were written.
+        As in :func:`read_info`, and if the arrays have changed since they were written.
     """
     path = Path(path)
     if not _is_hdf5(path):
@@ -218,7 +217,7 @@ def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
     with _opened(path) as file:
         info, arrays = _info(path, file), {}
         for group in file["layers"].values():
-            variables = group["vars"]  # named "0", "1", ...; the attribute holds the layer's name
+            variables = group["vars"]  # named "0", "1", ...; its attribute is the layer's name
             layer = variables.attrs["name"]
             names = ("bias",) if layer == "output" else ("kernel", "bias", "extra_bias")
             for name, key in zip(names, sorted(variables), strict=False):
@@ -233,7 +232,7 @@ def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[h5py.File]:
-    """An own weight file."""
+    """Open one of the project's own weight files."""
     import h5py
 
     try:
@@ -245,7 +244,7 @@ def _opened(path: Path) -> Iterator[h5py.File]:
 
 
 def _info(path: Path, file: h5py.File) -> WeightsInfo:
-    """What an own file says of itself."""
+    """Read the record of one of the project's own files."""
     text = file.attrs.get(_ATTRIBUTE)
     if text is None:
         raise HiphopssError(
@@ -262,41 +261,44 @@ def _info(path: Path, file: h5py.File) -> WeightsInfo:
 
 
 def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
-    """Build the network that a weight file of either kind is for, and load it.
+    """Build the network for a weight file of either kind, and load the file.
 
     Parameters
     ----------
     path : path-like
-        An own ``.weights.h5`` or a published ``.pkl``.
+        The project's own ``.weights.h5`` or a published ``.pkl``, by path or by registry name.
 
     Returns
     -------
     model : keras.Model
-        Ready to use.
+        Model that is ready to use.
     info : WeightsInfo
-        What the file says of itself.
+        Record of the file.
 
     Raises
     ------
     HiphopssError
-        As :func:`read_weights`.
+        As in :func:`read_weights`.
     """
+    path = resolve_weights(path)
     info, arrays = read_weights(path)
     return loaded_model(info, arrays, origin=str(path)), info
 
 
 def loaded_model(info: WeightsInfo, arrays: dict[str, np.ndarray], *, origin: str) -> keras.Model:
-    """The network that arrays are for, with them as its weights.
+    """Build the network for some arrays, with the arrays as its weights.
 
     Parameters
     ----------
     info : WeightsInfo
-        Says how it is built.
+        Settings of the network.
     arrays : dict of str to np.ndarray
-        From :func:`read_weights`.
+        Arrays from :func:`read_weights`.
     origin : str
-        Where they come from, for messages.
+        Name of the arrays' origin in messages.
     """
+    from hiphopss.util.keras_backend import import_keras
+
     import_keras()
     from hiphopss.network.model import build_model
 
@@ -306,26 +308,26 @@ def loaded_model(info: WeightsInfo, arrays: dict[str, np.ndarray], *, origin: st
 
 
 def convert_weights(source: str | Path, target: str | Path | None = None) -> Path:
-    """Convert a weight file between the two kinds; the names' endings say which way.
+    """Convert a weight file to the other kind; the suffixes of the names determine the direction.
 
     Parameters
     ----------
     source : path-like
         A weight file of either kind.
     target : path-like, optional
-        Ending in ``.weights.h5`` or ``.pkl`` (only for the preset ``released``, since a published
-        file has no fourth decoder). By default the source's name with the other ending.
+        File ending in ``.weights.h5``, or in ``.pkl`` (only for the preset ``released``, since a
+        published file has no fourth decoder). By default the source's name with the other suffix.
 
     Returns
     -------
     Path
-        The target.
+        Path of the target.
 
     Raises
     ------
     HiphopssError
-        As :func:`read_weights`, and if the target exists, its ending or preset is of no use, or a
-        ``.pkl`` would hide that test songs were trained on (Q3).
+        As in :func:`read_weights`, and if the target exists, its suffix or preset can't be used, or
+        a ``.pkl`` would hide that the network was trained on test songs (Q3).
     """
     source = Path(source)
     info, arrays = read_weights(source)
@@ -373,7 +375,8 @@ def digest_of(arrays: dict[str, np.ndarray]) -> str:
 
 
 def describe_weights(path: str | Path) -> str:
-    """What a weight file holds, in lines for people to read; errors as :func:`read_weights`."""
+    """Describe a weight file in lines for people; errors as in :func:`load_model`."""
+    path = resolve_weights(path)
     info, arrays = read_weights(path)
     count = sum(array.size for array in arrays.values())
     width = max(map(len, arrays))

@@ -1,9 +1,9 @@
 """The published weight files: Python 2 pickles of a list of arrays, read without unpickling.
 
-docs/released-code.md, section 5. A pickle is a program. Here it is first read through, and refused
-unless it keeps to the instructions that a list of arrays needs; then it runs on stand-ins, made
-anew for each file, that can only describe arrays of floats. No name in the file is ever imported or
-called.
+docs/released-code.md, section 5. A pickle is a program. Here its instructions are first checked,
+and it is refused if any of them is not needed for a list of arrays. Then it runs with stand-ins,
+made anew for each file, that can only describe arrays of floats. No name in the file is ever
+imported or called.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _BYTES = {"BINUNICODE8", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"
 _PLAIN_OPCODES = {"PROTO", "FRAME", "STOP"}.union(
     _CONTAINERS, _SHORT_TUPLES, _CALLS, _MEMO, _NUMBERS, _TEXTS, _BYTES
 )
-"""What lists of arrays are made of, in all protocols."""
+"""Instructions that lists of arrays need, in all protocols."""
 
 _KNOWN_COUNTS = {
     13: "two decoders: probably the network for iKala (voice and accompaniment)",
@@ -58,7 +58,7 @@ _KNOWN_COUNTS = {
 
 
 class _Dtype:
-    """What a pickle says of a dtype; only float32 and float64 in either byte order pass."""
+    """Stand-in for a dtype; it accepts only float32 and float64 in either byte order."""
 
     def __init__(self, code: object, *_: object):
         self.code = _text(code)
@@ -77,7 +77,7 @@ class _Dtype:
 
 
 class _Array:
-    """What a pickle says of an array."""
+    """Stand-in for an array."""
 
     def __init__(self, *_: object):
         self.values: np.ndarray | None = None
@@ -88,11 +88,11 @@ class _Array:
 
 
 class _Unreadable(Exception):
-    """The file is not what a published file can be; the message says how."""
+    """The file can't be a published file; the message says why."""
 
 
 def _text(value: object) -> str:
-    """A short text that may be bytes (Python 2)."""
+    """Convert a short text, which may be bytes (Python 2)."""
     if not isinstance(value, str | bytes) or len(value) > 8:
         raise _Unreadable("describes an array's type in a way unknown")
     return value.decode("latin-1") if isinstance(value, bytes) else value
@@ -102,7 +102,7 @@ def _array(data: object, dtype: object, shape: Iterable, order: Literal["C", "F"
     if not isinstance(dtype, _Dtype):
         raise _Unreadable("holds an array without a type")
     resolved = dtype.resolve()
-    if isinstance(data, str):  # Python 2 wrote byte strings
+    if isinstance(data, str):  # a byte string of Python 2
         data = data.encode("latin-1")
     if not isinstance(data, bytes | bytearray):
         raise _Unreadable("holds an array whose values are not bytes")
@@ -125,11 +125,11 @@ def _latin1(text: object, encoding: object) -> bytes:
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Runs a pickle with the stand-ins above in place of every name."""
+    """Runs a pickle with the above stand-ins in place of all names."""
 
     def __init__(self, data: bytes):
         super().__init__(io.BytesIO(data), encoding="latin1")
-        # A pickle can set attributes of what it names. These functions are this file's own.
+        # A pickle can set attributes of the objects that it names, so each file gets new functions.
         reconstruct, frombuffer = lambda *_: _Array(), lambda *a: _frombuffer(*a)
         self._allowed = {
             ("numpy.core.multiarray", "_reconstruct"): reconstruct,
@@ -143,7 +143,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._allowed:
-            wanted = repr(f"{module}.{name}"[:80])  # quoted: it may hold line ends and worse
+            wanted = repr(f"{module}.{name}"[:80])  # quoted, because it may hold line ends
             raise _Unreadable(f"asks for {wanted}, which a list of arrays does not need")
         return self._allowed[module, name]
 
@@ -152,10 +152,10 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _require_plain(data: bytes) -> None:
-    """Read a pickle's instructions without running them; refuse those that arrays do not need.
+    """Check a pickle's instructions without running them; refuse those that arrays do not need.
 
-    That keeps out containers that can be made to take for ever, and memo indices for which
-    gigabytes would be set aside.
+    This excludes containers that can take endless time, and memo indices for which gigabytes would
+    be allocated.
     """
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name not in _PLAIN_OPCODES:
@@ -170,17 +170,17 @@ def read_pickle(path: str | Path) -> list[np.ndarray]:
     Parameters
     ----------
     path : path-like
-        The file.
+        File to read.
 
     Returns
     -------
     list of np.ndarray
-        As stored, float32 or float64.
+        Arrays as stored, in float32 or float64.
 
     Raises
     ------
     HiphopssError
-        If the file is missing, is not a pickle, asks for anything but arrays, or is no list.
+        If the file is missing, is not a pickle, needs anything but arrays, or is not a list.
     """
     path = Path(path)
     try:
@@ -194,7 +194,7 @@ def read_pickle(path: str | Path) -> list[np.ndarray]:
         raise HiphopssError(
             f"{path}: refused: the pickle {error}; use a published file as it was downloaded"
         ) from error
-    except Exception as error:  # a broken pickle can raise nearly anything
+    except Exception as error:  # a damaged pickle can raise nearly any error
         raise HiphopssError(
             f"{path}: not a pickle, or a damaged one ({type(error).__name__}): download it again, "
             "and check that it is not a web page"
@@ -224,8 +224,8 @@ def read_published(path: str | Path) -> dict[str, np.ndarray]:
     Raises
     ------
     HiphopssError
-        If the file can't be read safely, or holds another network; the message says which array,
-        what was found and what was expected.
+        If the file can't be read safely or holds another network; the message then names the array,
+        its shape and the expected shape.
     """
     arrays = read_pickle(path)
     expected = len(PUBLISHED_ARRAYS)
@@ -252,17 +252,17 @@ def read_published(path: str | Path) -> dict[str, np.ndarray]:
 
 
 def write_published(path: str | Path, arrays: dict[str, np.ndarray]) -> None:
-    """Write arrays by name as a file that the released code (Python 2, NumPy 1) can load.
+    """Write named arrays as a file that the released code (Python 2, NumPy 1) can load.
 
     Parameters
     ----------
     path : path-like
-        Where to.
+        File to write.
     arrays : dict of str to np.ndarray
         The arrays of ``PUBLISHED_ARRAYS``.
     """
     ordered = [np.asarray(arrays[name], np.float32) for name, _ in PUBLISHED_ARRAYS]
     data = pickle.dumps(ordered, protocol=2)
-    # NumPy 2 names its module otherwise; the name stands once, before any array's bytes.
+    # NumPy 2 has renamed its module; the name occurs once, before the bytes of any array.
     data = data.replace(b"cnumpy._core.multiarray\n", b"cnumpy.core.multiarray\n", 1)
     Path(path).write_bytes(data)

@@ -1,6 +1,6 @@
 """The registry of weight files: those that are shipped, and the published ones.
 
-The facts are in ``registry.toml``; the shipped files stand beside it.
+The facts are in ``registry.toml``; the shipped files are beside it.
 """
 
 from __future__ import annotations
@@ -15,33 +15,33 @@ from hiphopss.errors import HiphopssError
 from hiphopss.util.files import sha256_of
 
 DEFAULT = "default"
-"""Name that stands for the shipped weights."""
+"""Name for the shipped weights that are used by default."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A weight file that is known.
+    """A known weight file.
 
     Attributes
     ----------
     name : str
-        What it is called.
+        Name of the weights.
     trained_on : str
-        On which data.
+        Data on which they were trained.
     preset : str
         Fidelity preset.
     file : str
-        Its file's name.
+        Name of the file.
     sha256 : str
-        Of the file; empty where it isn't known.
+        Hash of the file; empty if it is not known.
     licence : str
-        Under which it may be used.
+        Licence for its use.
     get : str
-        Where to get it; empty for a shipped one.
+        Place to get it from; empty for a shipped file.
     released_test_leak : bool
         Whether it was trained on test songs (Q3).
     model : str
-        Which model of Table 1 it is; empty if none.
+        Name of the model in Table 1; empty if it is not there.
     """
 
     name: str
@@ -66,30 +66,30 @@ def _folder() -> Path:
 
 @lru_cache
 def registry() -> tuple[Entry, ...]:
-    """All entries, the shipped ones first; the first is the default."""
+    """All entries, the shipped ones first; the first entry is the default."""
     facts = tomllib.loads((_folder() / "registry.toml").read_text("utf-8"))
     return tuple(Entry(**entry) for entry in facts["weights"])
 
 
 def resolve_weights(given: str | Path | None) -> Path:
-    """A weight file by path, by name in the registry, or the default one.
+    """Find a weight file by path, by name in the registry, or by default.
 
     Parameters
     ----------
     given : path-like or None
-        A path, or a shipped entry's name; None or ``"default"`` for the default. A file of that
-        name goes before an entry.
+        A path, or a shipped entry's name; None or ``"default"`` for the default. An existing file
+        takes precedence over an entry of this name.
 
     Returns
     -------
     Path
-        The file.
+        Path of the file.
 
     Raises
     ------
     HiphopssError
-        If there is no such file or name, the name is of a published file, which is not shipped, or
-        a shipped file is damaged.
+        If no file or entry has this name, if the entry is a published file, which is not shipped,
+        or if a shipped file is damaged.
     """
     if given is not None and Path(given).exists():
         return Path(given)
@@ -114,12 +114,12 @@ def _names() -> dict[str, Entry]:
 
 
 def is_leaky_by_name(path: str | Path) -> bool:
-    """Whether a published file, by its name, is one that was trained on test songs (Q3)."""
+    """Whether a published file, by its name, was trained on test songs (Q3)."""
     return any(e.file == Path(path).name and e.released_test_leak for e in registry())
 
 
 def describe_default() -> str:
-    """One line on what separates where no weights are named."""
+    """One line that names the weights used by default."""
     entry = registry()[0]
     return (
         f"separating with the shipped weights {entry.name!r}, trained on {entry.trained_on}; "
@@ -128,7 +128,7 @@ def describe_default() -> str:
 
 
 def list_weights() -> str:
-    """The registry, for people to read."""
+    """List the registry for people."""
     blocks = []
     for entry in registry():
         lines = [

@@ -28,6 +28,9 @@ AUGMENTATIONS = {
 
 ABBREVIATIONS = {"CS": "circular-shift", "IA": "instrument", "MA": "mix", "COMBI": "combined"}
 
+COMBINED = ("none", "circular-shift", "instrument", "mix")
+"""Augmentations that the paper's COMBI joins."""
+
 SHIFTING = ("circular-shift", "combined")
 """Augmentations that shift sources; in these the released code has its test leak (Q3)."""
 RANDOM = ("circular-shift", "mix", "combined")
@@ -163,7 +166,7 @@ def recipes(
         return QUARTER if fidelity.quarter_augmented_mixture else 1.0
 
     found: list[Recipe] = []
-    wanted = set(AUGMENTATIONS) if augmentation == "combined" else {augmentation}
+    wanted = COMBINED if augmentation == "combined" else (augmentation,)
     if "none" in wanted:
         found += [Recipe("none", "unaugmented", _takes(song)) for song in voiced(songs)]
     if "circular-shift" in wanted:
@@ -189,8 +192,7 @@ def _circular_shift(song: Song, fidelity: Fidelity, seed: int) -> list[Recipe]:
     unchanged song is not among them. Delayed sources are cut so that a version is as long as the
     song: the "cut at ``length - 0.2 s``" of docs/released-code.md is read as applying to the source
     before the zeros are added. Corrected: the unchanged song, and a random choice of assignments of
-    three shifts. In each of them some source stays in place, because a version in which all sources
-    are shifted is a rotation of another one, and some source is shifted.
+    three shifts that shift some sources, but not all: that would only rotate another version.
     """
     sources = [source for source in SOURCES if source in song.stems]
     if fidelity.shift_by_delay:
@@ -219,7 +221,7 @@ def _instrument(song: Song, attenuation: float) -> list[Recipe]:
     """One version without each source, and the full version."""
     full = _takes(song)
     versions = []
-    for muted in ("bass", "drums", "other", "vocals"):
+    for muted in sorted(SOURCES):  # the order of the released code
         takes = tuple(
             None if source == muted else take for source, take in zip(SOURCES, full, strict=True)
         )

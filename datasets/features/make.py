@@ -74,8 +74,8 @@ def make_features(
 ) -> Path:
     """Compute the training features of a data set, with one of the paper's augmentations.
 
-    Songs of the subset ``Test`` are left out, and so are the hip-hop songs of DSD100 on which the
-    paper tests, although one of them is in DSD100's ``Dev``.
+    Songs of the subset ``Test`` are left out. From a root, so are the hip-hop songs of DSD100 on
+    which the paper tests, although one of them is in DSD100's ``Dev``.
 
     Parameters
     ----------
@@ -94,8 +94,7 @@ def make_features(
     seed : int
         Seed of the augmentations' random choices.
     released_test_leak : bool
-        Q3: the circular shift also uses the test songs. The file and all results made from it are
-        marked accordingly.
+        Q3: the circular shift also uses the test songs. The file and its results are marked.
     store_phase : bool
         Also store the mixtures' phase, which training does not need.
     progress : bool

@@ -46,9 +46,8 @@ class RemoteFile:
     Attributes
     ----------
     name, url : str
-        Name, and address of the download.
     size : int
-        In bytes.
+        Number of bytes.
     checksum : str
         ``"md5:"`` and 32 hexadecimal digits.
     """
@@ -72,7 +71,6 @@ def zenodo_files(doi: str, *, base_url: str = ZENODO) -> list[RemoteFile]:
     Returns
     -------
     list of RemoteFile
-        Files of the record.
 
     Raises
     ------

@@ -1,12 +1,12 @@
 """The generated data sets: synthetic stand-ins for sets that can't be shipped, in DSD100's layout.
 
 ``"hhds"`` stands in for HHDS (paper, section 3.1): 18 songs of hip hop by one "producer", with a
-drum machine, loops and spoken Spanish by 12 voices. ``"dsd100"`` stands in for DSD100, as different
-from the first as DSD100 is from HHDS (paper, section 4.3): rock, pop, folk, heavy, reggae,
-electronic and some hip hop, by bands with played drums, with sung and rapped English. All of it is
-synthesised: neither is music that anybody made, and figures measured on them say nothing of real
-songs. What characterises collections, styles, instruments, lines and voices is in the TOML files
-beside this module.
+drum machine, loops and spoken Spanish by 12 voices. ``"dsd100"`` stands in for DSD100, and differs
+from the first set as much as DSD100 does from HHDS (paper, section 4.3): rock, pop, folk, heavy,
+reggae, electronic and some hip hop, by bands with played drums, with sung and rapped English. All
+of it is synthesised: neither set is music that anybody made, and results on them say nothing about
+real songs. The properties of collections, styles, instruments, lines and voices are in the TOML
+files in ``facts/``.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from hiphopss.util.files import written_whole
 from hiphopss.util.progress import progress_bar
 
 VERSION = 1
-"""Goes up when the same seed gives other audio, in whichever collection."""
+"""Version of the generator, which is raised if a seed gives other audio in any collection."""
 
 MIN_SECONDS = 4.0
 MAX_SECONDS = 600.0
@@ -41,10 +41,10 @@ def generate(
 
     The folder gets ``Mixtures/{Dev,Test}/<song>/mixture.wav``,
     ``Sources/{Dev,Test}/<song>/{bass,drums,other,vocals}.wav`` (mono, 44.1 kHz, 16 bit) and
-    ``generated.json``, which says what each song is made of. It appears when it is complete.
+    ``generated.json``, which describes each song. The folder appears when it is complete.
     A mixture is its gain (in ``generated.json``) times the sum of the four written stems,
-    rounded to 16 bits: normalised in ``"hhds"``, as the paper says of HHDS, and the sum itself in
-    ``"dsd100"``.
+    rounded to 16 bits. It is normalised in ``"hhds"``, as the paper says about HHDS, and is the
+    plain sum in ``"dsd100"``.
 
     Parameters
     ----------
@@ -52,18 +52,18 @@ def generate(
         Folder to make; it may exist if it is empty.
     collection : str
         ``"hhds"`` (hip hop by one producer, Spanish, 13 Dev and 5 Test songs) or ``"dsd100"``
-        (several styles, played by bands, English, 16 and 6; of the first six Test songs the
-        first three are hip hop). No song of one has the name of a song of the other.
+        (several styles, played by bands, English, 16 and 6 songs; of the first six Test songs, the
+        first three are hip hop). The sets have no song names in common.
     seconds : float
         Length of every song, 4..600.
     n_dev, n_test : int, optional
-        Songs to train and to test on, if not as many as the collection has: together at most 999,
-        in ``"dsd100"`` at most 949 and 50, as its Test songs are numbered 001-050.
+        Numbers of songs for training and for testing; by default those of the collection. Together
+        at most 999; in ``"dsd100"`` at most 949 and 50, because its Test songs are 001-050.
     seed : int
-        The same seed gives the same bytes on the same machine. Song ``k`` does not depend on how
-        many songs there are; in ``"dsd100"`` it is the same ``k``-th song of its split.
+        The same seed gives the same bytes on the same machine. Song ``k`` does not depend on the
+        number of songs; in ``"dsd100"`` this applies to the ``k``-th song of each split.
     progress : bool
-        Show a bar on standard error.
+        Show a progress bar on standard error.
 
     Returns
     -------
@@ -72,7 +72,7 @@ def generate(
     Raises
     ------
     HiphopssError
-        If an argument makes no sense, there is no such collection, the folder holds something, or
+        If an argument makes no sense, the collection does not exist, the folder is not empty, or
         espeak-ng can't be used.
     """
     from hiphopss.datasets.generated.collection import load_collection
@@ -116,7 +116,7 @@ def require_sensible(
     n_test: int | None = None,
     seed: int = 0,
 ) -> None:
-    """Raise :class:`HiphopssError` for arguments of :func:`generate` that can't be meant."""
+    """Raise :class:`HiphopssError` if arguments of :func:`generate` make no sense."""
     from hiphopss.datasets.generated.collection import load_collection
 
     chosen = load_collection(collection)
@@ -140,7 +140,7 @@ def require_sensible(
 def _write_song(
     folder: Path, split: str, name: str, stems: dict[str, Any], peak: float | None
 ) -> float:
-    """Write the stems and their sum, brought to a peak if one is given; return its gain."""
+    """Write the stems and their sum, scaled to a peak if one is given; return the sum's gain."""
     import numpy as np
     import soundfile as sf
 

@@ -1,8 +1,7 @@
 """Models that are computed from a song's own files, for comparison.
 
 :func:`hiphopss.eval.evaluate` writes no files of them: they are computed, one song at a time, by
-the process that scores the song. What is scored equals the content of a file of type
-:data:`SUBTYPE`.
+the process that scores the song, with the precision of a file of type :data:`SUBTYPE`.
 """
 
 from __future__ import annotations

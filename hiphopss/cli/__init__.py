@@ -1,4 +1,4 @@
-"""Room of the command line: parse, call one public function, print. A module a few verbs.
+"""Room of the command line: each verb parses options, calls one public function, and prints.
 
 May import every room, but at the top of its modules only :mod:`hiphopss.config`,
 :mod:`hiphopss.errors`, :mod:`hiphopss.util` and data, so that ``--help`` is quick.
@@ -22,14 +22,14 @@ from hiphopss.util.progress import say
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command.
+    """Run one command and return its exit status.
 
-    The exit status is 2 for an error that the user can mend, and 1 where the rest was done without
-    what has one.
+    The status is 2 for an error that the user can solve, and 1 if only some of the inputs could be
+    processed.
     """
     options = build_parser().parse_args(arguments)
-    # An ordinary exit lets half-written files be removed.
-    with suppress(ValueError):  # not in the main thread
+    # With an ordinary exit, incomplete files are removed.
+    with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with _told(quiet=options.quiet_lines and options.quiet):
@@ -51,9 +51,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 @contextmanager
 def _told(*, quiet: bool) -> Iterator[None]:
-    """Show on standard error what is logged, but for information if it is to be quiet.
+    """Show log records on standard error; with ``quiet``, only warnings and errors.
 
-    What other libraries warn of speaks to programmers, and is left out.
+    Warnings of other libraries are meant for programmers, and are left out.
     """
     logger, handler = logging.getLogger("hiphopss"), _Lines()
     level = logger.level
@@ -69,7 +69,7 @@ def _told(*, quiet: bool) -> Iterator[None]:
 
 
 class _Lines(logging.Handler):
-    """Says each record in a line that shares no line with a progress bar."""
+    """Writes each log record on a line of its own, apart from progress bars."""
 
     def emit(self, record: logging.LogRecord) -> None:
         kind = "" if record.levelno <= logging.INFO else f"{record.levelname.lower()}: "
@@ -77,7 +77,7 @@ class _Lines(logging.Handler):
 
 
 class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, without the usage."""
+    """Reports an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
         print(f"hiphopss: error: {message}: see `{self.prog} --help`", file=sys.stderr)
@@ -85,7 +85,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """The parser; each verb sets ``run``, the function that does it."""
+    """Make the parser; each verb sets ``run``, the function that runs it."""
     parser = _Parser(
         prog="hiphopss",
         description="Music source separation for hip hop: vocals, bass, drums and other. "

@@ -1,4 +1,4 @@
-"""What the verbs share."""
+"""Options and types that several verbs share."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from hiphopss.util.executor import Executor
 
 Verbs = argparse._SubParsersAction
-"""What verbs are added to; argparse has no public name for it."""
+"""Type of the object to which verbs are added; argparse has no public name for it."""
 
 WEIGHTS_HELP = "weight file: NAME.weights.h5 from `train`, or a published .pkl"
 
@@ -25,9 +25,9 @@ def add_verb(
     *,
     quiet_lines: bool = False,
 ) -> argparse.ArgumentParser:
-    """Add a verb, which the function ``run`` does.
+    """Add a verb that is run by the function ``run``.
 
-    With ``quiet_lines`` its ``--quiet`` leaves out lines that tell what happens, too.
+    With ``quiet_lines``, its ``--quiet`` also leaves out informational log lines.
     """
     verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
     verb.set_defaults(run=run, quiet_lines=quiet_lines, quiet=False)
@@ -35,14 +35,14 @@ def add_verb(
 
 
 def count(text: str) -> int:
-    """The ``type`` of an option that takes a number of things."""
+    """The ``type`` of an option that is a positive number of things."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text}: give a whole number, 1 or more")
     return int(text)
 
 
 def add_executor(verb: argparse.ArgumentParser) -> None:
-    """Options that say where work over many songs is done."""
+    """Add the options for where work over many songs is done."""
     verb.add_argument(
         "--jobs", type=count, metavar="N", help="processes (default: as many as are worth it)"
     )
@@ -55,7 +55,7 @@ def add_executor(verb: argparse.ArgumentParser) -> None:
 
 
 def executor(options: argparse.Namespace) -> Executor:
-    """What the options of :func:`add_executor` mean."""
+    """Make an executor from the options of :func:`add_executor`."""
     from hiphopss.util.executor import Executor
 
     return Executor(options.jobs, options.dask)

@@ -1,4 +1,4 @@
-"""Data sets and features."""
+"""The verbs `generate`, `download`, `features` and `audition`: data sets and feature files."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def add_generate(verbs: Verbs) -> None:
         help="which data set it stands in for: one producer's hip hop, or many styles with played "
         "drums and sung vocals (default: hhds)",
     )
-    verb.add_argument("--seconds", type=float, default=30.0, help="of each song (default: 30)")
+    verb.add_argument("--seconds", type=float, default=30.0, help="length of a song (default: 30)")
     verb.add_argument(
         "--dev", type=int, metavar="N", help="songs to train on (default: 13, dsd100: 16)"
     )
     verb.add_argument(
         "--test", type=int, metavar="N", help="songs to test on (default: 5, dsd100: 6)"
     )
-    verb.add_argument("--seed", type=int, default=0, help="another seed, other songs (default: 0)")
+    verb.add_argument("--seed", type=int, default=0, help="seed of the songs (default: 0)")
     add_quiet(verb)
 
 
@@ -47,11 +47,11 @@ def _generate(options: Namespace) -> None:
 
 def add_download(verbs: Verbs) -> None:
     verb = add_verb(
-        verbs, "download", "fetch HHDS from Zenodo; run again to go on after a break", _download
+        verbs, "download", "download HHDS from Zenodo; run again to resume a download", _download
     )
-    verb.add_argument("dataset", choices=("hhds",), help="DSD100 is read from where you have it")
+    verb.add_argument("dataset", choices=("hhds",), help="only HHDS can be downloaded")
     verb.add_argument("output", metavar="OUT", help="folder to make: the data set's root")
-    verb.add_argument("--archive", metavar="ZIP", help="unpack this, which is there already")
+    verb.add_argument("--archive", metavar="ZIP", help="unpack this archive instead")
     add_quiet(verb)
 
 
@@ -83,9 +83,7 @@ def add_features(verbs: Verbs) -> None:
         "(default: none)",
     )
     add_preset(verb, "; training follows it")
-    verb.add_argument(
-        "--seed", type=int, default=0, help="of the random choices of CS and MA (default: 0)"
-    )
+    verb.add_argument("--seed", type=int, default=0, help="seed of the random choices (default: 0)")
     verb.add_argument(
         "--released-test-leak",
         action="store_true",
@@ -124,11 +122,11 @@ def add_audition(verbs: Verbs) -> None:
         _audition,
     )
     verb.add_argument("features", metavar="FILE", help="HDF5 file from `features`")
-    verb.add_argument("--segment", type=int, metavar="N", help="which to write (default: list all)")
+    verb.add_argument("--segment", type=int, metavar="N", help="one to write (default: list all)")
     verb.add_argument(
         "-o", "--output", metavar="OUT", help="folder for the WAV files (default: FILE-segment-N)"
     )
-    verb.add_argument("--dataset", metavar="DATASET", help="where the data set is now, if it moved")
+    verb.add_argument("--dataset", metavar="DATASET", help="root of the data set, if it was moved")
 
 
 def _audition(options: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""The web demo."""
+"""The verb `demo`: the web page, served or exported."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def add_demo(verbs: Verbs) -> None:
         default="127.0.0.1",
         help="address to bind to; another than the default lets others use it (default: 127.0.0.1)",
     )
-    verb.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+    verb.add_argument("--port", type=int, default=8000, help="0 chooses a free one (default: 8000)")
     verb.add_argument(
         "--weights",
         nargs="+",

@@ -1,4 +1,4 @@
-"""Estimates to scores."""
+"""The verbs `evaluate` and `compare`, which score estimates."""
 
 from __future__ import annotations
 
@@ -15,33 +15,34 @@ def add_evaluate(verbs: Verbs) -> None:
         "references", metavar="REFERENCES", help="root in the layout of DSD100, or SONG/STEM.wav"
     )
     verb.add_argument(
-        "estimates", nargs="+", metavar="ESTIMATES", help="folders from `separate`, one a model"
+        "estimates", nargs="+", metavar="ESTIMATES", help="folders from `separate`, one per model"
     )
     verb.add_argument("-o", "--output", required=True, metavar="FILE.csv", help="table to write")
     _add_mode(verb)
     verb.add_argument("--subset", choices=("Dev", "Test"), help="only songs of this subset")
     verb.add_argument("--model", metavar="NAME", help="name of the model in the table")
     verb.add_argument(
-        "--museval-json", metavar="DIR", help="write museval's JSON files too, one a song"
+        "--museval-json", metavar="DIR", help="write museval's JSON files too, one per song"
     )
     _add_scoring(verb)
 
 
 def _add_scoring(verb: ArgumentParser) -> None:
-    """Options that scoring has in both verbs."""
+    """Add the scoring options that both verbs have."""
     verb.add_argument(
         "--engine",
         choices=("hiphopss", "mir_eval"),
         default="hiphopss",
-        help="of BSS Eval: our own, or the slow reference (default: hiphopss)",
+        help="engine of BSS Eval: our own, or the slow reference (default: hiphopss)",
     )
     add_executor(verb)
     add_quiet(verb)
 
 
 def _scoring(options: Namespace) -> dict[str, Any]:
-    """What those options mean, as both functions take it."""
-    from hiphopss.eval import Baselines, Scoring
+    """The arguments of both functions that these options determine."""
+    from hiphopss.eval.evaluation import Baselines
+    from hiphopss.eval.scoring import Scoring
 
     return {
         "how": Scoring(options.mode, options.window, options.hop, options.engine),
@@ -78,7 +79,9 @@ def _add_mode(verb: ArgumentParser) -> None:
 
 
 def _evaluate(options: Namespace) -> None:
-    from hiphopss.eval import evaluate, format_summary, is_uncertain, summarise
+    from hiphopss.eval.aggregate import format_summary, summarise
+    from hiphopss.eval.evaluation import evaluate
+    from hiphopss.eval.table import is_uncertain
 
     estimates = options.estimates
     if options.model is not None:
@@ -132,7 +135,7 @@ def add_compare(verbs: Verbs) -> None:
 
 
 def _compare(options: Namespace) -> None:
-    from hiphopss.eval import compare
+    from hiphopss.eval.comparison import compare
 
     comparison = compare(
         options.estimates,

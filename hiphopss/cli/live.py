@@ -1,4 +1,4 @@
-"""Live remixing."""
+"""The verb `live`, which separates and mixes a stream while it plays."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NU
 
 
 def add_live(verbs: Verbs) -> None:
-    summary = "separate and mix what comes in, while it comes"
+    summary = "separate and mix audio while it arrives"
     verb = add_verb(verbs, "live", summary, _live, quiet_lines=True)
     verb.formatter_class = RawDescriptionHelpFormatter
     verb.description = f"{verb.description}{_controls_help()}"
     ends = verb.add_mutually_exclusive_group(required=True)
     ends.add_argument("--input", metavar="IN", help=_ENDS)
-    ends.add_argument("--list-devices", action="store_true", help="print the devices, and end")
+    ends.add_argument("--list-devices", action="store_true", help="print the devices and exit")
     verb.add_argument("--output", metavar="OUT", help="the same; a file is aligned with the input")
     add_mix(verb)
     verb.add_argument(
@@ -31,22 +31,22 @@ def add_live(verbs: Verbs) -> None:
     verb.add_argument(
         "--block", type=int, default=512, metavar="N", help="samples read together (default: 512)"
     )
-    verb.add_argument("--realtime", action="store_true", help="play a file no faster than it is")
+    verb.add_argument("--realtime", action="store_true", help="play a file at its own speed")
     verb.add_argument(
         "--stereo", action="store_true", help="make a mono input stereo, so that it can be panned"
     )
-    verb.add_argument("--control", metavar="FILE", help="text file or FIFO of commands, one a line")
+    verb.add_argument("--control", metavar="FILE", help="text file or FIFO with commands as lines")
     verb.add_argument(
-        "--rate", type=int, default=44100, help="of pipes and devices, in Hz (default: 44100)"
+        "--rate", type=int, default=44100, help="rate of pipes and devices in Hz (default: 44100)"
     )
     verb.add_argument(
-        "--channels", type=int, default=2, help="of an input pipe or device (default: 2)"
+        "--channels", type=int, default=2, help="channels of an input pipe or device (default: 2)"
     )
     verb.add_argument(
-        "--format", choices=("f32le", "s16le"), default="f32le", help="of pipes (default: f32le)"
+        "--format", choices=("f32le", "s16le"), default="f32le", help="for pipes (default: f32le)"
     )
     add_weights_option(verb)
-    verb.add_argument("-q", "--quiet", action="store_true", help="tell only what is wrong")
+    verb.add_argument("-q", "--quiet", action="store_true", help="show only warnings and errors")
 
 
 def _controls_help() -> str:

@@ -1,4 +1,4 @@
-"""A song mixed anew."""
+"""The verb `remix`, which mixes a song or its stems."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_remix(verbs: Verbs) -> None:
         "--engine",
         choices=("numpy", "keras"),
         default="numpy",
-        help="what computes the network; the stems are the same (default: numpy, which is faster)",
+        help="engine that computes the stems, which are the same (default: numpy, which is faster)",
     )
     verb.add_argument(
         "--subtype",
@@ -49,7 +49,7 @@ def add_remix(verbs: Verbs) -> None:
 
 
 def add_mix(verb: ArgumentParser) -> None:
-    """The options of a mix."""
+    """Add the options of a mix."""
     names = ", ".join(SOURCES)
     add_repeated = partial(verb.add_argument, action="append", default=[])
     add_repeated(
@@ -66,7 +66,7 @@ def add_mix(verb: ArgumentParser) -> None:
     )
     add_repeated("--mute", metavar="SOURCE", help="leave out")
     add_repeated("--solo", metavar="SOURCE", help="leave the others out")
-    shorts = verb.add_mutually_exclusive_group()  # together they would leave nothing
+    shorts = verb.add_mutually_exclusive_group()  # both together would leave nothing
     shorts.add_argument(
         "--karaoke", action="store_true", help="without the vocals: short for --mute vocals"
     )
@@ -76,9 +76,9 @@ def add_mix(verb: ArgumentParser) -> None:
 
 
 def _setting(option: str, example: str) -> Callable[[str], str]:
-    """The ``type`` of an option such as ``--gain vocals=-6``: says so where the = is missing.
+    """The ``type`` of an option such as ``--gain vocals=-6``, which reports a missing ``=``.
 
-    Else the parser would complain of the number that stands apart.
+    Otherwise the parser would report the number as an unexpected argument.
     """
 
     def setting(text: str) -> str:
@@ -102,7 +102,7 @@ def add_weights_option(verb: ArgumentParser) -> None:
 
 
 def mix_of(options: Namespace) -> Mix:
-    """The :class:`hiphopss.remixing.mixing.Mix` that the options of :func:`add_mix` say."""
+    """The :class:`hiphopss.remixing.mixing.Mix` that the options of :func:`add_mix` describe."""
     from hiphopss.remixing.mixing import Mix
 
     vocals = SOURCES[:1]

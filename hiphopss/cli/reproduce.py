@@ -1,4 +1,4 @@
-"""The whole way."""
+"""The verb `reproduce`, which runs all experiments of the paper."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def add_reproduce(verbs: Verbs) -> None:
     verb.add_argument(
         "--generated", action="store_true", help="with --profile paper: generated songs, not HHDS"
     )
-    verb.add_argument("--models", metavar="A,B", help="of Table 1 (default: all eight)")
+    verb.add_argument("--models", metavar="A,B", help="models of Table 1 (default: all)")
     verb.add_argument(
         "--weights",
         action="append",
@@ -60,8 +60,8 @@ def add_reproduce(verbs: Verbs) -> None:
     )
     verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
     verb.add_argument("--epochs", type=int, metavar="N", help="instead of the profile's 8 or 40")
-    verb.add_argument("--patches-per-epoch", type=int, metavar="N", help="at most")
-    verb.add_argument("--seconds", type=float, metavar="S", help="of each generated song")
+    verb.add_argument("--patches-per-epoch", type=int, metavar="N", help="maximum")
+    verb.add_argument("--seconds", type=float, metavar="S", help="length of generated songs")
     verb.add_argument(
         "--released-test-leak",
         action="store_true",
@@ -113,7 +113,7 @@ def _reproduce(options: Namespace) -> None:
 
 
 def _data_sets(options: Namespace) -> tuple[str | None, str | None]:
-    """Roots of HHDS and DSD100; none for generated songs."""
+    """Roots of HHDS and DSD100; None for generated songs."""
     from hiphopss.datasets.roots import dataset_root
 
     named = options.hhds or options.dsd

@@ -1,4 +1,4 @@
-"""Songs to stems."""
+"""The verb `separate`, which splits songs into stems."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def add_separate(verbs: Verbs) -> None:
         "--engine",
         choices=("numpy", "keras"),
         default="numpy",
-        help="what computes the network; the stems are the same (default: numpy, which is faster)",
+        help="engine that computes the stems, which are the same (default: numpy, which is faster)",
     )
     verb.add_argument("--model", metavar="NAME", help="name of the model in tables of scores")
     add_quiet(verb)

@@ -1,4 +1,4 @@
-"""Features to weights, and weight files."""
+"""The verbs `train` and `weights`, for training and for weight files."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def add_train(verbs: Verbs) -> None:
     verb.add_argument(
         "-o", "--output", required=True, metavar="NAME.weights.h5", help="weight file to write"
     )
-    verb.add_argument("--epochs", type=int, default=40, help="in all (default: 40)")
+    verb.add_argument("--epochs", type=int, default=40, help="total number (default: 40)")
     verb.add_argument(
         "--init", metavar="FILE", help=f"start from a {WEIGHTS_HELP}, or a name from `weights list`"
     )
     verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
     verb.add_argument("--batch-size", type=int, default=32, metavar="N", help="(default: 32)")
     verb.add_argument(
-        "--learning-rate", type=float, default=1.0, metavar="R", help="of Adadelta (default: 1)"
+        "--learning-rate", type=float, default=1.0, metavar="R", help="Adadelta's (default: 1)"
     )
     verb.add_argument(
         "--patches-per-epoch",
@@ -41,7 +41,7 @@ def add_train(verbs: Verbs) -> None:
         help="train each epoch on a random choice of N patches (default: all)",
     )
     verb.add_argument(
-        "--restart", action="store_true", help="begin anew even if there is a checkpoint"
+        "--restart", action="store_true", help="start again even if there is a checkpoint"
     )
     several = verb.add_argument_group(
         "several devices (with KERAS_BACKEND=jax; docs/several-machines.md)"
@@ -54,9 +54,9 @@ def add_train(verbs: Verbs) -> None:
         metavar="HOST:PORT",
         help="share each batch with other processes: where process 0 runs, and a free port there",
     )
-    several.add_argument("--n-processes", type=int, metavar="N", help="how many processes")
+    several.add_argument("--n-processes", type=int, metavar="N", help="number of processes")
     several.add_argument(
-        "--process", type=int, metavar="K", help="which one this is, from 0; 0 writes all files"
+        "--process", type=int, metavar="K", help="number of this one, from 0; 0 writes all files"
     )
     add_quiet(verb)
 
@@ -73,7 +73,7 @@ def _train(options: Namespace) -> None:
         learning_rate=options.learning_rate,
         patches_per_epoch=options.patches_per_epoch,
     )
-    if init and not options.process:  # process 0 reads it for all
+    if init and not options.process:  # process 0 reads the file for all
         init = resolve_weights(init)
     with _leaving_at_once_after_errors(cluster):
         path = train(
@@ -102,13 +102,13 @@ def _cluster(options: Namespace) -> Cluster | None:
 
 @contextmanager
 def _leaving_at_once_after_errors(cluster: Cluster | None) -> Iterator[None]:
-    """At exit JAX waits minutes for the other processes and then aborts: not after an error."""
+    """After an error, exit at once: JAX would wait minutes for other processes and then abort."""
     try:
         yield
     except BaseException as error:
         if cluster is not None and cluster.n_processes > 1:
             status = 130 if isinstance(error, KeyboardInterrupt) else 2
-            atexit.register(_leave, status)  # runs before JAX's own
+            atexit.register(_leave, status)  # runs before JAX's own exit handler
         raise
 
 
@@ -125,7 +125,7 @@ def add_weights(verbs: Verbs) -> None:
         description="Look into weight files, and convert them.",
     )
     actions = weights.add_subparsers(metavar="ACTION", required=True)
-    info = add_verb(actions, "info", "say what a weight file holds", _weights_info)
+    info = add_verb(actions, "info", "describe a weight file", _weights_info)
     info.add_argument("file", metavar="FILE", help=WEIGHTS_HELP)
     add_verb(actions, "list", "list the weight files that are shipped or known", _weights_list)
     convert = add_verb(
@@ -137,9 +137,8 @@ def add_weights(verbs: Verbs) -> None:
 
 def _weights_info(options: Namespace) -> None:
     from hiphopss.weights.files import describe_weights
-    from hiphopss.weights.registry import resolve_weights
 
-    print(describe_weights(resolve_weights(options.file)))
+    print(describe_weights(options.file))
 
 
 def _weights_list(options: Namespace) -> None:

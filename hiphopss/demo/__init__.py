@@ -1,15 +1,15 @@
 """Room of the web demo: one page that separates songs on this machine and mixes their stems.
 
 The paper's demo was a page with the separations of one song (docs/released-code.md, section 10).
-This one separates on request, and is also exported as such a static page. What the page and the
-server say to each other:
+This one separates on request, and can also be exported as such a static page. The page gets its
+data from these addresses:
 
 - ``site.json``: models, bundled songs and limits;
-- ``api/jobs``: separations, asked for, watched and cancelled;
-- ``results/<id>/result.json``: a song's tracks, with peaks, spectrograms and scores beside them.
+- ``api/jobs``: separations, which can be requested, watched and cancelled;
+- ``results/<id>/result.json``: a song's tracks, with peaks, spectrograms and scores.
 
-- ``server``, ``app``, ``security``, ``uploads``, ``limits``: the web server, and what it accepts.
-- ``service``, ``catalogue``, ``jobs``, ``store``: models and songs on offer, and separations.
+- ``server``, ``app``, ``security``, ``uploads``, ``limits``: the web server and what it accepts.
+- ``service``, ``catalogue``, ``jobs``, ``store``: available models and songs, and separations.
 - ``results``, ``drawing``: the files of a song. ``export``: the static site. ``static/``: the page.
 
 May import :mod:`hiphopss.eval`, :mod:`hiphopss.separation`, :mod:`hiphopss.weights`,

@@ -1,4 +1,4 @@
-"""The demo's web application: addresses, and what answers there."""
+"""The demo's web application: its addresses and their handlers."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MEDIA_TYPES = {
 }
 _UNSTORED = {"cache-control": "no-store"}
 _REVALIDATED = {"cache-control": "no-cache"}
-_PRIVATE = {"cache-control": "private, max-age=3600"}  # a result's files never change
+_PRIVATE = {"cache-control": "private, max-age=3600"}  # the files of a result never change
 
 
 def static_files() -> dict[str, Path]:
-    """The page's files by their address, relative to the page."""
+    """The page's files by their addresses relative to the page."""
     root = Path(str(files("hiphopss.demo"))) / "static"
     return {
         path.relative_to(root).as_posix(): path
@@ -45,19 +45,19 @@ def static_files() -> dict[str, Path]:
 
 
 def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) -> Starlette:
-    """The application that serves a demo.
+    """Make the application that serves a demo.
 
     Parameters
     ----------
     demo : Demo
-        What it serves.
+        Demo to serve.
     host, name : str
-        What the server is bound to, and what its owner calls that; see
+        Address to which the server is bound, and its owner's name for it; see
         :class:`hiphopss.demo.security.Guard`.
     """
     static = static_files()
     handlers = _Handlers(demo)
-    # Starlette's types want handlers of any exception, not of the one that they are for
+    # Starlette's types require handlers of any exception, not only of the one they are for.
     answers: dict[Any, Any] = {HTTPException: _plain_error, Refused: _refused}
     pages = {f"/{name}": path for name, path in static.items()} | {"/": static["index.html"]}
     return Starlette(
@@ -100,18 +100,18 @@ async def _refused(request: Request, refusal: Refused) -> Response:
 
 
 class _Handlers:
-    """What answers at the addresses that depend on the demo."""
+    """Handlers of the addresses that depend on the demo."""
 
     def __init__(self, demo: Demo):
         self._demo = demo
 
     async def site(self, request: Request) -> Response:
-        """What is on offer."""
+        """Describe models, songs and limits."""
         description = site_description(self._demo.catalogue, self._demo.limits)
         return JSONResponse(description, headers=_UNSTORED)
 
     async def submit(self, request: Request) -> Response:
-        """A new separation, of a bundled song, of one that is there, or of the request's body."""
+        """Start a separation of a bundled song, of an earlier result, or of an uploaded file."""
         query, queue = request.query_params, self._demo.queue
         model = self._demo.catalogue.models.get(query.get("model", ""))
         if model is None:
@@ -157,7 +157,7 @@ class _Handlers:
             )
             await run_in_threadpool(inspect, path, title=title, limits=self._demo.limits)
             if await request.is_disconnected():
-                raise ClientDisconnect  # nobody would be told the job, so nobody could cancel it
+                raise ClientDisconnect  # nobody would know the job's id, so nobody could cancel it
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, ClientDisconnect):
@@ -166,14 +166,14 @@ class _Handlers:
         return self._demo.separate_upload(path, title, model)
 
     async def job(self, request: Request) -> Response:
-        """How far a job is."""
+        """Report the state of a job."""
         description = self._demo.queue.describe(request.path_params["id"])
         if description is None:
             raise HTTPException(404)
         return JSONResponse(description, headers=_UNSTORED)
 
     async def cancel(self, request: Request) -> Response:
-        """Stop a job."""
+        """Cancel a job."""
         if not self._demo.queue.cancel(request.path_params["id"]):
             raise HTTPException(404)
         return Response(status_code=204)
@@ -185,7 +185,7 @@ class _Handlers:
         return Response(status_code=204)
 
     async def result(self, request: Request) -> Response:
-        """A song's tracks, and whether the visitor may delete it."""
+        """Describe a song's tracks, and whether the visitor may delete the song."""
         result = self._demo.store.get(request.path_params["id"])
         if result is None:
             raise Refused(404, "The song is not on the server any more: choose it again")
@@ -193,7 +193,7 @@ class _Handlers:
         return JSONResponse(description, headers=_UNSTORED)
 
     async def track(self, request: Request) -> Response:
-        """A file of a song; byte ranges are answered."""
+        """Send a file of a song; byte ranges are supported."""
         result = self._demo.store.get(request.path_params["id"])
         path = result and result.path(request.path_params["name"])
         if not path or not path.is_file():

@@ -1,4 +1,4 @@
-"""What the demo offers: models, and songs that need no upload."""
+"""The demo's catalogue: models, and songs that need no upload."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ import numpy as np
 from hiphopss.datasets.songs import (
     Song,
     find_songs,
+    is_audio,
     read_songs,
     require_mixture,
     require_stems,
 )
 from hiphopss.datasets.stems import load_stems, mixture_gain, require_alike, stem_blocks
 from hiphopss.errors import HiphopssError
-from hiphopss.signal import reading
 from hiphopss.util.files import sha256_of
 from hiphopss.weights.registry import registry, resolve_weights
 
@@ -36,14 +36,14 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Model:
-    """A weight file to separate with.
+    """A model for separation.
 
     Attributes
     ----------
     id, name, description : str
-        In addresses, and for people.
+        Id in addresses, and texts for people.
     separator : Separator
-        Ready to use.
+        Separator that is ready to use.
     """
 
     id: str
@@ -53,17 +53,17 @@ class Model:
 
 
 def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]:
-    """The models to choose from, by id.
+    """Load the models on offer, by id.
 
     Parameters
     ----------
     weights : iterable of path-like, optional
-        As :func:`hiphopss.weights.registry.resolve_weights`; by default all that are shipped.
+        As in :func:`hiphopss.weights.registry.resolve_weights`; by default all shipped weights.
 
     Raises
     ------
     HiphopssError
-        If weights can't be used.
+        If a weight file can't be used.
     """
     from hiphopss.separation.separator import Separator
     from hiphopss.weights.files import read_info
@@ -92,7 +92,7 @@ def _facts() -> dict:
 
 
 def _free_id(name: str, taken: Container[str]) -> str:
-    """An id that is safe in addresses and in files' names, and isn't taken."""
+    """Make an unused id that is safe in addresses and file names."""
     plain = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "model"
     number, id = 1, plain
     while id in taken or id == "true" or id == "original":
@@ -108,13 +108,13 @@ class OfferedSong:
     Attributes
     ----------
     id, title : str
-        In addresses, and for people.
+        Id in addresses, and title for people.
     seconds : float
-        Its length.
+        Length of the song.
     true_stems : bool
-        Whether its stems are known.
+        Whether the true stems are known.
     files : callable
-        Gives its files; for a generated song it makes them.
+        Returns the song's files, after making them if the song is generated.
     """
 
     id: str
@@ -125,14 +125,14 @@ class OfferedSong:
 
 
 class GeneratedSongs:
-    """The bundled songs, as ``songs.toml`` lists them; a set is made when a song of it is needed.
+    """The bundled songs from ``songs.toml``; a set is generated when one of its songs is needed.
 
     Parameters
     ----------
     folder : Path
-        Where they go.
+        Folder for the songs.
     seconds : float
-        Length of each.
+        Length of each song.
     """
 
     def __init__(self, folder: Path, *, seconds: float = 16.0):
@@ -142,7 +142,7 @@ class GeneratedSongs:
         self._making = threading.Lock()
 
     def songs(self) -> list[OfferedSong]:
-        """All of them, without making any."""
+        """List all songs without generating any."""
         return [
             OfferedSong(
                 fact["id"],
@@ -166,40 +166,38 @@ class GeneratedSongs:
 
 
 def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong]:
-    """The songs in a folder of one's own; those that can't be used are left out.
+    """List the songs in a user's folder; those that can't be used are left out.
 
     Parameters
     ----------
     folder : path-like
         A data set in the layout of DSD100, or a folder with audio files and folders of songs:
-        ``<song>/mixture.wav``, with the stems beside it where they are known.
+        ``<song>/mixture.wav``, with the stems beside it if they are known.
     taken : iterable of str
-        Ids that other songs have.
+        Ids of other songs.
 
     Returns
     -------
     list of OfferedSong
-        With stems first, then single files, by name.
+        Songs with stems first, then single files, by name.
 
     Raises
     ------
     HiphopssError
-        If there are none, or none that can be used.
+        If no song is found, or none can be used.
 
     Logs
     ----
     WARNING
-        For each song that is left out: it has stems but no mixture, lacks a stem, or a file can't
-        be read.
+        For each song that is left out because it has stems but no mixture, lacks a stem, or has a
+        file that can't be read.
     """
     folder = Path(folder)
     found = find_songs(folder)
     found += [
         Song(path.stem, "", path, {})
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in reading.AUDIO_SUFFIXES
-        and not path.name.startswith(".")
-        and not path.is_dir()
+        if is_audio(path) and not path.name.startswith(".")
     ]
     if not found:
         raise HiphopssError(f"{folder}: no songs or audio files in it: name another folder")
@@ -224,7 +222,7 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong
 
 
 def _usable_seconds(song: Song) -> float:
-    """A song's length; raise if its files, as far as their headers and ends say, can't be used."""
+    """Length of a song; raise if the headers or ends of its files show that it can't be used."""
     if song.stems:
         require_stems(song)
         if song.mixture is None:
@@ -238,14 +236,14 @@ def _same(files_: Song) -> Song:
 
 
 def true_stems(song: Song, n_channels: int) -> Iterator[np.ndarray]:
-    """A song's stems, scaled so that they sum to its mixture, or nearly so if that is mastered.
+    """Yield a song's stems, scaled so that they sum to its mixture (approximately if mastered).
 
     Parameters
     ----------
     song : hiphopss.datasets.songs.Song
-        With stems.
+        Song with stems.
     n_channels : int
-        Of the mixture.
+        Number of channels of the mixture.
 
     Yields
     ------
@@ -255,10 +253,10 @@ def true_stems(song: Song, n_channels: int) -> Iterator[np.ndarray]:
     Raises
     ------
     HiphopssError
-        If the stems are not those of the mixture.
+        If the stems do not belong to the mixture.
     """
     rate = require_alike([require_mixture(song), *song.stems.values()]).sample_rate
-    # That a mastered mixture isn't the scaled sum matters to training, not to who listens.
+    # A mastered mixture, which is not exactly the scaled sum, matters in training but not here.
     gain = np.float32(mixture_gain(song, load_stems(song, rate), rate, mastered=True))
     for stems in stem_blocks(song.stems, n_channels):
         yield gain * stems

@@ -1,4 +1,4 @@
-"""What the page shows of a track: peaks of its waveform, and its spectrogram."""
+"""Drawings of a track for the page: peaks of its waveform, and its spectrogram."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ import numpy as np
 
 from hiphopss.signal import reading
 
-N_PEAKS = 2000  # about as many as a wide screen has pixels
+N_PEAKS = 2000  # about the width of a wide screen in pixels
 N_COLUMNS = 1000
 N_BANDS = 128
-RANGE_DB = 80.0  # that the colours span
-_COLOURS = "magma"  # even to the eye, and legible without colour vision
+RANGE_DB = 80.0  # range of levels that the colours cover
+_COLOURS = "magma"  # perceptually uniform, and legible for the colour-blind
 _FRAME_SECONDS = 0.046  # 2048 samples at 44.1 kHz
 _LOWEST_HZ = 30.0
 
@@ -26,12 +26,12 @@ def write_peaks(track: Path, target: Path, n_samples: int) -> None:
     Parameters
     ----------
     track : Path
-        An audio file.
+        Audio file to read.
     target : Path
-        The file to write: ``samples_per_peak``, and ``min`` and ``max`` of each stretch of so many
-        samples, over all channels.
+        JSON file to write, with ``samples_per_peak``, and with ``min`` and ``max`` of every such
+        stretch of samples, over all channels.
     n_samples : int
-        Of the track.
+        Number of samples of the track.
     """
     per_peak = -(-n_samples // N_PEAKS)
     n_peaks = -(-n_samples // per_peak)
@@ -56,24 +56,24 @@ def write_peaks(track: Path, target: Path, n_samples: int) -> None:
 
 
 def spectrogram(blocks: Iterable[np.ndarray], n_samples: int, sample_rate: int) -> np.ndarray:
-    """Levels over time and mel frequency, of a whole song in a fixed number of columns.
+    """Compute levels over time and mel frequency, for a whole song in a fixed number of columns.
 
     Parameters
     ----------
     blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
         Consecutive samples.
     n_samples : int
-        How many there are.
+        Number of samples in all blocks.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
 
     Returns
     -------
     np.ndarray [shape=(N_COLUMNS, N_BANDS)]
-        In dB, low frequencies first.
+        Levels in dB, with low frequencies first.
     """
     length = 2 ** round(np.log2(_FRAME_SECONDS * sample_rate))
-    per_column = -(-n_samples // (N_COLUMNS * length))  # frames, so many that nothing is left out
+    per_column = -(-n_samples // (N_COLUMNS * length))  # enough frames to cover all samples
     n_frames = N_COLUMNS * per_column
     starts = np.round((np.arange(n_frames) + 0.5) * n_samples / n_frames).astype(int) - length // 2
     window = np.hanning(length).astype(np.float32)
@@ -81,7 +81,7 @@ def spectrogram(blocks: Iterable[np.ndarray], n_samples: int, sample_rate: int) 
     powers = np.empty((n_frames, N_BANDS), np.float32)
     silence = np.zeros(length, np.float32)
     mono = chain((reading.to_mono(block) for block in blocks), [silence])
-    held, origin, done = silence, -length, 0  # held begins at the sample `origin`
+    held, origin, done = silence, -length, 0  # held starts at sample `origin`
     for block in mono:
         held = np.concatenate([held, block])
         stop = np.searchsorted(starts, origin + len(held) - length, side="right")
@@ -95,7 +95,7 @@ def spectrogram(blocks: Iterable[np.ndarray], n_samples: int, sample_rate: int) 
 
 
 def _mel_bands(length: int, sample_rate: int) -> np.ndarray:
-    """Triangles evenly spaced in mel, at least a bin wide, `[shape=(n_bins, N_BANDS)]`."""
+    """Triangular filters evenly spaced in mel, at least a bin wide, `[shape=(n_bins, N_BANDS)]`."""
     lowest, highest = 2595 * np.log10(1 + np.array([_LOWEST_HZ, sample_rate / 2]) / 700)
     mel = np.linspace(lowest, highest, N_BANDS)
     centres = 700 * (10 ** (mel / 2595) - 1)
@@ -110,11 +110,11 @@ def write_spectrogram(levels: np.ndarray, target: Path, *, top: float) -> None:
     Parameters
     ----------
     levels : np.ndarray [shape=(N_COLUMNS, N_BANDS)]
-        From :func:`spectrogram`.
+        Levels from :func:`spectrogram`.
     target : Path
-        The file.
+        PNG file to write.
     top : float
-        Level of the brightest colour in dB; the darkest is ``RANGE_DB`` below.
+        Level of the brightest colour in dB; the darkest colour is ``RANGE_DB`` below it.
     """
     from matplotlib.image import imsave
 

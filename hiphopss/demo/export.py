@@ -1,4 +1,4 @@
-"""The demo as a static site: every song separated by every model, beside the page."""
+"""Exporting the demo as a static site, with every song separated by every model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from hiphopss.util.progress import progress_bar
 logger = logging.getLogger(__name__)
 
 EXPORT_RECORD = "export.json"
-"""File that lists what an export wrote, so that the next one replaces that and nothing else."""
+"""File that lists the files of an export, so that the next export replaces only these."""
 
 
 def export_site(
@@ -33,33 +33,33 @@ def export_site(
     seconds: float = 16.0,
     progress: bool = True,
 ) -> Path:
-    """Write a static site that any web server can serve, as the paper's demo was one.
+    """Write a static site like the paper's demo, which any web server can serve.
 
     Parameters
     ----------
     folder : path-like
-        A new or empty folder, or one with an earlier export. Of that, the files that it wrote are
-        replaced when the new ones are ready; others stay.
+        A new or empty folder, or one with an earlier export, whose files are replaced when the new
+        ones are ready; other files stay.
     weights, songs, seconds
-        As :class:`hiphopss.demo.service.Catalogue`.
+        As in :class:`hiphopss.demo.service.Catalogue`.
     progress : bool
-        Show a bar on standard error.
+        Show a progress bar on standard error.
 
     Returns
     -------
     Path
-        The folder.
+        The given folder.
 
     Raises
     ------
     HiphopssError
-        If the folder holds something else, an own file is where a new one would go, or weights or
-        songs can't be used.
+        If the folder holds anything else, if a user's file is in the place of a new one, or if
+        weights or songs can't be used.
 
     Logs
     ----
     WARNING
-        For each song that is left out, as one can't be read to its end.
+        For each song that is left out, for example because it can't be read to its end.
     """
     folder = Path(folder)
     earlier = _earlier_files(folder)
@@ -67,7 +67,7 @@ def export_site(
         catalogue = Catalogue(Path(scratch), weights=weights, songs=songs, seconds=seconds)
         results = [f"results/{song}/result.json" for song in catalogue.songs]
         known = [*static_files(), "site.json", *results]
-        _require_free(folder, known, earlier)  # told now rather than after the separations
+        _require_free(folder, known, earlier)  # raises now rather than after the separations
         with filled_whole(folder) as site:
             for name, path in static_files().items():
                 (site / name).parent.mkdir(parents=True, exist_ok=True)
@@ -85,7 +85,7 @@ def export_site(
 
 
 def _require_free(folder: Path, names: Iterable[str], earlier: list[PurePosixPath]) -> None:
-    """Raise if a file can't go there without harm to what is not of the earlier export."""
+    """Raise if a new file would replace anything that is not part of the earlier export."""
     replaced = set(earlier)
     for name in map(PurePosixPath, sorted(names)):
         path = folder / name
@@ -101,7 +101,7 @@ def _require_free(folder: Path, names: Iterable[str], earlier: list[PurePosixPat
 
 
 def _earlier_files(folder: Path) -> list[PurePosixPath]:
-    """What an earlier export wrote; raise where the folder holds something else."""
+    """List the files of an earlier export; raise if the folder holds anything else."""
     if not folder.is_dir() or not any(folder.iterdir()):
         return []
     try:
@@ -119,7 +119,7 @@ def _earlier_files(folder: Path) -> list[PurePosixPath]:
 
 
 def _remove(folder: Path, files: list[PurePosixPath]) -> None:
-    """Remove files, and the folders in which nothing is left."""
+    """Remove files, and the folders that become empty."""
     for path in (folder / file for file in files):
         if path.is_file() or path.is_symlink():
             path.unlink()
@@ -130,7 +130,7 @@ def _remove(folder: Path, files: list[PurePosixPath]) -> None:
 
 
 def _move_nested(site: Path, folder: Path) -> None:
-    """Move the files of subfolders, in which others' files may have stayed."""
+    """Move the files of subfolders, which may still contain a user's files."""
     for path in [path for path in site.rglob("*") if path.is_file() and path.parent != site]:
         target = folder / path.relative_to(site)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -140,7 +140,7 @@ def _move_nested(site: Path, folder: Path) -> None:
 
 
 def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[str, str]:
-    """Separate every song by every model; return the addresses of the results."""
+    """Separate every song with every model; return the addresses of the results."""
     songs, models = catalogue.songs.values(), catalogue.models.values()
     addresses, problems = {}, []
     n_versions = 1 + len(models)
@@ -170,7 +170,7 @@ def _write_results(site: Path, catalogue: Catalogue, *, progress: bool) -> dict[
 
 
 def _nothing(stage: str, fraction: float) -> None:
-    """Nobody asks how far the work is but for the bar."""
+    """Ignore the progress within a version, because only the bar shows progress here."""
 
 
 def _write_json(path: Path, content: dict) -> None:

@@ -1,7 +1,7 @@
-"""Separations one after the other: a bounded queue, and one thread that works.
+"""Separations one after the other: a bounded queue with one worker thread.
 
-A job is queued, then running, then done, failed or cancelled. One thread is enough, as a separation
-uses all processors.
+A job is queued, then running, then done, failed or cancelled. One thread is enough, because a
+separation uses all processors.
 """
 
 from __future__ import annotations
@@ -17,46 +17,46 @@ from dataclasses import dataclass, field
 from hiphopss.demo.results import STAGES
 from hiphopss.errors import HiphopssError
 
-_SHARES = (0.1, 0.6, 0.15, 0.15)  # of the progress bar, by stage
-_KEPT = 200  # ended jobs that can be asked for
-_IDLE_SECONDS = 10.0  # between two calls of `tidy`
+_SHARES = (0.1, 0.6, 0.15, 0.15)  # share of each stage in the progress bar
+_KEPT = 200  # maximum number of jobs whose state can be requested
+_IDLE_SECONDS = 10.0  # time between two calls of `tidy`
 _STOP_SECONDS = 20.0
 
 
 class Full(Exception):
-    """No more jobs fit in the queue."""
+    """Raised when no more jobs fit in the queue."""
 
 
 class Cancelled(Exception):
-    """The job that is running is not wanted any more."""
+    """Raised in the running job when it is cancelled."""
 
 
 @dataclass(eq=False)
 class Job:
-    """A piece of work, and how far it is.
+    """A piece of work, and its progress.
 
     Attributes
     ----------
     work : callable
-        Takes the job, which it reports to, and returns the id of a result.
+        Function of the job, which reports to it and returns the id of a result.
     clear : callable
-        Called once when the job ends, in whichever way.
+        Called once when the job ends for any reason.
     id : str
-        Unguessable.
+        Random id that can't be guessed.
     state : str
         ``"queued"``, ``"running"``, ``"done"``, ``"failed"`` or ``"cancelled"``.
     stage : str
-        One of ``STAGES``.
+        Current stage, one of ``STAGES``.
     progress : float
-        0 to 1, over all stages.
+        Progress over all stages, from 0 to 1.
     error : str or None
-        Why it failed, in one line.
+        Reason of a failure, in one line.
     result : str or None
-        Id of its result.
+        Id of the job's result.
     uses : str or None
-        Id of the result that it works on, if that exists already.
+        Id of the existing result that the job extends, if any.
     unwanted : bool
-        Whether it was cancelled; it stops when it reports next.
+        Whether the job was cancelled; it then stops at its next report.
     """
 
     work: Callable[[Job], str]
@@ -71,7 +71,7 @@ class Job:
     unwanted: bool = False
 
     def report(self, stage: str, fraction: float) -> None:
-        """Note how far the work is; raise :class:`Cancelled` if it is to stop."""
+        """Record the progress; raise :class:`Cancelled` if the job was cancelled."""
         if self.unwanted:
             raise Cancelled
         number = STAGES.index(stage)
@@ -80,14 +80,14 @@ class Job:
 
 
 class JobQueue:
-    """Runs jobs one by one, in the order in which they came.
+    """Runs jobs one by one, in the order of their submission.
 
     Parameters
     ----------
     limit : int
-        Jobs that can be under way: being received, queued or running.
+        Maximum number of unfinished jobs: being received, queued or running.
     tidy : callable
-        Called between jobs, and every ten seconds while there are none.
+        Called between jobs, and every ten seconds when no job is waiting.
     """
 
     def __init__(self, *, limit: int, tidy: Callable[[], None] = lambda: None):
@@ -95,26 +95,26 @@ class JobQueue:
         self._tidy = tidy
         self._jobs: dict[str, Job] = {}  # oldest first
         self._queued: list[Job] = []
-        self._places = 0  # taken, by jobs or by those that will become one
+        self._places = 0  # places that are taken by jobs or reserved for future jobs
         self._changed = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="separations", daemon=True)
         self._thread.start()
 
     def reserve(self) -> None:
-        """Take a place for a job; raise :class:`Full` if there is none."""
+        """Reserve a place for a job; raise :class:`Full` if all places are taken."""
         with self._changed:
             if self._places >= self._limit:
                 raise Full
             self._places += 1
 
     def release(self) -> None:
-        """Give a place back that no job was submitted for."""
+        """Release a reserved place for which no job was submitted."""
         with self._changed:
             self._places -= 1
 
     def submit(self, job: Job) -> None:
-        """Queue a job, for which a place was reserved."""
+        """Queue a job for which a place was reserved."""
         with self._changed:
             self._jobs[job.id] = job
             self._queued.append(job)
@@ -124,7 +124,7 @@ class JobQueue:
             self._changed.notify_all()
 
     def cancel(self, id: str) -> bool:
-        """Stop a job, or keep it from starting; False if there is none of that id."""
+        """Stop a job or prevent its start; return False if no job has this id."""
         with self._changed:
             job = self._jobs.get(id)
             if job is None:
@@ -138,14 +138,14 @@ class JobQueue:
         return True
 
     def cancel_using(self, result: str) -> None:
-        """Stop all jobs that work on a result."""
+        """Cancel all jobs that extend a result."""
         with self._changed:
             ids = [job.id for job in self._jobs.values() if job.uses == result]
         for id in ids:
             self.cancel(id)
 
     def describe(self, id: str) -> dict | None:
-        """What the page is told of a job; None if there is none of that id."""
+        """Describe a job for the page; None if no job has this id."""
         with self._changed:
             job = self._jobs.get(id)
             if job is None:
@@ -161,7 +161,7 @@ class JobQueue:
             }
 
     def close(self) -> None:
-        """Cancel everything, and wait for the thread."""
+        """Cancel all jobs, and wait for the thread to end."""
         with self._changed:
             self._stopping = True
             ids = list(self._jobs)
@@ -188,7 +188,7 @@ class JobQueue:
             job.report(STAGES[0], 0)
             job.result = job.work(job)
         except Exception as error:
-            if job.unwanted:  # stopped, or what it worked on was removed
+            if job.unwanted:  # it was cancelled, or its result was removed
                 self._end(job, "cancelled")
             elif isinstance(error, HiphopssError):
                 self._end(job, "failed", str(error))
@@ -203,6 +203,6 @@ class JobQueue:
         with suppress(OSError):
             job.clear()
         with self._changed:
-            job.work, job.clear = lambda _: "", lambda: None  # let go of what they hold
+            job.work, job.clear = lambda _: "", lambda: None  # release the objects they refer to
             job.state, job.error = state, error
             self._places -= 1

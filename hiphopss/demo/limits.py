@@ -1,4 +1,4 @@
-"""What the server accepts."""
+"""Limits on the server's uploads and jobs."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from hiphopss.errors import HiphopssError
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")
-"""Kinds of audio files, as libsndfile calls them."""
+"""Accepted formats of audio files, by libsndfile's names."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What the server accepts.
+    """Limits on uploads and jobs.
 
     Attributes
     ----------
     max_bytes : int
-        Size of an uploaded file.
+        Maximum size of an uploaded file.
     max_seconds : float
-        Length of an uploaded song.
+        Maximum length of an uploaded song.
     queue : int
-        Jobs under way at a time, those that are being uploaded among them.
+        Maximum number of unfinished jobs, including those that are being uploaded.
     idle_seconds, upload_seconds : float
-        How long an upload may pause, and take altogether.
+        Maximum pause of an upload, and its maximum duration.
     """
 
     max_bytes: int = 100 * 2**20

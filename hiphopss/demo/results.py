@@ -1,7 +1,7 @@
-"""A song's result: the original and versions of its stems, as files that the page shows and plays.
+"""A song's result: its original and versions of its stems, as files for the page.
 
-A result is a folder of files with plain names. A version of the stems appears in it whole or not at
-all: it is made in a folder of its own, and its files are moved when all are there.
+A result is a folder of files with simple names. A version of the stems is added completely or not
+at all: it is made in a temporary folder, and its files are moved when all are ready.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ from hiphopss.separation.separator import separate_blocks
 from hiphopss.signal import reading
 
 TRUE = "true"
-"""Id and kind of the version that holds the true stems."""
+"""Id and kind of the version with the true stems."""
 
 STAGES = ("reading", "separating", "measuring", "drawing")
 
-_MEASURED_SECONDS = 60.0  # scored of a song; memory and time grow with it
-_FINE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # sample types that 16 bit would coarsen
+_MEASURED_SECONDS = 60.0  # length of the part that is scored; memory and time grow with it
+_FINE = ("PCM_24", "PCM_32", "FLOAT", "DOUBLE")  # sample types with more precision than 16 bit
 
 Report = Callable[[str, float], None]
-"""Told the stage and which fraction of it is done; may raise to stop the work."""
+"""Function of the current stage and its completed fraction; it may raise to stop the work."""
 
 
 @dataclass
@@ -43,17 +43,17 @@ class Result:
     Attributes
     ----------
     id, title : str
-        In addresses, and for people.
+        Id in addresses, and title for people.
     folder : Path
-        Where its files are.
+        Folder of its files.
     sample_rate, n_channels, n_samples : int
-        Of every track.
+        Properties of every track.
     subtype : str
         Sample type of every track.
     top : float
         Level of the brightest colour of every spectrogram, in dB.
     versions : list of dict
-        As the page reads them.
+        Versions of the stems, in the form that the page reads.
     """
 
     id: str
@@ -67,15 +67,15 @@ class Result:
     versions: list[dict] = field(default_factory=list)
 
     def has(self, version: str) -> bool:
-        """Whether it has a version of that id."""
+        """Whether a version with this id exists."""
         return any(known["id"] == version for known in self.versions)
 
     def add(self, version: dict) -> None:
-        """Add a version; the true stems stay the last."""
+        """Add a version; the true stems stay in the last place."""
         self.versions = sorted([*self.versions, version], key=lambda v: v["kind"] == TRUE)
 
     def path(self, name: str) -> Path | None:
-        """One of its files by name, if it is one."""
+        """Path of one of its files by name; None for any other name."""
         known = set(_track_files("original"))
         for version in self.versions:
             known.add(version["zip"])
@@ -83,7 +83,7 @@ class Result:
         return self.folder / name if name in known else None
 
     def description(self) -> dict:
-        """As the page reads it."""
+        """The result in the form that the page reads."""
         return {
             "id": self.id,
             "title": self.title,
@@ -106,7 +106,7 @@ def _track_files(name: str) -> tuple[str, str, str]:
 
 
 class _Flac:
-    """Writes a track block by block, rounded and clipped."""
+    """Writes a track block by block; samples are rounded and clipped."""
 
     def __init__(self, path: Path, sample_rate: int, n_channels: int, subtype: str):
         import soundfile
@@ -129,7 +129,7 @@ class _Flac:
         self._file.close()
 
     def write(self, block: np.ndarray) -> None:
-        full_scale = 2 ** (self._bits - 1) - 1  # what reading divides by
+        full_scale = 2 ** (self._bits - 1) - 1  # the factor by which reading divides
         scaled = np.clip(np.rint(block * np.float64(full_scale)), -full_scale - 1, full_scale)
         self._file.write(scaled.astype(np.int32) << (32 - self._bits))
 
@@ -143,25 +143,25 @@ def read_original(
     report: Report,
     max_seconds: float | None = None,
 ) -> Result:
-    """Begin a result: decode a song, and draw it.
+    """Start a result: decode a song and draw it.
 
     Parameters
     ----------
     source : Path
-        An audio file.
+        Audio file to read.
     folder : Path
-        An empty folder for the result.
+        Empty folder for the result.
     id, title : str
-        The result's.
+        Id and title of the result.
     report : callable
         See :data:`Report`.
     max_seconds : float, optional
-        What is longer is refused, whatever its header says.
+        Maximum length, which is enforced whatever the header says.
 
     Returns
     -------
     Result
-        Without versions.
+        Result without versions.
 
     Raises
     ------
@@ -193,7 +193,7 @@ def read_original(
 
 
 def _draw(result: Result, folder: Path, name: str, levels: np.ndarray | None = None) -> None:
-    """Draw a track that is in a folder already."""
+    """Draw a track whose file is in the folder."""
     track, peaks, picture = (folder / file for file in _track_files(name))
     write_peaks(track, peaks, result.n_samples)
     if levels is None:
@@ -207,9 +207,9 @@ def add_model(result: Result, model: Model, *, report: Report) -> None:
     Parameters
     ----------
     result : Result
-        Where it has the true stems, the version gets scores.
+        Result to extend. If it has the true stems, the version gets scores.
     model : Model
-        What separates.
+        Model that separates.
     report : callable
         See :data:`Report`.
     """
@@ -235,9 +235,9 @@ def add_true_stems(result: Result, stems: Iterable[np.ndarray], *, report: Repor
     Parameters
     ----------
     result : Result
-        The song's.
+        Result of the song.
     stems : iterable of np.ndarray [shape=(n_sources, n_block, n_channels)]
-        As long as the song; they sum to it.
+        Stems, which are as long as the song and sum to it.
     report : callable
         See :data:`Report`.
     """
@@ -263,7 +263,7 @@ def _add_version(
         for number, source in enumerate(SOURCES):
             report("drawing", number / len(SOURCES))
             _draw(result, folder, f"{id}.{source}")
-        with zipfile.ZipFile(folder / f"{id}.zip", "w") as archive:  # FLAC is compressed already
+        with zipfile.ZipFile(folder / f"{id}.zip", "w") as archive:  # FLAC needs no compression
             for track, source in zip(tracks, SOURCES, strict=True):
                 archive.write(track, f"{source}.flac")
         report("drawing", 1)
@@ -277,7 +277,7 @@ def _add_version(
 
 
 def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
-    """SDR, SIR and SAR of each track, of the first minute; None where one isn't defined."""
+    """SDR, SIR and SAR of each track in the first minute; None if any of them is undefined."""
     from hiphopss.eval.bss.scores import PAPER_METRICS, bss_eval
 
     most = round(_MEASURED_SECONDS * result.sample_rate)
@@ -296,6 +296,6 @@ def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
 
 
 def _beginning(path: Path, n_samples: int) -> np.ndarray:
-    """The first samples of a track, averaged over its channels."""
+    """Read the first samples of a track, averaged over its channels."""
     with reading.opened(path) as file:
         return reading.to_mono(file.read(n_samples, dtype="float32", always_2d=True))

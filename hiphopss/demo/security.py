@@ -1,8 +1,8 @@
-"""What keeps other sites' pages, and names that point here, away from the server.
+"""Protection of the server against pages of other sites and against foreign host names.
 
-The server has no accounts: who reaches it may use it. So a page of another site, open in the same
-browser, must not reach it: neither by sending requests (their origin is looked at) nor by a name of
-its own that it makes point to this machine (DNS rebinding; the host is looked at).
+The server has no accounts: anyone who reaches it may use it. So a page of another site, open in the
+same browser, must not reach it: neither by sending requests (their origin is checked) nor through a
+host name that it redirects to this machine (DNS rebinding; the host name is checked).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _HEADERS = {
-    # blob: is the page's own memory: the mix that it renders, and what plays
+    # blob: is the page's own memory, with the mix that it renders and the audio that it plays.
     "content-security-policy": "default-src 'self'; media-src 'self' blob:; "
     "img-src 'self' blob: data:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; "
     "form-action 'none'; frame-ancestors 'none'",
@@ -30,17 +30,17 @@ _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
 
 class Guard:
-    """ASGI middleware: refuses foreign hosts and origins, and adds headers to every answer.
+    """ASGI middleware: refuses foreign hosts and origins, and adds headers to every response.
 
     Parameters
     ----------
     app : callable
-        The application.
+        Application to protect.
     host : str
-        Address that the server is bound to, as its socket says: names have many spellings. Bound to
-        this machine alone, it answers to no foreign name.
+        Address to which the server is bound, as given by its socket, since names have several
+        spellings. If it is a loopback address, requests with a foreign host name are refused.
     name : str, optional
-        What the server's owner calls that address; answered to, too.
+        The owner's name for this address, which is also accepted.
     """
 
     def __init__(self, app: ASGIApp, *, host: str, name: str | None = None):
@@ -78,7 +78,7 @@ class Guard:
         await send({"type": "http.response.body", "body": body})
 
     def _refusal(self, scope: Scope) -> str | None:
-        """Why a request is refused; None if it isn't."""
+        """The reason for refusing a request; None if it is accepted."""
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
         name = re.sub(r":\d*$", "", host).strip("[]").lower()

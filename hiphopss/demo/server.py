@@ -1,4 +1,4 @@
-"""Serving the demo."""
+"""Serving the demo over HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from threading import Timer
 from hiphopss.demo.limits import Limits
 from hiphopss.errors import HiphopssError
 
-_CONNECTIONS = 100  # more are told to come back later
+_CONNECTIONS = 100  # further clients are told to try again later
 
 
 def serve(
@@ -26,27 +26,27 @@ def serve(
     limits: Limits | None = None,
     open_page: bool = False,
 ) -> None:
-    """Serve the demo until it is interrupted; print its address when it can be opened.
+    """Serve the demo until it is interrupted; print its address when it is ready.
 
     Parameters
     ----------
     host : str
-        Address to bind to. Anything but a loopback address lets others use the demo.
+        Address to bind to. Any address except a loopback address lets others use the demo.
     port : int
-        To listen on; 0 takes a free one.
+        Port to listen on; 0 chooses a free one.
     weights : iterable of path-like, optional
-        Models to offer, as :func:`hiphopss.demo.catalogue.load_models`.
+        Models to offer, as in :func:`hiphopss.demo.catalogue.load_models`.
     songs : path-like, optional
-        Own songs to offer, as :func:`hiphopss.demo.catalogue.own_songs`.
+        Folder of songs to offer, as in :func:`hiphopss.demo.catalogue.own_songs`.
     limits : Limits, optional
-        What is accepted.
+        Limits on uploads and jobs.
     open_page : bool
         Open the page in the browser.
 
     Raises
     ------
     HiphopssError
-        If the port can't be had, or weights or songs can't be used.
+        If the port is not available, or if weights or songs can't be used.
     """
     import uvicorn
 
@@ -71,12 +71,12 @@ def serve(
         print(f"hiphopss demo: {address} (Ctrl-C stops it and deletes its songs)", flush=True)
         if open_page:
             Timer(0.5, webbrowser.open, [address]).start()
-        with suppress(KeyboardInterrupt):  # the way to stop it
+        with suppress(KeyboardInterrupt):  # this is how users stop the server
             uvicorn.Server(config).run(sockets=[listener])
 
 
 def _listening(host: str, port: int) -> socket.socket:
-    """A socket that listens there."""
+    """Open a socket that listens at the address."""
     where = f"{host}:{port}"
     if not 0 <= port <= 65535:
         raise HiphopssError(f"{where}: no such port: choose one of 0 to 65535 with --port")

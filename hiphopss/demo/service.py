@@ -27,16 +27,16 @@ from hiphopss.errors import HiphopssError
 
 
 class Catalogue:
-    """The models and songs on offer.
+    """The available models and songs.
 
     Parameters
     ----------
     folder : Path
-        For the generated songs.
+        Folder for the generated songs.
     weights : iterable of path-like, optional
-        As :func:`hiphopss.demo.catalogue.load_models`.
+        As in :func:`hiphopss.demo.catalogue.load_models`.
     songs : path-like, optional
-        As :func:`hiphopss.demo.catalogue.own_songs`; offered beside the generated ones.
+        As in :func:`hiphopss.demo.catalogue.own_songs`; offered beside the generated songs.
     seconds : float
         Length of the generated songs.
 
@@ -62,7 +62,7 @@ class Catalogue:
 
 
 def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) -> Result:
-    """Make a bundled song's result, with the true stems where they are known."""
+    """Make the result of a song on offer, with the true stems if they are known."""
     files = song.files()
     result = read_original(require_mixture(files), folder, id=id, title=song.title, report=report)
     if song.true_stems:
@@ -74,21 +74,21 @@ def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) ->
 def site_description(
     catalogue: Catalogue, limits: Limits, results: dict[str, str] | None = None
 ) -> dict:
-    """What the page is told first.
+    """Describe the demo for the page.
 
     Parameters
     ----------
     catalogue : Catalogue
-        What is on offer.
+        Models and songs on offer.
     limits : Limits
-        What is accepted.
+        Limits on uploads.
     results : dict of str to str, optional
-        For a static site the address of each song's result; others are not offered.
+        For a static site, the address of each song's result; songs without one are left out.
 
     Returns
     -------
     dict
-        Ready for JSON.
+        Description for JSON.
     """
     return {
         "static": results is not None,
@@ -117,14 +117,14 @@ def site_description(
 
 
 class Demo:
-    """Everything that a running demo holds; leaving it deletes all uploads and results.
+    """The state of a running demo; leaving the context deletes all uploads and results.
 
     Parameters
     ----------
     weights, songs, seconds
-        As :class:`Catalogue`.
+        As in :class:`Catalogue`.
     limits : Limits
-        What is accepted.
+        Limits on uploads and jobs.
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class Demo:
             raise
         self.store = ResultStore(self._folder / "results")
         self.queue = JobQueue(limit=self.limits.queue, tidy=self.store.tidy)
-        self._of_song: dict[str, str] = {}  # ids of the bundled songs' results
+        self._of_song: dict[str, str] = {}  # ids of the results of the songs on offer
 
     def __enter__(self) -> Self:
         return self
@@ -158,7 +158,7 @@ class Demo:
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def separate_upload(self, upload: Path, title: str, model: Model) -> Job:
-        """A job for an uploaded file, which is deleted as soon as it is decoded."""
+        """Make a job for an uploaded file, which is deleted as soon as it is decoded."""
 
         def work(job: Job) -> str:
             with self.store.new() as (id, folder):
@@ -173,7 +173,7 @@ class Demo:
         return Job(work, clear=partial(upload.unlink, missing_ok=True))
 
     def separate_song(self, song: OfferedSong, model: Model) -> Job:
-        """A job for a bundled song, whose result all requests share."""
+        """Make a job for a song on offer, whose result is shared by all requests."""
 
         def work(job: Job) -> str:
             result = self.store.get(self._of_song.get(song.id, ""))
@@ -188,7 +188,7 @@ class Demo:
         return Job(work)
 
     def separate_result(self, id: str, model: Model) -> Job:
-        """A job for a song that is there already: one more version of its stems."""
+        """Make a job that adds a version of the stems to an existing result."""
 
         def work(job: Job) -> str:
             result = self.store.get(id)
@@ -200,11 +200,11 @@ class Demo:
         return Job(work, uses=id)
 
     def is_shared(self, id: str) -> bool:
-        """Whether a result is of a bundled song: all visitors use it."""
+        """Whether a result belongs to a song on offer, so that all visitors share it."""
         return id in self._of_song.values()
 
     def remove_result(self, id: str) -> bool:
-        """Delete a visitor's own song, and cancel what is done with it; False if there is none."""
+        """Delete a visitor's own song and cancel its jobs; return False if it does not exist."""
         if self.is_shared(id):
             return False
         self.queue.cancel_using(id)
@@ -214,7 +214,7 @@ class Demo:
 def _read_upload(
     upload: Path, folder: Path, *, id: str, title: str, job: Job, limits: Limits
 ) -> Result:
-    """Decode an upload; errors name it as its owner does."""
+    """Decode an upload; errors call it by its title."""
     from soundfile import SoundFileError
 
     try:

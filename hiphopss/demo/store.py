@@ -1,4 +1,4 @@
-"""The results that the server holds: a bounded number, for a bounded time, under random ids."""
+"""The results on the server: a limited number, for a limited time, under random ids."""
 
 from __future__ import annotations
 
@@ -14,24 +14,24 @@ from hiphopss.demo.results import Result
 
 _RESULTS = 30
 _BYTES = 4 * 2**30
-_SECONDS = 3600.0  # since it was last used
+_SECONDS = 3600.0  # since the last use
 
 
 class ResultStore:
-    """Results by id; the least recently used ones go first.
+    """Results by id; the least recently used ones are deleted first.
 
     Parameters
     ----------
     folder : Path
-        For their files.
+        Folder for their files.
     most : int
-        Results to hold.
+        Maximum number of results.
     most_bytes : int
-        Bytes to hold.
+        Maximum number of bytes.
     seconds : float
-        How long a result is held after its last use.
+        Time after its last use for which a result is kept.
     clock : callable
-        Gives the time in seconds.
+        Returns the time in seconds.
     """
 
     def __init__(
@@ -52,7 +52,7 @@ class ResultStore:
 
     @contextmanager
     def new(self) -> Iterator[tuple[str, Path]]:
-        """Give an id and an empty folder for a new result; it is removed if the body raises."""
+        """Yield an id and an empty folder for a new result; remove them if the body raises."""
         id = secrets.token_urlsafe(16)
         folder = self._folder / id
         folder.mkdir(parents=True)
@@ -63,13 +63,13 @@ class ResultStore:
             raise
 
     def put(self, result: Result) -> None:
-        """Hold a result."""
+        """Store a result."""
         with self._lock:
             self._results[result.id] = result
             self._used[result.id] = self._clock()
 
     def get(self, id: str) -> Result | None:
-        """A result by its id, if there is one; that counts as a use."""
+        """Get a result by its id, or None; this counts as a use."""
         with self._lock:
             result = self._results.pop(id, None)
             if result is not None:
@@ -78,7 +78,7 @@ class ResultStore:
             return result
 
     def remove(self, id: str) -> bool:
-        """Delete a result and its files; False if there is none of that id."""
+        """Delete a result and its files; return False if no result has this id."""
         with self._lock:
             result = self._results.pop(id, None)
             self._used.pop(id, None)
@@ -88,7 +88,7 @@ class ResultStore:
         return True
 
     def tidy(self) -> None:
-        """Delete what is too old or too much; the most recently used result stays."""
+        """Delete results beyond the limits; the most recently used result stays if it is recent."""
         with self._lock:
             sizes = {id: _size(result.folder) for id, result in self._results.items()}
             oldest = self._clock() - self._seconds
@@ -106,5 +106,5 @@ class ResultStore:
 def _size(folder: Path) -> int:
     try:
         return sum(file.stat().st_size for file in folder.iterdir())
-    except OSError:  # removed meanwhile
+    except OSError:  # the folder was removed in the meantime
         return 0

@@ -1,4 +1,4 @@
-"""Uploaded files: received in pieces, and known by their content alone."""
+"""Uploaded files: received in pieces, and recognised only by their content."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
 
 _BEGINNINGS = (b"RIFF", b"RIFX", b"RF64", b"fLaC", b"OggS", b"ID3")
-_RATES = (8000, 192_000)  # Hz; browsers play these
+_RATES = (8000, 192_000)  # Hz; browsers can play this range
 _MOST_CHANNELS = 2
 _TITLE_LENGTH = 80
 
 
 class Refused(HiphopssError):
-    """An upload that isn't accepted, with HTTP's status for it."""
+    """A refused upload, with the HTTP status of the response."""
 
     def __init__(self, status: int, message: str):
         super().__init__(message)
@@ -26,7 +26,7 @@ class Refused(HiphopssError):
 
 
 def clean_title(name: str | None) -> str:
-    """What to call a song whose file has that name, which may be anything."""
+    """Make the title of a song from its file's name, which may be any text."""
     last = re.split(r"[/\\]", name or "")[-1]
     printable = "".join(c if c.isprintable() else " " for c in last)
     stem = re.sub(r"\.(wave?|flac|og[ga]|opus|mp3)$", "", printable, flags=re.IGNORECASE)
@@ -43,16 +43,16 @@ async def receive(
     pieces : async iterator of bytes
         The body of the request.
     path : Path
-        The file.
+        File to write.
     limits : Limits
-        Its size and patience are kept.
+        Limits of size and time.
     announced : int, optional
-        Size of the body, as the client says; refused early, never believed.
+        Size of the body according to the client; it is used to refuse early, but not trusted.
 
     Raises
     ------
     Refused
-        If it is too large, empty or too slow.
+        If the upload is too large, empty or too slow.
     """
     too_large = Refused(
         413, f"The file is larger than {limits.max_bytes / 2**20:g} MB: convert it to MP3 or OGG"
@@ -68,7 +68,7 @@ async def receive(
                     if piece is None:
                         break
                     n_bytes += len(piece)
-                    # Browsers show an answer only if they could send everything, within reason.
+                    # Browsers show a response only after sending everything, so read some more.
                     if n_bytes > 2 * limits.max_bytes:
                         raise too_large
                     oversized = oversized or n_bytes > limits.max_bytes
@@ -83,21 +83,21 @@ async def receive(
 
 
 def inspect(path: Path, *, title: str, limits: Limits) -> None:
-    """See that an uploaded file is audio of a kind and length that is accepted.
+    """Check that an uploaded file is audio of an accepted format and length.
 
     Parameters
     ----------
     path : Path
-        The file; its name says nothing.
+        File to check; its name is not used.
     title : str
-        What messages call it.
+        Name of the song in messages.
     limits : Limits
-        What is accepted.
+        Limits on uploads.
 
     Raises
     ------
     Refused
-        If it isn't.
+        If the file is not accepted.
     """
     not_audio = Refused(
         415, f"{title}: not a WAV, FLAC, OGG or MP3 file, or a damaged one: choose another"
@@ -112,7 +112,7 @@ def inspect(path: Path, *, title: str, limits: Limits) -> None:
             kind, rate, n_channels = file.format, file.samplerate, file.channels
             seconds = file.frames / rate
     except HiphopssError as error:
-        if error.__cause__ is None:  # it could be opened
+        if error.__cause__ is None:  # the file could be opened
             raise Refused(422, f"{title}: has no samples: choose another file") from error
         raise not_audio from error
     if kind.replace("WAVEX", "WAV").replace("RF64", "WAV") not in FORMATS:

@@ -1,8 +1,8 @@
-"""Room of live use: a stream is separated and mixed while it plays.
+"""Room of live use: separating and mixing a stream while it plays.
 
-- ``stream``: block by block to stems, with a constant delay.
-- ``session``: from an input through separator and mixer to an output; ``ends``: what those are.
-- ``controls``: lines and keys that change the mix; a new key goes there, and in words into
+- ``stream``: separates blocks into stems with a constant delay.
+- ``session``: connects input, separator, mixer and output; ``ends``: the inputs and outputs.
+- ``controls``: lines and keys that change the mix. Add a new key here, and describe it in
   ``control_help``.
 
 May import :mod:`hiphopss.remixing`, :mod:`hiphopss.separation`, :mod:`hiphopss.weights`,

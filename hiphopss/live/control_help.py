@@ -1,4 +1,4 @@
-"""What changes a mix while it plays, in words: apart, so that `--help` need not import the rest."""
+"""Help on commands and keys, in a module of its own so that `--help` need not import the rest."""
 
 COMMANDS = """\
   vocals -6          gain in dB (also gain vocals -6); vocals +=1 is relative

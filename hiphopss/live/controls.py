@@ -1,6 +1,6 @@
-"""A mix that is changed while it plays: by lines of text, or by keys.
+"""Changing a mix while it plays, by lines of text or by keys.
 
-The player asks between two blocks for what has come; nothing waits for anything.
+The player asks for new commands between two blocks; it never waits for them.
 """
 
 from __future__ import annotations
@@ -31,42 +31,42 @@ _SETS = {
     "unsolo": ("soloed", False),
 }
 _PAN_STEP, _GAIN_STEP = 0.1, 1.0
-# Who never stops writing must not stop the music, nor fill the memory.
-_READ = 4096  # bytes at a time
-_PIPE = 65536  # bytes that a pipe can hold, on most systems
-_LONGEST = 4096  # bytes of a line
-_MOST_LINES = 32  # between two blocks, from each of file and standard input; keys, too
-_MOST_APPLIED = 64  # between two blocks
-_MOST_DUE = 10_000  # that wait for their time
+# A sender that never stops writing must neither stop the music nor fill the memory.
+_READ = 4096  # bytes that are read at a time
+_PIPE = 65536  # bytes that a pipe can hold on most systems
+_LONGEST = 4096  # maximum bytes of a line
+_MOST_LINES = 32  # maximum lines from each input (or keys) between two blocks
+_MOST_APPLIED = 64  # maximum commands applied between two blocks
+_MOST_DUE = 10_000  # maximum commands that wait for their time
 
 
 class Quit(Exception):
-    """The command ``quit``."""
+    """Raised for the command ``quit``."""
 
 
 def apply_command(line: str, settings: Mix, *, start: Mix | None = None) -> Mix:
-    """A mix as a line of text changes it.
+    """Apply a line of text to a mix.
 
     Parameters
     ----------
     line : str
-        As :data:`hiphopss.live.control_help.COMMANDS` lists them.
+        One of the commands in :data:`hiphopss.live.control_help.COMMANDS`.
     settings : Mix
-        As it is.
+        Current mix.
     start : Mix, optional
-        What ``reset`` goes back to; by default a mix that changes nothing.
+        Mix that ``reset`` restores; by default a mix that changes nothing.
 
     Returns
     -------
     Mix
-        As it is to be.
+        New mix.
 
     Raises
     ------
     HiphopssError
-        If the line is no command.
+        If the line is not a command.
     Quit
-        If it is ``quit``.
+        If the command is ``quit``.
     """
     words = line.replace("=", " ").split() if "+=" not in line else line.split()
     match words:
@@ -96,25 +96,25 @@ def _number(what: str, source: str, text: str) -> float:
 
 
 class Keys:
-    """What keys mean: commands for the source that was chosen last."""
+    """Translates keys to commands for the source that was chosen last."""
 
     def __init__(self) -> None:
         self._source = SOURCES[0]
 
     def command(self, key: str, settings: Mix) -> str | None:
-        """The command that a key stands for; None if it is only a choice, or nothing.
+        """The command of a key; None if the key only chooses a source or means nothing.
 
         Parameters
         ----------
         key : str
-            One character; :data:`hiphopss.live.control_help.KEYS` lists them.
+            One character of those in :data:`hiphopss.live.control_help.KEYS`.
         settings : Mix
-            As it is.
+            Current mix.
 
         Returns
         -------
         str or None
-            As :func:`apply_command` takes it.
+            Command for :func:`apply_command`.
         """
         source = self._source
         for number, name in enumerate(SOURCES, 1):
@@ -137,21 +137,21 @@ class Keys:
 
 
 class Controls:
-    """Where commands come from while music plays; use as a context manager.
+    """Receives commands while music plays; a context manager.
 
-    Lines for people are logged: what a key did, and what is wrong with a command.
+    It logs lines for people: the effect of a key, and errors in commands.
 
-    Nothing here waits: :meth:`update` takes what has come, or as much of it as leaves the music
-    time; the rest stays for the next one.
+    Nothing here waits: :meth:`update` reads what has arrived, up to a limit that keeps the music
+    going; the rest is read in later calls.
 
     Parameters
     ----------
     start : Mix
-        What ``reset`` goes back to.
+        Mix that ``reset`` restores.
     path : path-like, optional
-        A text file of commands, which is read at once, or a FIFO, which is listened to.
+        A text file of commands, which is read at the start, or a FIFO, which is read continuously.
     stdin : bool
-        Listen to standard input: to keys if it is a terminal, else to lines.
+        Also read standard input: keys if it is a terminal, otherwise lines.
     """
 
     def __init__(
@@ -166,8 +166,8 @@ class Controls:
         at_keys = self._stdin is not None and os.isatty(self._stdin)
         self._terminal = self._stdin if at_keys else None
         self._keys = Keys()
-        self._open: dict[int, _Lines] = {}  # what is read from
-        self._due: list[tuple[float, str]] = []  # commands that wait for their time
+        self._open: dict[int, _Lines] = {}  # by file descriptor
+        self._due: list[tuple[float, str]] = []  # commands with their times, in order
         self._stack = ExitStack()
 
     def __enter__(self) -> Controls:
@@ -181,12 +181,12 @@ class Controls:
         return self
 
     def _open_path(self, path: str | Path) -> None:
-        """Listen to a FIFO, or plan all that a text file says."""
+        """Open a FIFO, or schedule all commands of a text file."""
         try:
             kind = os.stat(path).st_mode
             if stat.S_ISDIR(kind):
                 raise IsADirectoryError(None, "it is a folder")
-            # A FIFO is opened for writing, too: so it does not end when a writer goes.
+            # A FIFO is opened for writing, too, so that it does not end when a writer closes it.
             descriptor = os.open(path, os.O_RDWR if stat.S_ISFIFO(kind) else os.O_RDONLY)
         except OSError as error:
             raise HiphopssError(
@@ -210,24 +210,24 @@ class Controls:
         self._stack.close()
 
     def update(self, settings: Mix, seconds: float) -> Mix:
-        """The mix after all commands that have come and are due.
+        """Apply all commands that have arrived and are due.
 
         Parameters
         ----------
         settings : Mix
-            As it is.
+            Current mix.
         seconds : float
-            Of audio that have been read.
+            Length of the audio that has been mixed so far.
 
         Returns
         -------
         Mix
-            As it is to be. A line that is no command changes nothing; it is told.
+            New mix. A line that is not a command changes nothing and is logged.
 
         Raises
         ------
         Quit
-            If one of them is ``quit``.
+            If one of the commands is ``quit``.
         """
         ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
         for descriptor, lines in list(self._open.items()):
@@ -247,9 +247,9 @@ class Controls:
         return settings
 
     def count_left(self) -> int:
-        """How many commands have come and not been applied, ``quit`` aside; for the end.
+        """Number of commands that arrived but were not applied, except ``quit``; for the end.
 
-        Who writes more than a pipe holds gets the number of those that it held.
+        If more was written than a pipe holds, only the commands in the pipe are counted.
         """
         ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
         for descriptor, lines in self._open.items():
@@ -264,7 +264,7 @@ class Controls:
         logger.info(f"keys: {' '.join(KEYS.split())}")
 
     def _plan_lines(self, lines: _Lines, now: float, *, most: int | None = None) -> None:
-        """Plan the next lines that have come whole."""
+        """Schedule the next complete lines."""
         for line in lines.take(most):
             text = line.decode("utf-8", "replace").strip()
             if len(line) > _LONGEST:
@@ -292,7 +292,7 @@ class Controls:
         return changed
 
     def _plan(self, line: str, now: float) -> None:
-        """Put a command where its time says; without one it is due at once."""
+        """Schedule a command at its time; without a time it is due immediately."""
         due, command = now, line
         if line.startswith("@"):
             time, _, command = line[1:].partition(" ")
@@ -304,7 +304,7 @@ class Controls:
             if len(self._due) >= _MOST_DUE:
                 logger.warning(f"{line!r}: {_MOST_DUE} commands wait for their time: left out")
                 return
-        insort(self._due, (due, command), key=itemgetter(0))  # the same times stay in order
+        insort(self._due, (due, command), key=itemgetter(0))  # keeps the order of equal times
 
     def _apply(self, command: str, settings: Mix) -> Mix:
         try:
@@ -315,12 +315,12 @@ class Controls:
 
 
 class _Lines:
-    """Bytes as they come, in lines; what is kept of one that is too long is no longer.
+    """Splits bytes into lines as they arrive; lines that are too long are not kept in full.
 
     Attributes
     ----------
     ended : bool
-        Whether nothing more will come, and all lines were taken.
+        Whether no more data will arrive and all lines have been taken.
     """
 
     def __init__(self) -> None:
@@ -330,7 +330,7 @@ class _Lines:
 
     @property
     def waiting(self) -> bool:
-        """Whether a line can be taken."""
+        """Whether a complete line is available."""
         return bool(self._whole)
 
     @property
@@ -338,20 +338,20 @@ class _Lines:
         return self._closed and not self._whole
 
     def push(self, data: bytes) -> None:
-        """Add what was read; nothing is the end, which ends the last line."""
+        """Add data that were read; empty data mark the end, which completes the last line."""
         self._closed = not data
         *whole, rest = (self._rest + (data or b"\n")).split(b"\n")
         self._whole.extend(whole)
-        self._rest = rest[: _LONGEST + 1]  # enough to see that it is too long
+        self._rest = rest[: _LONGEST + 1]  # enough to detect that it is too long
 
     def take(self, most: int | None) -> Iterator[bytes]:
-        """The next lines, ``most`` of them or all."""
+        """Take the next ``most`` lines, or all of them."""
         for _ in range(len(self._whole) if most is None else min(most, len(self._whole))):
             yield self._whole.popleft()
 
 
 def _read(descriptor: int, size: int) -> bytes:
-    """What has come; nothing, too, where there is no reading any more: the music goes on."""
+    """Read available data; empty also after an error, so that the music goes on."""
     try:
         return os.read(descriptor, size)
     except OSError:
@@ -359,7 +359,7 @@ def _read(descriptor: int, size: int) -> bytes:
 
 
 def _descriptor_of_stdin() -> int | None:
-    """None where there is no standard input."""
+    """File descriptor of standard input; None if it does not exist."""
     try:
         return sys.stdin.fileno()
     except (AttributeError, OSError, ValueError):
@@ -368,7 +368,7 @@ def _descriptor_of_stdin() -> int | None:
 
 @contextmanager
 def _single_keys(terminal: int) -> Iterator[None]:
-    """The terminal gives keys as they are pressed, unseen; afterwards it is as it was."""
+    """Make the terminal pass on single keys without showing them; restore it afterwards."""
     import termios
     import tty
 

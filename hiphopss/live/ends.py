@@ -1,6 +1,6 @@
-"""Where live audio comes from and goes to: files, raw PCM through pipes, devices.
+"""Inputs and outputs of live audio: files, raw PCM through pipes, and devices.
 
-What they share is in :class:`Input` and :class:`Output`.
+:class:`Input` and :class:`Output` are their common interfaces.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from hiphopss.signal import reading, writing
 from hiphopss.util.files import written_whole
 
 RAW_FORMATS = {"f32le": "<f4", "s16le": "<i2"}
-"""Sample types of pipes, as ffmpeg calls them."""
+"""Sample types of pipes, by ffmpeg's names, and NumPy's types for them."""
 
 DEVICE = "device"
-"""Names the default device; ``device:NAME`` and ``device:3`` name others."""
+"""Name of the default device; ``device:NAME`` and ``device:3`` are others."""
 
 
 _TERMINAL = {
@@ -35,14 +35,14 @@ _TERMINAL = {
 
 
 class _End:
-    """An input or output, which may have something to close: use as a context manager.
+    """An input or output, which may hold open resources: use it as a context manager.
 
     Attributes
     ----------
     is_device : bool
-        Whether it keeps time by itself.
+        Whether it determines the timing.
     n_troubles : int
-        How often a device lost samples, or had none to play.
+        Number of times that a device lost samples or had none to play.
     """
 
     is_device = False
@@ -59,23 +59,23 @@ class _End:
 
     @property
     def latency(self) -> float:
-        """What a device adds, in seconds."""
+        """Delay that a device adds, in seconds."""
         return 0.0
 
 
 class Input(_End, ABC):
-    """Where audio comes from: blocks `[shape=(n_block, n_channels)]` in single precision.
+    """An audio source that yields blocks `[shape=(n_block, n_channels)]` in single precision.
 
     Attributes
     ----------
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     n_channels : int
-        Channels.
+        Number of channels.
     subtype : str
-        Sample type, as libsndfile calls it.
+        Sample type, by libsndfile's name.
     lost : HiphopssError or None
-        Why an input ended that does not end by itself.
+        Error that ended an input which should not end.
     """
 
     sample_rate: int
@@ -85,23 +85,23 @@ class Input(_End, ABC):
 
     @abstractmethod
     def __iter__(self) -> Iterator[np.ndarray]:
-        """The blocks, as they come."""
+        """Yield blocks as they arrive."""
 
 
 class Output(_End, ABC):
-    """Where audio goes to.
+    """A destination of audio.
 
     Attributes
     ----------
     n_clipped : int
-        Samples beyond full scale that were clipped.
+        Number of samples beyond full scale that were clipped.
     """
 
     n_clipped = 0
 
     @abstractmethod
     def write(self, samples: np.ndarray) -> None:
-        """Take samples `[shape=(n_block, n_channels)]`."""
+        """Write samples `[shape=(n_block, n_channels)]`."""
 
     def _clipped(self, samples: np.ndarray, least: float, most: float) -> np.ndarray:
         clipped = np.clip(samples, least, most)
@@ -110,14 +110,14 @@ class Output(_End, ABC):
 
 
 class FileInput(Input):
-    """An audio file; samples that are not finite are refused.
+    """An audio file as input; samples that are not finite raise an error.
 
     Parameters
     ----------
     path : path-like
-        The file.
+        File to read.
     block : int
-        Samples of a block; the last one may be shorter.
+        Number of samples of a block; the last one may be shorter.
     """
 
     def __init__(self, path: str | Path, block: int):
@@ -134,30 +134,30 @@ class FileInput(Input):
 
 
 class RawInput(Input):
-    """Raw interleaved PCM, from standard input.
+    """Raw interleaved PCM from standard input.
 
     Parameters
     ----------
     stream : file
-        In binary.
+        Binary stream.
     sample_rate, n_channels : int
-        Of the samples, which nothing in them says.
+        Properties of the samples, which raw data don't contain.
     kind : str
         One of ``RAW_FORMATS``.
     block : int
-        Samples of a block; the last one may be shorter.
+        Number of samples of a block; the last one may be shorter.
     """
 
     def __init__(self, stream: BinaryIO, sample_rate: int, n_channels: int, kind: str, block: int):
         super().__init__()
         self.sample_rate, self.n_channels = sample_rate, n_channels
         self._stream, self._kind = stream, np.dtype(RAW_FORMATS[kind])
-        self._size = self._kind.itemsize * n_channels  # bytes of a sample of all channels
+        self._size = self._kind.itemsize * n_channels  # bytes of one sample of all channels
         self._block = block
 
     def __iter__(self) -> Iterator[np.ndarray]:
         while data := self._stream.read(self._block * self._size):
-            whole = data[: len(data) // self._size * self._size]  # a pipe may break off anywhere
+            whole = data[: len(data) // self._size * self._size]  # a pipe may end anywhere
             samples = np.frombuffer(whole, self._kind).reshape(-1, self.n_channels)
             if self._kind.kind == "i":
                 samples = samples / np.float32(32767)
@@ -177,7 +177,7 @@ class DeviceInput(Input):
         self._stack.enter_context(self._device)
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """The blocks, until the card goes away: :attr:`lost` then says why."""
+        """Yield blocks until the card is lost: :attr:`lost` is then the error."""
         failures = import_sounddevice().PortAudioError
         while True:
             try:
@@ -190,23 +190,23 @@ class DeviceInput(Input):
 
     @property
     def latency(self) -> float:
-        """What the device adds, in seconds."""
+        """Delay that the device adds, in seconds."""
         return self._device.latency
 
 
 class FileOutput(Output):
-    """An audio file, written whole or not at all.
+    """An audio file as output, written completely or not at all.
 
     Parameters
     ----------
     path : path-like
-        The file; its ending says the format.
+        File to write; its suffix determines the format.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     n_channels : int
-        Channels.
+        Number of channels.
     given : str
-        Sample type of the input, which it takes on as far as it can.
+        Sample type of the input; the output's is the nearest that the format supports.
     """
 
     def __init__(self, path: str | Path, sample_rate: int, n_channels: int, *, given: str):
@@ -231,12 +231,12 @@ class FileOutput(Output):
 
 
 class RawOutput(Output):
-    """Raw interleaved PCM, to standard output, at once; what can't be told is clipped.
+    """Raw interleaved PCM to standard output, without delay; too large values are clipped.
 
     Parameters
     ----------
     stream : file
-        In binary.
+        Binary stream.
     kind : str
         One of ``RAW_FORMATS``.
     """
@@ -246,14 +246,14 @@ class RawOutput(Output):
         self._stream, self._kind = stream, np.dtype(RAW_FORMATS[kind])
 
     def write(self, samples: np.ndarray) -> None:
-        """Pass samples `[shape=(n_block, n_channels)]` on."""
+        """Write samples `[shape=(n_block, n_channels)]` to the pipe."""
         if self._kind.kind == "i":
             samples = self._clipped(np.rint(samples * np.float32(32767)), -32768, 32767)
         try:
             self._stream.write(samples.astype(self._kind).tobytes())
             self._stream.flush()
         except BrokenPipeError as error:
-            # What is still held would break the pipe once more when Python ends.
+            # Data that are still buffered would break the pipe again when Python exits.
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
             raise HiphopssError(
                 "standard output: nobody reads it any more: keep its reader running"
@@ -272,7 +272,7 @@ class DeviceOutput(Output):
         self._stack.enter_context(self._device)
 
     def write(self, samples: np.ndarray) -> None:
-        """Play samples `[shape=(n_block, n_channels)]`; waits until there is room for them."""
+        """Play samples `[shape=(n_block, n_channels)]`; wait until there is space for them."""
         loud = np.ascontiguousarray(self._clipped(samples, -1, 1), np.float32)
         try:
             underflowed = self._device.write(loud)
@@ -282,28 +282,28 @@ class DeviceOutput(Output):
 
     @property
     def latency(self) -> float:
-        """What the device adds, in seconds."""
+        """Delay that the device adds, in seconds."""
         return self._device.latency
 
 
 def describe_raw(kind: str, sample_rate: int, n_channels: int) -> str:
-    """What raw samples are, and how two programs that read them are told so.
+    """Describe raw samples, and how two programs can read them.
 
     Parameters
     ----------
     kind : str
         One of ``RAW_FORMATS``.
     sample_rate : int
-        In Hz.
+        Sampling rate in Hz.
     n_channels : int
-        Channels.
+        Number of channels.
 
     Returns
     -------
     str
         One line for people.
     """
-    # Not ffplay: its option for channels has another name in each of two versions.
+    # Not ffplay, because the name of its option for channels depends on its version.
     return (
         f"raw audio: {kind}, {sample_rate} Hz, {n_channels} channel{'s' * (n_channels > 1)}: pipe "
         f"it into `ffmpeg -f {kind} -ar {sample_rate} -ac {n_channels} -i - FILE` or SoX's "
@@ -312,12 +312,12 @@ def describe_raw(kind: str, sample_rate: int, n_channels: int) -> str:
 
 
 def is_device(name: str) -> bool:
-    """Whether the name is that of a device."""
+    """Whether this is the name of a device."""
     return name.partition(":")[0] == DEVICE
 
 
 def _open_device(kind: str, name: str, sample_rate: int, n_channels: int, block: int) -> Any:
-    """A stream of sounddevice, an ``InputStream`` or ``OutputStream``."""
+    """Open a stream of sounddevice, an ``InputStream`` or ``OutputStream``."""
     sounddevice = import_sounddevice()
     _, _, which = name.partition(":")
     try:
@@ -337,7 +337,7 @@ def _open_device(kind: str, name: str, sample_rate: int, n_channels: int, block:
 
 
 def _lost(name: str, error: Exception) -> HiphopssError:
-    """What is told when a device fails in the middle of the music."""
+    """The error for a device that fails while it is in use."""
     return HiphopssError(
         f"{name}: the device stopped ({_one_line(error)}): check that it is plugged in, and start "
         "again"
@@ -349,12 +349,12 @@ def _one_line(error: Exception) -> str:
 
 
 def import_sounddevice() -> ModuleType:
-    """The optional module that speaks with sound cards.
+    """Import the optional module for sound cards.
 
     Raises
     ------
     HiphopssError
-        If it, or PortAudio, which it needs, is not installed.
+        If the module is not installed, or PortAudio, which it needs.
     """
     try:
         import sounddevice
@@ -362,7 +362,7 @@ def import_sounddevice() -> ModuleType:
         raise HiphopssError(
             "devices need sounddevice: pip install 'hiphopss[live]', or use files and pipes"
         ) from error
-    except OSError as error:  # it is there, PortAudio is not
+    except OSError as error:  # the module is installed, but PortAudio is not
         raise HiphopssError(
             "devices need the PortAudio library: install it (libportaudio2 on Debian), or use "
             "files and pipes"
@@ -371,17 +371,17 @@ def import_sounddevice() -> ModuleType:
 
 
 def list_devices() -> str:
-    """The devices and their numbers, for people to read."""
+    """List the devices and their numbers, for people."""
     return str(import_sounddevice().query_devices())
 
 
 def standard(name: str) -> BinaryIO:
-    """Standard input or output in binary, by its name in ``sys``.
+    """Standard input or output as a binary stream, by its name in ``sys``.
 
     Raises
     ------
     HiphopssError
-        If it is a terminal: raw audio is nothing to type or to read.
+        If it is a terminal, because people can't type or read raw audio.
     """
     stream = getattr(sys, name)
     if stream.isatty():

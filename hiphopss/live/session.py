@@ -1,4 +1,4 @@
-"""Live remixing: from an input, through separator and mixer, to an output."""
+"""Live remixing from an input to an output, through separator and mixer."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from hiphopss.live import ends
 from hiphopss.live.controls import Controls, Quit
 from hiphopss.live.stream import StreamingSeparator, is_usable
 from hiphopss.remixing.mixing import Mix, Mixer
-from hiphopss.separation.engines import load_network
+from hiphopss.separation.separator import load_network
 from hiphopss.signal import reading
 from hiphopss.weights.registry import describe_default, resolve_weights
 
 logger = logging.getLogger(__name__)
 
 MOST_BLOCK = 2**20
-"""Samples that are read together at most."""
+"""Maximum number of samples that are read together."""
 
 _TAIL = 512  # samples of the tail that are mixed together
-_PREFILL = 2  # blocks that a device has in hand when another device feeds it
+_PREFILL = 2  # blocks that an output device gets in advance if a device is the input
 
 
 @dataclass
 class Tally:
-    """What happened in a session.
+    """Counts and times of a session.
 
     Attributes
     ----------
     n_in, n_out : int
-        Samples that were read, at the input's rate, and written.
+        Numbers of samples that were read (at the input's rate) and written.
     n_late : int
-        Blocks that came too late for real time.
+        Number of blocks that were too late for real time.
     n_left : int
-        Commands that came after the end of the audio, or whose time did.
+        Number of commands that arrived, or were due, after the end of the audio.
     n_mended : int
-        Samples that were not finite (or beyond ``hiphopss.live.stream.LOUDEST``), and were muted.
+        Number of samples not finite (or beyond ``hiphopss.live.stream.LOUDEST``) that were muted.
     slowest : float
-        Seconds that the slowest block took to be separated and mixed.
+        Longest time of separating and mixing a block, in seconds.
     began : float
-        When, on the clock of ``time.perf_counter``.
+        Start time, on the clock of ``time.perf_counter``.
     """
 
     n_in: int = 0
@@ -62,14 +62,14 @@ class Tally:
 
 @dataclass(frozen=True)
 class Pcm:
-    """What samples in pipes are.
+    """Format of raw samples in pipes.
 
     Attributes
     ----------
     sample_rate : int
-        In Hz; of devices, too.
+        Sampling rate in Hz, also of devices.
     n_channels : int
-        Of the input; of a device, too.
+        Number of channels of the input, also of a device.
     kind : str
         One of ``ends.RAW_FORMATS``.
     """
@@ -81,7 +81,7 @@ class Pcm:
 
 @dataclass(frozen=True)
 class LiveSettings:
-    """How a stream is separated and passed on.
+    """Settings for separating a stream.
 
     Attributes
     ----------
@@ -90,13 +90,13 @@ class LiveSettings:
     lookahead : int
         As in :class:`hiphopss.StreamingSeparator`.
     block : int
-        Samples that are read together, ``MOST_BLOCK`` at most; commands count between blocks.
+        Number of samples read together, at most ``MOST_BLOCK``; commands apply between blocks.
     pcm : Pcm
-        What the samples in pipes are.
+        Format of the samples in pipes.
     realtime : bool
-        Take as long as the music, also from a file.
+        Play at the speed of the music, also from a file.
     stereo : bool
-        Make two channels of a mono input, so that it can be panned later.
+        Turn a mono input into two channels, so that it can be panned later.
     """
 
     weights: str | Path | None = None
@@ -107,7 +107,7 @@ class LiveSettings:
     stereo: bool = False
 
     def check(self) -> None:
-        """Raise :class:`HiphopssError` for numbers that are out of range."""
+        """Raise :class:`HiphopssError` if a number is out of range."""
         if not 1 <= self.block <= MOST_BLOCK:
             raise HiphopssError(f"block {self.block}: give 1 to {MOST_BLOCK} samples")
         if self.pcm.sample_rate < 1:
@@ -123,11 +123,11 @@ def run_live(
     control: str | Path | None = None,
     listen: bool = True,
 ) -> Tally:
-    """Separate and mix what comes in, while it comes.
+    """Separate and mix audio while it arrives.
 
-    The output is aligned with the input, sample by sample: what the separator's latency puts before
-    it is left out. Only the ear hears the latency. Lines for people are logged: what happens, and
-    what is wrong, such as a command.
+    The output is aligned with the input, sample by sample: the samples that the separator's latency
+    puts before it are left out. The latency only matters when listening. Lines for people are
+    logged: events, and problems such as an invalid command.
 
     Parameters
     ----------
@@ -135,24 +135,24 @@ def run_live(
         A file, ``"-"`` for raw PCM through standard input or output, or a device:
         ``"device"``, ``"device:NAME"``, ``"device:NUMBER"``.
     mix : Mix
-        To begin with, and what ``reset`` goes back to.
+        Initial mix, which ``reset`` restores.
     settings : LiveSettings, optional
         Weights, latency, blocks and channels.
     control : path-like, optional
-        File or FIFO of commands.
+        File or FIFO with commands.
     listen : bool
-        Take commands from standard input, unless the audio comes from there.
+        Read commands from standard input, unless the audio comes from there.
 
     Returns
     -------
     Tally
-        Counts; they are logged at the end, too.
+        Counts and times, which are also logged at the end.
 
     Raises
     ------
     HiphopssError
-        If an end can't be opened, the weights can't be used, or a number is out of range. Also if
-        the input device fails, after all that it gave has been written.
+        If an input or output can't be opened, the weights can't be used, or a number is out of
+        range. Also if the input device fails, after all of its audio has been written.
     """
     settings = settings or LiveSettings()
     settings.check()
@@ -167,7 +167,7 @@ def run_live(
         _opened_input(source, pcm, block) as given,
     ):
         network, info = load_network(resolve_weights(settings.weights))
-        # Only a device gives whole blocks all the time, if they aren't resampled.
+        # Only a device always gives whole blocks, provided that they aren't resampled.
         whole = given.is_device and given.sample_rate == info.config.sample_rate
         separator = StreamingSeparator(
             network,
@@ -190,13 +190,13 @@ def run_live(
             with _interrupted(session.stop):
                 session.play(given, taken, realtime=settings.realtime)
     logger.info(_summary(tally, given, taken))
-    if given.lost:  # told when the recording is safe
+    if given.lost:  # raised only after the recording is saved
         raise given.lost
     return tally
 
 
 class _Session:
-    """One stream through separator and mixer."""
+    """Processes one stream with a separator and a mixer."""
 
     def __init__(
         self, separator: StreamingSeparator, mixer: Mixer, controls: Controls, tally: Tally
@@ -204,14 +204,14 @@ class _Session:
         self._separator, self._mixer, self._controls = separator, mixer, controls
         self._tally = tally
         self._stopped = False
-        self._n_mixed = 0  # samples at the separator's rate, less those before the stream
+        self._n_mixed = 0  # samples at the separator's rate, without those before the stream
 
     def stop(self) -> None:
-        """End with the next block."""
+        """Stop with the next block."""
         self._stopped = True
 
     def play(self, given: ends.Input, taken: ends.Output, *, realtime: bool) -> None:
-        """All of it."""
+        """Process the whole stream."""
         rate, own = given.sample_rate, self._separator.sample_rate
         blocks = reading.resample_blocks(self._read(given, realtime=realtime), rate, own)
         for block in reading.resample_blocks(self._mix(blocks), own, rate, n_samples=self._wanted):
@@ -222,7 +222,7 @@ class _Session:
             self._tell_left()
 
     def _tell_left(self) -> None:
-        """Say how many commands would have counted later."""
+        """Log how many commands were due after the end."""
         n_left = self._tally.n_left = self._controls.count_left()
         if n_left:
             logger.warning(
@@ -232,7 +232,7 @@ class _Session:
             )
 
     def _wanted(self) -> int:
-        """Samples that are to come out: as many as went in, or as were mixed till the end."""
+        """Number of output samples: as many as were read, or as were mixed until the stop."""
         if self._stopped:
             return max(self._tally.n_out, self._in_given_rate(self._n_mixed))
         return self._tally.n_in
@@ -241,7 +241,7 @@ class _Session:
         return round(n_samples * self._rate / self._separator.sample_rate)
 
     def _read(self, given: ends.Input, *, realtime: bool) -> Iterator[np.ndarray]:
-        """The input's blocks, made usable, and not before their time if it is to be real."""
+        """Yield the input's blocks with unusable samples muted, and in real time if wanted."""
         tally = self._tally
         self._rate = given.sample_rate
         for block in given:
@@ -251,7 +251,7 @@ class _Session:
                 block = np.where(usable, block, np.float32(0))
             tally.n_in += len(block)
             if realtime and not given.is_device:
-                due = tally.began + tally.n_in / given.sample_rate  # when its last sample sounds
+                due = tally.began + tally.n_in / given.sample_rate  # time of its last sample
                 early = due - time.perf_counter()
                 tally.n_late += early < -len(block) / given.sample_rate
                 time.sleep(max(early, 0))
@@ -260,7 +260,7 @@ class _Session:
                 return
 
     def _mix(self, blocks: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
-        """Mixed blocks, less the latency before the first sample, plus the tail at the end."""
+        """Yield mixed blocks, without the latency at the start and with the tail at the end."""
         to_drop = self._separator.latency
         for block in blocks:
             mixed = self._one(block.T, self._separator.process)
@@ -282,9 +282,9 @@ class _Session:
     def _one(
         self, block: np.ndarray, separate: Callable[[np.ndarray], np.ndarray] | None = None
     ) -> np.ndarray | None:
-        """Mix a block, which may have to be separated, as commands have it by now.
+        """Mix a block, after separating it if needed, with the commands so far.
 
-        None if they say that it is the end.
+        Return None if the commands or the user end the session.
         """
         begin = time.perf_counter()
         seconds = self._n_mixed / self._separator.sample_rate
@@ -330,7 +330,7 @@ def _opened_output(
 def _latency(
     separator: StreamingSeparator, given: ends.Input, taken: ends.Output, block: int
 ) -> str:
-    """The line at the start."""
+    """The line that is logged at the start."""
     rate = given.sample_rate
     parts = [
         f"separation {1000 * separator.latency_seconds:.1f} ms",
@@ -347,7 +347,7 @@ def _latency(
 
 
 def _summary(tally: Tally, given: ends.Input, taken: ends.Output) -> str:
-    """The line at the end."""
+    """The line that is logged at the end."""
     seconds = time.perf_counter() - tally.began
     told = [
         f"{tally.n_in / given.sample_rate:.1f} s of audio in {seconds:.1f} s",
@@ -363,7 +363,7 @@ def _summary(tally: Tally, given: ends.Input, taken: ends.Output) -> str:
 
 @contextmanager
 def _interrupted(stop: Callable[[], None]) -> Iterator[None]:
-    """An interrupt ends the session in order, so that a recording is kept; a second one at once."""
+    """Let an interrupt end the session in order, so that a recording is kept; a second aborts."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -1,9 +1,9 @@
-"""Separation of a stream, as it is heard: so many samples in, as many of each stem out, later.
+"""Separation of a stream: for every block of samples, as many samples of each stem, delayed.
 
-Only the past is needed, and ``lookahead`` frames. For each new frame the network sees the patch
-that ends with it (:mod:`hiphopss.network.streaming`); all else is as in
-:mod:`hiphopss.separation.separator`: the masks come from the mean of the channels and are applied
-to each of them, and the stems sum to the delayed mixture.
+Only past frames and ``lookahead`` future frames are needed. For each new frame the network sees the
+patch that ends with it (:mod:`hiphopss.network.streaming`); everything else is as in
+:mod:`hiphopss.separation.separator`: the masks are computed from the mean of the channels and
+applied to each channel, and the stems sum to the delayed mixture.
 """
 
 from __future__ import annotations
@@ -20,46 +20,46 @@ from hiphopss.network.streaming import StreamingNetwork
 from hiphopss.signal.transform import InverseTransform, magnitude, stft
 
 MOST_CHANNELS = 1024
-"""Of a stream; as many as a file can have."""
+"""Maximum number of channels of a stream, which is that of a file."""
 
 LOUDEST = np.float32(1e30)
-"""Samples beyond it (full scale is 1) would overflow in single precision."""
+"""Larger samples (full scale is 1) would overflow in single precision."""
 
 
 def is_usable(samples: np.ndarray) -> np.ndarray:
-    """Where samples are finite and no larger than ``LOUDEST``, as booleans of the same shape."""
-    return np.abs(samples) <= LOUDEST  # not where they are NaN
+    """Which samples are finite and no larger than ``LOUDEST``, as booleans of the same shape."""
+    return np.abs(samples) <= LOUDEST  # False for NaN
 
 
 class StreamingSeparator:
     """Separates block by block, with a constant delay and constant memory.
 
-    The same samples come out however the stream is cut into blocks. One hop costs little enough
-    for live use on one processor core; several threads of the linear algebra would wait for one
-    another at these sizes, so hold them to one (``threadpoolctl.threadpool_limits(1)``).
+    The output does not depend on how the stream is cut into blocks. One hop takes little enough
+    time for live use on one processor core. Several threads of the linear algebra would wait for
+    each other at these sizes, so limit them to one (``threadpoolctl.threadpool_limits(1)``).
 
     Parameters
     ----------
     weights : path-like, NumpyNetwork or None
         As in :func:`hiphopss.separate`; a network from
-        :func:`hiphopss.separation.engines.load_network` may be shared by several streams.
+        :func:`hiphopss.separation.separator.load_network` may be shared by several streams.
     lookahead : int
-        Frames (of 512 samples, 11.6 ms) that are heard after a frame before it is separated, 0..29.
-        More is better and later: ``docs/live.md`` has a table.
+        Number of frames (512 samples, 11.6 ms) received after a frame before it is separated,
+        0..29. More frames improve quality and add delay: ``docs/live.md`` has a table.
     channels : int
-        Channels of the stream, ``MOST_CHANNELS`` at most.
+        Number of channels of the stream, at most ``MOST_CHANNELS``.
     average : bool
-        Average the masks of all patches that have seen a frame; else take the newest patch's.
+        Average the masks of all patches that contain a frame; otherwise use the newest patch's.
     block_multiple : int
-        All blocks are promised to be multiples of this many samples, which saves up to a hop of
-        latency: 512 for blocks of 512.
+        Promise that all blocks are multiples of this number of samples, which saves up to a hop of
+        latency; use 512 for blocks of 512.
 
     Attributes
     ----------
     sample_rate : int
-        In Hz; the stream must have it.
+        Sampling rate in Hz, which the stream must have.
     latency : int
-        Samples by which the stems are delayed:
+        Delay of the stems in samples:
         ``(lookahead + 2) * 512 - gcd(block_multiple, 512)``.
 
     Raises
@@ -84,7 +84,7 @@ class StreamingSeparator:
         if isinstance(weights, NumpyNetwork):
             network = weights
         else:
-            from hiphopss.separation.engines import load_network
+            from hiphopss.separation.separator import load_network
             from hiphopss.weights.registry import resolve_weights
 
             network, _ = load_network(resolve_weights(weights))
@@ -93,14 +93,14 @@ class StreamingSeparator:
         hop = self._config.hop
         self.sample_rate = self._config.sample_rate
         self._multiple = block_multiple
-        # Samples come out a hop at a time: this many must wait so that there always are enough.
+        # Samples are completed a hop at a time; this many are held back so that enough are ready.
         self._margin = hop - math.gcd(block_multiple, hop)
         self.latency = (lookahead + 1) * hop + self._margin
         self._samples = np.empty((channels, self._config.frame), np.float32)
         self._spectra = np.empty((lookahead + 1, channels, self._config.bins), np.complex64)
         self._ready = np.empty((len(SOURCES), channels, 2 * hop), np.float32)
         self.reset()
-        # The first transforms load and plan what they need: not when the music plays.
+        # The first transforms load and plan what they need, which must not happen during the music.
         self.flush()
 
     @property
@@ -109,34 +109,34 @@ class StreamingSeparator:
         return self.latency / self.sample_rate
 
     def reset(self) -> None:
-        """Begin a new stream."""
+        """Start a new stream."""
         self._network.reset()
         self._samples[:] = 0  # the transform's zeros before the signal
-        self._filled = 0  # of the newest hop
+        self._filled = 0  # samples in the newest hop
         self._n_frames = 0
         self._inverse = InverseTransform(self._ready.shape[:2], np.float32, self._config)
         self._ready[:] = 0
         self._n_ready = self._margin
 
     def process(self, block: np.ndarray) -> np.ndarray:
-        """Take the next samples of the mixture; give as many of each stem, from ``latency`` before.
+        """Process samples of the mixture; return as many of each stem, from ``latency`` earlier.
 
         Parameters
         ----------
         block : np.ndarray [shape=(n_channels, n_block)]
-            Any number of samples.
+            Any number of consecutive samples.
 
         Returns
         -------
         np.ndarray [shape=(n_sources, n_channels, n_block)]
-            In single precision; the first ``latency`` samples of a stream are 0.
+            Stems in single precision; the first ``latency`` samples of a stream are 0.
 
         Raises
         ------
         HiphopssError
-            If the block has another shape, or samples that are not finite or beyond ``LOUDEST``:
-            they would be heard for as long as a patch. The block is then refused whole, and the
-            stream can go on.
+            If the block has another shape, or has samples that are not finite or exceed
+            ``LOUDEST``, which would affect the output for the length of a patch. The whole block
+            is then ignored, and the stream can continue.
         """
         block = np.asarray(block)
         n_channels, hop = len(self._samples), self._config.hop
@@ -168,7 +168,7 @@ class StreamingSeparator:
         return stems
 
     def _give(self, stems: np.ndarray, start: int) -> int:
-        """Move what is ready, as far as it is wanted, to ``stems``; return where it ends."""
+        """Move samples that are ready and needed to ``stems``; return the new end."""
         n = min(self._n_ready, stems.shape[-1] - start)
         stems[..., start : start + n] = self._ready[..., :n]
         self._n_ready -= n
@@ -178,7 +178,7 @@ class StreamingSeparator:
     def _separate_frame(self) -> None:
         """Separate the frame ``lookahead`` before the one that the newest hop completes."""
         config, hop = self._config, self._config.hop
-        # The samples begin with the frame, not half a frame later as a signal does.
+        # The samples start with the frame, not half a frame later as for a whole signal.
         spectrum = stft(self._samples, config, start=1, stop=2)[:, 0]
         magnitudes = magnitude(spectrum.mean(axis=0), config) * np.float32(config.scale)
         masks = self._network.step(magnitudes)  # (n_sources, n_bins)
@@ -186,24 +186,24 @@ class StreamingSeparator:
         self._spectra[self._n_frames % n_spectra] = spectrum
         self._n_frames += 1
         ready = self._ready[..., self._n_ready : self._n_ready + hop]
-        if self._n_frames < n_spectra:  # the frame would lie before the stream
+        if self._n_frames < n_spectra:  # this frame would precede the stream
             ready[:] = 0
         else:
             oldest = self._spectra[self._n_frames % n_spectra]
             ready[:] = self._inverse.push((masks[:, None] * oldest)[:, :, None])
-        if self._n_frames == n_spectra:  # its first half does
+        if self._n_frames == n_spectra:  # the first half of this frame precedes the stream
             ready[:] = 0
         self._n_ready += hop
         self._samples[:, :hop] = self._samples[:, hop:]
         self._filled = 0
 
     def flush(self) -> np.ndarray:
-        """End the stream: the last ``latency`` samples of the stems; then a new one begins.
+        """End the stream: return the last ``latency`` samples of the stems, and start a new stream.
 
         Returns
         -------
         np.ndarray [shape=(n_sources, n_channels, latency)]
-            After as many samples as went in, less the first ``latency``, the stems are complete.
+            The rest of the stems. Without their first ``latency`` samples they are then complete.
         """
         n_channels, multiple = len(self._samples), self._multiple
         n_zeros = -(-self.latency // multiple) * multiple

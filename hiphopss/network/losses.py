@@ -11,7 +11,7 @@ from keras import ops
 
 from hiphopss.config import SOURCES, Fidelity, LossWeights
 
-VOCALS, BASS, DRUMS, OTHER = range(len(SOURCES))
+VOCALS, BASS, DRUMS, OTHER = map(SOURCES.index, ("vocals", "bass", "drums", "other"))
 _LOGGED = 4  # number of patches of a large batch from which the logged terms are estimated
 
 

@@ -1,10 +1,10 @@
-"""Stems to a mix: gain, pan, mute and solo, for whole songs and block by block.
+"""Mixing stems with gain, pan, mute and solo, for whole songs and block by block.
 
-The pan law is that of the Web Audio API's StereoPannerNode (W3C Web Audio API 1.1, "StereoPanner
-algorithm"), for stereo stems as it is there: panned to one side, the other side's channel goes over
-to it with constant power (cosine and sine), so nothing of the stem is lost, and at 0 nothing
-changes. A mono stem that is panned becomes stereo with constant power, too; unlike there it is
-scaled so that 0 leaves it at full level on both sides.
+The pan law for stereo stems is that of the Web Audio API's StereoPannerNode (W3C Web Audio API 1.1,
+"StereoPanner algorithm"): if a stem is panned to one side, the channel of the other side moves to
+it with constant power (cosine and sine), so nothing of the stem is lost, and a pan of 0 changes
+nothing. A mono stem that is panned becomes stereo with constant power, too; unlike in that node, it
+is scaled so that it has its full level on both sides at 0.
 """
 
 from __future__ import annotations
@@ -20,23 +20,23 @@ from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 
 MOST_DB = 40.0
-"""Gains are at most this, in dB; ``-inf`` is silence."""
+"""Maximum gain in dB; ``-inf`` is silence."""
 
 _NEUTRAL = dict.fromkeys(SOURCES, 0.0)
 
 
 @dataclass(frozen=True)
 class Mix:
-    """How the stems are mixed. As it is made, it changes nothing.
+    """Settings of a mix. The defaults change nothing.
 
     Attributes
     ----------
     gains : dict of str to float
-        In dB; ``-inf`` is silence. Of each of ``SOURCES``: what isn't given is 0.
+        Gain of each source in dB, by default 0; ``-inf`` is silence.
     pans : dict of str to float
-        -1 (left) to 1 (right), in the same way.
+        Pan of each source from -1 (left) to 1 (right), by default 0.
     muted, soloed : frozenset of str
-        Where there is a solo, only soloed stems are heard; a muted one never is.
+        If any stem is soloed, only soloed stems are heard; a muted stem is never heard.
     """
 
     gains: dict[str, float] = field(default_factory=dict)
@@ -67,12 +67,12 @@ class Mix:
         muted: Iterable[str] = (),
         soloed: Iterable[str] = (),
     ) -> Mix:
-        """Read settings as the command line has them, such as ``gains=["vocals=-6"]``.
+        """Read settings in the form of the command line, such as ``gains=["vocals=-6"]``.
 
         Raises
         ------
         HiphopssError
-            If a source is unknown or named twice, or a number is none or out of range.
+            If a source is unknown or named twice, or if a number is invalid or out of range.
         """
         return cls(
             _parse_all("gain", gains),
@@ -82,46 +82,46 @@ class Mix:
         )
 
     def changed(self, **attributes: Any) -> Mix:
-        """The same but for some attributes; ``gains`` and ``pans`` may name some sources only."""
+        """Copy with some attributes changed; ``gains`` and ``pans`` may name only some sources."""
         for name in {"gains", "pans"} & set(attributes):
             attributes[name] = getattr(self, name) | attributes[name]
         return replace(self, **attributes)
 
     def heard(self, source: str) -> bool:
-        """Whether mutes and solos leave a source to be heard."""
+        """Whether a source is heard with these mutes and solos."""
         return source not in self.muted and (not self.soloed or source in self.soloed)
 
     @property
     def audible(self) -> tuple[str, ...]:
-        """The sources that are heard, and not at a gain of ``-inf``."""
+        """The sources that are heard and have a gain above ``-inf``."""
         return tuple(s for s in SOURCES if self.heard(s) and self.gains[s] > -math.inf)
 
     @property
     def panned(self) -> bool:
-        """Whether any pan is not 0: a mono stem then becomes stereo."""
+        """Whether any pan is not 0, which turns mono stems into stereo."""
         return any(self.pans.values())
 
     def matrices(self, n_channels: int, n_out: int | None = None) -> np.ndarray:
-        """What each source's channels are multiplied by.
+        """Compute the matrices by which the channels of each source are multiplied.
 
         Parameters
         ----------
         n_channels : int
-            Of the stems.
+            Number of channels of the stems.
         n_out : int, optional
-            Channels of the mix; by default 2 if a mono stem is panned, else as many as the stems
-            have.
+            Number of channels of the mix; by default 2 if a mono stem is panned, otherwise that of
+            the stems.
 
         Returns
         -------
         np.ndarray [shape=(n_sources, n_out, n_channels)]
-            In double precision.
+            Matrices in double precision.
 
         Raises
         ------
         HiphopssError
-            If stems of more than two channels are panned, or a mono mix is to be; or if stems of
-            several channels are to be mixed to another number.
+            If stems of more than two channels are panned or a panned mix is not stereo; or if stems
+            of several channels would have to be mixed to another number of channels.
         """
         n_out = n_out or self.n_out(n_channels)
         if self.panned and (n_channels > 2 or n_out != 2):
@@ -141,11 +141,11 @@ class Mix:
         return matrices
 
     def n_out(self, n_channels: int) -> int:
-        """Channels of the mix of stems of ``n_channels``."""
+        """Number of channels of the mix for stems of ``n_channels``."""
         return 2 if self.panned and n_channels == 1 else n_channels
 
     def describe(self) -> str:
-        """One line for people."""
+        """Describe the settings in one line for people."""
         told = []
         for source in SOURCES:
             words = [f"{source} {self.gains[source]:+.1f} dB"]
@@ -156,14 +156,14 @@ class Mix:
 
 
 def require_source(name: str) -> str:
-    """Give back the name of a source; raise :class:`HiphopssError` if it is none."""
+    """Return the name of a source; raise :class:`HiphopssError` for any other name."""
     if name not in SOURCES:
         raise HiphopssError(f"no source named {name!r}: choose one of {', '.join(SOURCES)}")
     return name
 
 
 def parse_number(text: str, *, what: str) -> float:
-    """A number as people write it; raise :class:`HiphopssError` if it is none."""
+    """Read a number from text; raise :class:`HiphopssError` if it is not a number."""
     try:
         number = float(text)
     except ValueError:
@@ -174,7 +174,7 @@ def parse_number(text: str, *, what: str) -> float:
 
 
 def _parse_all(what: str, settings: Iterable[str]) -> dict[str, float]:
-    """Settings such as ``vocals=-6``."""
+    """Read settings such as ``vocals=-6``."""
     parsed: dict[str, float] = {}
     for setting in settings:
         name, equals, number = setting.partition("=")
@@ -187,15 +187,15 @@ def _parse_all(what: str, settings: Iterable[str]) -> dict[str, float]:
 
 
 def _pan_matrix(pan: float, n_channels: int, n_out: int) -> np.ndarray:
-    """The law of the module's docstring, `[shape=(n_out, n_channels)]`."""
-    if n_channels == 1:  # also where nothing is panned: the same on all channels
+    """Matrix of the pan law in the module's docstring, `[shape=(n_out, n_channels)]`."""
+    if n_channels == 1:  # without panning, all channels get the same
         angle = (pan + 1) * np.pi / 4
         sides = math.sqrt(2) * np.array([[math.cos(angle)], [math.sin(angle)]])
         return sides if pan else np.ones((n_out, 1))
     if not pan:
         return np.eye(n_channels)
     over, stays = math.sin(abs(pan) * np.pi / 2), math.cos(abs(pan) * np.pi / 2)
-    left = np.array([[1, over], [0, stays]])  # to the left
+    left = np.array([[1, over], [0, stays]])  # matrix of a pan to the left
     return left if pan < 0 else left[::-1, ::-1]
 
 
@@ -205,19 +205,19 @@ def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) 
     Parameters
     ----------
     stems : np.ndarray [shape=(n_sources, n_channels, n_samples)]
-        In the order of ``SOURCES``.
+        Stems in the order of ``SOURCES``.
     settings : Mix
         Gains, pans, mutes and solos.
     mixture : np.ndarray [shape=(n_channels, n_samples)], optional
-        What the stems were separated from: then it is changed by what is changed of the stems,
-        ``mixture + sum((gain - 1) * stem)``, so that settings that do nothing give it back bit for
-        bit, and what the stems lack of it (resampled ones lack the highest frequencies) stays,
-        unless a solo asks for stems alone.
+        Mixture from which the stems were separated. The result is then the mixture plus the changes
+        of the stems, ``mixture + sum((gain - 1) * stem)``. So neutral settings return it exactly,
+        and what the stems lack (the highest frequencies, if they were resampled) is kept, unless a
+        solo asks for stems alone.
 
     Returns
     -------
     np.ndarray [shape=(n_out, n_samples)]
-        ``n_out`` as :meth:`Mix.n_out`, in the stems' precision.
+        Mix in the stems' precision; ``n_out`` is given by :meth:`Mix.n_out`.
     """
     _, n_channels, n_samples = stems.shape
     matrices = settings.matrices(n_channels)
@@ -225,7 +225,7 @@ def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) 
     out = np.zeros((n_out, n_samples), stems.dtype)
     if mixture is not None and not settings.soloed:
         neutral = _pan_matrix(0, n_channels, n_out)
-        out += mixture  # a mono mixture on both sides
+        out += mixture  # a mono mixture is added to both sides
         matrices = matrices - neutral
     for matrix, stem in zip(matrices.astype(stems.dtype), stems, strict=True):
         if matrix.any():
@@ -234,18 +234,18 @@ def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) 
 
 
 class Mixer:
-    """Mixes block by block; settings that change do so smoothly, so that nothing clicks.
+    """Mixes block by block; settings change smoothly, so that there are no clicks.
 
     Parameters
     ----------
     settings : Mix
-        To begin with.
+        Initial settings.
     n_channels : int
-        Of the stems.
+        Number of channels of the stems.
     n_out : int, optional
-        Channels of the mix, which stay; by default as :meth:`Mix.n_out` of these settings.
+        Number of channels of the mix, which is fixed; by default :meth:`Mix.n_out` of ``settings``.
     ramp : int
-        Samples that a change takes: by default 10 ms at 44.1 kHz.
+        Duration of a change in samples; by default 10 ms at 44.1 kHz.
     """
 
     def __init__(
@@ -259,7 +259,7 @@ class Mixer:
 
     @property
     def settings(self) -> Mix:
-        """What it mixes to. Setting it begins a linear ramp from where the last one has come."""
+        """The current settings. New ones begin a linear ramp from the current state."""
         return self._settings
 
     @settings.setter
@@ -282,12 +282,12 @@ class Mixer:
         Returns
         -------
         np.ndarray [shape=(n_out, n_block)]
-            In the stems' precision.
+            Mix in the stems' precision.
         """
         out = _sum(self._target, stems)
         n_ramp = min(self._ramp - self._done, stems.shape[-1])
         if n_ramp > 0:
-            # What is still missing of the change fades out, one step a sample.
+            # The missing part of the change fades out, by one step per sample.
             left = 1 - np.arange(self._done + 1, self._done + n_ramp + 1) / self._ramp
             missing = _sum(self._origin - self._target, stems[..., :n_ramp])
             out[:, :n_ramp] += missing * left.astype(stems.dtype)
@@ -296,6 +296,6 @@ class Mixer:
 
 
 def _sum(matrices: np.ndarray, stems: np.ndarray) -> np.ndarray:
-    """Sum of the stems, each times its matrix."""
+    """Sum of the stems, each multiplied by its matrix."""
     side_by_side = matrices.swapaxes(0, 1).reshape(matrices.shape[1], -1).astype(stems.dtype)
     return side_by_side @ stems.reshape(side_by_side.shape[1], -1)

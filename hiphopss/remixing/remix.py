@@ -1,4 +1,4 @@
-"""A song, or a folder of stems, mixed anew into one file."""
+"""Mixing a song, or a folder of stems, into one file."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ from hiphopss.weights.registry import describe_default
 
 logger = logging.getLogger(__name__)
 
-_PIECE = 2**16  # samples scaled at a time
+_PIECE = 2**16  # samples that are scaled at a time
 
 
 @dataclass(frozen=True)
 class Remixed:
-    """What became of it.
+    """Result of :func:`remix`.
 
     Attributes
     ----------
     path : Path
-        The file.
+        File that was written.
     peak : float
         Largest absolute value of the mix, before it was lowered or clipped; full scale is 1.
     n_clipped : int
-        Samples that were clipped.
+        Number of samples that were clipped.
     lowered_db : float
-        By how much the whole was lowered.
+        Attenuation of the whole mix in dB.
     """
 
     path: Path
@@ -59,42 +59,42 @@ def remix(
     normalize: bool = False,
     progress: bool = True,
 ) -> Remixed:
-    """Mix a song anew, or a folder of stems. Memory does not grow with the length.
+    """Mix a song, or a folder of stems, into a file. Memory use does not grow with the length.
 
-    A song is separated as far as anything is changed, and changed by that
-    (:func:`hiphopss.remixing.mixing.mix`): settings that do nothing give its samples back bit for
-    bit where the output has at least the input's sample type. Stems are summed.
+    A song is only separated if the settings change anything, and then the changes are applied to it
+    (:func:`hiphopss.remixing.mixing.mix`): neutral settings return its samples exactly if the
+    output's sample type is not coarser than the input's. Stems are summed.
 
     Parameters
     ----------
     source : path-like
-        An audio file, or a folder with some of ``{vocals,bass,drums,other}.wav`` (or another
-        format) of the same rate, length and channels. Missing stems count as silence.
+        Audio file, or a folder with some of ``{vocals,bass,drums,other}.wav`` (or another format)
+        of the same rate, length and channels. Missing stems count as silence.
     output : path-like
-        The file to write, whole or not at all: an ending of ``writing.OUTPUT_FORMATS``. It has
-        the source's rate, and its channels unless a mono source is panned.
+        File to write, completely or not at all, with a suffix of ``writing.OUTPUT_FORMATS``. It
+        has the source's rate and channels, but two channels if a mono source is panned.
     settings : Mix
         Gains, pans, mutes and solos.
     weights, engine
         As in :func:`hiphopss.separation.files.separate_files`; not used for stems.
     subtype : str, optional
-        Sample type, one of ``writing.OUTPUT_SUBTYPES``; by default the nearest to the source's
-        that the format has. Not for OGG and MP3.
+        Sample type, one of ``writing.OUTPUT_SUBTYPES``; by default the type of the format nearest
+        to the source's. OGG and MP3 have no choice.
     normalize : bool
-        Lower the whole as far as needed rather than clip; takes disk space for the mix in single
-        precision meanwhile.
+        Lower the whole mix as far as needed to avoid clipping. This temporarily needs disk space
+        for the mix in single precision.
     progress : bool
-        Show a bar.
+        Show a progress bar.
 
     Returns
     -------
     Remixed
-        Clipped samples, for one. A warning counts them, too; another one tells of silence.
+        File, peak and clipping. Clipped samples and silent output also cause warnings.
 
     Raises
     ------
     HiphopssError
-        If a file can't be read or written, stems don't fit together, or ``output`` is one of them.
+        If a file can't be read or written, stems don't match, or ``output`` is one of them.
     """
     source, output = Path(source), Path(output)
     stems = _stem_files(source) if source.is_dir() else None
@@ -103,7 +103,7 @@ def remix(
     if any(output.resolve() == file.resolve() for file in files):
         raise HiphopssError(f"{output}: is the input: choose another output")
     kind, subtype = output_kind(output, subtype, given=common.subtype)
-    n_out = settings.matrices(common.n_channels).shape[1]  # what can't be panned is told now
+    n_out = settings.matrices(common.n_channels).shape[1]  # raises now if panning is impossible
     if not [name for name in settings.audible if stems is None or name in stems]:
         logger.warning(
             "%s: silence: the settings leave nothing of %s to be heard: mute less, or solo another "
@@ -146,21 +146,21 @@ def output_kind(output: str | Path, subtype: str | None, *, given: str) -> tuple
     Parameters
     ----------
     output : path-like
-        Its ending says the format.
+        Path of the file, whose suffix determines the format.
     subtype : str or None
-        What was asked for, if anything.
+        Requested sample type, if any.
     given : str
         Sample type of the input.
 
     Returns
     -------
     format, subtype : str
-        As :class:`hiphopss.signal.writing.Writer` takes them.
+        Arguments for :class:`hiphopss.signal.writing.Writer`.
 
     Raises
     ------
     HiphopssError
-        If the ending is unknown, or the format has no choice of sample types.
+        If the suffix is unknown, or the format has no choice of sample types.
     """
     output = Path(output)
     kind = writing.OUTPUT_FORMATS.get(output.suffix.lower())
@@ -179,7 +179,7 @@ def output_kind(output: str | Path, subtype: str | None, *, given: str) -> tuple
 
 
 def _stem_files(folder: Path) -> dict[str, Path]:
-    """The stems of a folder by source; missing ones are told."""
+    """The stems in a folder by source; log a warning for missing ones."""
     files = song_at(folder).stems
     if not files:
         raise HiphopssError(
@@ -193,7 +193,7 @@ def _stem_files(folder: Path) -> dict[str, Path]:
 
 
 def _mixed_stems(stems: dict[str, Path], n_channels: int, settings: Mix) -> Iterator[np.ndarray]:
-    """The mix of stem files, block by block `[shape=(n_block, n_out)]`."""
+    """Mix stem files, block by block `[shape=(n_block, n_out)]`."""
     for block in stem_blocks(stems, n_channels):
         yield mix(np.ascontiguousarray(block.swapaxes(1, 2)), settings).T
 
@@ -201,8 +201,8 @@ def _mixed_stems(stems: dict[str, Path], n_channels: int, settings: Mix) -> Iter
 def _mixed_song(
     path: Path, sample_rate: int, settings: Mix, weights: str | Path | None, engine: str
 ) -> Iterator[np.ndarray]:
-    """The mix of a song, block by block `[shape=(n_block, n_out)]`."""
-    if settings == Mix():  # nothing to separate for
+    """Mix a song, block by block `[shape=(n_block, n_out)]`."""
+    if settings == Mix():  # no stem is needed
         yield from reading.read_blocks(path)
         return
     from hiphopss.separation.separator import Separator, separate_blocks
@@ -217,7 +217,7 @@ def _mixed_song(
 def _alongside(
     stems: Iterable[np.ndarray], mixture: Iterator[np.ndarray]
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Blocks of stems `(n_sources, n_channels, n_block)`, each with as many of the mixture."""
+    """Pair blocks of stems `(n_sources, n_channels, n_block)` with equal blocks of the mixture."""
     held = np.zeros((0, 1), np.float32)
     for block in stems:
         pieces, n_held = [held] if len(held) else [], len(held)
@@ -236,7 +236,7 @@ def _write(
     told: Callable[[int], None],
     lowered: Path | None,
 ) -> tuple[float, float]:
-    """Write a mix; where ``lowered`` names it, only when its peak is known. Peak and gain."""
+    """Write a mix, lowered if ``lowered`` (the output's path) is given; return peak and gain."""
     peak, gain = 0.0, 1.0
     with ExitStack() as stack:
         waiting = None

@@ -14,7 +14,7 @@ from importlib.resources import files
 from hiphopss.errors import HiphopssError
 
 EPOCHS = 40
-"""Of most models in Table 1."""
+"""Number of epochs of most models in Table 1."""
 
 HHDS_TEST, HIP_HOP_TEST = "HHDS test", "DSD100 hip-hop"
 TEST_SETS = (HHDS_TEST, HIP_HOP_TEST)
@@ -28,21 +28,21 @@ class Experiment:
     Attributes
     ----------
     name, text : str
-        As in the table.
+        Name and description in the table.
     songs : str
-        ``"HHDS"`` or ``"DSD100"``: whose Dev songs it is trained on.
+        ``"HHDS"`` or ``"DSD100"``, whose Dev songs are used for training.
     augmentation : str
         One of :data:`hiphopss.datasets.features.augmentation.AUGMENTATIONS`.
     init : str
-        The model whose weights it starts from; empty for fresh weights.
+        Model whose weights are the initial weights; empty for a new initialisation.
     epochs : int
-        Of training.
+        Number of training epochs.
     learning_rate : float
-        Of Adadelta.
+        Learning rate of Adadelta.
     dissimilarity : dict
-        By preset, ``alpha``, ``beta`` and ``beta_voc`` of the loss.
+        ``alpha``, ``beta`` and ``beta_voc`` of the loss, by preset.
     assumption : str
-        What is assumed about it, because it is written nowhere.
+        Assumption about a setting that is not published.
     """
 
     name: str
@@ -58,18 +58,18 @@ class Experiment:
 
 @dataclass(frozen=True)
 class Claim:
-    """A comparison of two models that the paper makes.
+    """A comparison of two models in the paper.
 
     Attributes
     ----------
     test_set : str
         One of ``TEST_SETS``.
     model, against : str
-        Names of Table 1.
+        Names of models in Table 1.
     says : str
         ``"better"``, ``"worse"`` or ``"no gain"``.
     dB : float or None
-        By how much, in mean SDR.
+        Difference of the mean SDR.
     """
 
     test_set: str
@@ -81,20 +81,20 @@ class Claim:
 
 @dataclass(frozen=True)
 class Profile:
-    """How much of the experiments a run does.
+    """The extent of a run.
 
     Attributes
     ----------
     name, preset : str
-        Its name, and its default preset.
+        Name, and default preset.
     epochs : int
-        Of the models that have 40 in Table 1; the others' in proportion.
+        Epochs of the models that have 40 in Table 1; other models have proportionally many.
     patches : int or None
-        Patches an epoch at most.
+        Maximum number of patches in an epoch.
     seconds : dict of str to float
         Length of generated songs, by preset.
     n_songs : dict of str to (int, int)
-        Dev and Test songs of generated sets.
+        Numbers of Dev and Test songs of generated sets.
     """
 
     name: str
@@ -105,7 +105,7 @@ class Profile:
     n_songs: dict[str, tuple[int, int]]
 
     def epochs_of(self, experiment: Experiment) -> int:
-        """Epochs that a model is trained for, at least 1."""
+        """Number of training epochs of a model, at least 1."""
         return max(1, round(experiment.epochs * self.epochs / EPOCHS))
 
 
@@ -141,7 +141,7 @@ def table1() -> tuple[Experiment, ...]:
 
 
 def select(names: Iterable[str]) -> tuple[Experiment, ...]:
-    """Models of Table 1 by name, in the order of the table.
+    """Select models of Table 1 by name, in the order of the table.
 
     Raises
     ------
@@ -156,7 +156,7 @@ def select(names: Iterable[str]) -> tuple[Experiment, ...]:
 
 
 def claims() -> tuple[Claim, ...]:
-    """What the paper says of Fig. 1."""
+    """The paper's statements about Fig. 1."""
     return tuple(
         Claim(test_set=group["test_set"], **line)
         for group in _facts()["claims"]
@@ -165,12 +165,12 @@ def claims() -> tuple[Claim, ...]:
 
 
 def profile(name: str) -> Profile:
-    """A profile by name.
+    """Look up a profile by name.
 
     Raises
     ------
     HiphopssError
-        If there is no such profile.
+        If no profile has this name.
     """
     known = _facts()["profiles"]
     if name not in known:

@@ -1,4 +1,4 @@
-"""The table, the paper's claims beside what was measured, and the report of a run."""
+"""The table of results, the paper's claims beside the measurements, and the report of a run."""
 
 from __future__ import annotations
 
@@ -26,16 +26,16 @@ _LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
 def write_table1(
     path: Path, experiments: Sequence[Experiment], summaries: Sequence[Summary]
 ) -> None:
-    """Write Table 1 with its results: a line a model (the bounds last) and test set.
+    """Write Table 1 with its results: a line for each model (bounds last) and test set.
 
     Parameters
     ----------
     path : Path
-        The CSV file.
+        CSV file to write.
     experiments : sequence of Experiment
-        The models that were run.
+        Models that were run.
     summaries : sequence of Summary
-        Of :func:`hiphopss.eval.summarise`.
+        Summaries from :func:`hiphopss.eval.summarise`.
     """
     described = {experiment.name: experiment for experiment in experiments}
     header = ["model", "description", "test_set", "n_songs"]
@@ -54,20 +54,20 @@ def write_table1(
 
 
 def judge(claim: Claim, difference: Difference) -> str:
-    """Whether a claim of the paper holds for a measured difference.
+    """Decide whether a claim of the paper holds for a measured difference.
 
     Parameters
     ----------
     claim : Claim
-        What the paper says.
+        Claim of the paper.
     difference : Difference
-        Model minus baseline, song by song, in mean SDR.
+        Mean SDR of the model minus that of the baseline, song by song.
 
     Returns
     -------
     str
-        ``"yes"`` or ``"no"`` where the 95 % confidence interval decides; else which way the mean
-        points. "No gain" holds unless the interval lies above 0.
+        ``"yes"`` or ``"no"`` if the 95 % confidence interval decides; otherwise the direction of
+        the mean. "No gain" holds unless the interval lies above 0.
     """
     mean, half = difference.mean, difference.ci95
     certain = half is not None and abs(mean) > half
@@ -82,19 +82,19 @@ def judge(claim: Claim, difference: Difference) -> str:
 
 
 def claim_lines(rows: Sequence[Row], n_decimals: int = 2) -> list[str]:
-    """A Markdown table of the paper's claims, each with what was measured.
+    """Make a Markdown table of the paper's claims, each with the measured difference.
 
     Parameters
     ----------
     rows : sequence of Row
         Scores of all models on the test sets.
     n_decimals : int
-        Of dB.
+        Number of decimals of differences in dB.
 
     Returns
     -------
     list of str
-        Lines. Claims about models or test sets that weren't run are left out.
+        Lines of the table. Claims about models or test sets that were not run are left out.
     """
     there = {(row.subset, row.model) for row in rows}
     lines = []
@@ -130,18 +130,18 @@ def write_report(
     weights: dict[str, Path],
     rows: Sequence[Row],
 ) -> None:
-    """Write ``report.md``: what was run on what, the figure, the table, and the claims.
+    """Write ``report.md``: the data, settings, figure, table and claims.
 
     Parameters
     ----------
     path : Path
-        The file; the figure stands beside it.
+        File to write, beside the figure.
     stages : Stages
-        Of the run: its settings, data and hashes.
+        Settings, data and hashes of the run.
     experiments : sequence of Experiment
-        The models.
+        Models that were run.
     weights : dict of str to Path
-        Their weight files.
+        Weight files of the models.
     rows : sequence of Row
         All scores.
     """

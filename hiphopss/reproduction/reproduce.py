@@ -1,4 +1,4 @@
-"""The whole paper in one go: features, training, separation and evaluation of Table 1's models."""
+"""The whole paper in one run: features, training, separation and evaluation of Table 1's models."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 RUN_RECORD = "run.json"
-"""File in a run's folder that says what was run last."""
+"""File in a run's folder that records the settings of the last run."""
 
 
 @dataclass(frozen=True)
 class ReproductionSettings:
-    """What to run.
+    """Settings of a run.
 
     Attributes
     ----------
     profile : Profile
-        How much.
+        Extent of the run.
     preset : str
-        Fidelity preset; empty for the profile's.
+        Fidelity preset; empty for the profile's default.
     hhds, dsd100 : str or None
         Roots of the data sets. With neither, both are generated. Without DSD100, models that need
-        it are refused, unless other weights stand in for it.
+        it are refused, unless other weights replace them.
     models : tuple of str
-        Of Table 1; empty for all.
+        Names of models in Table 1; empty for all.
     weights : dict of str to str
-        Weight files (own or published) that stand in for models, by name. What starts from such a
-        model starts from them.
+        Weight files (own or published) that replace models, by name. Models that start from such a
+        model start from these weights.
     test_songs : tuple of str
         Names of the songs of the second test set; empty for the default ones.
     seed : int
-        Of the generated songs, the random choices of the augmentations, and training.
+        Seed of the generated songs, of the augmentations' random choices, and of training.
     released_test_leak : bool
-        Q3: HH_CS and HH_COMBI train on test songs too, and all that comes from it says so.
+        Q3: HH_CS and HH_COMBI also train on test songs; all results made from them are marked.
     """
 
     profile: Profile = field(default_factory=lambda: profile("quick"))
@@ -65,12 +65,12 @@ class ReproductionSettings:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a run made.
+    """Results of a run.
 
     Attributes
     ----------
     summary : str
-        The table of means, for people to read.
+        Table of means for people.
     files : dict of str to Path
         ``report``, ``figure``, ``metrics``, ``table1`` and the weight file of each model.
     """
@@ -87,35 +87,35 @@ def reproduce(
     where: Executor | None = None,
     progress: bool = True,
 ) -> Outcome:
-    """Train and evaluate the models of Table 1 on both test sets, and report on it.
+    """Train and evaluate the models of Table 1 on both test sets, and write a report.
 
-    A stage whose output is there, made from the same inputs, is not done again, and training goes
-    on from its last epoch: an interrupted run continues where it stopped.
+    A stage whose output from the same inputs already exists is not repeated, and training resumes
+    after its last epoch: an interrupted run continues where it stopped.
 
     Parameters
     ----------
     output : path-like
-        Folder of the run. It gets ``report.md``, ``table1.csv``, ``metrics.csv`` (a row a song,
+        Folder of the run, for ``report.md``, ``table1.csv``, ``metrics.csv`` (a row for each song,
         source and model), ``fig1.png``, ``fig1.svg`` and ``weights/``.
     settings : ReproductionSettings
-        What to run.
+        Settings of the run.
     store : path-like, optional
-        Folder for the outputs of all stages, by default ``<output>/store``. Runs that name the same
-        one, one after the other, share what they can.
+        Folder for the outputs of all stages, by default ``<output>/store``. Consecutive runs with
+        the same folder share outputs where possible.
     where : Executor, optional
-        Processes that score, or a cluster that does.
+        Processes that score, or a cluster that scores.
     progress : bool
-        Show bars. A line is logged as each stage begins, and on what is left out.
+        Show progress bars. Log lines announce each stage, and what is left out.
 
     Returns
     -------
     Outcome
-        What was made.
+        Summary, and the files that were written.
 
     Raises
     ------
     HiphopssError
-        If settings don't fit one another, or from any stage.
+        If settings don't fit together, or if a stage fails.
     """
     from hiphopss.reproduction.songs import choose_songs, generated_roots
     from hiphopss.reproduction.stages import Stages
@@ -155,7 +155,7 @@ def reproduce(
 
 
 def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
-    """Raise before any work for what can't be meant; return the models to run."""
+    """Raise before any work if settings make no sense; return the models to run."""
     fidelity = resolve_preset(settings.preset)
     if settings.released_test_leak:
         require_leaky(fidelity, "circular-shift")
@@ -197,7 +197,7 @@ def _given_roots(settings: ReproductionSettings) -> dict[str, Path]:
 
 
 def _require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
-    """Raise where a model has no songs to train on."""
+    """Raise if a model has no songs to train on."""
     by_name = {experiment.name: experiment for experiment in table1()}
     for experiment in experiments:
         while experiment.name not in settings.weights:
@@ -229,8 +229,9 @@ def _finish(
     rows: list[Row],
 ) -> Outcome:
     """Copy the weights, and write table, figure and report."""
-    from hiphopss.eval import format_summary, leaky_models, summarise, write_rows
+    from hiphopss.eval.aggregate import format_summary, summarise
     from hiphopss.eval.figure import plot_fig1
+    from hiphopss.eval.table import leaky_models, write_rows
     from hiphopss.reproduction.report import write_report, write_table1
     from hiphopss.weights.files import SUFFIX
 
@@ -241,7 +242,7 @@ def _finish(
         "table1": output / "table1.csv",
     }
     known = {experiment.name for experiment in table1()}
-    for path in (output / "weights").glob("*"):  # of models that an earlier run had
+    for path in (output / "weights").glob("*"):  # remove models that only an earlier run had
         if path.name.partition(".")[0] in known - set(weights):
             path.unlink()
     for name, path in weights.items():

@@ -1,9 +1,9 @@
 """Trains the shipped weights: ``python -m hiphopss.reproduction.shipped_weights WORK``.
 
-On generated songs only: of each seed the 13 Dev songs of the stand-in for HHDS and the 16 of that
-for DSD100, 30 seconds each, in the preset ``corrected``, without augmentation. The seeds begin at
-1000, so that no song of the sets that people generate with small seeds is among them. The songs
-are made one process a set and seed; training goes on where it stopped.
+They are trained only on generated songs: for each seed, the 13 Dev songs of the stand-in for HHDS
+and the 16 of that for DSD100, 30 seconds each, in the preset ``corrected``, without augmentation.
+The seeds start at 1000, so that sets which people generate with small seeds have none of these
+songs. Each set is generated in a process of its own; an interrupted training is resumed.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ N_SONGS = {"hhds": 13, "dsd100": 16}
 
 
 def songs_of(wanted: tuple[Path, str, int]) -> None:
-    """Generate one set, unless it is there: its root, its collection and its seed."""
+    """Generate the set with this root, collection and seed, unless it exists."""
     root, collection, seed = wanted
     if not root.exists():
         generate(
@@ -39,7 +39,7 @@ def songs_of(wanted: tuple[Path, str, int]) -> None:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Songs, features, training."""
+    """Generate the songs, compute the features, and train."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("work", type=Path)
     parser.add_argument("--seeds", type=int, default=3)

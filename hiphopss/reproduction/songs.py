@@ -1,4 +1,4 @@
-"""Which songs a run trains and tests on."""
+"""The choice of a run's training and test songs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from hiphopss.reproduction.store import Store
 logger = logging.getLogger(__name__)
 
 COLLECTIONS = {"HHDS": "hhds", "DSD100": "dsd100"}
-"""The data sets of Table 1, and what the generated sets in their stead are called."""
+"""Data sets of Table 1, and the names of the generated sets that replace them."""
 
 
 @dataclass(frozen=True)
@@ -33,13 +33,13 @@ class Songs:
     Attributes
     ----------
     roots : dict of str to Path
-        Where ``"HHDS"`` and ``"DSD100"`` are, if they are there.
+        Roots of ``"HHDS"`` and ``"DSD100"``, if available.
     dev : dict of str to list of Song
-        Training songs by data set; none of them is in a test set.
+        Training songs by data set; none of them is a test song.
     tests : dict of str to list of Song
-        Test songs by test set, their subset named after it.
+        Test songs by test set, which is also their subset.
     leaked : list of Song
-        HHDS's own test songs, as the released test leak trains on them (Q3).
+        HHDS's own test songs, on which the released test leak trains (Q3).
     """
 
     roots: dict[str, Path]
@@ -49,7 +49,7 @@ class Songs:
 
     @property
     def generated(self) -> bool:
-        """Whether a data set is a generated one."""
+        """Whether any data set is generated."""
         return any(generated_songs(root) is not None for root in self.roots.values())
 
     @property
@@ -61,7 +61,7 @@ class Songs:
 def generated_roots(
     store: Store, profile: Profile, preset: str, seed: int, progress: bool
 ) -> dict[str, Path]:
-    """Roots of the generated sets, which are made if they are not there."""
+    """Roots of the generated sets; missing sets are generated."""
     from hiphopss.datasets.generated import VERSION
 
     roots = {}
@@ -82,26 +82,26 @@ def generated_roots(
 
 
 def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Songs:
-    """Training and test songs of data sets.
+    """Choose training and test songs from data sets.
 
     Parameters
     ----------
     roots : dict of str to Path
-        Of ``"HHDS"``, and of ``"DSD100"`` if it is there.
+        Root of ``"HHDS"``, and of ``"DSD100"`` if available.
     test_songs : sequence of str
-        Names of the songs of the second test set, if not the default ones.
+        Names of the songs of the second test set; by default the paper's.
 
     Returns
     -------
     Songs
-        Without a second test set where there is no DSD100, no test songs are named, and HHDS's
-        folder has none of those of DSD100.
+        Songs of the run. There is no second test set without DSD100, unless test songs are named or
+        HHDS's folder also contains those of DSD100.
 
     Raises
     ------
     HiphopssError
-        If there are no songs to test on, two have one name, a file can't be read or doesn't fit the
-        others of its song, or from the data sets' readers.
+        If there are no test songs, if two have the same name, if a file can't be read or does not
+        match the others of its song, or if a data set can't be read.
 
     Logs
     ----
@@ -131,7 +131,7 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
         own = [song for song in songs if song.subset == "Dev"]
         dev[name] = training_songs(own, every_test)
         for song in dev[name]:
-            song_length(song, SignalConfig().sample_rate)  # a bad file is better told now
+            song_length(song, SignalConfig().sample_rate)  # report a bad file now, not later
         dropped = ", ".join(song.name for song in own if song not in dev[name])
         if dropped:
             logger.warning(
@@ -144,7 +144,7 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
 
 
 def _require_testable(songs: list[Song]) -> None:
-    """Raise for test songs that separation or evaluation would stop at, hours later."""
+    """Raise for test songs that would stop separation or evaluation hours later."""
     seen: dict[str, Song] = {}
     for song in songs:
         if song.mixture is None:

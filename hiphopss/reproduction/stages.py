@@ -1,4 +1,4 @@
-"""The stages of a run: features, weights, estimates, scores. What is in the store is not redone."""
+"""The stages of a run: features, weights, estimates, scores. Stored outputs are not made again."""
 
 from __future__ import annotations
 
@@ -31,26 +31,26 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Stages:
-    """What all stages of a run need.
+    """Settings that all stages of a run share, and the stages as methods.
 
     Attributes
     ----------
     store : Store
-        Where outputs are.
+        Store of outputs.
     songs : Songs
         Training and test songs.
     profile : Profile
-        How much is done.
+        Extent of the run.
     preset : str
         Fidelity preset.
     seed : int
-        Of all random choices.
+        Seed of all random choices.
     stand_ins : dict of str to Path
-        Weight files to use instead of training a model.
+        Weight files that replace the training of models, by name.
     released_test_leak : bool
-        Q3.
+        Whether the circular shift also uses test songs (Q3).
     progress : bool
-        Show bars.
+        Show progress bars.
     where : Executor
         Processes that score, or a cluster.
     """
@@ -66,7 +66,7 @@ class Stages:
     where: Executor
 
     def features(self, experiment: Experiment) -> Path:
-        """The feature file of a model."""
+        """Make the feature file of a model."""
         leak = self.released_test_leak and experiment.augmentation in SHIFTING
         songs = self.songs.dev[experiment.songs] + (self.songs.leaked if leak else [])
         inputs = {
@@ -94,7 +94,7 @@ class Stages:
         return path
 
     def weights(self, experiment: Experiment) -> Path:
-        """The weight file of a model, trained or standing in; first that of its initial model."""
+        """Train a model, or take its replacement; its initial model is trained first if needed."""
         if experiment.name in self.stand_ins:
             return self.stand_ins[experiment.name]
         init = None
@@ -125,7 +125,7 @@ class Stages:
         return path
 
     def estimates(self, experiment: Experiment, weights: Path) -> Path:
-        """The folder of a model's estimates of all test songs."""
+        """Make the folder of a model's estimates for all test songs."""
         songs = self.songs.all_tests
         inputs = {
             "weights": _identity(weights),
@@ -140,7 +140,7 @@ class Stages:
         return folder
 
     def baselines(self) -> dict[Baseline, dict]:
-        """The bounds and NMF, each with what it is made from beside the test songs."""
+        """The bounds and NMF, each with its inputs other than the test songs."""
         made: dict[Baseline, dict] = {Mixture(): {}, IdealRatioMask(): {}}
         dev = self.songs.dev["HHDS"]
         if dev:
@@ -151,9 +151,9 @@ class Stages:
         return made
 
     def scores(self, folders: list[Path], baselines: dict[Baseline, dict]) -> list[Row]:
-        """The rows of all estimates, test set by test set; new ones are scored.
+        """Rows of all estimates, test set by test set; only new estimates are scored.
 
-        Who scores a song computes the baselines' estimates of it.
+        The estimates of baselines are computed by the process that scores the song.
         """
         tables = self._tables(folders, baselines)
         new = [(model, table) for model, table in tables if not table.exists()]
@@ -169,7 +169,7 @@ class Stages:
     def _tables(
         self, folders: list[Path], baselines: dict[Baseline, dict]
     ) -> list[tuple[Estimates, Path]]:
-        """All that is to be scored, and where its scores are or will be."""
+        """List all estimates to score, each with the path of its table of scores."""
         tests = self.songs.all_tests
         references = self.store.songs_hash(tests)
         tables = []
@@ -186,6 +186,6 @@ class Stages:
 
 
 def _identity(weights: Path) -> list:
-    """What tells weights apart: their arrays, and whether they were trained on test songs."""
+    """Identity of weights: their arrays, and whether they were trained on test songs."""
     info = read_info(weights)
     return [info.sha256, bool(info.provenance.get("released_test_leak"))]

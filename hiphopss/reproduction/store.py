@@ -1,8 +1,7 @@
-"""Outputs of stages, found again by the content of what they were made from.
+"""Outputs of stages, named after a hash of their inputs so that later runs find them.
 
-An output's name ends in a hash of its inputs: settings, and the hashes of files and of other
-outputs. A name that is there is therefore right, whichever run made it, and one that is made from
-something else has another name.
+The inputs are settings, and the hashes of files and of other outputs. So an output that exists
+under a name is valid, whichever run made it, and an output of other inputs has another name.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from hiphopss import __version__
 from hiphopss.datasets.songs import Song
 from hiphopss.util.files import sha256_of, write_text
 
-_LENGTH = 12  # hexadecimal digits of a hash that a name has
+_LENGTH = 12  # hexadecimal digits of the hash in a name
 
 
 class Store:
@@ -26,30 +25,30 @@ class Store:
     Parameters
     ----------
     root : path-like
-        The folder, which several runs may share one after the other.
+        Folder of the outputs, which consecutive runs may share.
     """
 
     def __init__(self, root: str | Path):
         self.root = Path(root)
         self._known_path = self.root / "hashes.json"
         self._known: dict[str, list] = {}
-        with suppress(OSError, ValueError):  # it only saves reading files again
+        with suppress(OSError, ValueError):  # the file only avoids reading files again
             self._known = json.loads(self._known_path.read_text("utf-8"))
 
     def path(self, stage: str, name: str, inputs: dict, suffix: str = "") -> Path:
-        """Where the output of a stage is or will be.
+        """Path of a stage's output, whether it exists or not.
 
         Parameters
         ----------
         stage : str
-            Such as ``"features"``: the folder.
+            Name of the stage, such as ``"features"``, which is also the folder.
         name : str
-            For people.
+            Description for people.
         inputs : dict
-            Everything that the output depends on, as JSON can hold it. It is written beside the
-            output, as ``NAME-HASH.inputs.json``.
+            Everything that the output depends on, in a form that JSON can hold. It is written
+            beside the output, as ``NAME-HASH.inputs.json``.
         suffix : str
-            Of the file.
+            Suffix of the file.
 
         Returns
         -------
@@ -65,7 +64,7 @@ class Store:
         return self.root / stage / f"{name}-{digest}{suffix}"
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file; it is read again only if size, times or place on the disk changed."""
+        """SHA-256 of a file, which is only read again if its size, times or inode have changed."""
         path = path.absolute()
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
@@ -75,7 +74,7 @@ class Store:
         return self._known[str(path)][-1]
 
     def songs_hash(self, songs: Iterable[Song]) -> str:
-        """One hash of songs: their names, subsets, and the content of all their files."""
+        """Hash of songs: their names, subsets, and the content of all their files."""
         told = {}
         for song in songs:
             paths = dict(song.stems) | ({"mixture": song.mixture} if song.mixture else {})
@@ -86,7 +85,7 @@ class Store:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def files_hash(self, folder: Path) -> str:
-        """One hash of all files in a folder, names and contents."""
+        """Hash of the names and contents of all files in a folder."""
         told = {
             path.relative_to(folder).as_posix(): self.sha256(path)
             for path in sorted(folder.rglob("*"))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
@@ -14,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from hiphopss.config import SEPARATION_RECORD, SOURCES
+from hiphopss.datasets.songs import find_mixtures
 from hiphopss.errors import HiphopssError
-from hiphopss.separation.engines import build_network
-from hiphopss.separation.separator import Separator, separate_blocks
+from hiphopss.separation.separator import Separator, build_network, separate_blocks
 from hiphopss.signal import reading, writing
 from hiphopss.util.files import filled_whole, write_text
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
@@ -24,61 +23,6 @@ from hiphopss.weights.files import WeightsInfo, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
 
 logger = logging.getLogger(__name__)
-
-
-def find_tracks(inputs: Iterable[str | Path], *, skip: str | Path | None = None) -> dict[str, Path]:
-    """List the mixtures in files and folders, by track name.
-
-    Parameters
-    ----------
-    inputs : iterable of path-like
-        Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
-        only the mixtures are used.
-    skip : path-like, optional
-        Folder to leave out if it is inside another one: the output.
-
-    Returns
-    -------
-    dict of str to Path
-        Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``; other tracks are
-        named after their files, without the suffix.
-
-    Raises
-    ------
-    HiphopssError
-        If an input does not exist, a folder has no audio, or two tracks would get the same name.
-    """
-    tracks: dict[str, Path] = {}
-    skipped = Path(skip).resolve() if skip is not None else None
-    for given in map(Path, inputs):
-        if not given.exists():
-            raise HiphopssError(f"{given}: no such file or folder: check the path")
-        root = given / "Mixtures" if (given / "Mixtures").is_dir() else given
-        found = [given]
-        if given.is_dir():
-            found = sorted(
-                path
-                for path in root.rglob("*")
-                if path.suffix.lower() in reading.AUDIO_SUFFIXES
-                and not path.is_dir()
-                and not any(part.startswith(".") for part in path.relative_to(root).parts)
-                and (skipped == root.resolve() or skipped not in path.resolve().parents)
-            )
-        if not found:
-            raise HiphopssError(f"{given}: no audio files in this folder: name another")
-        for path in found:
-            folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
-            name = folder.name if path.stem == "mixture" else path.stem
-            if name in ("", ".", ".."):
-                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
-            if name in tracks and path.resolve() == tracks[name].resolve():
-                continue
-            if name in tracks:
-                raise HiphopssError(
-                    f"{path}: would be written to the same folder as {tracks[name]}: rename one"
-                )
-            tracks[name] = path
-    return tracks
 
 
 @dataclass(frozen=True)
@@ -141,7 +85,7 @@ def separate_files(
     Parameters
     ----------
     inputs : iterable of path-like
-        As in :func:`find_tracks`.
+        As in :func:`hiphopss.datasets.songs.find_mixtures`.
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
         ``separation.json`` records the weights and settings that made the stems.
@@ -162,15 +106,16 @@ def separate_files(
     Raises
     ------
     HiphopssError
-        As in :func:`find_tracks` and :func:`hiphopss.weights.files.read_weights`, or if ``output``
-        has stems that were made with other weights or settings.
+        As in :func:`hiphopss.datasets.songs.find_mixtures` and
+        :func:`hiphopss.weights.files.read_weights`, or if ``output`` has stems that were made with
+        other weights or settings.
     AudioError
         If a file can't be used and is not left out.
     """
     settings, output = settings or SeparationSettings(), Path(output)
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
-    tracks = find_tracks(inputs, skip=output)
+    tracks = find_mixtures(inputs, skip=output)
     done = Separated([], [])
 
     def bad(error: reading.AudioError) -> None:

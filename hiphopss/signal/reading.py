@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.signal.writing import BITS
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -26,6 +25,9 @@ AUDIO_SUFFIXES = (
     *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
 )
 """Suffixes of audio files that libsndfile reads, in lower case."""
+
+BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
+"""Bits of the integer sample types, by libsndfile's names."""
 
 _BLOCK = 2**17  # samples read at a time, 3 s
 _END = 1000  # samples read to check that the end of a file is there

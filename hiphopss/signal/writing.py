@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.reading import BITS
 
 logger = logging.getLogger(__name__)
 
@@ -30,8 +31,6 @@ OUTPUT_LIMITS = {
     "MP3": ((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 2),
 }
 """Sampling rates in Hz that libsndfile supports in a format, and the maximum number of channels."""
-BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
-"""Bits of the integer sample types, by libsndfile's names."""
 
 _CACHED = 2**14  # samples converted at a time
 

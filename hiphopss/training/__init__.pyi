@@ -1,5 +1,3 @@
-from .loop import TrainingSettings, train
-from .processes import Cluster
 from .steps import compile_model
 
-__all__ = ["Cluster", "TrainingSettings", "compile_model", "train"]
+__all__ = ["compile_model"]

@@ -104,7 +104,7 @@ class Share:
         return batches[:, self.process * size : (self.process + 1) * size]
 
     def convert(self, array: np.ndarray):
-        """Turn an array into a tensor, except with several processes: Keras then needs the array."""
+        """Turn an array into a tensor; with several processes, Keras needs the array itself."""
         return array if self.n_processes > 1 else tensor_of(array)
 
 
@@ -314,7 +314,7 @@ def _require_jax() -> None:
 
 
 def _require_free_port(cluster: Cluster) -> None:
-    """Raise if the port is in use: JAX, which listens on all the machine's addresses, would crash."""
+    """Raise if the port is in use: JAX, which listens on all addresses, would crash."""
     try:
         socket.create_server(("", cluster.address[1])).close()
     except OSError as error:

@@ -1,9 +1,8 @@
 """Training steps: feeding patches to the network, and combining steps into backend calls.
 
-If the backend can use the file's frames directly (:func:`training_steps`), a step gets the row of
-the feature file at which each of its patches begins, and takes the patches from there; one call
-then does many steps. Otherwise batches are read in a thread, and each takes a call. Both ways do
-the same steps in the same order.
+If the backend can use the file's frames directly (:func:`training_steps`), a step gets the row at
+which each of its patches begins, and takes the patch from there; one call then does many steps.
+Otherwise batches are read in a thread, one per call. Both ways do the same steps in the same order.
 """
 
 from __future__ import annotations

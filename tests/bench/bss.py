@@ -15,7 +15,7 @@ import numpy as np
 from figures import faster, in_turns, main, timed
 from scipy.signal import lfilter
 
-from hiphopss.eval import References, bss_eval
+from hiphopss.eval.bss.scores import References, bss_eval
 
 RATE = 44100
 N_ESTIMATES = 11

@@ -26,7 +26,7 @@ from figures import Figure, main
 from scipy.signal import lfilter
 
 from hiphopss import SOURCES
-from hiphopss.eval import evaluate
+from hiphopss.eval.evaluation import evaluate
 from hiphopss.util.executor import Executor
 
 RATE = 44100

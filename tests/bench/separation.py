@@ -11,8 +11,8 @@ from figures import faster, in_turns, main
 
 from hiphopss import PRESETS, SignalConfig
 from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.keras_masks import KerasNetwork
 from hiphopss.network.spec import BOTTLENECK, N_FILTERS, TIME_FILTER, decoded_sources
-from hiphopss.separation.engines import KerasNetwork
 from hiphopss.signal.patches import crossfade_weights
 from hiphopss.util.keras_backend import import_keras
 from hiphopss.util.threads import ordered_map, processor_count

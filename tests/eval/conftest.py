@@ -5,7 +5,8 @@ import pytest
 from helpers.eval_songs import write_song
 from threadpoolctl import threadpool_info
 
-from hiphopss.eval import Scores, scoring
+from hiphopss.eval import scoring
+from hiphopss.eval.bss.scores import Scores
 
 
 @pytest.fixture

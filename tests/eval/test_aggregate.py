@@ -7,8 +7,15 @@ import numpy as np
 import pytest
 
 from hiphopss import SOURCES
-from hiphopss.eval import Row, format_summary, summarise, summary_path, write_summary
-from hiphopss.eval.aggregate import METRICS, confidence_interval
+from hiphopss.eval.aggregate import (
+    METRICS,
+    confidence_interval,
+    format_summary,
+    summarise,
+    summary_path,
+    write_summary,
+)
+from hiphopss.eval.table import Row
 
 N_SONGS, N_WINDOWS = 4, 3
 

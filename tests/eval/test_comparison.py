@@ -10,8 +10,9 @@ import soundfile
 from helpers.songs import warned
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.eval import Row, compare, paired_differences
-from hiphopss.eval.paired import Difference, format_differences
+from hiphopss.eval.comparison import compare
+from hiphopss.eval.paired import Difference, format_differences, paired_differences
+from hiphopss.eval.table import Row
 from hiphopss.util.executor import Executor
 
 RATE = 32000

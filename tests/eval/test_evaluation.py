@@ -16,15 +16,12 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets import stems as stem_files
 from hiphopss.datasets.songs import Song, find_songs, song_at
-from hiphopss.eval import (
-    LEAK_NOTE,
-    Estimates,
-    Scoring,
-    bss_eval,
-    read_rows,
-    scoring,
-    summarise,
-)
+from hiphopss.eval import scoring
+from hiphopss.eval.aggregate import summarise
+from hiphopss.eval.bss.scores import bss_eval
+from hiphopss.eval.matching import Estimates
+from hiphopss.eval.scoring import Scoring
+from hiphopss.eval.table import LEAK_NOTE, read_rows
 from hiphopss.util import executor
 
 LEAKLESS = {"released_test_leak": False}

@@ -3,9 +3,8 @@
 import pytest
 
 from hiphopss import HiphopssError
-from hiphopss.eval import plot_fig1
 from hiphopss.eval.aggregate import Summary
-from hiphopss.eval.figure import draw_fig1
+from hiphopss.eval.figure import draw_fig1, plot_fig1
 
 SUBSETS = ("HHDS test", "DSD100 hip hop")
 BOTTOM, TOP = -5.0, 11.0  # of the means below, but for the mixture's SAR

@@ -12,8 +12,8 @@ from helpers.eval_songs import run
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.songs import find_songs
-from hiphopss.eval import Row
 from hiphopss.eval.museval import track_scores
+from hiphopss.eval.table import Row
 
 RATE = 8000
 METRICS = ("SDR", "SIR", "SAR", "ISR")

@@ -20,8 +20,12 @@ from threadpoolctl import threadpool_info
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.songs import Song, find_songs
-from hiphopss.eval import Estimates, Scoring, compare, evaluate, scoring
+from hiphopss.eval import scoring
 from hiphopss.eval.baselines.bounds import Mixture
+from hiphopss.eval.comparison import compare
+from hiphopss.eval.evaluation import evaluate
+from hiphopss.eval.matching import Estimates
+from hiphopss.eval.scoring import Scoring
 from hiphopss.util import executor
 from hiphopss.util.executor import Executor
 

@@ -9,18 +9,21 @@ import numpy as np
 import pytest
 
 from hiphopss import HiphopssError
-from hiphopss.eval import (
+from hiphopss.eval.bss.scores import Scores
+from hiphopss.eval.table import (
     COLUMNS,
     LEAK_NOTE,
     Row,
-    Scores,
     is_uncertain,
     leaky_models,
+    read_json_object,
     read_rows,
+    record_path,
     rows_from_scores,
+    with_leak_note,
+    write_record,
     write_rows,
 )
-from hiphopss.eval.table import read_json_object, record_path, with_leak_note, write_record
 
 LABELS = {"song": 'Straße, "live"', "subset": "Test", "model": "hh"}
 
@@ -163,7 +166,7 @@ def test_importing_the_package_is_cheap():
         "import sys, hiphopss.eval; "
         "heavy = {'numpy', 'scipy', 'mir_eval', 'soundfile', 'keras', 'tensorflow'}; "
         "print(sorted(heavy & set(sys.modules))); "
-        "hiphopss.eval.bss_eval, hiphopss.eval.evaluate; import hiphopss.eval.baselines.bounds; "
+        "hiphopss.eval.bss_eval, hiphopss.evaluate; import hiphopss.eval.baselines.bounds; "
         "print(sorted(heavy & set(sys.modules)))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

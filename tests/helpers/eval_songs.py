@@ -8,8 +8,10 @@ import soundfile
 
 from hiphopss import SOURCES
 from hiphopss.datasets.stems import read_mixture
-from hiphopss.eval import Baselines, Estimates, Scoring, evaluate, score
 from hiphopss.eval.baselines.baseline import SUBTYPE
+from hiphopss.eval.evaluation import Baselines, evaluate
+from hiphopss.eval.matching import Estimates
+from hiphopss.eval.scoring import Scoring, score
 from hiphopss.util.executor import Executor
 
 RATE = 8000

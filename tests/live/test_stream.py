@@ -12,10 +12,10 @@ from helpers.streams import STEREO, stream
 from hiphopss import PRESETS, HiphopssError, SignalConfig
 from hiphopss.live.stream import StreamingSeparator
 from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.keras_masks import KerasNetwork
 from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.network.streaming import StreamingNetwork, position_weights
-from hiphopss.separation.engines import ENGINES, KerasNetwork
-from hiphopss.separation.separator import Separator
+from hiphopss.separation.separator import ENGINES, Separator
 from hiphopss.signal.transform import istft, magnitude, stft
 from hiphopss.weights.files import load_model, read_weights
 

@@ -9,8 +9,8 @@ from helpers.networks import CONFIG, both_networks, magnitudes, masks_of
 
 from hiphopss import PRESETS, SOURCES, SignalConfig
 from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.keras_masks import KerasNetwork
 from hiphopss.network.spec import array_shapes, decoded_sources
-from hiphopss.separation.engines import KerasNetwork
 from hiphopss.signal.patches import crossfade_weights
 from hiphopss.weights.published import PUBLISHED_ARRAYS
 

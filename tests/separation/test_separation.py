@@ -14,9 +14,9 @@ from threadpoolctl import threadpool_limits
 
 import hiphopss
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
-from hiphopss.separation.engines import ENGINES, build_network
-from hiphopss.separation.files import SeparationSettings, find_tracks, separate_files
-from hiphopss.separation.separator import Separator
+from hiphopss.datasets.songs import find_mixtures
+from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.separation.separator import ENGINES, Separator, build_network
 from hiphopss.signal import reading
 from hiphopss.signal.patches import separation_patch_count
 from hiphopss.signal.transform import analysis_window, frame_count
@@ -198,15 +198,15 @@ def test_tracks_of_files_folders_and_data_sets(tmp_path):
         soundfile.write(folder / name, noise(100, 1), RATE)
     (folder / ".two.wav").write_text("hidden")
     (folder / "cover.txt").write_text("no audio")
-    tracks = find_tracks([tmp_path / "set", tmp_path / "folder"])
+    tracks = find_mixtures([tmp_path / "set", tmp_path / "folder"])
     assert list(tracks) == ["a song", "one", "two"]
     assert tracks["a song"].name == "mixture.wav"
     soundfile.write(tmp_path / "one.wav", noise(100, 1), RATE)
     with pytest.raises(HiphopssError, match=r"one\.wav: would be written to the same folder"):
-        find_tracks([tmp_path / "folder", tmp_path / "one.wav"])
+        find_mixtures([tmp_path / "folder", tmp_path / "one.wav"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(HiphopssError, match="empty: no audio files"):
-        find_tracks([tmp_path / "empty"])
+        find_mixtures([tmp_path / "empty"])
 
 
 def test_files_of_others_in_the_output_stay(tmp_path, published):
@@ -261,10 +261,10 @@ def test_an_output_inside_the_input_is_not_an_input(tmp_path, published):
             [tmp_path], tmp_path / "stems", SeparationSettings(published), progress=False
         )
     assert sorted(p.name for p in (tmp_path / "stems").iterdir()) == ["separation.json", "song"]
-    assert list(find_tracks([tmp_path / "song.wav", tmp_path / "song.wav"])) == ["song"]
+    assert list(find_mixtures([tmp_path / "song.wav", tmp_path / "song.wav"])) == ["song"]
     (tmp_path / "song.wav").rename(tmp_path / "...wav")
     with pytest.raises(HiphopssError, match=r"\.\.\.wav: no folder can be named"):
-        find_tracks([tmp_path / "...wav"])
+        find_mixtures([tmp_path / "...wav"])
 
 
 def test_a_bad_waveform_is_refused(separator):

@@ -31,7 +31,7 @@ import json, shutil
 from dataclasses import replace
 import numpy as np
 from hiphopss.config import PRESETS, LossWeights
-from hiphopss.training import loop as training, steps
+from hiphopss.training import (loop as training, steps)
 from hiphopss.training.loop import TrainingSettings
 from hiphopss.training.processes import Cluster, joined
 features, init, folder = sys.argv[1:]
@@ -90,7 +90,7 @@ TOGETHER = """
 import os, signal, sys
 sys.modules["tensorflow"] = None
 from hiphopss.cli import main
-from hiphopss.training import loop as training
+from hiphopss.training import (loop as training)
 dies, *arguments = sys.argv[1:]
 batches = training.epoch_batches
 def batches_until_killed(*data, epoch, **options):
@@ -104,7 +104,7 @@ sys.exit(main(["train", *arguments]))
 MEMBER = """
 import json, os, sys
 from hiphopss import HiphopssError
-from hiphopss.training import processes
+from hiphopss.training import (processes)
 version, agreed, *place = json.loads(sys.argv[1])
 processes._versions = lambda: version
 try:

@@ -13,10 +13,13 @@ from threadpoolctl import threadpool_limits
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.songs import Song, find_songs
-from hiphopss.eval import Estimates, Scoring, compare, scoring
+from hiphopss.eval import scoring
 from hiphopss.eval.baselines import nmf
 from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
 from hiphopss.eval.baselines.nmf import SupervisedNmf
+from hiphopss.eval.comparison import compare
+from hiphopss.eval.matching import Estimates
+from hiphopss.eval.scoring import Scoring
 
 RATE = 8000
 N_SAMPLES = 6000

@@ -13,8 +13,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.songs import find_songs, song_at
-from hiphopss.eval import write_results
 from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture, ideal_ratio_masked
+from hiphopss.eval.evaluation import write_results
 
 RATE = 8000
 N_SAMPLES = 8000

@@ -9,10 +9,10 @@ from scipy.linalg import qr, toeplitz
 from scipy.signal import butter, lfilter, sosfiltfilt
 
 from hiphopss import HiphopssError
-from hiphopss.eval import References, bss_eval
 from hiphopss.eval.bss import engine
 from hiphopss.eval.bss.correlation import correlate_windows
 from hiphopss.eval.bss.projection import EPS, SINGULAR, Projection, gram_matrix
+from hiphopss.eval.bss.scores import References, bss_eval
 
 METRICS = ("sdr", "sir", "sar", "isr")
 UNCERTAIN = "references nearly dependent: SIR, SAR and ISR are uncertain"

@@ -7,8 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import HiphopssError
-from hiphopss.eval import bss_eval
-from hiphopss.eval.bss.scores import BSS_ENGINES, window_layout
+from hiphopss.eval.bss.scores import BSS_ENGINES, bss_eval, window_layout
 
 N_SAMPLES = 6000
 WINDOW, HOP = 3000, 1500
