@@ -97,27 +97,9 @@ def _fetch(folder: Path, base_url: str | None, progress: bool) -> Path:
 
 
 def hhds_songs(root: str | Path) -> list[Song]:
-    """List the songs of HHDS: those in the archive except the three of DSD100.
+    """List the songs of HHDS, 13 Dev and 5 Test: those in the archive except the three of DSD100.
 
-    Parameters
-    ----------
-    root : path-like
-        Folder of the unpacked archive, or of a generated set that replaces it.
-
-    Returns
-    -------
-    list of Song
-        Songs by subset, then name: 13 Dev and 5 Test.
-
-    Raises
-    ------
-    HiphopssError
-        As in :func:`hiphopss.datasets.roots.all_songs`.
-
-    Logs
-    ----
-    WARNING
-        If there are not 13 and 5; a generated set may have any number.
+    Otherwise as in :func:`hiphopss.datasets.dsd100.dsd100_songs`.
     """
     root = find_root(root)
     songs = [song for song in all_songs(root) if not is_paper_test_song(song)]

@@ -64,10 +64,9 @@ def summarise(rows: Iterable[Row]) -> list[Summary]:
     """
     windows = defaultdict(list)  # scores of the windows, by model, subset, song, source, metric
     for row in rows:
+        key = row.model, row.subset, row.song, row.source
         for metric in METRICS:
-            windows[row.model, row.subset, row.song, row.source, metric].append(
-                getattr(row, metric)
-            )
+            windows[*key, metric].append(getattr(row, metric))
     songs = defaultdict(list)  # a song's score, by model, subset, source, metric
     stems = defaultdict(list)  # a source's score, by model, subset, song, metric
     for (model, subset, song, source, metric), values in windows.items():

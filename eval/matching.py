@@ -105,9 +105,7 @@ def find_estimates(
 
 
 def named_estimates(
-    folder: str | Path,
-    songs: Sequence[tuple[Song, dict[str, Path]]],
-    model: str | None = None,
+    folder: str | Path, songs: Sequence[tuple[Song, dict[str, Path]]], model: str | None = None
 ) -> Estimates:
     """Add the model's name and record to matched songs.
 

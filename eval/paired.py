@@ -116,9 +116,7 @@ def paired_path(path: str | Path) -> Path:
 
 
 def write_differences(
-    path: str | Path,
-    differences: Mapping[tuple[str, str], Sequence[Difference]],
-    against: str,
+    path: str | Path, differences: Mapping[tuple[str, str], Sequence[Difference]], against: str
 ) -> None:
     """Write differences as CSV: model, baseline, subset, source, metric, mean, interval, n_songs.
 

@@ -25,7 +25,7 @@ from hiphopss.datasets.songs import Song, require_mixture, require_stems
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import SUBTYPE
 from hiphopss.eval.bss.correlation import FILTER_TAPS
-from hiphopss.eval.bss.scores import BSS_ENGINES, MODES, References
+from hiphopss.eval.bss.scores import References, require_known
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
 from hiphopss.signal.reading import read_header
@@ -69,12 +69,7 @@ class Scoring:
         HiphopssError
             If a setting is invalid.
         """
-        if self.mode not in MODES:
-            raise HiphopssError(f"no mode named {self.mode!r}: choose one of {', '.join(MODES)}")
-        if self.engine not in BSS_ENGINES:
-            raise HiphopssError(
-                f"no engine named {self.engine!r}: choose one of {', '.join(BSS_ENGINES)}"
-            )
+        require_known(self.mode, self.engine)
         for name, seconds in (("window", self.window_s), ("hop", self.hop_s)):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise HiphopssError(f"{name} is {seconds} s: give a positive number")

@@ -101,13 +101,7 @@ def leaky_models(rows: Iterable[Row]) -> list[str]:
 
 
 def rows_from_scores(
-    scores: Scores,
-    sources: Sequence[str],
-    sample_rate: int,
-    *,
-    song: str,
-    subset: str,
-    model: str,
+    scores: Scores, sources: Sequence[str], sample_rate: int, *, song: str, subset: str, model: str
 ) -> list[Row]:
     """Make the rows of one song, source after source.
 

@@ -108,6 +108,23 @@ def test_links_make_every_path_an_import_name():
     subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=True)
 
 
+def test_linters_and_test_collection_see_each_file_once():
+    ruff = Path(sys.executable).with_name("ruff")
+    if not ruff.exists():
+        pytest.skip("ruff is not installed here")
+    command = [ruff, "check", "--show-files", "."]
+    seen = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    files = [Path(line).resolve() for line in seen.stdout.splitlines()]
+    assert len(files) == len(set(files))
+    assert ROOT / "eval" / "scoring.py" in files
+    command = [sys.executable, "-m", "pytest", "--collect-only", "-q", "--no-header", "-k", "rooms"]
+    found = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    tests = [line for line in found.stdout.splitlines() if "::" in line]
+    assert tests
+    assert len(tests) == len(set(tests))
+    assert all(line.startswith("tests/") for line in tests)
+
+
 # public names
 
 PROMISED = (

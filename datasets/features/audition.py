@@ -17,11 +17,7 @@ from hiphopss.util.files import filled_whole, sha256_of
 
 
 def audition(
-    features: str | Path,
-    segment: int,
-    output: str | Path,
-    *,
-    dataset: str | Path | None = None,
+    features: str | Path, segment: int, output: str | Path, *, dataset: str | Path | None = None
 ) -> list[Path]:
     """Write the mixture and the targets of a segment as WAV files, up to the end of its patches.
 
@@ -69,16 +65,11 @@ def audition(
     return paths
 
 
-def _n_samples(file: FeatureFile, segment: Segment) -> int:
-    """Number of samples that patches cover: frame k is centred on sample k * hop."""
-    return min(segment.n_samples, segment.n_frames * file.config.hop)
-
-
 def _from_phase(file: FeatureFile, segment: Segment) -> np.ndarray:
     mixture, targets = file.frames(segment)
     spectra = np.concatenate([mixture[None], targets]) * np.exp(1j * file.phase(segment))
     spectra *= np.sqrt(file.config.frame)
-    return istft(spectra, _n_samples(file, segment), file.config)
+    return istft(spectra, segment.reached(file.config), file.config)
 
 
 def _from_stems(file: FeatureFile, segment: Segment, dataset: str | Path | None) -> np.ndarray:
@@ -90,7 +81,7 @@ def _from_stems(file: FeatureFile, segment: Segment, dataset: str | Path | None)
             stem = signals.waveform(songs[part.subset, part.song], source, segment)
             waveforms[0] += np.float32(part.gain) * stem
             target[:] = np.float32(part.target_gain) * stem
-    return waveforms[:, : _n_samples(file, segment)]
+    return waveforms[:, : segment.reached(file.config)]
 
 
 def _recorded_songs(

@@ -102,6 +102,10 @@ class Segment:
         """Names of the songs whose stems are used, each once."""
         return list(dict.fromkeys(part.song for part in self.parts if part.song))
 
+    def reached(self, config: SignalConfig) -> int:
+        """Number of samples that its patches cover: frame k is centred on sample k * hop."""
+        return min(self.n_samples, self.n_frames * config.hop)
+
     def describe(self, sample_rate: int) -> str:
         """Description in one line: time, augmentation, version and songs."""
         stop = (self.start + self.n_samples) / sample_rate

@@ -244,18 +244,12 @@ def plan_segments(
                     parts.append(Part())
                     continue
                 shift = round(take.shift * config.sample_rate)
-                signal = (*take.song.key, source, shift, start, n_samples)
+                subset, name = take.song.key
+                signal = (subset, name, source, shift, start, n_samples)
                 if signal not in rows:
                     rows[signal] = n_source_frames
                     n_source_frames += n_frames
-                parts.append(
-                    Part(
-                        song=take.song.name,
-                        subset=take.song.subset,
-                        shift=shift,
-                        first_frame=rows[signal],
-                    )
-                )
+                parts.append(Part(name, subset, shift, first_frame=rows[signal]))
             segment = Segment(
                 augmentation=version.augmentation,
                 version=version.version,
@@ -285,7 +279,7 @@ def _fill(
             waveforms = {}  # by the first frame of the source signal
             for index in group:
                 segment, version = segments[index]
-                n_samples = _reached(segment, signals.config)
+                n_samples = segment.reached(signals.config)
                 parts = []
                 for source, take, part in zip(SOURCES, version.takes, segment.parts, strict=True):
                     if take is None:
@@ -327,18 +321,13 @@ def _groups(
         for index in indices:
             segment = segments[index][0]
             own = {part.first_frame for part in segment.parts if part.first_frame != SILENT}
-            n_bytes = 4 * _reached(segment, config) + 8 * _FRAMES * config.bins
+            n_bytes = 4 * segment.reached(config) + 8 * _FRAMES * config.bins
             if group and n_bytes * len(rows | own) > _SIGNALS_BYTES:
                 yield group
                 group, rows = [], set()
             group.append(index)
             rows |= own
         yield group
-
-
-def _reached(segment: Segment, config: SignalConfig) -> int:
-    """Number of samples that patches cover: frame k is centred on sample k * hop."""
-    return min(segment.n_samples, segment.n_frames * config.hop)
 
 
 def _write_group(

@@ -11,7 +11,7 @@ from hiphopss.datasets.generated.effects import RATE, band, normalise
 from hiphopss.datasets.generated.grid import STEPS, Grid
 from hiphopss.datasets.generated.instruments import bass, drummer
 from hiphopss.datasets.generated.instruments.bass import pitch_above
-from hiphopss.datasets.generated.instruments.drums import strokes
+from hiphopss.datasets.generated.instruments.drums import lasting
 from hiphopss.datasets.generated.style import Dealer, draw, load, nudged
 from hiphopss.datasets.generated.tones import add, note
 from hiphopss.datasets.generated.vocals import rap, singing
@@ -134,24 +134,10 @@ class Harmony:
 
 
 class _Player:
-    """One player of the band.
-
-    Parameters
-    ----------
-    part : dict
-        One of a line-up's ``parts``.
-    instrument : dict
-        What it is played on.
-    grid : Grid
-    rng : np.random.Generator
-    """
+    """One player of the band, who plays one of a line-up's ``parts`` on an instrument."""
 
     def __init__(
-        self,
-        part: dict[str, Any],
-        instrument: dict[str, Any],
-        grid: Grid,
-        rng: np.random.Generator,
+        self, part: dict[str, Any], instrument: dict[str, Any], grid: Grid, rng: np.random.Generator
     ):
         self.part, self.instrument, self.grid, self.rng = part, instrument, grid, rng
         self.out = np.zeros(grid.n_samples)
@@ -183,42 +169,26 @@ class _Player:
         return normalise(x)
 
 
-def _rhythm(row: str, bar: int) -> list[tuple[float, float, float]]:
-    """(sixteenth, force, length) of each stroke of a bar; each lasts up to the next."""
-    row = row.replace(" ", "")
-    at = bar * STEPS % len(row)
-    hits = strokes(row[at : at + STEPS])
-    ends = [position for position, _ in hits[1:]] + [float(STEPS)]
-    return [(at, force, end - at) for (at, force), end in zip(hits, ends, strict=True)]
-
-
 def _accompany(player: _Player, bars: list[bool], harmony: Harmony) -> None:
     """Chords, power chords or broken chords in a rhythm."""
     part = player.part
     for bar, on in enumerate(bars):
         pitches = harmony.voicing(bar, part["voicing"], part["register"])
-        for turn, (at, force, length) in enumerate(_rhythm(part["rhythm"], bar) if on else []):
-            if part.get("arpeggio"):
-                cycle = pitches + pitches[-2:0:-1]
-                pitch = cycle[turn % len(cycle)]
-                player.chord([pitch], bar * STEPS + at, length, force)
-            else:
-                player.chord(pitches, bar * STEPS + at, length, force)
+        cycle = pitches + pitches[-2:0:-1]
+        for turn, (at, force, length) in enumerate(lasting(part["rhythm"], bar) if on else []):
+            chord = [cycle[turn % len(cycle)]] if part.get("arpeggio") else pitches
+            player.chord(chord, bar * STEPS + at, length, force)
 
 
 def _lead(player: _Player, bars: list[bool], harmony: Harmony) -> None:
     """A melody whose phrases of two bars come back, fitted to the chords."""
     part, rng = player.part, player.rng
-    scale = [harmony.tonic + step for step in harmony.scale]
-    notes = [
-        m
-        for m in range(part["register"], part["register"] + 17)
-        if (m - scale[0]) % 12 in harmony.scale
-    ]
+    compass = range(part["register"], part["register"] + 17)
+    notes = [midi for midi in compass if (midi - harmony.tonic) % 12 in harmony.scale]
     moves = rng.integers(-2, 3, 64)
     for bar, on in enumerate(bars):
         place = len(notes) // 2
-        for turn, (at, force, length) in enumerate(_rhythm(part["rhythm"], bar) if on else []):
+        for turn, (at, force, length) in enumerate(lasting(part["rhythm"], bar) if on else []):
             place = int(np.clip(place + moves[turn + 16 * (bar % 2)], 0, len(notes) - 1))
             if at % 8 == 0 or length >= 4:
                 fitting = [i for i, m in enumerate(notes) if m % 12 in harmony.classes(bar)]
@@ -336,24 +306,19 @@ def _voice(
     rng: np.random.Generator,
 ) -> np.ndarray:
     """Sung or rapped vocals."""
+    voice, manner = chosen["voice"], chosen["manner"]
     lyrics = load(style["language"])[style["vocals"]]
     if style["vocals"] == "rapped":
         return rap.perform(
-            grid,
-            sections,
-            bars,
-            voice=chosen["voice"],
-            language=lyrics,
-            delivery=chosen["manner"],
-            rng=rng,
+            grid, sections, bars, voice=voice, language=lyrics, delivery=manner, rng=rng
         )
     x, _ = singing.perform(
         grid,
         sections,
         bars,
-        voice=chosen["voice"],
+        voice=voice,
         lyrics=lyrics,
-        manner=chosen["manner"],
+        manner=manner,
         tonic=chosen["tonic"],
         scale=harmony.scale,
         chord_at=harmony.classes,

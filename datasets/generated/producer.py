@@ -23,14 +23,7 @@ def choose(
 ) -> dict[str, Any]:
     """Everything that is drawn for a song, as tables of its style.
 
-    Parameters
-    ----------
-    style : dict
-    deal : Dealer
-        Gives the song's cards.
-    voice : dict
-        Who raps.
-    rng : np.random.Generator
+    Parameters as in :func:`hiphopss.datasets.generated.band.choose`.
     """
 
     def dealt(topic: str) -> Any:
@@ -80,18 +73,7 @@ def perform(
 ) -> tuple[dict[str, np.ndarray], list[int]]:
     """The dry stems, and where the kick drum hits.
 
-    Parameters
-    ----------
-    chosen : dict
-        From :func:`choose`.
-    style : dict
-    grid : Grid
-    sections : list of str
-        Name of each bar's section.
-    playing : list of frozenset of str
-        What plays in each bar.
-    rngs : dict of str to np.random.Generator
-        One for each source.
+    Parameters as in :func:`hiphopss.datasets.generated.band.perform`.
     """
     bars = {source: [source in now for now in playing] for source in SOURCES}
     tonic, chords = chosen["tonic"], chosen["progression"]["chords"]

@@ -90,16 +90,13 @@ def ideal_ratio_masked(
     n_frames = frame_count(n_samples, config)
     estimates = np.empty(sources.shape, np.float32)
     for channel in range(n_channels):
-        ranges = (
-            {"start": start, "stop": min(start + RUN, n_frames)}
-            for start in range(0, n_frames, RUN)
-        )
+        ranges = ((start, min(start + RUN, n_frames)) for start in range(0, n_frames, RUN))
         runs = (
             (
-                np.abs(stft(sources[:, :, channel], config, **frames)),
-                stft(mixture[:, channel], config, **frames),
+                np.abs(stft(sources[:, :, channel], config, start=start, stop=stop)),
+                stft(mixture[:, channel], config, start=start, stop=stop),
             )
-            for frames in ranges
+            for start, stop in ranges
         )
         share_out(estimates[:, :, channel], runs, config)
     return estimates

@@ -161,9 +161,8 @@ class CorrelationEngine:
         single = {}
         for source in sources:
             own = np.flatnonzero(source_of[rows] == source)
-            alone = len(sources) == 1
             part = correlations[np.ix_(rows[own], rows[own])]
-            single[source] = own, projection if alone else Projection(part)
+            single[source] = own, projection if len(sources) == 1 else Projection(part)
         window = _Window(rows, projection, single)
         if window.nbytes <= self._room:
             self._room -= window.nbytes

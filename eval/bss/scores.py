@@ -142,11 +142,7 @@ class References:
         engine: str = "hiphopss",
         keep: bool = True,
     ):
-        for name, choice, choices in (("mode", mode, MODES), ("engine", engine, BSS_ENGINES)):
-            if choice not in choices:
-                raise HiphopssError(
-                    f"no {name} named {choice!r}: choose one of {', '.join(choices)}"
-                )
+        require_known(mode, engine)
         references = _as_array("references", references)
         self._shape, self._mode = references.shape, mode
         references = _validated("references", references, mode)
@@ -205,22 +201,22 @@ class References:
         return Scores(sdr, sir, sar, isr, self._starts, notes.astype(str), chosen)
 
     def _sound(self, signals: np.ndarray) -> np.ndarray:
-        """Find the sources that are not silent, that is, whose channels don't sum to 0 everywhere.
+        """Whether sources sound in windows [shape=(n_sources, n_windows)].
 
-        Parameters
-        ----------
-        signals : np.ndarray [shape=(n_sources, n_samples, n_channels)]
-            Waveforms.
-
-        Returns
-        -------
-        np.ndarray of bool [shape=(n_sources, n_windows)]
-            True if a source sounds in a window.
+        ``signals`` are `[shape=(n_sources, n_samples, n_channels)]`; a source is silent if its
+        channels sum to 0 everywhere.
         """
         total = sum(np.moveaxis(signals, 2, 0))
         return np.stack(
             [total[:, start : start + self._length].any(axis=1) for start in self._starts], axis=1
         )
+
+
+def require_known(mode: str, engine: str) -> None:
+    """Raise :class:`HiphopssError` unless the mode and the engine exist."""
+    for name, choice, choices in (("mode", mode, MODES), ("engine", engine, BSS_ENGINES)):
+        if choice not in choices:
+            raise HiphopssError(f"no {name} named {choice!r}: choose one of {', '.join(choices)}")
 
 
 def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[np.ndarray, int]:
@@ -285,19 +281,10 @@ def _validated(name: str, signals: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _best_permutation(scored: PairScores, wanted: np.ndarray) -> np.ndarray:
-    """The assignment of estimates to references with the highest mean SIR.
+    """The estimate of each reference [shape=(n_references,)] for the highest mean SIR of a window.
 
-    Parameters
-    ----------
-    scored : PairScores
-        Scores of one window.
-    wanted : np.ndarray of bool [shape=(n_estimates, n_references)]
-        Pairs in which neither signal is silent.
-
-    Returns
-    -------
-    np.ndarray of int [shape=(n_references,)]
-        Estimate of each reference; silent references get the remaining estimates in order.
+    ``wanted`` [shape=(n_estimates, n_references)] are the pairs in which neither signal is silent.
+    Silent references get the remaining estimates in order.
     """
     from scipy.optimize import linear_sum_assignment
 

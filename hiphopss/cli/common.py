@@ -61,6 +61,15 @@ def executor(options: argparse.Namespace) -> Executor:
     return Executor(options.jobs, options.dask)
 
 
+def add_weights_option(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--weights",
+        metavar="FILE",
+        help=f"{WEIGHTS_HELP}, or a name from `weights list` (default: the shipped one, which was "
+        "trained on generated songs)",
+    )
+
+
 def add_quiet(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("-q", "--quiet", action="store_true", help="show no progress bars")
 

@@ -58,8 +58,7 @@ def add_download(verbs: Verbs) -> None:
 def _download(options: Namespace) -> None:
     from hiphopss.datasets.hhds import download_hhds
 
-    path = download_hhds(options.output, archive=options.archive, progress=not options.quiet)
-    print(path)
+    print(download_hhds(options.output, archive=options.archive, progress=not options.quiet))
 
 
 def add_features(verbs: Verbs) -> None:
@@ -69,11 +68,7 @@ def add_features(verbs: Verbs) -> None:
         "compute the HDF5 feature file of a data set, augmented or not",
         _features,
     )
-    verb.add_argument(
-        "dataset",
-        metavar="DATASET",
-        help="root in the layout of DSD100",
-    )
+    verb.add_argument("dataset", metavar="DATASET", help="root in the layout of DSD100")
     verb.add_argument("-o", "--output", required=True, metavar="FILE", help="HDF5 file to write")
     verb.add_argument(
         "--augmentation",

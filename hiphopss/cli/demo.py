@@ -53,19 +53,14 @@ def _demo(options: Namespace) -> None:
         from hiphopss.demo.export import export_site
 
         folder = export_site(
-            options.export,
-            weights=options.weights,
-            songs=options.songs,
-            progress=not options.quiet,
+            options.export, weights=options.weights, songs=options.songs, progress=not options.quiet
         )
         print(folder)
         return
     from hiphopss.demo.server import serve
 
     limits = Limits(
-        max_bytes=options.max_mb * 2**20,
-        max_seconds=options.max_seconds,
-        queue=options.queue,
+        max_bytes=options.max_mb * 2**20, max_seconds=options.max_seconds, queue=options.queue
     )
     serve(
         host=options.host,

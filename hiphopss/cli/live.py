@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace, RawDescriptionHelpFormatter
 
-from hiphopss.cli.common import Verbs, add_verb
-from hiphopss.cli.remix import add_mix, add_weights_option, mix_of
+from hiphopss.cli.common import Verbs, add_verb, add_weights_option
+from hiphopss.cli.remix import add_mix, mix_of
 from hiphopss.live.control_help import COMMANDS, KEYS
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
+from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
 from hiphopss.config import SOURCES
 
 if TYPE_CHECKING:
@@ -59,10 +59,7 @@ def add_mix(verb: ArgumentParser) -> None:
         help=f"louder or softer, of {names}; can be given repeatedly, as the next ones can",
     )
     add_repeated(
-        "--pan",
-        metavar="SOURCE=PAN",
-        type=_setting("--pan", "-0.5"),
-        help="-1 (left) to 1 (right)",
+        "--pan", metavar="SOURCE=PAN", type=_setting("--pan", "-0.5"), help="-1 (left) to 1 (right)"
     )
     add_repeated("--mute", metavar="SOURCE", help="leave out")
     add_repeated("--solo", metavar="SOURCE", help="leave the others out")
@@ -90,15 +87,6 @@ def _setting(option: str, example: str) -> Callable[[str], str]:
         return text
 
     return setting
-
-
-def add_weights_option(verb: ArgumentParser) -> None:
-    verb.add_argument(
-        "--weights",
-        metavar="FILE",
-        help=f"{WEIGHTS_HELP}, or a name from `weights list` (default: the shipped one, which was "
-        "trained on generated songs)",
-    )
 
 
 def mix_of(options: Namespace) -> Mix:

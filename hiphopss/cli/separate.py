@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 
-from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
+from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
 
 logger = logging.getLogger(__name__)
 
@@ -14,12 +14,7 @@ def add_separate(verbs: Verbs) -> None:
     verb = add_verb(verbs, "separate", "split songs into their four stems", _separate)
     verb.add_argument("inputs", nargs="+", metavar="INPUT", help="audio files or folders of them")
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the stems")
-    verb.add_argument(
-        "--weights",
-        metavar="FILE",
-        help=f"{WEIGHTS_HELP}, or a name from `weights list` (default: the shipped one, which was "
-        "trained on generated songs)",
-    )
+    add_weights_option(verb)
     verb.add_argument(
         "--mono", action="store_true", help="average the channels first, as the released code does"
     )

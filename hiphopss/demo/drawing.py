@@ -119,11 +119,5 @@ def write_spectrogram(levels: np.ndarray, target: Path, *, top: float) -> None:
     from matplotlib.image import imsave
 
     imsave(
-        target,
-        levels.T,
-        vmin=top - RANGE_DB,
-        vmax=top,
-        cmap=_COLOURS,
-        origin="lower",
-        format="png",
+        target, levels.T, vmin=top - RANGE_DB, vmax=top, cmap=_COLOURS, origin="lower", format="png"
     )

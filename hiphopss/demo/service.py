@@ -219,12 +219,7 @@ def _read_upload(
 
     try:
         return read_original(
-            upload,
-            folder,
-            id=id,
-            title=title,
-            report=job.report,
-            max_seconds=limits.max_seconds,
+            upload, folder, id=id, title=title, report=job.report, max_seconds=limits.max_seconds
         )
     except HiphopssError as error:
         if isinstance(error.__cause__, SoundFileError):  # its header could be read

@@ -154,13 +154,7 @@ class Controls:
         Also read standard input: keys if it is a terminal, otherwise lines.
     """
 
-    def __init__(
-        self,
-        start: Mix,
-        *,
-        path: str | Path | None = None,
-        stdin: bool = False,
-    ):
+    def __init__(self, start: Mix, *, path: str | Path | None = None, stdin: bool = False):
         self._start, self._path = start, path
         self._stdin = _descriptor_of_stdin() if stdin else None
         at_keys = self._stdin is not None and os.isatty(self._stdin)
@@ -315,13 +309,7 @@ class Controls:
 
 
 class _Lines:
-    """Splits bytes into lines as they arrive; lines that are too long are not kept in full.
-
-    Attributes
-    ----------
-    ended : bool
-        Whether no more data will arrive and all lines have been taken.
-    """
+    """Splits bytes into lines as they arrive; lines that are too long are not kept in full."""
 
     def __init__(self) -> None:
         self._whole: deque[bytes] = deque()
@@ -335,6 +323,7 @@ class _Lines:
 
     @property
     def ended(self) -> bool:
+        """Whether no more data will arrive and all lines have been taken."""
         return self._closed and not self._whole
 
     def push(self, data: bytes) -> None:

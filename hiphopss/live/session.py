@@ -162,10 +162,7 @@ def run_live(
         raise HiphopssError(f"{output}: is the input: choose another output")
     from threadpoolctl import threadpool_limits
 
-    with (
-        threadpool_limits(1, user_api="blas"),
-        _opened_input(source, pcm, block) as given,
-    ):
+    with threadpool_limits(1, user_api="blas"), _opened_input(source, pcm, block) as given:
         network, info = load_network(resolve_weights(settings.weights))
         # Only a device always gives whole blocks, provided that they aren't resampled.
         whole = given.is_device and given.sample_rate == info.config.sample_rate

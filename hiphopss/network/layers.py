@@ -73,14 +73,8 @@ class _TrueConvolution(keras.layers.Layer):
     Called with ``inverse=True`` it is Lasagne's inverse layer: the gradient of the convolution with
     respect to its input, that is, the transposed convolution with the same kernel and no bias.
 
-    Parameters
-    ----------
-    filters, size : int
-        Number of filters and their length along the convolved axis.
-    redundant_bias : bool
-        Quirk Q8: add a second bias to the first.
-    seed : int, optional
-        Seed of the initial kernel.
+    ``size`` is the filters' length along the convolved axis; ``redundant_bias`` adds a second bias
+    to the first (quirk Q8); ``seed`` is that of the initial kernel.
     """
 
     def __init__(self, filters: int, size: int, *, redundant_bias: bool, seed=None, **kwargs):
@@ -250,11 +244,7 @@ class SoftMasks(keras.layers.Layer):
         return ops.stack([source * scale for source in raised], axis=1)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "epsilon": self.epsilon,
-            "noise_seed": self.noise_seed,
-        }
+        return {**super().get_config(), "epsilon": self.epsilon, "noise_seed": self.noise_seed}
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")

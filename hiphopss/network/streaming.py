@@ -60,9 +60,7 @@ class StreamingNetwork:
     ----------
     network : NumpyNetwork
         The network. It is only read, so several streams may share it.
-    lookahead : int
-        As in :func:`position_weights`.
-    average : bool
+    lookahead, average
         As in :func:`position_weights`.
 
     Attributes
@@ -144,17 +142,10 @@ class StreamingNetwork:
 
 
 class _LastRows:
-    """The last rows of a sequence as one vector, without moving them.
+    """The last ``length`` rows of a sequence as one vector, without moving them.
 
     Each row is written twice, ``length`` rows apart, so that the rows before the newest one always
-    precede it in memory.
-
-    Parameters
-    ----------
-    length : int
-        Number of rows.
-    row : np.ndarray [shape=(width,)]
-        Initial value of every row.
+    precede it in memory. Every row is ``row`` `[shape=(width,)]` at first.
     """
 
     def __init__(self, length: int, row: np.ndarray):

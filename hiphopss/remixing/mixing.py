@@ -75,10 +75,7 @@ class Mix:
             If a source is unknown or named twice, or if a number is invalid or out of range.
         """
         return cls(
-            _parse_all("gain", gains),
-            _parse_all("pan", pans),
-            frozenset(muted),
-            frozenset(soloed),
+            _parse_all("gain", gains), _parse_all("pan", pans), frozenset(muted), frozenset(soloed)
         )
 
     def changed(self, **attributes: Any) -> Mix:
@@ -224,9 +221,8 @@ def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) 
     n_out = matrices.shape[1]
     out = np.zeros((n_out, n_samples), stems.dtype)
     if mixture is not None and not settings.soloed:
-        neutral = _pan_matrix(0, n_channels, n_out)
         out += mixture  # a mono mixture is added to both sides
-        matrices = matrices - neutral
+        matrices = matrices - _pan_matrix(0, n_channels, n_out)
     for matrix, stem in zip(matrices.astype(stems.dtype), stems, strict=True):
         if matrix.any():
             out += matrix @ stem

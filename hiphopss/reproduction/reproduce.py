@@ -263,10 +263,6 @@ def _finish(
         title="Generated songs, not music" if stages.songs.generated else None,
     )
     write_report(
-        files["report"],
-        stages=stages,
-        experiments=experiments,
-        weights=weights,
-        rows=rows,
+        files["report"], stages=stages, experiments=experiments, weights=weights, rows=rows
     )
     return Outcome(format_summary(summaries), files)

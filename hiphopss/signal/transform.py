@@ -16,10 +16,7 @@ from numpy.typing import DTypeLike
 from hiphopss.config import SignalConfig
 from hiphopss.errors import HiphopssError
 
-_COSINE_TERMS = {
-    "blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168),
-    "hann": (0.5, -0.5),
-}
+_COSINE_TERMS = {"blackmanharris": (0.35875, -0.48829, 0.14128, -0.01168), "hann": (0.5, -0.5)}
 _CACHED = 64  # frames transformed at a time, so that temporary arrays stay in the processor's cache
 
 

@@ -153,10 +153,7 @@ def _in_processes(
 
     def mend(error: Exception, position: int) -> str | None:
         if isinstance(error, BrokenProcessPool):
-            return (
-                "a process died while scoring, perhaps for want of memory: ask for fewer "
-                "(--jobs 1, n_jobs=1)"
-            )
+            return "a process died, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1)"
         return None
 
     # Forked children could deadlock in threads of BLAS or TensorFlow; loky starts new processes.

@@ -259,7 +259,7 @@ def test_processes_keep_the_memory_of_one_song_for_the_next():
 
 
 def test_a_dead_process_is_told_in_one_line():
-    with pytest.raises(HiphopssError, match=r"^a process died while scoring, .*n_jobs=1\)$"):
+    with pytest.raises(HiphopssError, match=r"^a process died, .*n_jobs=1\)$"):
         executor._in_processes(os._exit, [1], n_processes=1, done=print)
 
 

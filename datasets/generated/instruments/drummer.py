@@ -16,7 +16,7 @@ from hiphopss.datasets.generated.effects import (
     saturate,
 )
 from hiphopss.datasets.generated.grid import STEPS, Grid
-from hiphopss.datasets.generated.instruments.drums import strokes
+from hiphopss.datasets.generated.instruments.drums import falling, row_in, strokes, time_of
 from hiphopss.datasets.generated.tones import add
 
 CYMBALS = ("hat", "half", "open", "pedal", "ride", "bell", "crash")
@@ -26,15 +26,6 @@ LAYERS = 8  # levels of force that sound different
 TAKES = 3  # different strokes of one force
 REFLECTIONS = 9
 MEMORY = 0.7  # of a drummer's deviations, from one stroke to the next
-
-
-def _time(seconds: float) -> np.ndarray:
-    return np.arange(int(seconds * RATE)) / RATE
-
-
-def _falling(time: np.ndarray, decay: float) -> np.ndarray:
-    """Exponential decay to -60 dB within ``decay`` seconds."""
-    return np.exp(-np.log(1000) / decay * time)
 
 
 def _head(
@@ -52,7 +43,7 @@ def _head(
     for order, ratio in enumerate(modes):
         level = rng.uniform(0.8, 1.2) / (1 + 1.3 * order)
         wave = np.sin(2 * np.pi * ratio * cycles + rng.uniform(0, 0.3))
-        out += level * wave * _falling(time, decay / (1 + 0.6 * order))
+        out += level * wave * falling(time, decay / (1 + 0.6 * order))
     return out
 
 
@@ -63,13 +54,13 @@ def _noise(
     out = np.zeros(len(time))
     heard = time[time < 1.3 * decay]
     x = band(rng.standard_normal(len(heard)), low=low, high=high)
-    out[: len(heard)] = normalise(x) * _falling(heard, decay)
+    out[: len(heard)] = normalise(x) * falling(heard, decay)
     return out
 
 
 def _kick(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.ndarray:
     """Head and beater; a harder blow bends the head and brightens the beater."""
-    time = _time(facts["decay"] * 1.3)
+    time = time_of(facts["decay"] * 1.3)
     out = _head(
         time, facts["hz"], facts["bend"] * (0.5 + force), [1, 1.6, 2.3], facts["decay"], rng
     )
@@ -79,7 +70,7 @@ def _kick(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.n
 
 def _snare(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.ndarray:
     """Head and wires; the wires of a ghost note are dark and short."""
-    time = _time(facts["wires_decay"] * 1.6)
+    time = time_of(facts["wires_decay"] * 1.6)
     ratios = [hz / facts["modes"][0] for hz in facts["modes"]]
     out = _head(time, facts["modes"][0], 0.3 * force, ratios, facts["decay"], rng)
     low, high = facts["wires_band"]
@@ -91,13 +82,13 @@ def _snare(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.
 
 def _stick(facts: dict[str, Any], force: float, rng: np.random.Generator) -> np.ndarray:
     """The stick laid across the snare's rim: wood."""
-    time = _time(0.12)
+    time = time_of(0.12)
     out = _head(time, 2.1 * facts["modes"][0], 0.0, [1, 2.3, 4.1], 0.07, rng)
     return normalise(out + 0.5 * _noise(time, 1500, 6000, 0.02, rng))
 
 
 def _tom(facts: dict[str, Any], hz: float, force: float, rng: np.random.Generator) -> np.ndarray:
-    time = _time(facts["decay"] * 1.3)
+    time = time_of(facts["decay"] * 1.3)
     out = normalise(_head(time, hz, 0.6 * force, [1, 1.59, 2.14, 2.65], facts["decay"], rng))
     return out + facts["stick"] * (0.2 + force) * _noise(time, 800, 5000, 0.03, rng)
 
@@ -115,11 +106,11 @@ def _cymbal(
         weight = np.exp(-0.5 * ((octaves - centre) / 0.45) ** 2)
         level = 10 ** ((facts["tilt"] * order * (1.6 - force)) / 20)
         noise = normalise(irfft(spectrum * weight, n))
-        out += level * noise * _falling(time, decay * (1.0 - 0.09 * order))
+        out += level * noise * falling(time, decay * (1.0 - 0.09 * order))
     out *= 1 - np.exp(-time / (0.0005 + facts["bloom"]))  # a cymbal takes some time to fill
     for hz in facts["partials"]:
         wave = np.sin(2 * np.pi * hz * rng.uniform(0.99, 1.01) * time + rng.uniform(0, 6))
-        out += facts["clear"] * wave * _falling(time, decay * 0.6)
+        out += facts["clear"] * wave * falling(time, decay * 0.6)
     tick = _noise(time, 3000, 16000, 0.01, rng)
     return normalise(normalise(out) + facts["tick"] * force * tick)
 
@@ -172,7 +163,7 @@ class Kit:
         if part.startswith("tom"):
             return _tom(facts["toms"], facts["toms"]["hz"][int(part[3]) - 1], force, rng)
         if part == "shaker":
-            time = _time(0.12)
+            time = time_of(0.12)
             return _noise(time, 5000, 14000, 0.1, rng) * np.minimum(1, time / 0.015)
         cymbal = facts[{"ride": "ride", "bell": "bell", "crash": "crash"}.get(part, "hats")]
         decay = cymbal["decay"] if part in ("ride", "bell", "crash") else cymbal[part]
@@ -182,11 +173,7 @@ class Kit:
 class _Hands:
     """A drummer's deviations: slow ones that last over strokes, and a limb's own lateness.
 
-    Parameters
-    ----------
-    facts : dict
-        ``jitter`` and ``late`` (seconds), ``dynamics`` (share of a force).
-    rng : np.random.Generator
+    The facts give ``jitter`` and ``late`` (in seconds) and ``dynamics`` (share of a force).
     """
 
     def __init__(self, facts: dict[str, Any], rng: np.random.Generator):
@@ -203,15 +190,6 @@ class _Hands:
             force *= self.facts["weak"]  # between the beats the hand falls, not strikes
         force *= 1 + self.facts["dynamics"] * self.dynamics
         return late, float(np.clip(force, 0.08, 1.0))
-
-
-def _rows(groove: dict[str, str], bar: int) -> dict[str, list[tuple[float, float]]]:
-    rows = {}
-    for part, row in groove.items():
-        row = row.replace(" ", "")
-        at = bar * STEPS % len(row)
-        rows[part] = strokes(row[at : at + STEPS])
-    return rows
 
 
 def _fill(
@@ -247,6 +225,7 @@ def score(
     groove : dict of str to dict of str to str
         Patterns of a section (``verse``, ``hook``) by part.
     fills : list of dict
+        One of these ends a section.
     rng : np.random.Generator
     """
     played = []
@@ -255,7 +234,8 @@ def score(
         also = rng.random() < 0.35
         if not bars[bar]:
             continue
-        rows = _rows(groove["hook" if section == "hook" else "verse"], bar)
+        patterns = groove["hook" if section == "hook" else "verse"]
+        rows = {part: strokes(row_in(row, bar)) for part, row in patterns.items()}
         ends = bar + 1 < len(sections) and sections[bar + 1] != section
         if ends or (bar % 4 == 3 and also):
             rows = _fill(rows, fill)
@@ -305,19 +285,12 @@ def perform(
     Parameters
     ----------
     grid : Grid
-    sections : list of str
-        Name of each bar's section.
-    bars : list of bool
-        In which bars the drums play.
+    sections, bars, groove, fills, rng
+        As of :func:`score`; the groove is one of the style's ``grooves``.
     kit : dict
         One of the bands' ``kits``.
-    groove : dict
-        One of the style's ``grooves``.
-    fills : list of dict
-        One of these ends a section.
     hands : dict
         How the drummer plays.
-    rng : np.random.Generator
 
     Returns
     -------

@@ -6,14 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from hiphopss.datasets.generated.effects import (
-    RATE,
-    band,
-    crush,
-    normalise,
-    reverberate,
-    saturate,
-)
+from hiphopss.datasets.generated.effects import RATE, band, crush, normalise, reverberate, saturate
 from hiphopss.datasets.generated.grid import STEPS, Grid
 from hiphopss.datasets.generated.tones import add
 
@@ -23,29 +16,29 @@ ROLL_FORCE = 0.7
 METAL = (1840.0, 2800.0, 2950.0, 3320.0, 4110.0, 5910.0)  # Hz, squares that beat like a cymbal
 
 
-def _time(seconds: float) -> np.ndarray:
+def time_of(seconds: float) -> np.ndarray:
     """Seconds since the hit, for a sound that long [shape=(n_samples,)]."""
     return np.arange(int(seconds * RATE)) / RATE
 
 
-def _falling(time: np.ndarray, decay: float) -> np.ndarray:
+def falling(time: np.ndarray, decay: float) -> np.ndarray:
     """Exponential decay to -60 dB within ``decay`` seconds."""
     return np.exp(-np.log(1000) / decay * time)
 
 
 def _kick(facts: dict[str, float], rng: np.random.Generator) -> np.ndarray:
     """A sine that sweeps down, and a click."""
-    time = _time(facts["decay"] * 1.6)
+    time = time_of(facts["decay"] * 1.6)
     bend = facts["start"] - facts["end"]
     cycles = facts["end"] * time + bend * facts["sweep"] * (1 - np.exp(-time / facts["sweep"]))
-    body = np.sin(2 * np.pi * cycles) * _falling(time, facts["decay"] * 1.6)
-    click = band(rng.standard_normal(len(time)), low=1200, high=7000) * _falling(time, 0.02)
+    body = np.sin(2 * np.pi * cycles) * falling(time, facts["decay"] * 1.6)
+    click = band(rng.standard_normal(len(time)), low=1200, high=7000) * falling(time, 0.02)
     return saturate(normalise(body + facts["click"] * click), facts["drive"])
 
 
 def _struck(facts: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
     """Snare or small percussion: a drum head's tones, a band of noise, perhaps a clap."""
-    time = _time(facts["decay"] * 1.5)
+    time = time_of(facts["decay"] * 1.5)
     bent = time + 0.004 * (1 - np.exp(-time / 0.01))  # the head is tighter while it is hit
     tones = sum(
         np.sin(2 * np.pi * hz * bent) / (order + 1) for order, hz in enumerate(facts["tones"])
@@ -53,11 +46,11 @@ def _struck(facts: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
     low, high = facts["noise"]
     noise = normalise(band(rng.standard_normal(len(time)), low=low, high=high))
     mix = min(facts["tone"], 1.0)
-    out = mix * tones * _falling(time, facts["decay"] * 0.7)
-    out += (1 - mix) * 1.4 * noise * _falling(time, facts["decay"])
+    out = mix * tones * falling(time, facts["decay"] * 0.7)
+    out += (1 - mix) * 1.4 * noise * falling(time, facts["decay"])
     if facts["clap"] > 0:
         burst = normalise(band(rng.standard_normal(len(time)), low=900, high=4500))
-        burst *= facts["clap"] * _falling(time, facts["decay"] * 0.6)
+        burst *= facts["clap"] * falling(time, facts["decay"] * 0.6)
         for late in (0.0, 0.011, 0.022, 0.030):
             add(out, burst, int(late * RATE))
     return normalise(out)
@@ -65,12 +58,12 @@ def _struck(facts: dict[str, Any], rng: np.random.Generator) -> np.ndarray:
 
 def _hat(facts: dict[str, float], decay: float, rng: np.random.Generator) -> np.ndarray:
     """Beating squares and noise, without their low end."""
-    time = _time(decay * 1.3)
+    time = time_of(decay * 1.3)
     turns = facts["pitch"] * time
     metal = sum(np.sign(np.sin(2 * np.pi * hz * turns + hz)) for hz in METAL) / len(METAL)
     metallic = min(facts["metal"], 1.0)
     raw = metallic * metal + (1 - metallic) * 0.5 * rng.standard_normal(len(time))
-    return normalise(band(raw, low=facts["highpass"], order=4) * _falling(time, decay))
+    return normalise(band(raw, low=facts["highpass"], order=4) * falling(time, decay))
 
 
 def one_shots(kit: dict[str, Any], rng: np.random.Generator) -> dict[str, np.ndarray]:
@@ -98,15 +91,27 @@ def strokes(pattern: str) -> list[tuple[float, float]]:
     return hits
 
 
+def row_in(pattern: str, bar: int) -> str:
+    """The sixteenths of a bar in a row of a pattern, which repeats."""
+    row = pattern.replace(" ", "")
+    at = bar * STEPS % len(row)
+    return row[at : at + STEPS]
+
+
+def lasting(pattern: str, bar: int) -> list[tuple[float, float, float]]:
+    """(sixteenth, force, length) of each stroke of a bar; each lasts up to the next or the end."""
+    hits = strokes(row_in(pattern, bar))
+    ends = [position for position, _ in hits[1:]] + [STEPS]
+    return [(at, force, end - at) for (at, force), end in zip(hits, ends, strict=True)]
+
+
 def _bar(
     pattern: dict[str, str], fill: dict[str, str] | None, bar: int
 ) -> dict[str, list[tuple[float, float]]]:
     """Strokes of one bar; its second half is the fill if there is one."""
     rows = {}
     for part in PARTS:
-        row = pattern[part].replace(" ", "")
-        at = bar * STEPS % len(row)
-        row = row[at : at + STEPS]
+        row = row_in(pattern[part], bar)
         if fill is not None and part in fill:
             row = row[: STEPS - len(fill[part])] + fill[part]
         rows[part] = strokes(row)

@@ -9,7 +9,7 @@ import numpy as np
 from hiphopss.datasets.generated.effects import RATE, band, crush, normalise, vinyl, wow
 from hiphopss.datasets.generated.grid import STEPS, Grid
 from hiphopss.datasets.generated.instruments.bass import pitch_above
-from hiphopss.datasets.generated.instruments.drums import strokes
+from hiphopss.datasets.generated.instruments.drums import lasting
 from hiphopss.datasets.generated.tones import add, note
 
 CHORD_REGISTER = 50  # MIDI notes above which chords and melodies lie
@@ -18,16 +18,9 @@ LOOP_BARS = 4
 
 
 class _Player:
-    """Plays notes of one instrument into a loop; equal notes are made once.
+    """Plays notes of one of the style's ``keys`` into a loop; equal notes are made once.
 
-    Parameters
-    ----------
-    instrument : dict
-        One of the style's ``keys``.
-    grid : Grid
-    tail : float
-        Seconds that the loop's last notes ring on.
-    rng : np.random.Generator
+    ``tail`` is for how many seconds the loop's last notes ring on.
     """
 
     def __init__(
@@ -47,12 +40,6 @@ class _Player:
         add(self.out, force * self._notes[key], self.grid.at(position) + int(late * RATE))
 
 
-def _lengths(hits: list[tuple[float, float]]) -> list[tuple[float, float, float]]:
-    """Add to each stroke its length: up to the next one or to the end of the bar."""
-    ends = [position for position, _ in hits[1:]] + [STEPS]
-    return [(at, force, end - at) for (at, force), end in zip(hits, ends, strict=True)]
-
-
 def _chord_loop(
     player: _Player,
     texture: dict[str, Any],
@@ -67,7 +54,7 @@ def _chord_loop(
         offset, quality = chords[bar % len(chords)]
         root = pitch_above(CHORD_REGISTER, tonic, offset)
         pitches = [root + interval for interval in qualities[quality]]
-        for turn, (at, force, length) in enumerate(_lengths(strokes(texture["rhythm"]))):
+        for turn, (at, force, length) in enumerate(lasting(texture["rhythm"], bar)):
             chosen = [pitches[turn % len(pitches)]] if texture.get("arpeggio") else pitches
             for midi in chosen:
                 # keep the voicing within an octave of the register's floor, as a hand would
@@ -84,7 +71,7 @@ def _melody_loop(
     base = pitch_above(LEAD_REGISTER, tonic, 0)
     degree = int(rng.integers(len(scale)))
     walk: list[int] = []
-    rhythm = _lengths(strokes(texture["melody"]))
+    rhythm = lasting(texture["melody"], 0)
     for bar in range(player.bars):
         for turn, (at, force, length) in enumerate(rhythm):
             if bar == 2:
@@ -140,11 +127,8 @@ def perform(
         One of the style's ``textures``.
     instruments : dict of str to dict
         What plays the ``"chords"`` and the ``"lead"``.
-    tonic : int
-        Pitch class of the key, 0 (C) .. 11.
-    chords : list of [semitones, quality]
-        One chord a bar, counted from the tonic.
-    rng : np.random.Generator
+    tonic, chords, rng
+        As of :func:`hiphopss.datasets.generated.instruments.bass.perform`.
 
     Returns
     -------

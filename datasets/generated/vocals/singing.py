@@ -165,13 +165,10 @@ def sing(
 
     Parameters
     ----------
-    words : Words
-    onsets : np.ndarray [shape=(n_syllables,)]
-        Seconds at which the notes start.
-    end : float
-        Where the last one ends.
+    words, onsets, end
+        As of :func:`align`.
     midi : np.ndarray [shape=(n_syllables,)]
-        Their pitches.
+        The notes' pitches.
     manner : dict
         ``vibrato_hz``, ``vibrato_depth`` and ``drift`` (in semitones).
     breath : float
@@ -231,10 +228,8 @@ class Singer:
     manner : dict
         Drawn from the style: how it sings.
     grid : Grid
-    tonic : int
-        Pitch class of the key, 0 (C) .. 11.
-    scale : list of int
-        Semitones above the tonic.
+    tonic, scale
+        As of :class:`~hiphopss.datasets.generated.vocals.melody.Singable`.
     rng : np.random.Generator
     """
 
@@ -351,23 +346,16 @@ def perform(
     Parameters
     ----------
     grid : Grid
-    sections : list of str
-        Name of each bar's section.
-    bars : list of bool
-        In which bars there are vocals.
-    voice : dict
-        One of the language's ``voices``.
+    sections, bars
+        As of :func:`hiphopss.datasets.generated.vocals.rap.perform`.
+    voice, tonic, scale, rng
+        As of :class:`Singer`.
     lyrics : dict
         Gives the ``lines`` and ``hooks``.
     manner : dict
         Drawn from the style: vibrato, drift, where lines lie, levels of the other takes.
-    tonic : int
-        Pitch class of the key, 0 (C) .. 11.
-    scale : list of int
-        Semitones above the tonic.
     chord_at : callable
-        Gives the pitch classes of a bar's chord.
-    rng : np.random.Generator
+        As of :meth:`Singer.line`.
 
     Returns
     -------
