@@ -152,13 +152,13 @@ def find_songs(root: str | Path) -> list[Song]:
 
 
 def find_mixtures(
-    inputs: Iterable[str | Path], *, skip: str | Path | None = None
+    inputs: str | Path | Iterable[str | Path], *, skip: str | Path | None = None
 ) -> dict[str, Path]:
     """List the mixtures in files and folders, by track name.
 
     Parameters
     ----------
-    inputs : iterable of path-like
+    inputs : path-like or iterable of path-like
         Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
         only the mixtures are used.
     skip : path-like, optional
@@ -177,7 +177,7 @@ def find_mixtures(
     """
     tracks: dict[str, Path] = {}
     skipped = Path(skip).resolve() if skip is not None else None
-    for given in map(Path, inputs):
+    for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
         if not given.exists():
             raise HiphopssError(f"{given}: no such file or folder: check the path")
         root = given / "Mixtures" if (given / "Mixtures").is_dir() else given

@@ -376,8 +376,8 @@ def mixture_gain(
         )
     if rest > 1e-4 and not mastered:
         logger.warning(
-            "%s: %.0f dB of it are not the scaled sum of the stems (mastering, lossy coding?): "
-            "the scaled sum is used instead",
+            "%s: not the scaled sum of the stems, from which it differs by %.0f dB (mastering, "
+            "lossy coding?): the scaled sum is used instead",
             *(song.mixture, 10 * np.log10(rest)),
         )
     return gain

@@ -166,7 +166,8 @@ def match_songs(
         songs = by_name.get(folder.name)
         if songs is None:
             raise HiphopssError(
-                f"{folder}: {told} has no song of this name with stems: rename or remove the folder"
+                f"{folder}: {told} has no song of this name with stems: name the references first, "
+                "then the folder of one model's estimates, <folder>/<song>/<stem>.wav"
             )
         wanted = [song for song in songs if subset in (None, "", song.subset) or not song.subset]
         if len(wanted) > 1:

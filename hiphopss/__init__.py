@@ -11,9 +11,17 @@ and ``cli``. The docstring of each room describes its content and what it may im
 ``eval`` and ``weights`` are links to the folders beside this one.
 """
 
+import importlib.util
+
 import lazy_loader
 
 __version__ = "0.1.0"
+
+if importlib.util.find_spec("hiphopss.eval") is None:
+    raise ImportError(
+        f"{__file__}: git made no links in this checkout, so its parts are not found: run "
+        "`pip install -e .` in it, or clone it with links (git config core.symlinks true)"
+    )
 
 __getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 __all__ += ["__version__"]

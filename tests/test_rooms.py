@@ -178,3 +178,29 @@ def test_importing_the_package_imports_no_backend():
         "sys.exit(bool(heavy & set(sys.modules)) and str(heavy & set(sys.modules)))"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_looking_at_all_public_names_imports_no_backend():
+    # as Tab does in Python's own prompt
+    code = (
+        "import sys, hiphopss, hiphopss.model; "
+        "[getattr(hiphopss, name) for name in dir(hiphopss)]; "
+        "heavy = {'keras', 'tensorflow', 'jax'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.PIPE, text=True)
+
+
+def test_a_checkout_without_links_says_so(tmp_path):
+    (tmp_path / "hiphopss").mkdir()
+    for name in ("__init__.py", "__init__.pyi"):
+        (tmp_path / "hiphopss" / name).write_text((ROOT / "hiphopss" / name).read_text("utf-8"))
+    (tmp_path / "hiphopss" / "eval").write_text("../eval")  # what git writes instead of a link
+    code = (  # as if it were not installed
+        "import sys; sys.meta_path = [f for f in sys.meta_path if 'editable' not in repr(f)]; "
+        "import hiphopss"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "git made no links in this checkout" in done.stderr

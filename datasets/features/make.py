@@ -20,6 +20,7 @@ import numpy as np
 from hiphopss import __version__
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
 from hiphopss.datasets.features.augmentation import (
+    COMBINED,
     Recipe,
     recipes,
     require_leaky,
@@ -144,6 +145,7 @@ def make_features(
             f"those without vocals, and its mix augmentation blocks under {config.block_seconds:g} "
             "s): use the preset 'corrected', or longer songs"
         )
+    _tell_missing_mixes(_origin(dataset), augmentation, [v for _, v in segments], config)
     used = {song.key: song for version in versions for song in version.songs}
     n_frames = sum(segment.n_frames for segment, _ in segments)
     sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
@@ -160,6 +162,19 @@ def make_features(
     if replaced:
         logger.info("%s: replaced the feature file that was there", output)
     return output
+
+
+def _tell_missing_mixes(
+    origin: str, augmentation: str, versions: Sequence[Recipe], config: SignalConfig
+) -> None:
+    """Warn if the mix augmentation was asked for and mixes nothing."""
+    asked = augmentation == "mix" or (augmentation == "combined" and "mix" in COMBINED)
+    if asked and not any(len(version.songs) > 1 for version in versions):
+        logger.warning(
+            "%s: no songs are mixed: of few songs, a tenth of the combinations is none, and the "
+            "preset 'released' drops blocks under %g s: add songs, or longer ones",
+            *(origin, config.block_seconds),
+        )
 
 
 def _origin(dataset: str | Path | Sequence[Song]) -> str:
@@ -184,6 +199,12 @@ def _songs(
     if without:
         fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
         logger.warning("%s: no vocals in %s: %s", _origin(dataset), ", ".join(without), fate)
+    unmixed = [s.name for s in songs if s.subset != "Test" and s.mixture is None]
+    if fidelity.normalised_mixture and unmixed:
+        logger.warning(
+            "%s: no mixture.wav of %s: the stems are taken at their own level",
+            *(_origin(dataset), ", ".join(unmixed)),
+        )
     return songs
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import signal
 import sys
 import warnings
@@ -27,16 +28,24 @@ def main(arguments: list[str] | None = None) -> int:
     The status is 2 for an error that the user can solve, and 1 if only some of the inputs could be
     processed.
     """
-    options = build_parser().parse_args(arguments)
+    options, unknown = build_parser().parse_known_args(arguments)
+    if unknown:
+        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     # With an ordinary exit, incomplete files are removed.
     with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         with _told(quiet=options.quiet_lines and options.quiet):
-            return options.run(options) or 0
+            status = options.run(options) or 0
+            sys.stdout.flush()  # a broken pipe shows here
+            return status
     except HiphopssError as error:
         say(f"hiphopss: error: {error}", last=True)
         return 2
+    except BrokenPipeError:  # for example `| head`: nobody reads any more
+        # What is still buffered would break the pipe again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + 13  # as a shell reports SIGPIPE
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         say(

@@ -30,7 +30,7 @@ def add_verb(
     With ``quiet_lines``, its ``--quiet`` also leaves out informational log lines.
     """
     verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    verb.set_defaults(run=run, quiet_lines=quiet_lines, quiet=False)
+    verb.set_defaults(run=run, parser=verb, quiet_lines=quiet_lines, quiet=False)
     return verb
 
 

@@ -96,7 +96,7 @@ def _reproduce(options: Namespace) -> None:
         preset=options.preset or "",
         hhds=hhds,
         dsd100=dsd100,
-        models=tuple(name.strip() for name in options.models.split(",")) if options.models else (),
+        models=_names(options.models),
         weights=dict(map(_stand_in, options.weights)),
         test_songs=tuple(options.test_song),
         seed=options.seed,
@@ -110,6 +110,16 @@ def _reproduce(options: Namespace) -> None:
         progress=not options.quiet,
     )
     print(outcome.summary, "", *outcome.files.values(), sep="\n")
+
+
+def _names(listed: str | None) -> tuple[str, ...]:
+    """Names separated by commas; none for all."""
+    if listed is None:
+        return ()
+    names = tuple(name.strip() for name in listed.split(",") if name.strip())
+    if not names:
+        raise HiphopssError("--models: names no model: give some, or leave it out to run all eight")
+    return names
 
 
 def _data_sets(options: Namespace) -> tuple[str | None, str | None]:

@@ -15,17 +15,9 @@ section 3)::
 
 from __future__ import annotations
 
-import keras
-from keras import layers, ops
+from typing import TYPE_CHECKING
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
-from hiphopss.network.layers import (
-    ApplyMasks,
-    HorizontalConvolution,
-    SoftMasks,
-    SourceBias,
-    VerticalConvolution,
-)
 from hiphopss.network.spec import (
     BOTTLENECK,
     MASK_EPSILON,
@@ -34,6 +26,10 @@ from hiphopss.network.spec import (
     TIME_FILTER,
     decoded_sources,
 )
+from hiphopss.util.keras_backend import import_keras
+
+if TYPE_CHECKING:
+    import keras
 
 
 def build_model(
@@ -68,6 +64,17 @@ def build_model(
     """
     fidelity = resolve_preset(preset)
     config = config or SignalConfig()
+    keras = import_keras()  # only now: it takes seconds, and its backend writes notices
+    from keras import layers, ops
+
+    from hiphopss.network.layers import (
+        ApplyMasks,
+        HorizontalConvolution,
+        SoftMasks,
+        SourceBias,
+        VerticalConvolution,
+    )
+
     seeds = iter(range(seed, seed + 8)) if seed is not None else iter([None] * 8)
 
     # layers
@@ -106,4 +113,4 @@ def build_model(
 
 def mask_model(model: keras.Model) -> keras.Model:
     """The same network, ending at the masks `[shape=(n, 4, 30, 513)]`."""
-    return keras.Model(model.input, model.get_layer("masks").output, name="masks")
+    return import_keras().Model(model.input, model.get_layer("masks").output, name="masks")

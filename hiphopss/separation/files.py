@@ -70,7 +70,7 @@ class Separated(NamedTuple):
 
 
 def separate_files(
-    inputs: Iterable[str | Path],
+    inputs: str | Path | Iterable[str | Path],
     output: str | Path,
     settings: SeparationSettings | None = None,
     *,
@@ -84,7 +84,7 @@ def separate_files(
 
     Parameters
     ----------
-    inputs : iterable of path-like
+    inputs : path-like or iterable of path-like
         As in :func:`hiphopss.datasets.songs.find_mixtures`.
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its

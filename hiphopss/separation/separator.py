@@ -9,6 +9,7 @@ channel. Masks sum to 1 and the transform inverts exactly, so the stems sum to t
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +26,12 @@ from hiphopss.signal.patches import crossfade_weights, separation_patch_count
 from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, stft
 from hiphopss.util.threads import ordered_map, processor_count
 from hiphopss.weights.files import WeightsInfo, loaded_model, read_weights
-from hiphopss.weights.registry import resolve_weights
+from hiphopss.weights.registry import describe_default, resolve_weights
 
 if TYPE_CHECKING:
     from hiphopss.network.keras_masks import KerasNetwork
+
+logger = logging.getLogger(__name__)
 
 ENGINES = ("numpy", "keras")
 """Names of the engines, the default first; both compute the same masks up to rounding."""
@@ -302,7 +305,7 @@ def separate(
         Sampling rate in Hz. If it is not the network's, audio is resampled before and after.
     weights : path-like, Separator or None
         A weight file (own or published), by path or by name in the registry; by default the shipped
-        one. A :class:`Separator` avoids reading the file again.
+        one, which a log line then names. A :class:`Separator` avoids reading the file again.
     mono : bool
         Separate the average of the channels, as the released code does.
     engine : str
@@ -320,8 +323,13 @@ def separate(
     HiphopssError
         If the weights can't be used, or if the waveform is not valid.
     """
-    if np.asarray(waveform).dtype.kind in "iu":
+    kind = np.asarray(waveform).dtype.kind
+    if kind in "iu":
         raise HiphopssError("waveform: has integers: divide them by their full scale first")
+    if kind != "f":
+        raise HiphopssError(
+            "waveform: not an array of samples: read the file first, or use separate_files"
+        )
     if not sample_rate > 0:
         raise HiphopssError(f"sample rate {sample_rate}: give a positive number of Hz")
     given = np.asarray(waveform, np.float32)
@@ -337,6 +345,8 @@ def separate(
         separator = weights
     else:
         separator = Separator.from_weights(weights, engine=engine)
+    if weights is None:
+        logger.info(describe_default())
     pieces = (samples[start : start + _PIECE] for start in range(0, len(samples), _PIECE))
     blocks = separate_blocks(separator, pieces, sample_rate)
     joined = np.concatenate(list(blocks), axis=1)  # (n_sources, n_samples, n_channels)

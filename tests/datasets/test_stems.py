@@ -68,7 +68,7 @@ def test_a_mastered_mixture_warns_and_a_foreign_one_is_refused(dataset):
     stems = load_stems(song, RATE)
     mastered = np.tanh(4 * stems.sum(axis=0))
     soundfile.write(song.mixture, mastered, RATE, subtype="FLOAT")
-    with warned(r"mixture\.wav: -\d+ dB of it are not the scaled sum"):
+    with warned(r"mixture\.wav: not the scaled sum of the stems, from which it differs by -\d+ dB"):
         gain = mixture_gain(song, stems, RATE)
     with nothing_warned():
         assert mixture_gain(song, stems, RATE, mastered=True) == gain
