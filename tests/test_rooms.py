@@ -185,7 +185,8 @@ def test_looking_at_all_public_names_imports_no_backend():
     code = (
         "import sys, hiphopss, hiphopss.model; "
         "[getattr(hiphopss, name) for name in dir(hiphopss)]; "
-        "heavy = {'keras', 'tensorflow', 'jax'} & set(sys.modules); sys.exit(str(heavy) if heavy else 0)"
+        "heavy = {'keras', 'tensorflow', 'jax'} & set(sys.modules); "
+        "sys.exit(str(heavy) if heavy else 0)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, stderr=subprocess.PIPE, text=True)
 
