@@ -160,7 +160,8 @@ def find_mixtures(
     ----------
     inputs : path-like or iterable of path-like
         Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
-        only the mixtures are used.
+        only the mixtures are used. A folder with a ``mixture`` file is one song and gives only that
+        file: what lies beside or below it are its stems.
     skip : path-like, optional
         Folder to leave out if it is inside another one: the output.
 
@@ -190,6 +191,8 @@ def find_mixtures(
                 and not any(part.startswith(".") for part in path.relative_to(root).parts)
                 and (skipped == root.resolve() or skipped not in path.resolve().parents)
             )
+            songs = {path.parent for path in found if path.stem == "mixture"}
+            found = [p for p in found if p.stem == "mixture" or songs.isdisjoint(p.parents)]
         if not found:
             raise HiphopssError(f"{given}: no audio files in this folder: name another")
         for path in found:

@@ -3,9 +3,11 @@
 import shutil
 
 import pytest
+import soundfile
+from helpers.songs import RATE, noise
 
-from hiphopss import HiphopssError
-from hiphopss.datasets.songs import find_songs, read_songs, song_at
+from hiphopss import SOURCES, HiphopssError
+from hiphopss.datasets.songs import find_mixtures, find_songs, read_songs, song_at
 
 
 def test_songs_are_listed_by_subset_and_name(dataset):
@@ -62,3 +64,19 @@ def test_an_incomplete_song_is_found_as_it_is(dataset):
     song = song_at(folder, subset="any label", name="mine")
     assert (song.name, song.subset, song.mixture) == ("mine", "any label", None)
     assert song.stems["bass"] == folder / "bass.wav"
+
+
+def test_a_folder_with_a_mixture_is_one_song(tmp_path):
+    # the layout of MUSDB18-HQ: the true stems beside the mixture are not to be separated
+    for subset, name in (("train", "A - One"), ("test", "B - Two")):
+        for source in ("mixture", *SOURCES):
+            path = tmp_path / "musdb" / subset / name / f"{source}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, noise(100, 1), RATE)
+    (tmp_path / "musdb/test/B - Two/takes").mkdir()
+    soundfile.write(tmp_path / "musdb/test/B - Two/takes/first.wav", noise(100, 1), RATE)
+    soundfile.write(tmp_path / "musdb/loose.wav", noise(100, 1), RATE)
+    found = find_mixtures(tmp_path / "musdb")
+    assert sorted(found) == ["A - One", "B - Two", "loose"]
+    assert found["B - Two"] == tmp_path / "musdb/test/B - Two/mixture.wav"
+    assert list(find_mixtures([tmp_path / "musdb/test/B - Two"])) == ["B - Two"]
