@@ -214,7 +214,8 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
             )
             if song.key not in jobs:
                 jobs[song.key] = _Job(song, [], common.n_samples, common.sample_rate, how)
-                _require_long_windows(jobs[song.key])
+                if how.window_s is not None:
+                    _require_long_windows(song, common.sample_rate, how.window_s)
             job = jobs[song.key]
             # All models are scored on the same samples.
             n_samples = min(common.n_samples, job.n_samples)
@@ -223,17 +224,16 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[_Job]:
     return list(jobs.values())
 
 
-def _require_long_windows(job: _Job) -> None:
+def _require_long_windows(song: Song, rate: int, window_s: float) -> None:
     """Check that windows are longer than BSS Eval's filters.
 
     Shorter windows give no information, and there are so many that scoring would take hours.
     """
-    rate, window_s = job.sample_rate, job.how.window_s
-    if window_s is not None and round(window_s * rate) <= FILTER_TAPS:
+    if round(window_s * rate) <= FILTER_TAPS:
         least = math.ceil((FILTER_TAPS + 1) / rate * 1000) / 1000
         raise HiphopssError(
             f"window is {window_s} s, which the {FILTER_TAPS} filter taps of BSS Eval fill at the "
-            f"{rate} Hz of {job.song.name!r}: give {least} s or more"
+            f"{rate} Hz of {song.name!r}: give {least} s or more"
         )
 
 

@@ -20,7 +20,6 @@ import numpy as np
 from hiphopss import __version__
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
 from hiphopss.datasets.features.augmentation import (
-    COMBINED,
     Recipe,
     recipes,
     require_leaky,
@@ -145,7 +144,8 @@ def make_features(
             f"those without vocals, and its mix augmentation blocks under {config.block_seconds:g} "
             "s): use the preset 'corrected', or longer songs"
         )
-    _tell_missing_mixes(_origin(dataset), augmentation, [v for _, v in segments], config)
+    if augmentation in ("mix", "combined"):
+        _tell_missing_mixes(_origin(dataset), [version for _, version in segments], config)
     used = {song.key: song for version in versions for song in version.songs}
     n_frames = sum(segment.n_frames for segment, _ in segments)
     sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
@@ -164,12 +164,9 @@ def make_features(
     return output
 
 
-def _tell_missing_mixes(
-    origin: str, augmentation: str, versions: Sequence[Recipe], config: SignalConfig
-) -> None:
-    """Warn if the mix augmentation was asked for and mixes nothing."""
-    asked = augmentation == "mix" or (augmentation == "combined" and "mix" in COMBINED)
-    if asked and not any(len(version.songs) > 1 for version in versions):
+def _tell_missing_mixes(origin: str, versions: Sequence[Recipe], config: SignalConfig) -> None:
+    """Warn if the mix augmentation mixes nothing."""
+    if not any(len(version.songs) > 1 for version in versions):
         logger.warning(
             "%s: no songs are mixed: of few songs, a tenth of the combinations is none, and the "
             "preset 'released' drops blocks under %g s: add songs, or longer ones",

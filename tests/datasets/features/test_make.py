@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import released
 import soundfile
-from helpers.songs import RATE, noise, warned, write_song
+from helpers.songs import RATE, noise, nothing_warned, warned, write_song
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.features import writer as feature_writer
@@ -253,3 +253,26 @@ def test_a_full_disk_is_one_error(dataset, tmp_path, monkeypatch):
         make_features(dataset, tmp_path / "out.h5", progress=False)
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.glob("*.h5"))
+
+
+def test_a_mix_of_too_few_songs_is_told(tmp_path):
+    for number in range(4):  # of whose one combination a tenth is none, or all
+        stems = {s: noise(30000, 10 * number + i) for i, s in enumerate(SOURCES)}
+        write_song(tmp_path / "songs", "Dev", f"{number:03d} - song", stems)
+    for augmentation in ("MA", "COMBI"):
+        with warned("songs: no songs are mixed"):
+            make_features(
+                tmp_path / "songs",
+                tmp_path / f"{augmentation}.h5",
+                augmentation=augmentation,
+                preset="corrected",
+                progress=False,
+            )
+
+
+def test_songs_without_a_mixture_are_told_where_its_level_counts(dataset, tmp_path):
+    (dataset / "Mixtures" / "Dev" / "001 - song" / "mixture.wav").unlink()
+    with warned("no mixture.wav of 001 - song: the stems are taken at their own level"):
+        make_features(dataset, tmp_path / "c.h5", preset="corrected", progress=False)
+    with nothing_warned():
+        make_features(dataset, tmp_path / "r.h5", preset="released", progress=False)
