@@ -26,7 +26,14 @@ TESTS = (
 
 AVX2, AVX512 = {"avx2", "fma"}, {"avx2", "fma", "avx512f"}
 KERNELS = {  # environment, and what the processor needs for it
-    "Haswell, one thread": ({"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "1"}, AVX2),
+    "Haswell, one thread": (
+        {
+            "OPENBLAS_CORETYPE": "Haswell",
+            "OPENBLAS_NUM_THREADS": "1",
+            "TF_NUM_INTRAOP_THREADS": "1",
+        },
+        AVX2,
+    ),
     "Haswell, two threads": ({"OPENBLAS_CORETYPE": "Haswell", "OPENBLAS_NUM_THREADS": "2"}, AVX2),
     "SkylakeX": ({"OPENBLAS_CORETYPE": "SkylakeX"}, AVX512),
     "Zen": ({"OPENBLAS_CORETYPE": "Zen"}, AVX2),
