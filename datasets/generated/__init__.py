@@ -7,6 +7,11 @@ reggae, electronic and some hip hop, by bands with played drums, with sung and r
 of it is synthesised: neither set is music that anybody made, and results on them say nothing about
 real songs. The properties of collections, styles, instruments, lines and voices are in the TOML
 files in ``facts/``.
+
+:mod:`~hiphopss.datasets.generated.collection` and :mod:`~hiphopss.datasets.generated.song` say
+which songs there are and how one is made; ``producer`` and ``band`` write the music of the two
+sets; ``instruments/`` and ``vocals/`` play it; ``style``, ``grid``, ``tones`` and ``effects`` serve
+all of them. May import :mod:`hiphopss.util`.
 """
 
 from __future__ import annotations
