@@ -1,41 +1,116 @@
-"""DSD100 and the styles of its songs (docs/released-code.md, section 7).
+"""DSD100: its songs, and its own list of them (docs/released-code.md, section 7).
 
-100 songs, stereo, 44.1 kHz: 001-050 are Test, 051-100 Dev. This module does not download the data
-set; it reads a local copy.
+100 songs, stereo, 44.1 kHz: 001-050 are Test, 051-100 Dev. All of them are also in MUSDB18, which
+can therefore stand in for DSD100. The list is ``dsd100.csv``, worked out from the ``dsd100.xlsx``
+that comes with the data set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from hiphopss.datasets.names import match_name
-from hiphopss.datasets.roots import (
-    all_songs,
-    facts,
-    find_root,
-    generated_songs,
-    warn_unless_complete,
-)
+from hiphopss.datasets.layouts import SUBSETS, layout_of
+from hiphopss.datasets.listing import read_list
+from hiphopss.datasets.names import numbered_title
+from hiphopss.datasets.roots import all_songs, find_root, warn_unless_complete
 from hiphopss.datasets.songs import Song
-from hiphopss.errors import HiphopssError
 
-SHEET = "dsd100.xlsx"
-"""DSD100's own list of its songs, with the columns Name, Style and Duration."""
+
+@dataclass(frozen=True)
+class ListedSong:
+    """A song in DSD100's own list.
+
+    Attributes
+    ----------
+    number : int
+        From 1.
+    name : str
+        Artist and title.
+    genre, style : str
+        As in the list; a genre has several styles.
+    duration_s : int
+        Length in seconds.
+    subset : str
+        ``"Dev"`` or ``"Test"``.
+    """
+
+    number: int
+    name: str
+    genre: str
+    style: str
+    duration_s: int
+    subset: str
+
+    @property
+    def folder_name(self) -> str:
+        """Name of the song's folder in DSD100: number, artist and title."""
+        return f"{self.number:03d} - {self.name}"
+
+
+@lru_cache
+def listed() -> tuple[ListedSong, ...]:
+    """DSD100's own list, by number."""
+    return tuple(
+        ListedSong(
+            number=int(line["number"]),
+            name=line["name"],
+            genre=line["genre"],
+            style=line["style"],
+            duration_s=int(line["duration_s"]),
+            subset=line["subset"],
+        )
+        for line in read_list("dsd100")
+    )
+
+
+@lru_cache
+def _by_title() -> dict[str, ListedSong]:
+    return {numbered_title(song.name)[1]: song for song in listed()}
+
+
+def listed_song(name: str) -> ListedSong | None:
+    """Find a song in the list.
+
+    Parameters
+    ----------
+    name : str
+        Name in any spelling; a number in front must be the song's own.
+
+    Returns
+    -------
+    ListedSong or None
+        None if it is no song of DSD100.
+    """
+    number, title = numbered_title(name)
+    if number is None and title not in _by_title():  # perhaps a number without a dash after it
+        plain = title.lstrip("0123456789")
+        number, title = int(title.removesuffix(plain) or "0"), plain
+    song = _by_title().get(title)
+    return song if song and number in (None, song.number) else None
+
+
+def is_hip_hop(style: str) -> bool:
+    """Whether a style is hip-hop in any spelling: ``HipHop``, ``UK Hip-Hop``, ..."""
+    return "hiphop" in "".join(char for char in style.lower() if char.isalpha())
 
 
 def dsd100_songs(root: str | Path) -> list[Song]:
-    """List the songs of DSD100.
+    """List the songs of DSD100, from its own folder or from MUSDB18.
 
     Parameters
     ----------
     root : path-like
-        Folder of the unpacked archive, or of a generated set that replaces it.
+        Folder of the unpacked archive, or of a set that replaces it: a generated one, or MUSDB18 or
+        MUSDB18-HQ.
 
     Returns
     -------
     list of Song
-        Songs by subset, then name: 50 Dev and 50 Test.
+        Songs by subset, then name: 50 Dev and 50 Test. Those from MUSDB18 have the names and
+        subsets of DSD100, and MUSDB18's other 50 songs are left out.
 
     Raises
     ------
@@ -48,85 +123,34 @@ def dsd100_songs(root: str | Path) -> list[Song]:
         If there are not 50 of each; a generated set may have any number.
     """
     root = find_root(root)
-    songs = all_songs(root)
+    songs = named_as_dsd100(all_songs(root), root)
     warn_unless_complete("dsd100", songs, root)
     return songs
 
 
-def styles(root: str | Path) -> dict[str, str]:
-    """Find the styles of the songs, if they are known.
-
-    They come from ``dsd100.xlsx`` in the root; otherwise from ``generated.json``, if the set is
-    generated; otherwise six songs have one, from the paper or docs/released-code.md (section 7).
+def named_as_dsd100(songs: Iterable[Song], root: Path) -> list[Song]:
+    """Give songs of MUSDB18 the names and subsets that they have in DSD100.
 
     Parameters
     ----------
-    root : path-like
-        As in :func:`hiphopss.datasets.roots.find_root`.
+    songs : iterable of Song
+        Songs of a data set.
+    root : Path
+        Its root.
 
     Returns
     -------
-    dict of str to str
-        Style of each song, spelled as in the source, by the name of the song's folder. Songs
-        without a known style are left out.
-
-    Raises
-    ------
-    HiphopssError
-        If the list can't be read, or as in :func:`hiphopss.datasets.roots.all_songs`.
+    list of Song
+        The songs of DSD100 by subset and name, if the root has MUSDB18's layout and holds any;
+        otherwise all songs as they are.
     """
-    root = find_root(root)
-    sheets = [path for path in root.iterdir() if path.name.lower() == SHEET]
-    generated = generated_songs(root)
-    if sheets:
-        listed = _read_sheet(sheets[0])
-    elif generated is not None:
-        listed = [(song["name"], song["style"]) for song in generated if song.get("style")]
-    else:
-        listed = [(name, style) for style, names in facts()["styles"].items() for name in names]
-    by_name = dict(listed)
-    found = {song.name: match_name(song.name, by_name) for song in all_songs(root)}
-    return {name: by_name[matches[0]] for name, matches in found.items() if len(matches) == 1}
-
-
-def is_hip_hop(style: str) -> bool:
-    """Whether a style is hip-hop in any spelling: ``HipHop``, ``Hip-Hop/Rap``, ..."""
-    return "hiphop" in "".join(char for char in style.lower() if char.isalpha())
-
-
-def _read_sheet(path: Path) -> list[tuple[str, str]]:
-    """Names and styles in a spreadsheet, from the first sheet with columns of these titles."""
-    import openpyxl
-
-    try:
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-        try:
-            for sheet in book.worksheets:
-                sheet.reset_dimensions()  # some programs store wrong dimensions
-                listed = _read_rows(sheet.iter_rows(values_only=True))
-                if listed:
-                    return listed
-        finally:
-            book.close()
-    except Exception as error:  # openpyxl raises many kinds of errors on damaged files
-        raise HiphopssError(
-            f"{path}: can't read this as a spreadsheet: take {SHEET} from DSD100 again, "
-            "or remove it"
-        ) from error
-    raise HiphopssError(
-        f"{path}: no songs under columns 'Name' and 'Style': take {SHEET} from DSD100 again, "
-        "or remove it"
-    )
-
-
-def _read_rows(rows: Iterable[tuple]) -> list[tuple[str, str]]:
-    columns, listed = None, []
-    for row in rows:
-        cells = [str(cell).strip() if cell is not None else "" for cell in row]
-        if columns is None:
-            titles = [cell.lower() for cell in cells]
-            if "name" in titles and "style" in titles:
-                columns = titles.index("name"), titles.index("style")
-        elif len(cells) > max(columns) and all(cells[column] for column in columns):
-            listed.append((cells[columns[0]], cells[columns[1]]))
-    return listed
+    songs = list(songs)
+    layout = layout_of(root)
+    if layout is None or layout.name != "MUSDB18":
+        return songs
+    found = [
+        replace(song, name=known.folder_name, subset=known.subset)
+        for song in songs
+        if (known := listed_song(song.name))
+    ]
+    return sorted(found, key=lambda song: (SUBSETS.index(song.subset), song.name)) or songs

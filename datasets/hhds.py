@@ -13,7 +13,7 @@ from hiphopss.datasets.fetch.download import ZENODO, download, zenodo_files
 from hiphopss.datasets.fetch.unzip import unzip
 from hiphopss.datasets.roots import all_songs, facts, find_root, warn_unless_complete
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.testsets import is_paper_test_song
+from hiphopss.datasets.testsets import is_hhds_guest
 from hiphopss.errors import HiphopssError
 
 logger = logging.getLogger(__name__)
@@ -102,6 +102,6 @@ def hhds_songs(root: str | Path) -> list[Song]:
     Otherwise as in :func:`hiphopss.datasets.dsd100.dsd100_songs`.
     """
     root = find_root(root)
-    songs = [song for song in all_songs(root) if not is_paper_test_song(song)]
+    songs = [song for song in all_songs(root) if not is_hhds_guest(song)]
     warn_unless_complete("hhds", songs, root)
     return songs

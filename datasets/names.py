@@ -13,6 +13,9 @@ import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 
+# Songs whose title is spelt in two ways, as :func:`_squeezed` gives it.
+_ALIASES = {"patricktalbotsetmefree": "patricktalbotsetfreeme"}
+
 _NUMBERED = re.compile(r"\s*(\d{1,3})\s*[-\u2013\u2014_.]\s*(?=\S+.*?[-\u2013\u2014_])")
 
 
@@ -36,6 +39,12 @@ def numbered_title(name: str) -> tuple[int | None, str]:
     found = _NUMBERED.match(name)
     number = int(found[1]) if found else None
     return number, _squeezed(name[found.end() :] if found else name)
+
+
+def same_song(name: str, other: str) -> bool:
+    """Whether two names are of the same song: the same title, and not two different numbers."""
+    (number, title), (other_number, other_title) = numbered_title(name), numbered_title(other)
+    return title == other_title and (None in (number, other_number) or number == other_number)
 
 
 def match_name(wanted: str, names: Iterable[str]) -> list[str]:
@@ -77,10 +86,12 @@ def near_names(wanted: str, names: Sequence[str]) -> list[str]:
 
 def _unnumbered(name: str) -> str:
     squeezed = _squeezed(name)
-    return squeezed.lstrip("0123456789") or squeezed
+    plain = squeezed.lstrip("0123456789") or squeezed
+    return _ALIASES.get(plain, plain)
 
 
 def _squeezed(name: str) -> str:
     """Letters and digits in lower case; a name that has neither is only stripped of spaces."""
     plain = unicodedata.normalize("NFKD", name).casefold()
-    return "".join(char for char in plain if char.isalnum()) or name.strip()
+    squeezed = "".join(char for char in plain if char.isalnum()) or name.strip()
+    return _ALIASES.get(squeezed, squeezed)

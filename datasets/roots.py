@@ -15,7 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from hiphopss.datasets.songs import SUBSETS, Song, no_root, read_songs
+from hiphopss.datasets.layouts import SUBSETS, layout_of
+from hiphopss.datasets.songs import Song, no_root, read_songs
 from hiphopss.errors import HiphopssError
 
 logger = logging.getLogger(__name__)
@@ -31,19 +32,19 @@ def facts() -> dict[str, Any]:
 
 
 def dataset_root(dataset: str, given: str | Path | None = None) -> Path:
-    """Find the root of HHDS or DSD100, as given or from ``HHDS_PATH`` or ``DSD_PATH``.
+    """Find the root of a data set, as given or from its variable (``HHDS_PATH``, ...).
 
     Parameters
     ----------
     dataset : str
-        ``"hhds"`` or ``"dsd100"``.
+        Name of a table in ``sets.toml`` that has a variable, such as ``"hhds"``.
     given : path-like, optional
         Root, or the folder that contains it; it takes precedence over the environment variable.
 
     Returns
     -------
     Path
-        The folder with ``Sources`` in it.
+        The root of the data set.
 
     Raises
     ------
@@ -71,12 +72,12 @@ def find_root(folder: str | Path) -> Path:
     Parameters
     ----------
     folder : path-like
-        A folder in the DSD100 layout, or its parent.
+        A folder in one of the layouts of :mod:`hiphopss.datasets.layouts`, or its parent.
 
     Returns
     -------
     Path
-        The folder with ``Sources`` in it.
+        The root of the data set.
 
     Raises
     ------
@@ -84,12 +85,14 @@ def find_root(folder: str | Path) -> Path:
         If there is no root, or more than one.
     """
     folder = Path(folder)
-    if (folder / "Sources").is_dir():
-        return folder
     if not folder.is_dir():
         raise no_root(folder)
+    if layout_of(folder):
+        return folder
     inner = sorted(
-        path.parent for path in folder.glob("*/Sources") if not path.parent.name.startswith(".")
+        path
+        for path in folder.iterdir()
+        if path.is_dir() and not path.name.startswith(".") and layout_of(path)
     )
     if not inner:
         raise no_root(folder)
@@ -118,14 +121,18 @@ def all_songs(root: str | Path) -> list[Song]:
         As in :func:`find_root` and :func:`hiphopss.datasets.songs.read_songs`.
     """
     root = find_root(root)
-    there = [subset for subset in SUBSETS if (root / "Sources" / subset).is_dir()]
-    return read_songs(root, there or SUBSETS)
+    layout = layout_of(root)
+    return read_songs(root, (layout.subsets if layout else []) or SUBSETS)
 
 
 def song_root(song: Song) -> Path:
     """The root of the data set to which a song belongs, or the plain folder of songs."""
     parents = song.folder.parents
-    return next((p.parent for p in parents if p.name == "Sources"), song.folder.parent)
+    sources = next((parent.parent for parent in parents if parent.name == "Sources"), None)
+    layout = layout_of(parents[1]) if sources is None and len(parents) > 1 else None
+    if layout and song.folder.parent in layout.stems.values():
+        return parents[1]
+    return sources or song.folder.parent
 
 
 def generated_songs(root: Path) -> list[dict[str, Any]] | None:

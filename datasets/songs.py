@@ -1,25 +1,29 @@
 """Finding songs and the files of each. This module opens no audio file.
 
-HHDS, DSD100 and the generated sets share one layout (docs/released-code.md, section 6):
-``<root>/Mixtures/{Dev,Test}/<song>/mixture.wav`` and
-``<root>/Sources/{Dev,Test}/<song>/{vocals,bass,drums,other}.wav``. To score, mix or listen to
+A data set has one of the layouts of :mod:`hiphopss.datasets.layouts`. To score, mix or listen to
 songs, a plain folder of songs is also accepted: ``<root>/<song>/{vocals,bass,drums,other}.wav``,
-with ``mixture.wav`` beside them if it exists. Any audio format may replace WAV. Names that begin
-with a dot are skipped. :mod:`hiphopss.datasets.stems` reads the files that are found here.
+with ``mixture.wav`` beside them if it exists, or ``<root>/<song>.stem.mp4``.
+:mod:`hiphopss.datasets.stems` reads the files that are found here.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from hiphopss.config import SOURCES
+from hiphopss.datasets.layouts import (
+    MIXTURE,
+    SUBSETS,
+    find_audio,
+    layout_of,
+    layout_of_sources,
+    song_entries,
+    song_name,
+)
 from hiphopss.errors import HiphopssError
-from hiphopss.signal.reading import AUDIO_SUFFIXES
 
-SUBSETS = ("Dev", "Test")
 OPTIONAL_SOURCES = ("vocals",)
 
 
@@ -30,7 +34,7 @@ class Song:
     Attributes
     ----------
     name : str
-        Name of the song's folder.
+        Name of the song's folder, or of its stem file without the suffix.
     subset : str
         ``"Dev"`` or ``"Test"``; empty in a folder without subsets. For scores it may be any label,
         such as ``"HHDS test"``.
@@ -52,7 +56,7 @@ class Song:
 
     @property
     def folder(self) -> Path:
-        """The folder of its stems, or of its mixture if it has no stems."""
+        """The folder (or stem file) of its stems, or of its mixture if it has no stems."""
         return next(iter(self.stems.values()), self.mixture or Path(self.name, "stem")).parent
 
 
@@ -62,7 +66,7 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
     Parameters
     ----------
     root : path-like
-        The folder with ``Sources`` and ``Mixtures``.
+        Root of a data set in one of the known layouts.
     subsets : sequence of str
         Names from ``SUBSETS``.
 
@@ -78,20 +82,30 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
         stem other than vocals.
     """
     root = Path(root)
-    if not (root / "Sources").is_dir():
+    layout = layout_of(root)
+    if layout is None:
         raise no_root(root)
     songs = []
     for subset in subsets:
-        folders = _folders(root / "Sources" / subset)
-        if not folders:
-            raise HiphopssError(
-                f"{root / 'Sources' / subset}: no songs: put them there, or leave out {subset}"
-            )
-        for folder in folders:
-            song = _song(folder, subset, root / "Mixtures" / subset / folder.name)
-            require_stems(song, folder)
+        folder = layout.stems[subset]
+        entries = song_entries(folder)
+        if not entries:
+            raise HiphopssError(f"{folder}: no songs: put them there, or leave out {subset}")
+        for entry in entries:
+            song = _song(entry, subset, layout.mixtures[subset])
+            require_stems(song, entry)
             songs.append(song)
+    _require_each_once(songs)
     return songs
+
+
+def _require_each_once(songs: Iterable[Song]) -> None:
+    """Raise if a song is there as a folder and as a stem file."""
+    seen: dict[tuple[str, str], Song] = {}
+    for song in songs:
+        if song.key in seen:
+            raise HiphopssError(f"{song.folder}: there is also {seen[song.key].folder}: keep one")
+        seen[song.key] = song
 
 
 def no_root(folder: Path) -> HiphopssError:
@@ -100,7 +114,7 @@ def no_root(folder: Path) -> HiphopssError:
     Parameters
     ----------
     folder : Path
-        Path that does not exist or does not contain a folder ``Sources``.
+        Path that does not exist or has none of the known layouts.
 
     Returns
     -------
@@ -109,10 +123,13 @@ def no_root(folder: Path) -> HiphopssError:
     """
     found = "no such folder"
     if folder.exists():
-        found = "no folder 'Sources' in it" if folder.is_dir() else "is a file, not a folder"
+        found = "is a file, not a folder"
+        if folder.is_dir():
+            found = "no folder 'Sources' in it, nor songs in 'train' or 'test'"
     return HiphopssError(
         f"{folder}: {found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
-        "and so on as DSD100 does; `hiphopss generate` makes one, `hiphopss download` fetches HHDS"
+        "and so on as DSD100 does, or train/SONG/vocals.wav as MUSDB18-HQ; `hiphopss generate` "
+        "makes one, `hiphopss download` fetches one"
     )
 
 
@@ -122,8 +139,8 @@ def find_songs(root: str | Path) -> list[Song]:
     Parameters
     ----------
     root : path-like
-        A data set in the layout of DSD100, its ``Sources`` folder, or a folder of songs, whose
-        subset is empty.
+        A data set in a known layout, the ``Sources`` folder of DSD100's, or a folder of songs,
+        whose subset is empty.
 
     Returns
     -------
@@ -133,90 +150,32 @@ def find_songs(root: str | Path) -> list[Song]:
     Raises
     ------
     HiphopssError
-        If the folder does not exist.
+        If the folder does not exist, or a song is there as a folder and as a stem file.
     """
     root = Path(root)
     if not root.is_dir():
         raise HiphopssError(f"{root}: no such folder: give the folder that holds the songs")
-    base = root / "Sources" if (root / "Sources").is_dir() else root
-    subsets = [subset for subset in SUBSETS if (base / subset).is_dir()]
-    mixtures = base.absolute().parent / "Mixtures"
-    songs = [
-        _song(folder, subset, mixtures / subset / folder.name)
-        for subset in subsets
-        for folder in _folders(base / subset)
-    ]
-    if not subsets:
-        songs = [_song(folder, "", folder) for folder in _folders(base)]
-    return [song for song in songs if song.stems]
-
-
-def find_mixtures(
-    inputs: str | Path | Iterable[str | Path], *, skip: str | Path | None = None
-) -> dict[str, Path]:
-    """List the mixtures in files and folders, by track name.
-
-    Parameters
-    ----------
-    inputs : path-like or iterable of path-like
-        Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
-        only the mixtures are used. A folder with a ``mixture`` file is one song and gives only that
-        file: what lies beside or below it are its stems.
-    skip : path-like, optional
-        Folder to leave out if it is inside another one: the output.
-
-    Returns
-    -------
-    dict of str to Path
-        Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``; other tracks are
-        named after their files, without the suffix.
-
-    Raises
-    ------
-    HiphopssError
-        If an input does not exist, a folder has no audio, or two tracks would get the same name.
-    """
-    tracks: dict[str, Path] = {}
-    skipped = Path(skip).resolve() if skip is not None else None
-    for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
-        if not given.exists():
-            raise HiphopssError(f"{given}: no such file or folder: check the path")
-        root = given / "Mixtures" if (given / "Mixtures").is_dir() else given
-        found = [given]
-        if given.is_dir():
-            found = sorted(
-                path
-                for path in root.rglob("*")
-                if is_audio(path)
-                and not any(part.startswith(".") for part in path.relative_to(root).parts)
-                and (skipped == root.resolve() or skipped not in path.resolve().parents)
-            )
-            songs = {path.parent for path in found if path.stem == "mixture"}
-            found = [p for p in found if p.stem == "mixture" or songs.isdisjoint(p.parents)]
-        if not found:
-            raise HiphopssError(f"{given}: no audio files in this folder: name another")
-        for path in found:
-            folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
-            name = folder.name if path.stem == "mixture" else path.stem
-            if name in ("", ".", ".."):
-                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
-            if name in tracks and path.resolve() == tracks[name].resolve():
-                continue
-            if name in tracks:
-                raise HiphopssError(
-                    f"{path}: would be written to the same folder as {tracks[name]}: rename one"
-                )
-            tracks[name] = path
-    return tracks
+    layout = layout_of(root) or layout_of_sources(root)
+    if layout is None:
+        found = [_song(entry, "", root) for entry in song_entries(root)]
+    else:
+        found = [
+            _song(entry, subset, layout.mixtures[subset])
+            for subset in layout.subsets
+            for entry in song_entries(layout.stems[subset])
+        ]
+    songs = [song for song in found if song.stems]
+    _require_each_once(songs)
+    return songs
 
 
 def song_at(folder: str | Path, *, subset: str = "", name: str | None = None) -> Song:
-    """The song whose stems, and mixture if it exists, are in a folder.
+    """The song whose stems, and mixture if it exists, are in a folder or in a stem file.
 
     Parameters
     ----------
     folder : path-like
-        Folder with ``vocals.wav`` and so on.
+        Folder with ``vocals.wav`` and so on, or ``<song>.stem.mp4``.
     subset : str
         Label of the song.
     name : str, optional
@@ -228,7 +187,7 @@ def song_at(folder: str | Path, *, subset: str = "", name: str | None = None) ->
         Song with the stems that exist.
     """
     folder = Path(folder)
-    return _song(folder, subset, folder, name)
+    return _song(folder, subset, folder.parent, name)
 
 
 def require_stems(song: Song, folder: Path | None = None) -> None:
@@ -294,49 +253,15 @@ def song_folders(folder: str | Path) -> list[Path]:
     folder = Path(folder)
     if not folder.is_dir():
         raise HiphopssError(f"{folder}: no such folder: give the folder that holds the songs")
-    return _folders(folder)
+    return [entry for entry in song_entries(folder) if entry.is_dir()]
 
 
-def is_audio(path: Path) -> bool:
-    """Whether a path is a file that is named like audio."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir()
+def _song(entry: Path, subset: str, mixtures: Path, name: str | None = None) -> Song:
+    """The song in a folder or stem file, with the stems that exist.
 
-
-def find_audio(folder: Path, name: str) -> Path | None:
-    """Find the audio file ``<name>.<suffix>`` in a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        The song's folder.
-    name : str
-        Name of the source, or ``"mixture"``.
-
-    Returns
-    -------
-    Path or None
-        The file, or None if it does not exist.
-
-    Raises
-    ------
-    HiphopssError
-        If there are two such files, for example ``vocals.wav`` and ``vocals.flac``.
+    Its mixture is in the folder or stem file of the same name in ``mixtures``.
     """
-    if not folder.is_dir():
-        return None
-    found = sorted(path for path in folder.iterdir() if path.stem == name and is_audio(path))
-    if len(found) > 1:
-        raise HiphopssError(f"{found[0]}: there is also {found[1].name}: keep one of them")
-    return found[0] if found else None
-
-
-def _folders(parent: Path) -> list[Path]:
-    """The folders in a folder, by name, without those that begin with a dot."""
-    return sorted(p for p in parent.glob("*") if p.is_dir() and not p.name.startswith("."))
-
-
-def _song(folder: Path, subset: str, mixture_folder: Path, name: str | None = None) -> Song:
-    """The song in a folder, with the stems that exist."""
-    found = {source: find_audio(folder, source) for source in SOURCES}
+    found = {source: find_audio(entry, source) for source in SOURCES}
     stems = {source: path for source, path in found.items() if path is not None}
-    return Song(name or folder.name, subset, find_audio(mixture_folder, "mixture"), stems)
+    mixture = find_audio(mixtures / entry.name, MIXTURE)
+    return Song(name or song_name(entry), subset, mixture, stems)

@@ -3,8 +3,10 @@
 Conventions
 -----------
 Estimates and references are matched by the names of the song's folder and of the stem, never by
-their order. A folder of estimates belongs to one model; its ``separation.json`` records what made
-them. A baseline has no folder, because its estimates are computed during scoring.
+their order. Names may differ in case, punctuation and the number in front, so that estimates of
+DSD100's songs find their references in MUSDB18. A folder of estimates belongs to one model; its
+``separation.json`` records what made them. A baseline has no folder, because its estimates are
+computed during scoring.
 """
 
 from __future__ import annotations
@@ -15,7 +17,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hiphopss.config import SEPARATION_RECORD, SOURCES
-from hiphopss.datasets.songs import Song, find_audio, find_songs, song_folders
+from hiphopss.datasets.layouts import find_audio
+from hiphopss.datasets.names import same_song
+from hiphopss.datasets.songs import Song, find_songs, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.table import read_json_object
@@ -163,13 +167,18 @@ def match_songs(
         by_name.setdefault(song.name, []).append(song)
     pairs = []
     for folder in song_folders(estimates):
-        songs = by_name.get(folder.name)
-        if songs is None:
+        spellings = (name for name in by_name if same_song(name, folder.name))
+        songs = by_name.get(folder.name) or [song for name in spellings for song in by_name[name]]
+        if not songs:
             raise HiphopssError(
                 f"{folder}: {told} has no song of this name with stems: name the references first, "
                 "then the folder of one model's estimates, <folder>/<song>/<stem>.wav"
             )
         wanted = [song for song in songs if subset in (None, "", song.subset) or not song.subset]
+        if len({song.name for song in wanted}) > 1:
+            raise HiphopssError(
+                f"{folder}: may be any of {', '.join(song.name for song in wanted)}: rename it"
+            )
         if len(wanted) > 1:
             raise HiphopssError(
                 f"{folder}: is a song of {' and of '.join(song.subset for song in wanted)}: "

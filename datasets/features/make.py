@@ -37,12 +37,11 @@ from hiphopss.datasets.features.file import (
     Segment,
     is_feature_file,
 )
+from hiphopss.datasets.features.selection import origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, write_tables
-from hiphopss.datasets.roots import all_songs
-from hiphopss.datasets.songs import Song, read_songs
+from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import song_length
-from hiphopss.datasets.testsets import is_paper_test_song, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count, magnitude, stft
@@ -70,6 +69,7 @@ def make_features(
     seed: int = 0,
     released_test_leak: bool = False,
     store_phase: bool = False,
+    part: str | None = None,
     progress: bool = True,
 ) -> Path:
     """Compute the training features of a data set, with one of the paper's augmentations.
@@ -80,7 +80,7 @@ def make_features(
     Parameters
     ----------
     dataset : path-like or sequence of Song
-        A root in the DSD100 layout, or a list of songs.
+        A root in one of the known layouts, or a list of songs.
     output : path-like
         HDF5 file, written completely or not at all. It may replace a feature file, but no other.
     augmentation : str
@@ -97,6 +97,9 @@ def make_features(
         Q3: the circular shift also uses the test songs. The file and its results are marked.
     store_phase : bool
         Also store the mixtures' phase, which training does not need.
+    part : {"train", "validation"}, optional
+        Of MUSDB18's training songs, use only the 14 on which it is customary to validate, or only
+        the others; by default all.
     progress : bool
         Show a progress bar.
 
@@ -129,7 +132,8 @@ def make_features(
         raise HiphopssError(f"seed {seed}: give 0 or more")
     if released_test_leak:
         require_leaky(fidelity, augmentation)
-    songs = _songs(dataset, fidelity, ("Dev", "Test") if released_test_leak else ("Dev",))
+    subsets = ("Dev", "Test") if released_test_leak else ("Dev",)
+    songs = select_songs(dataset, fidelity, subsets, part=part)
     versions = recipes(
         [song for song in songs if song.subset != "Test"],
         augmentation,
@@ -140,12 +144,12 @@ def make_features(
     segments, n_source_frames = plan_segments(versions, config, fidelity)
     if not segments:
         raise HiphopssError(
-            f"{_origin(dataset)}: the preset 'released' leaves nothing of these songs (it skips "
+            f"{origin_of(dataset)}: the preset 'released' leaves nothing of these songs (it skips "
             f"those without vocals, and its mix augmentation blocks under {config.block_seconds:g} "
             "s): use the preset 'corrected', or longer songs"
         )
     if augmentation in ("mix", "combined"):
-        _tell_missing_mixes(_origin(dataset), [version for _, version in segments], config)
+        _tell_missing_mixes(origin_of(dataset), [version for _, version in segments], config)
     used = {song.key: song for version in versions for song in version.songs}
     n_frames = sum(segment.n_frames for segment, _ in segments)
     sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
@@ -172,50 +176,6 @@ def _tell_missing_mixes(origin: str, versions: Sequence[Recipe], config: SignalC
             "preset 'released' drops blocks under %g s: add songs, or longer ones",
             *(origin, config.block_seconds),
         )
-
-
-def _origin(dataset: str | Path | Sequence[Song]) -> str:
-    return str(dataset) if isinstance(dataset, str | Path) else "these songs"
-
-
-def _songs(
-    dataset: str | Path | Sequence[Song], fidelity: Fidelity, subsets: Sequence[str]
-) -> list[Song]:
-    """Songs of a data set, without the paper's test songs; warn about songs without vocals."""
-    songs = _read_without_tests(dataset, subsets) if isinstance(dataset, str | Path) else dataset
-    songs = list(songs)
-    names = [song.key for song in songs]
-    for subset, name in names:
-        if names.count((subset, name)) > 1:
-            raise HiphopssError(
-                f"{_origin(dataset)}: two songs of {subset} are called {name!r}: rename one"
-            )
-    if all(song.subset == "Test" for song in songs):
-        raise HiphopssError(f"{_origin(dataset)}: no songs to train on: put some in Sources/Dev")
-    without = [s.name for s in songs if s.subset != "Test" and "vocals" not in s.stems]
-    if without:
-        fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
-        logger.warning("%s: no vocals in %s: %s", _origin(dataset), ", ".join(without), fate)
-    unmixed = [s.name for s in songs if s.subset != "Test" and s.mixture is None]
-    if fidelity.normalised_mixture and unmixed:
-        logger.warning(
-            "%s: no mixture.wav of %s: the stems are taken at their own level",
-            *(_origin(dataset), ", ".join(unmixed)),
-        )
-    return songs
-
-
-def _read_without_tests(root: str | Path, subsets: Sequence[str]) -> list[Song]:
-    """Songs of a data set; Dev songs that are also in Test or in the paper's test are left out."""
-    songs = read_songs(root, subsets)
-    tests = [song for song in all_songs(root) if song.subset == "Test"]
-    tests += [song for song in songs if is_paper_test_song(song)]
-    dev = [song for song in songs if song.subset != "Test"]
-    kept = training_songs(dev, tests)
-    dropped = ", ".join(song.name for song in dev if song not in kept)
-    if dropped:
-        logger.warning("%s: test songs, left out of the training: %s", root, dropped)
-    return kept + [s for s in songs if s.subset == "Test" and not is_paper_test_song(s)]
 
 
 def plan_segments(

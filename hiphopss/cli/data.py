@@ -68,7 +68,9 @@ def add_features(verbs: Verbs) -> None:
         "compute the HDF5 feature file of a data set, augmented or not",
         _features,
     )
-    verb.add_argument("dataset", metavar="DATASET", help="root in the layout of DSD100")
+    verb.add_argument(
+        "dataset", metavar="DATASET", help="root in the layout of DSD100, MUSDB18 or MUSDB18-HQ"
+    )
     verb.add_argument("-o", "--output", required=True, metavar="FILE", help="HDF5 file to write")
     verb.add_argument(
         "--augmentation",
@@ -90,6 +92,11 @@ def add_features(verbs: Verbs) -> None:
         action="store_true",
         help="store the phase of the mixtures too, for `audition`",
     )
+    verb.add_argument(
+        "--part",
+        choices=("train", "validation"),
+        help="of MUSDB18's training songs, only its customary validation songs, or only the others",
+    )
     add_quiet(verb)
 
 
@@ -104,6 +111,7 @@ def _features(options: Namespace) -> None:
         seed=options.seed,
         released_test_leak=options.released_test_leak,
         store_phase=options.store_phase,
+        part=options.part,
         progress=not options.quiet,
     )
     print(path)

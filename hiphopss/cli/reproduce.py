@@ -10,6 +10,9 @@ from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, execut
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
 
+_DSD100_VARIABLES = {"DSD_PATH": "dsd100", "MUSDB_PATH": "musdb18"}
+"""Variables that name DSD100 or what stands in for it, the first one first."""
+
 
 def add_reproduce(verbs: Verbs) -> None:
     verb = add_verb(
@@ -38,7 +41,10 @@ def add_reproduce(verbs: Verbs) -> None:
         "--profile paper $HHDS_PATH)",
     )
     verb.add_argument(
-        "--dsd", metavar="DIR", help="DSD100 (default: as above; with --profile paper $DSD_PATH)"
+        "--dsd",
+        metavar="DIR",
+        help="DSD100, or MUSDB18 or MUSDB18-HQ in its stead (default: as above; with --profile "
+        "paper $DSD_PATH, or else $MUSDB_PATH)",
     )
     verb.add_argument(
         "--generated", action="store_true", help="with --profile paper: generated songs, not HHDS"
@@ -56,7 +62,14 @@ def add_reproduce(verbs: Verbs) -> None:
         action="append",
         default=[],
         metavar="NAME",
-        help="a song of the second test set (default: DSD100's three songs by ANiMAL)",
+        help="a song of the second test set (default: those of --test-set)",
+    )
+    verb.add_argument(
+        "--test-set",
+        metavar="NAME",
+        help="the second test set: paper, DSD100's three hip-hop Test songs 001, 002 and 027 "
+        "(default where DSD100 or MUSDB18 is), or hhds-archive, the songs 001, 002 and 052 that "
+        "HHDS's archive holds (default where only HHDS is)",
     )
     verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
     verb.add_argument("--epochs", type=int, metavar="N", help="instead of the profile's 8 or 40")
@@ -99,6 +112,7 @@ def _reproduce(options: Namespace) -> None:
         models=_names(options.models),
         weights=dict(map(_stand_in, options.weights)),
         test_songs=tuple(options.test_song),
+        test_set=options.test_set,
         seed=options.seed,
         released_test_leak=options.released_test_leak,
     )
@@ -132,8 +146,10 @@ def _data_sets(options: Namespace) -> tuple[str | None, str | None]:
     if options.generated or (options.profile == "quick" and not named):
         return None, None
     hhds, dsd100 = str(dataset_root("hhds", options.hhds)), None
-    if options.dsd or (options.profile == "paper" and os.environ.get("DSD_PATH")):
-        dsd100 = str(dataset_root("dsd100", options.dsd))
+    named_by = next((name for name in _DSD100_VARIABLES if os.environ.get(name)), None)
+    if options.dsd or (options.profile == "paper" and named_by):
+        known = _DSD100_VARIABLES.get(named_by or "", "dsd100")
+        dsd100 = str(dataset_root(known, options.dsd))
     return hhds, dsd100
 
 

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hiphopss.datasets.layouts import is_audio
 from hiphopss.datasets.songs import (
     Song,
     find_songs,
-    is_audio,
     read_songs,
     require_mixture,
     require_stems,
@@ -171,7 +171,7 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong
     Parameters
     ----------
     folder : path-like
-        A data set in the layout of DSD100, or a folder with audio files and folders of songs:
+        A data set in a known layout, or a folder with audio files and folders of songs:
         ``<song>/mixture.wav``, with the stems beside it if they are known.
     taken : iterable of str
         Ids of other songs.

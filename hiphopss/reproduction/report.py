@@ -184,10 +184,13 @@ def _settings_lines(stages: Stages) -> list[str]:
     patches = f"at most {chosen.patches:,}" if chosen.patches else "all"
     libraries = (os.environ.get("KERAS_BACKEND", "tensorflow"), *_LIBRARIES)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
+    second = stages.songs.second
+    tested = [f"- second test set `{second.name}`: {second.why}"] if second else []
     return [
         f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
         f"proportion), {patches} patches an epoch",
         f"- preset `{stages.preset}`, seed {stages.seed}",
+        *tested,
         f"- hiphopss {__version__}, {versions}, Python {platform.python_version()}",
     ]
 

@@ -37,15 +37,18 @@ class ReproductionSettings:
     preset : str
         Fidelity preset; empty for the profile's default.
     hhds, dsd100 : str or None
-        Roots of the data sets. With neither, both are generated. Without DSD100, models that need
-        it are refused, unless other weights replace them.
+        Roots of the data sets; MUSDB18 may stand in for DSD100. With neither, both are generated.
+        Without DSD100, models that need it are refused, unless other weights replace them.
     models : tuple of str
         Names of models in Table 1; empty for all.
     weights : dict of str to str
         Weight files (own or published) that replace models, by name. Models that start from such a
         model start from these weights.
     test_songs : tuple of str
-        Names of the songs of the second test set; empty for the default ones.
+        Names of the songs of the second test set; empty for those of ``test_set``.
+    test_set : str, optional
+        Name of the second test set: ``"paper"``, or ``"hhds-archive"``, which is the default
+        without DSD100; see :func:`hiphopss.datasets.testsets.second_test_set`.
     seed : int
         Seed of the generated songs, of the augmentations' random choices, and of training.
     released_test_leak : bool
@@ -59,6 +62,7 @@ class ReproductionSettings:
     models: tuple[str, ...] = ()
     weights: dict[str, str] = field(default_factory=dict)
     test_songs: tuple[str, ...] = ()
+    test_set: str | None = None
     seed: int = 0
     released_test_leak: bool = False
 
@@ -134,7 +138,7 @@ def reproduce(
     roots = _given_roots(settings) or generated_roots(
         kept, settings.profile, settings.preset, settings.seed, progress
     )
-    songs = choose_songs(roots, settings.test_songs)
+    songs = choose_songs(roots, settings.test_songs, settings.test_set)
     _require_data(experiments, settings, songs.dev)
     _claim(output, settings)
     stages = Stages(
@@ -181,8 +185,11 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
             seconds=settings.profile.seconds[settings.preset],
             seed=settings.seed,
         )
+    from hiphopss.datasets.testsets import song_names
     from hiphopss.weights.files import read_arrays
 
+    if settings.test_set is not None:
+        song_names(settings.test_set)
     select(settings.weights)
     for path in settings.weights.values():
         read_arrays(path)

@@ -15,7 +15,7 @@ from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.roots import generated_songs
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import require_alike, song_length
-from hiphopss.datasets.testsets import hip_hop_test_songs, training_songs
+from hiphopss.datasets.testsets import TestSet, second_test_set, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import HHDS_TEST, HIP_HOP_TEST, Profile
 from hiphopss.reproduction.store import Store
@@ -40,12 +40,15 @@ class Songs:
         Test songs by test set, which is also their subset.
     leaked : list of Song
         HHDS's own test songs, on which the released test leak trains (Q3).
+    second : TestSet or None
+        What the second test set is, and why; None if there is none.
     """
 
     roots: dict[str, Path]
     dev: dict[str, list[Song]]
     tests: dict[str, list[Song]]
     leaked: list[Song]
+    second: TestSet | None = None
 
     @property
     def generated(self) -> bool:
@@ -81,15 +84,19 @@ def generated_roots(
     return roots
 
 
-def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Songs:
+def choose_songs(
+    roots: dict[str, Path], test_songs: Sequence[str] = (), test_set: str | None = None
+) -> Songs:
     """Choose training and test songs from data sets.
 
     Parameters
     ----------
     roots : dict of str to Path
-        Root of ``"HHDS"``, and of ``"DSD100"`` if available.
+        Root of ``"HHDS"``, and of ``"DSD100"`` if available; MUSDB18 may stand in for it.
     test_songs : sequence of str
-        Names of the songs of the second test set; by default the paper's.
+        Names of the songs of the second test set; by default those of ``test_set``.
+    test_set : str, optional
+        Name of the second test set; see :func:`hiphopss.datasets.testsets.second_test_set`.
 
     Returns
     -------
@@ -116,13 +123,17 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
         raise HiphopssError(
             f"{roots['HHDS']}: no songs to test on: put some in Sources/Test and Mixtures/Test"
         )
-    tests = {HHDS_TEST: own_tests}
+    tests, second = {HHDS_TEST: own_tests}, None
     try:
-        tests[HIP_HOP_TEST] = hip_hop_test_songs(
-            dsd100=roots.get("DSD100"), hhds=roots["HHDS"], names=list(test_songs) or None
+        second = second_test_set(
+            dsd100=roots.get("DSD100"),
+            hhds=roots["HHDS"],
+            test_set=test_set,
+            names=list(test_songs) or None,
         )
+        tests[HIP_HOP_TEST] = second.songs
     except HiphopssError:
-        if test_songs or "DSD100" in roots:
+        if test_songs or test_set or "DSD100" in roots:
             raise
     every_test = [song for songs in tests.values() for song in songs]
     _require_testable(every_test)
@@ -140,7 +151,7 @@ def choose_songs(roots: dict[str, Path], test_songs: Sequence[str] = ()) -> Song
     labelled = {
         label: [replace(song, subset=label) for song in songs] for label, songs in tests.items()
     }
-    return Songs(dict(roots), dev, labelled, own_tests)
+    return Songs(dict(roots), dev, labelled, own_tests, second)
 
 
 def _require_testable(songs: list[Song]) -> None:

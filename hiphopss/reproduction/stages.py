@@ -132,7 +132,9 @@ class Stages:
             "mixtures": {song.name: self.store.sha256(require_mixture(song)) for song in songs},
         }
         folder = self.store.path("estimates", experiment.name, inputs)
-        missing = [require_mixture(song) for song in songs if not (folder / song.name).exists()]
+        missing = {
+            song.name: require_mixture(song) for song in songs if not (folder / song.name).exists()
+        }
         if missing:
             logger.info("%s: separation", experiment.name)
             settings = SeparationSettings(weights, mono=True, model_name=experiment.name)

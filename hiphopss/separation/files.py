@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hiphopss.config import SEPARATION_RECORD, SOURCES
-from hiphopss.datasets.songs import find_mixtures
+from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
 from hiphopss.signal import reading, writing
@@ -70,7 +70,7 @@ class Separated(NamedTuple):
 
 
 def separate_files(
-    inputs: str | Path | Iterable[str | Path],
+    inputs: str | Path | Iterable[str | Path] | Mapping[str, str | Path],
     output: str | Path,
     settings: SeparationSettings | None = None,
     *,
@@ -84,8 +84,8 @@ def separate_files(
 
     Parameters
     ----------
-    inputs : path-like or iterable of path-like
-        As in :func:`hiphopss.datasets.songs.find_mixtures`.
+    inputs : path-like, iterable of path-like, or mapping of str to path-like
+        As in :func:`hiphopss.datasets.mixtures.find_mixtures`.
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
         ``separation.json`` records the weights and settings that made the stems.
@@ -106,7 +106,7 @@ def separate_files(
     Raises
     ------
     HiphopssError
-        As in :func:`hiphopss.datasets.songs.find_mixtures` and
+        As in :func:`hiphopss.datasets.mixtures.find_mixtures` and
         :func:`hiphopss.weights.files.read_weights`, or if ``output`` has stems that were made with
         other weights or settings.
     AudioError

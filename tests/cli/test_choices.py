@@ -6,7 +6,7 @@ import pytest
 
 from hiphopss import SOURCES
 from hiphopss.cli import build_parser
-from hiphopss.datasets.songs import SUBSETS
+from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.separator import ENGINES

@@ -1,19 +1,18 @@
-"""DSD100 and its styles, the test sets, names, and where data sets are."""
+"""DSD100 and its list, the test sets, names, and where data sets are."""
 
 import json
-import zipfile
 
-import openpyxl
 import pytest
 from helpers.archives import refused
-from helpers.hhds import FOREIGN, write_songs
+from helpers.hhds import FOREIGN, KNOCKOUT, write_musdb, write_songs
 from helpers.songs import nothing_warned, warned
 
-from hiphopss.datasets.dsd100 import dsd100_songs, is_hip_hop, styles
+from hiphopss.datasets import musdb18
+from hiphopss.datasets.dsd100 import dsd100_songs, is_hip_hop, listed, listed_song
 from hiphopss.datasets.names import match_name, near_names, numbered_title
 from hiphopss.datasets.roots import dataset_root, find_root
 from hiphopss.datasets.songs import read_songs
-from hiphopss.datasets.testsets import hip_hop_test_songs, training_songs
+from hiphopss.datasets.testsets import held_out, second_test_set, song_names, training_songs
 
 CLINIC, ROCKSHOW, TIGER = FOREIGN
 
@@ -22,8 +21,8 @@ CLINIC, ROCKSHOW, TIGER = FOREIGN
 def dsd100(tmp_path):
     """A few songs of DSD100, where they belong."""
     root = tmp_path / "DSD100"
-    write_songs(root, "Test", [CLINIC, ROCKSHOW, "024 - BigTroubles - Phantom"])
-    write_songs(root, "Dev", [TIGER, "090 - Side Effects Project - Sing With Me"])
+    write_songs(root, "Test", [CLINIC, ROCKSHOW, KNOCKOUT, "024 - BigTroubles - Phantom"])
+    write_songs(root, "Dev", [TIGER, "085 - Side Effects Project - Sing With Me"])
     return root
 
 
@@ -50,23 +49,14 @@ def generated(tmp_path):
     return root
 
 
-def write_sheet(path, *rows, title="songs"):
-    book = openpyxl.Workbook()
-    book.active.append(["About DSD100"])
-    sheet = book.create_sheet(title)
-    for row in rows:
-        sheet.append(row)
-    book.save(path)
-
-
 def names_of(songs):
     return [song.name for song in songs]
 
 
 def test_songs_by_subset(dsd100):
-    with warned(r"2 Dev \+ 3 Test songs, but DSD100 has 50 Dev \+ 50"):
+    with warned(r"2 Dev \+ 4 Test songs, but DSD100 has 50 Dev \+ 50"):
         songs = dsd100_songs(dsd100)
-    assert [s.subset for s in songs] == ["Dev"] * 2 + ["Test"] * 3
+    assert [s.subset for s in songs] == ["Dev"] * 2 + ["Test"] * 4
     assert names_of(songs)[0] == TIGER
 
 
@@ -82,64 +72,72 @@ def test_a_whole_dsd100_and_a_generated_one_raise_no_warning(tmp_path, generated
         assert len(dsd100_songs(generated)) == 3
 
 
-def test_styles_from_the_list_of_dsd100(dsd100):
-    write_sheet(
-        dsd100 / "DSD100.xlsx",
-        [None, "a title above"],
-        ["Duration", "STYLE ", None, "name"],
-        [200, "Rap", None, "Side Effects project - Sing with me"],
-        [210, "HipHop", None, "002-ANiMAL - Rockshow"],
-        [None, None, None, None],
-        [220, None, None, TIGER],
-        [230, "Indie", None, "BigTroubles_Phantom"],
-        [240, "Jazz", None, "Somebody - Else"],
-    )
-    assert styles(dsd100) == {
-        ROCKSHOW: "HipHop",
-        "024 - BigTroubles - Phantom": "Indie",
-        "090 - Side Effects Project - Sing With Me": "Rap",
-    }
+def test_the_list_of_dsd100():
+    songs = listed()
+    assert [song.number for song in songs] == list(range(1, 101))
+    assert {song.subset for song in songs[:50]} == {"Test"}
+    assert {song.subset for song in songs[50:]} == {"Dev"}
+    assert [song.folder_name for song in songs if is_hip_hop(song.style)] == [
+        *(CLINIC, ROCKSHOW, KNOCKOUT, TIGER),
+        "076 - Little Chicago's Finest - My Own",
+        "085 - Side Effects Project - Sing With Me",
+    ]
 
 
-def test_a_list_may_say_wrong_how_large_it_is(dsd100):
-    path = dsd100 / "dsd100.xlsx"
-    write_sheet(path, ["Name", "Style"], [TIGER, "Rock"])
-    with zipfile.ZipFile(path) as book:
-        parts = {name: book.read(name) for name in book.namelist()}
-    sheet = "xl/worksheets/sheet2.xml"
-    assert b'ref="A1:B2"' in parts[sheet]
-    parts[sheet] = parts[sheet].replace(b'ref="A1:B2"', b'ref="A1"')
-    with zipfile.ZipFile(path, "w") as book:
-        for name, content in parts.items():
-            book.writestr(name, content)
-    assert styles(dsd100) == {TIGER: "Rock"}
+@pytest.mark.parametrize(
+    ("name", "number"),
+    [
+        ("ANiMAL - Rockshow", 2),
+        ("2_animal_ROCKSHOW", 2),
+        ("003 - ANiMAL - Rockshow", None),
+        ("2 ANiMAL Rockshow", 2),
+        ("3 ANiMAL Rockshow", None),
+        ("Patrick Talbot - Set Me Free", 81),
+        ("081 - Patrick Talbot - Set Free Me", 81),
+        ("Actions - Devil\u2019s Words", 53),
+        ("Somebody - Else", None),
+    ],
+)
+def test_songs_are_found_in_the_list_in_any_spelling(name, number):
+    song = listed_song(name)
+    assert (song and song.number) == number
 
 
-def test_a_song_that_may_be_either_of_two_has_no_style(tmp_path):
-    write_songs(tmp_path, "Dev", ["A - Intro", "003 - A - Outro"])
-    rows = [["001 - A - Intro", "Rock"], ["002 - A - Intro", "Rap"], ["A - Outro", "Rap"]]
-    write_sheet(tmp_path / "dsd100.xlsx", ["Name", "Style"], *rows)
-    assert styles(tmp_path) == {"003 - A - Outro": "Rap"}
+def test_every_song_of_dsd100_is_in_musdb18():
+    of_dsd = [song.name for song in musdb18.listed() if song.origin == "DSD"]
+    assert sorted(listed_song(name).number for name in of_dsd) == list(range(1, 101))
+    assert len(musdb18.listed()) == 150
 
 
-def test_styles_without_a_list_are_those_that_are_known(dsd100):
-    assert styles(dsd100) == {
-        **dict.fromkeys(FOREIGN, "Hip-Hop"),
-        "090 - Side Effects Project - Sing With Me": "Rap",
-    }
+def test_musdb18_stands_in_for_dsd100(tmp_path):
+    write_musdb(tmp_path, "train", ["ANiMAL - Rockshow", "ANiMAL - Easy Tiger", "Leaf - A"])
+    write_musdb(tmp_path, "test", ["M.E.R.C. Music - Knockout", "Patrick Talbot - Set Me Free"])
+    with warned(r"2 Dev \+ 2 Test songs, but DSD100 has 50 Dev \+ 50 Test"):
+        songs = dsd100_songs(tmp_path)
+    assert [(song.subset, song.name) for song in songs] == [
+        ("Dev", TIGER),
+        ("Dev", "081 - Patrick Talbot - Set Free Me"),
+        ("Test", ROCKSHOW),
+        ("Test", KNOCKOUT),
+    ]
+    assert songs[2].mixture == tmp_path / "train" / "ANiMAL - Rockshow" / "mixture.wav"
+    own = read_songs(tmp_path)
+    assert [song.subset for song in own] == ["Dev", "Dev", "Dev", "Test", "Test"]
 
 
-def test_styles_of_a_generated_set(generated):
-    assert list(styles(generated).values()) == ["Hip-Hop", "Rock", "Hip-Hop"]
+def test_songs_of_ones_own_in_that_layout_keep_their_names(tmp_path):
+    write_musdb(tmp_path, "train", ["Me - Mine"])
+    with warned("1 Dev"):
+        assert names_of(dsd100_songs(tmp_path)) == ["Me - Mine"]
 
 
-def test_a_bad_list_is_told(dsd100, generated):
-    (dsd100 / "dsd100.xlsx").write_text("not a spreadsheet")
-    refused(r"dsd100\.xlsx: can't read this as a spreadsheet.*remove it", styles, dsd100)
-    write_sheet(dsd100 / "dsd100.xlsx", ["Name", "Genre"], [TIGER, "Rock"])
-    refused("no songs under columns 'Name' and 'Style'", styles, dsd100)
+def test_the_list_of_a_generated_set_that_cant_be_read_is_told(generated):
     (generated / "generated.json").write_text('{"songs": [1]}')
-    refused(r"generated\.json: can't read the songs.*generate it again", styles, generated)
+    refused(
+        r"generated\.json: can't read the songs.*generate it again",
+        *(second_test_set,),
+        dsd100=generated,
+    )
 
 
 @pytest.mark.parametrize(
@@ -150,57 +148,100 @@ def test_what_counts_as_hip_hop(style, expected):
     assert is_hip_hop(style) is expected
 
 
-def test_the_three_test_songs_come_from_dsd100_first(dsd100, hhds):
+def test_the_papers_three_test_songs_come_from_dsd100_first(dsd100, hhds):
     with nothing_warned():
-        songs = hip_hop_test_songs(dsd100=dsd100, hhds=hhds)
-        only = hip_hop_test_songs(hhds=hhds.parent / "HHDS")
-    assert names_of(songs) == list(FOREIGN)
-    assert [s.subset for s in songs] == ["Test", "Test", "Dev"]
-    assert all(dsd100 in song.stems["bass"].parents for song in songs)
-    assert names_of(only) == list(FOREIGN)
-    assert all(hhds in song.stems["bass"].parents for song in only)
+        found = second_test_set(dsd100=dsd100, hhds=hhds)
+    assert (found.name, names_of(found.songs)) == ("paper", [CLINIC, ROCKSHOW, KNOCKOUT])
+    assert {song.subset for song in found.songs} == {"Test"}
+    assert all(dsd100 in song.stems["bass"].parents for song in found.songs)
+
+
+def test_hhds_alone_has_another_third_song_which_is_told(hhds):
+    told = "the second test set is .*027 of the paper's three is not among them.*052 is in.*Dev"
+    with warned(told):
+        found = second_test_set(hhds=hhds)
+    assert (found.name, names_of(found.songs)) == ("hhds-archive", list(FOREIGN))
+    assert all(hhds in song.stems["bass"].parents for song in found.songs)
+    with warned(f"without {KNOCKOUT}$"):
+        found = second_test_set(hhds=hhds, test_set="paper")
+    assert names_of(found.songs) == [CLINIC, ROCKSHOW]
+
+
+def test_the_songs_in_hhdss_archive_by_name(dsd100, hhds):
+    with nothing_warned():
+        found = second_test_set(dsd100=dsd100, hhds=hhds, test_set="hhds-archive")
+    assert names_of(found.songs) == list(FOREIGN)
+    assert [song.subset for song in found.songs] == ["Test", "Test", "Dev"]
+    refused("no test set named 'nope'.*paper, hhds-archive", song_names, "nope")
 
 
 def test_each_test_song_comes_from_where_it_is(tmp_path, hhds):
     write_songs(tmp_path / "part", "Test", ["animal - ROCKSHOW"])
-    songs = hip_hop_test_songs(dsd100=tmp_path / "part", hhds=hhds)
-    assert names_of(songs) == [CLINIC, "animal - ROCKSHOW", TIGER]
-    with warned(f"without {CLINIC}, {TIGER}"):
-        songs = hip_hop_test_songs(dsd100=tmp_path / "part")
-    assert names_of(songs) == ["animal - ROCKSHOW"]
+    with warned(f"without {KNOCKOUT}$"):
+        found = second_test_set(dsd100=tmp_path / "part", hhds=hhds)
+    assert names_of(found.songs) == [CLINIC, "animal - ROCKSHOW"]
+    with warned(f"without {CLINIC}, {KNOCKOUT}"):
+        found = second_test_set(dsd100=tmp_path / "part")
+    assert names_of(found.songs) == ["animal - ROCKSHOW"]
+
+
+def test_the_test_songs_come_from_either_half_of_musdb18(tmp_path, hhds):
+    write_musdb(tmp_path / "MUSDB", "train", ["ANiMAL - Rockshow", "ANiMAL - Clinic A"])
+    write_musdb(tmp_path / "MUSDB", "test", ["M.E.R.C. Music - Knockout"])
+    with nothing_warned():
+        found = second_test_set(dsd100=tmp_path / "MUSDB", hhds=hhds)
+    assert names_of(found.songs) == [CLINIC, ROCKSHOW, KNOCKOUT]
+    assert all("MUSDB" in str(song.mixture) for song in found.songs)
+
+
+def test_what_is_held_out_of_a_data_set(dsd100, hhds, tmp_path):
+    """In HHDS's archive 052 is a guest; in DSD100 it is a training song."""
+    assert names_of(held_out(read_songs(dsd100))) == [CLINIC, ROCKSHOW, KNOCKOUT]
+    assert sorted(names_of(held_out(read_songs(hhds)))) == list(FOREIGN)
+    write_musdb(
+        tmp_path / "MUSDB",
+        "train",
+        ["ANiMAL - Rockshow", "ANiMAL - Easy Tiger", "Actions - Devil's Words"],
+    )
+    write_musdb(tmp_path / "MUSDB", "test", ["BigTroubles - Phantom"])
+    assert names_of(held_out(read_songs(tmp_path / "MUSDB"))) == ["ANiMAL - Rockshow"]
 
 
 def test_the_test_songs_of_a_generated_set(generated, hhds):
-    assert names_of(hip_hop_test_songs(dsd100=generated)) == ["003 - Stand-in - Calle"]
-    assert names_of(hip_hop_test_songs(dsd100=generated, hhds=hhds)) == ["003 - Stand-in - Calle"]
+    for roots in ({"dsd100": generated}, {"dsd100": generated, "hhds": hhds}):
+        found = second_test_set(**roots)
+        assert (found.name, names_of(found.songs)) == ("generated", ["003 - Stand-in - Calle"])
+    archive = {"dsd100": generated, "test_set": "hhds-archive"}
+    refused("a generated set, which has no test set 'hhds-archive'", second_test_set, **archive)
     (generated / "generated.json").write_text('{"songs": []}')
-    refused("no Test song in it of the style Hip-Hop", hip_hop_test_songs, dsd100=generated)
+    refused("no Test song in it of the style Hip-Hop", second_test_set, dsd100=generated)
 
 
 def test_missing_test_songs_are_told(tmp_path):
     write_songs(tmp_path / "mine", "Test", ["a song"])
-    refused("none of the hip-hop test songs.*ANiMAL.*name", hip_hop_test_songs, hhds=tmp_path)
-    refused("no data set given.*DSD_PATH.*HHDS_PATH", hip_hop_test_songs)
+    refused("none of the hip-hop test songs.*ANiMAL.*name", second_test_set, hhds=tmp_path)
+    refused("no data set given.*DSD_PATH.*HHDS_PATH", second_test_set)
 
 
 def test_other_test_songs_by_name(dsd100, hhds):
     names = ["bigtroubles phantom", "Rapera - Dos", "BigTroubles - Phantom"]
-    songs = hip_hop_test_songs(dsd100=dsd100, hhds=hhds, names=names)
+    songs = second_test_set(dsd100=dsd100, hhds=hhds, names=names).songs
     assert names_of(songs) == ["024 - BigTroubles - Phantom", "02 - Rapera - Dos"]
     message = "'Rockshaw': no song of this name.*near ones are: 002 - ANiMAL - Rockshow"
-    refused(message, hip_hop_test_songs, dsd100=dsd100, names=["Rockshaw"])
+    refused(message, second_test_set, dsd100=dsd100, names=["Rockshaw"])
     write_songs(dsd100, "Dev", ["070 - BigTroubles - Phantom"])
-    refused("several songs.*070 - .*024 - ", hip_hop_test_songs, dsd100=dsd100, names=names[:1])
-    (song,) = hip_hop_test_songs(dsd100=dsd100, names=["24 - BigTroubles - Phantom"])
+    refused("several songs.*070 - .* - ", second_test_set, dsd100=dsd100, names=names[:1])
+    (song,) = second_test_set(dsd100=dsd100, names=["24 - BigTroubles - Phantom"]).songs
     assert song.name == "024 - BigTroubles - Phantom"
 
 
 def test_no_test_song_is_trained_on(dsd100, hhds):
-    tests = hip_hop_test_songs(dsd100=dsd100, hhds=hhds) + read_songs(hhds, ("Test",))
+    tests = second_test_set(dsd100=dsd100, test_set="hhds-archive").songs
+    tests += read_songs(hhds, ("Test",))
     dev = read_songs(dsd100, ("Dev",)) + read_songs(hhds, ("Dev",))
     assert names_of(dev).count(TIGER) == 2
     assert names_of(training_songs(dev, tests)) == [
-        "090 - Side Effects Project - Sing With Me",
+        "085 - Side Effects Project - Sing With Me",
         "01 - Rapero - Uno",
     ]
 
@@ -209,7 +250,7 @@ def test_a_renamed_or_renumbered_test_song_is_not_trained_on(tmp_path, hhds):
     renamed = ["animal_easy tiger", "7 - ANiMAL - Clinic A", "002 - ANIMAL—RockShow"]
     write_songs(tmp_path / "other", "Dev", [*renamed, "002 - ANiMAL - Another"])
     dev = read_songs(tmp_path / "other", ("Dev",))
-    assert names_of(training_songs(dev, hip_hop_test_songs(hhds=hhds))) == [
+    assert names_of(training_songs(dev, second_test_set(hhds=hhds).songs)) == [
         "002 - ANiMAL - Another"
     ]
 

@@ -1,13 +1,19 @@
-"""Which songs are found in the DSD100 layout and in plain folders."""
+"""Which songs are found in the known layouts and in plain folders."""
 
 import shutil
 
 import pytest
 import soundfile
+from helpers.hhds import write_musdb
 from helpers.songs import RATE, noise
 
 from hiphopss import SOURCES, HiphopssError
-from hiphopss.datasets.songs import find_mixtures, find_songs, read_songs, song_at
+from hiphopss.datasets import musdb18
+from hiphopss.datasets.layouts import layout_of
+from hiphopss.datasets.mixtures import find_mixtures
+from hiphopss.datasets.musdb18 import training_part
+from hiphopss.datasets.roots import facts, find_root, song_root
+from hiphopss.datasets.songs import find_songs, read_songs, song_at
 
 
 def test_songs_are_listed_by_subset_and_name(dataset):
@@ -80,3 +86,63 @@ def test_a_folder_with_a_mixture_is_one_song(tmp_path):
     assert sorted(found) == ["A - One", "B - Two", "loose"]
     assert found["B - Two"] == tmp_path / "musdb/test/B - Two/mixture.wav"
     assert list(find_mixtures([tmp_path / "musdb/test/B - Two"])) == ["B - Two"]
+
+
+def test_the_layout_of_musdb18_is_recognised(tmp_path):
+    root = tmp_path / "musdb18hq"
+    write_musdb(root, "train", ["A - One"])
+    write_musdb(root, "test", ["B - Two", ".hidden"])
+    (root / "test" / "C - Three.stem.mp4").write_bytes(b"")  # no file is opened
+    songs = read_songs(root)
+    assert [song.key for song in songs] == [
+        ("Dev", "A - One"),
+        ("Test", "B - Two"),
+        ("Test", "C - Three"),
+    ]
+    assert songs == find_songs(root) == read_songs(find_root(tmp_path))
+    assert songs[1].mixture == root / "test" / "B - Two" / "mixture.wav"
+    stem_file = root / "test" / "C - Three.stem.mp4"
+    assert songs[2].stems == {source: stem_file / source for source in SOURCES}
+    assert (songs[2].mixture, songs[2].folder) == (stem_file / "mixture", stem_file)
+    assert [song_root(song) for song in songs] == [root] * 3
+    plain = find_songs(root / "test")
+    assert [(song.subset, song.name) for song in plain] == [("", "B - Two"), ("", "C - Three")]
+    assert find_mixtures(root / "test") == {song.name: song.mixture for song in songs[1:]}
+    assert find_mixtures(stem_file) == {"C - Three": stem_file / "mixture"}
+    assert song_at(stem_file).stems == songs[2].stems
+    write_musdb(root, "test", ["C - Three"])
+    with pytest.raises(HiphopssError, match=r"C - Three.*there is also .*C - Three.*keep one"):
+        read_songs(root)
+
+
+def test_folders_called_train_and_test_are_no_data_set_without_songs(tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / name / "pictures").mkdir(parents=True)
+    assert layout_of(tmp_path) is None
+    with pytest.raises(HiphopssError, match="nor songs in 'train' or 'test'"):
+        find_root(tmp_path)
+
+
+def test_names_of_files_match_whatever_their_case(tmp_path):
+    """A stem called Vocals.WAV must not count as missing, which would be silence."""
+    write_musdb(tmp_path, "train", ["A - One"])
+    folder = tmp_path / "train" / "A - One"
+    for name in ("vocals", "mixture"):
+        (folder / f"{name}.wav").rename(folder / f"{name.title()}.WAV")
+    (song,) = read_songs(tmp_path, ("Dev",))
+    assert song.stems["vocals"] == folder / "Vocals.WAV"
+    assert find_mixtures(tmp_path) == {"A - One": folder / "Mixture.WAV"}
+    shutil.copy(folder / "Vocals.WAV", folder / "vocals.flac")
+    with pytest.raises(HiphopssError, match=r"Vocals\.WAV: there is also vocals\.flac: keep one"):
+        read_songs(tmp_path, ("Dev",))
+
+
+def test_the_validation_songs_of_musdb18(tmp_path):
+    write_musdb(tmp_path, "train", ["Leaf - Summerghost", "A - One"])
+    songs = read_songs(tmp_path, ("Dev",))
+    assert [s.name for s in training_part(songs, "validation")] == ["Leaf - Summerghost"]
+    assert [s.name for s in training_part(songs, "train")] == ["A - One"]
+    with pytest.raises(HiphopssError, match="part 'validation': no song of it is there"):
+        training_part(songs[:1], "validation")
+    names = {song.name for song in musdb18.listed()}
+    assert names.issuperset(facts()["musdb18"]["validation"])

@@ -1,14 +1,27 @@
-"""Songs that are only there: of HHDS, and the three of DSD100 in its archive."""
+"""Songs that are only there: of HHDS, the three of DSD100 in its archive, whole data sets."""
 
 import numpy as np
-from helpers.songs import write_song
+import soundfile
+from helpers.songs import RATE, write_song
 
 from hiphopss import SOURCES
 
 FOREIGN = ("001 - ANiMAL - Clinic A", "002 - ANiMAL - Rockshow", "052 - ANiMAL - Easy Tiger")
+
+KNOCKOUT = "027 - M.E.R.C. Music - Knockout"
 
 
 def write_songs(root, subset, names):
     """Songs of eight samples."""
     for name in names:
         write_song(root, subset, name, {s: np.full(8, i / 9) for i, s in enumerate(SOURCES)})
+
+
+def write_musdb(root, subset, names):
+    """Songs of eight samples in the layout of MUSDB18-HQ; ``subset`` is train or test."""
+    for name in names:
+        stems = {s: np.full(8, i / 9) for i, s in enumerate(SOURCES)}
+        for source, samples in {"mixture": sum(stems.values()), **stems}.items():
+            path = root / subset / name / f"{source}.wav"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            soundfile.write(path, samples, RATE, "PCM_16")

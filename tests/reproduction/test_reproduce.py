@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 import soundfile
+from helpers.hhds import FOREIGN, KNOCKOUT
 from helpers.songs import RATE, noise, read_json, warned, write_song
 
 from hiphopss import SOURCES, HiphopssError
@@ -33,17 +34,17 @@ from hiphopss.weights.files import convert_weights, read_info
 TINY = replace(profile("quick"), epochs=2, patches=64)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
-HIP_HOP = ["001 - ANiMAL - Clinic A", "002 - ANiMAL - Rockshow", "052 - ANiMAL - Easy Tiger"]
+HIP_HOP = [*FOREIGN[:2], KNOCKOUT]
 
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
-    """Two data sets of noise; one of DSD100's test songs is in its Dev half."""
+    """Two data sets of noise; one of DSD100's hip-hop songs is in its Dev half."""
     root = tmp_path_factory.mktemp("data")
     songs = [("HHDS", "Dev", f"{n:03d} - Maker - Dev {n}") for n in range(5)]
     songs += [("HHDS", "Test", f"{n:03d} - Maker - Test {n}") for n in range(5, 7)]
-    songs += [("DSD100", "Test", name) for name in HIP_HOP[:2]]
-    songs += [("DSD100", "Dev", name) for name in (HIP_HOP[2], "053 - Band - A", "054 - Band - B")]
+    songs += [("DSD100", "Test", name) for name in HIP_HOP]
+    songs += [("DSD100", "Dev", name) for name in (FOREIGN[2], "053 - Band - A", "054 - Band - B")]
     for number, (collection, subset, name) in enumerate(songs):
         stems = {
             s: noise(44100 + 5000 * (number % 3), 8 * number + i) for i, s in enumerate(SOURCES)
@@ -110,6 +111,7 @@ def test_the_report_says_what_was_run(finished, data):
     assert report.count("| HHDS test | HH") >= 5
     assert "DSD_HH_2: the lower learning rate is not given anywhere" in report
     assert "preset `corrected`, seed 0" in report
+    assert "second test set `paper`: the songs of DSD100's Test half whose style is" in report
     for model in MODELS:
         digest = read_info(output / "weights" / f"{model}.weights.h5").sha256[:16]
         assert any(f"| {model} |" in line and digest in line for line in report.splitlines())
@@ -325,6 +327,17 @@ def test_bad_test_songs_are_told_before_any_work(data, tmp_path):
         chosen = choose_songs(roots)
     assert len(chosen.dev["HHDS"]) == 5
     assert not chosen.generated
+
+
+def test_the_second_test_set_decides_what_is_trained_on(data):
+    roots = {kind.upper(): Path(root) for kind, root in data.items()}
+    papers = choose_songs(roots)
+    assert papers.dev["DSD100"][0].name == FOREIGN[2]
+    with warned(f"because they are test songs: {FOREIGN[2]}"):
+        archive = choose_songs(roots, test_set="hhds-archive")
+    assert [song.name for song in archive.tests["DSD100 hip-hop"]] == list(FOREIGN)
+    assert [song.name for song in archive.dev["DSD100"]] == ["053 - Band - A", "054 - Band - B"]
+    assert (papers.second.name, archive.second.name) == ("paper", "hhds-archive")
 
 
 def test_a_stamp_that_lies_is_seen_through(tmp_path):

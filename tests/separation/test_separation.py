@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 import hiphopss
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
-from hiphopss.datasets.songs import find_mixtures
+from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.separation.files import SeparationSettings, separate_files
 from hiphopss.separation.separator import ENGINES, Separator, build_network
 from hiphopss.signal import reading

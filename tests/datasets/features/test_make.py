@@ -177,7 +177,8 @@ def test_what_is_no_data_set_is_told_with_the_way_to_one(tmp_path, run, name, fo
     (tmp_path / "text").write_text("no songs")
     status, _, error = run("features", tmp_path / name, "-o", tmp_path / "f.h5")
     assert (status, error.count("\n")) == (2, 1)
-    assert f"{tmp_path / name}: {found}: name the root of a data set" in error
+    assert f"{tmp_path / name}: {found}" in error
+    assert ": name the root of a data set, which holds" in error
     assert "Sources/Dev/SONG/vocals.wav" in error
     assert "`hiphopss generate`" in error
 

@@ -1,0 +1,92 @@
+"""Choosing the songs of a feature file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from hiphopss.config import Fidelity
+from hiphopss.datasets.musdb18 import training_part
+from hiphopss.datasets.roots import all_songs, find_root
+from hiphopss.datasets.songs import Song, read_songs
+from hiphopss.datasets.testsets import held_out, training_songs
+from hiphopss.errors import HiphopssError
+
+logger = logging.getLogger(__name__)
+
+
+def origin_of(dataset: str | Path | Sequence[Song]) -> str:
+    """How messages call a data set."""
+    return str(dataset) if isinstance(dataset, str | Path) else "these songs"
+
+
+def select_songs(
+    dataset: str | Path | Sequence[Song],
+    fidelity: Fidelity,
+    subsets: Sequence[str],
+    *,
+    part: str | None = None,
+) -> list[Song]:
+    """Choose the songs of a data set from which features are made.
+
+    Parameters
+    ----------
+    dataset : path-like or sequence of Song
+        A root, from which the paper's test songs are left out, or a list of songs.
+    fidelity : Fidelity
+        Switches of the preset.
+    subsets : sequence of str
+        Subsets of a root.
+    part : str, optional
+        Part of MUSDB18's training songs; see :func:`hiphopss.datasets.musdb18.training_part`.
+
+    Returns
+    -------
+    list of Song
+        Training songs, then test songs if their subset was asked for.
+
+    Raises
+    ------
+    HiphopssError
+        If no song is left, or two have the same name.
+
+    Logs
+    ----
+    WARNING
+        If songs are left out, or lack vocals or a mixture.
+    """
+    origin = origin_of(dataset)
+    songs = _read_without_tests(dataset, subsets) if isinstance(dataset, str | Path) else dataset
+    songs = list(songs) if part is None else training_part(songs, part)
+    names = [song.key for song in songs]
+    for subset, name in names:
+        if names.count((subset, name)) > 1:
+            raise HiphopssError(f"{origin}: two songs of {subset} are called {name!r}: rename one")
+    if all(song.subset == "Test" for song in songs):
+        raise HiphopssError(f"{origin}: no songs to train on: put some in Sources/Dev")
+    without = [s.name for s in songs if s.subset != "Test" and "vocals" not in s.stems]
+    if without:
+        fate = "left out" if fidelity.skip_songs_without_vocals else "their vocals are silence"
+        logger.warning("%s: no vocals in %s: %s", origin, ", ".join(without), fate)
+    unmixed = [s.name for s in songs if s.subset != "Test" and s.mixture is None]
+    if fidelity.normalised_mixture and unmixed:
+        logger.warning(
+            "%s: no mixture.wav of %s: the stems are taken at their own level",
+            *(origin, ", ".join(unmixed)),
+        )
+    return songs
+
+
+def _read_without_tests(root: str | Path, subsets: Sequence[str]) -> list[Song]:
+    """Songs of a data set; Dev songs that are also in Test or in the paper's test are left out."""
+    root = find_root(root)
+    songs, every = read_songs(root, subsets), all_songs(root)
+    papers = held_out(every)
+    tests = [song for song in every if song.subset == "Test"] + papers
+    dev = [song for song in songs if song.subset != "Test"]
+    kept = training_songs(dev, tests)
+    dropped = ", ".join(song.name for song in dev if song not in kept)
+    if dropped:
+        logger.warning("%s: test songs, left out of the training: %s", root, dropped)
+    return kept + [song for song in songs if song.subset == "Test" and song not in papers]
