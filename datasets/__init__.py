@@ -3,8 +3,8 @@
 - ``layouts``: in which folders data sets have their songs; ``songs``: finding songs and the files
   of each; ``mixtures``: finding what is to be separated.
 - ``stems``: checking that the files of a song match, and reading them.
-- ``names``, ``roots``, ``listing``, ``dsd100``, ``musdb18``, ``hhds``, ``testsets``: the facts about
-  the data sets, from ``sets.toml`` and lists of songs, and the choice of test songs.
+- ``names``, ``roots``, ``listing``, ``dsd100``, ``musdb18``, ``hhds``, ``testsets``: the facts
+  about the data sets, from ``sets.toml`` and lists of songs, and the choice of test songs.
 - ``fetch/``: download and unpacking. ``features/``: HDF5 feature files and the augmentations.
 - ``generated/``: the synthetic sets that stand in for HHDS and DSD100.
 
