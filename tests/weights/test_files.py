@@ -9,9 +9,9 @@ import pytest
 import released
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
+from hiphopss.weights.description import describe_weights
 from hiphopss.weights.files import (
     convert_weights,
-    describe_weights,
     load_model,
     load_published,
     network_arrays,
