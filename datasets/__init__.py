@@ -5,6 +5,7 @@
 - ``stems``: checking that the files of a song match, and reading them.
 - ``names``, ``roots``, ``listing``, ``dsd100``, ``musdb18``, ``hhds``, ``testsets``: the facts
   about the data sets, from ``sets.toml`` and lists of songs, and the choice of test songs.
+- ``licences``: which of these sets songs belong to, and their licences.
 - ``fetch/``: download and unpacking. ``features/``: HDF5 feature files and the augmentations.
 - ``generated/``: the synthetic sets that stand in for HHDS and DSD100.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hiphopss.datasets.listing import read_list
-from hiphopss.datasets.names import same_song
+from hiphopss.datasets.names import numbered_title, same_song
 from hiphopss.datasets.roots import facts
 from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
@@ -47,6 +47,17 @@ class ListedSong:
 def listed() -> tuple[ListedSong, ...]:
     """The 150 songs, by name."""
     return tuple(ListedSong(**line) for line in read_list("musdb18"))
+
+
+@lru_cache
+def _by_title() -> dict[str, ListedSong]:
+    return {numbered_title(song.name)[1]: song for song in listed()}
+
+
+def listed_song(name: str) -> ListedSong | None:
+    """Find a song in the list by its name in any spelling, whatever the number in front."""
+    title = numbered_title(name)[1]
+    return _by_title().get(title) or _by_title().get(title.lstrip("0123456789"))
 
 
 def is_validation_song(song: Song) -> bool:

@@ -3,8 +3,8 @@
 from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments
 from .datasets.features.make import make_features
+from .datasets.fetch.dataset import download_dataset
 from .datasets.generated import generate
-from .datasets.hhds import download_hhds
 from .datasets.songs import Song, find_songs, read_songs
 from .demo.export import export_site
 from .demo.limits import Limits
@@ -28,9 +28,9 @@ from .training.loop import TrainingSettings, train
 from .training.processes import Cluster
 from .training.steps import compile_model
 from .util.executor import Executor
+from .weights.description import describe_weights
 from .weights.files import (
     convert_weights,
-    describe_weights,
     load_model,
     load_published,
     save_weights,
@@ -46,7 +46,7 @@ __all__ = [
     "ReproductionSettings", "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig",
     "Song", "StreamingSeparator", "TrainingSettings", "__version__", "audition", "bss_eval",
     "build_model", "compare", "compile_model", "convert_weights", "describe_weights",
-    "download_hhds", "evaluate", "export_site", "find_songs", "generate", "list_devices",
+    "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
     "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix",
     "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights", "separate",
     "separate_files", "serve", "train",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -27,6 +28,8 @@ from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
 if TYPE_CHECKING:
     import h5py
     import keras
+
+logger = logging.getLogger(__name__)
 
 SUFFIX = ".weights.h5"
 _ATTRIBUTE = "hiphopss"
@@ -175,7 +178,7 @@ def read_info(path: str | Path) -> WeightsInfo:
         If the file is missing, damaged, or not one of the two kinds.
     """
     path = Path(path)
-    if not _is_hdf5(path):
+    if not is_hdf5(path):
         return read_weights(path)[0]
     with _opened(path) as file:
         return _info(path, file)
@@ -207,7 +210,7 @@ def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
         As in :func:`read_info`, and if the arrays have changed since they were written.
     """
     path = Path(path)
-    if not _is_hdf5(path):
+    if not is_hdf5(path):
         arrays = read_published(path)
         digest = sha256_of(path)
         provenance: dict[str, Any] = {"published": path.name, "published_sha256": digest}
@@ -328,11 +331,16 @@ def convert_weights(source: str | Path, target: str | Path | None = None) -> Pat
     HiphopssError
         As in :func:`read_weights`, and if the target exists, its suffix or preset can't be used, or
         a ``.pkl`` would hide that the network was trained on test songs (Q3).
+
+    Logs
+    ----
+    WARNING
+        If a ``.pkl`` no longer says on which known data set the network was trained.
     """
     source = Path(source)
     info, arrays = read_weights(source)
     if target is None:
-        other = ".pkl" if _is_hdf5(source) else SUFFIX
+        other = ".pkl" if is_hdf5(source) else SUFFIX
         target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
     target = Path(target)
     if target.exists():
@@ -349,6 +357,11 @@ def convert_weights(source: str | Path, target: str | Path | None = None) -> Pat
             )
         with written_whole(target) as temporary:
             write_published(temporary, arrays)
+        for known in info.provenance.get("data", []):
+            logger.warning(
+                "%s: does not say that it was trained on %s (licence: %s): tell whom you give it",
+                *(target, known["set"], known["licence"]),
+            )
         return target
     model = loaded_model(info, arrays, origin=str(source))
     save_weights(
@@ -357,7 +370,8 @@ def convert_weights(source: str | Path, target: str | Path | None = None) -> Pat
     return target
 
 
-def _is_hdf5(path: str | Path) -> bool:
+def is_hdf5(path: str | Path) -> bool:
+    """Whether a file is one of the project's own; errors as in :func:`read_info`."""
     try:
         with open(path, "rb") as file:
             return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
@@ -372,21 +386,3 @@ def digest_of(arrays: dict[str, np.ndarray]) -> str:
         digest.update(f"{name}{arrays[name].shape}".encode())
         digest.update(np.ascontiguousarray(arrays[name], "<f4").tobytes())
     return digest.hexdigest()
-
-
-def describe_weights(path: str | Path) -> str:
-    """Describe a weight file in lines for people; errors as in :func:`load_model`."""
-    path = resolve_weights(path)
-    info, arrays = read_weights(path)
-    count = sum(array.size for array in arrays.values())
-    width = max(map(len, arrays))
-    lines = [
-        f"{path}",
-        f"preset     {info.fidelity.name}",
-        f"sha256     {info.sha256} (of the {'arrays' if _is_hdf5(path) else 'file'})",
-        f"signal     {info.config.to_json()}",
-        *(f"{name:10} {value}" for name, value in info.provenance.items()),
-        f"arrays     {len(arrays)}, {count:,} numbers",
-        *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
-    ]
-    return "\n".join(lines)

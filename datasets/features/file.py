@@ -14,7 +14,8 @@ attributes of a file are:
 - ``segments`` `[shape=(n_segments,)]`: a table with a row for each block of a version
   (:class:`Segment`).
 - ``parts`` `[shape=(n_segments, n_sources)]`: a table of the sources of segments (:class:`Part`).
-- ``provenance``, ``paths``: JSON with the SHA-256 and the path of every audio file that was read.
+- ``provenance``, ``paths``: JSON with the SHA-256 and the path of every audio file that was read;
+  in ``provenance`` also the known data sets of the songs with their licences, as ``data``.
 - attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
   ``fidelity`` (JSON), ``source_order``.
 """
@@ -41,6 +42,7 @@ FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
 STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
 PROVENANCE, PATHS = "provenance", "paths"
+DATA = "data"  # in the provenance: the known data sets of the songs, with their licences
 SILENT = -1
 """``first_frame`` of a part that is silence."""
 
@@ -155,6 +157,8 @@ class FeatureFile:
         Whether it contains test songs (Q3).
     provenance : dict
         Version of the package, and the SHA-256 of every audio file that was read.
+    data : list of dict
+        ``"set"`` and ``"licence"`` of the known data sets to which its songs belong.
     starts, owners : np.ndarray [shape=(n_patches,)]
         First frame of each patch in the mixture, and its segment.
     mixture, sources : np.ndarray [shape=(n_frames, n_bins)]
@@ -192,6 +196,7 @@ class FeatureFile:
         self.augmentation = attributes["augmentation"]
         self.released_test_leak = bool(attributes["released_test_leak"])
         self.provenance = self._json(PROVENANCE)
+        self.data: list[dict[str, str]] = self.provenance.get(DATA, [])
         self.starts = self._file[STARTS][:]
         self.owners = self._file[PATCH_SEGMENT][:]
         self.mixture, self.sources = self._frames(MIXTURE), self._frames(TARGETS)
@@ -219,7 +224,8 @@ class FeatureFile:
         """SHA-256 of everything that determines the content: settings, audio files, segments."""
         names = ("config", "fidelity", "released_test_leak")
         told = [str(self._file.attrs[name]) for name in names]
-        told.append(json.dumps(self.provenance, sort_keys=True))
+        content = {name: value for name, value in self.provenance.items() if name != DATA}
+        told.append(json.dumps(content, sort_keys=True))
         told += map(str, self.segments())
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
 

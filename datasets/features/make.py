@@ -7,17 +7,14 @@ the number of versions that use it.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiphopss import __version__
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, resolve_preset
 from hiphopss.datasets.features.augmentation import (
     Recipe,
@@ -26,11 +23,8 @@ from hiphopss.datasets.features.augmentation import (
     resolve_augmentation,
 )
 from hiphopss.datasets.features.file import (
-    FORMAT,
     MIXTURE,
-    PATHS,
     PHASE,
-    PROVENANCE,
     SILENT,
     TARGETS,
     Part,
@@ -39,17 +33,15 @@ from hiphopss.datasets.features.file import (
 )
 from hiphopss.datasets.features.selection import origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
-from hiphopss.datasets.features.writer import FrameWriter, write_tables
+from hiphopss.datasets.features.writer import FrameWriter, write_attributes, write_tables
+from hiphopss.datasets.licences import data_of, tell_licences
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import song_length
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count, magnitude, stft
-from hiphopss.util.files import sha256_of, written_whole
+from hiphopss.util.files import written_whole
 from hiphopss.util.progress import progress_bar
-
-if TYPE_CHECKING:
-    import h5py
 
 logger = logging.getLogger(__name__)
 
@@ -151,6 +143,8 @@ def make_features(
     if augmentation in ("mix", "combined"):
         _tell_missing_mixes(origin_of(dataset), [version for _, version in segments], config)
     used = {song.key: song for version in versions for song in version.songs}
+    data = data_of(used.values())
+    tell_licences(data)
     n_frames = sum(segment.n_frames for segment, _ in segments)
     sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
     if store_phase:
@@ -162,7 +156,7 @@ def make_features(
             write_tables(file, filled, config)
             file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
             file.attrs["released_test_leak"] = released_test_leak
-            _write_attributes(file, config, fidelity, list(used.values()))
+            write_attributes(file, config, fidelity, list(used.values()), data)
     if replaced:
         logger.info("%s: replaced the feature file that was there", output)
     return output
@@ -350,17 +344,3 @@ def _mixture(segment: Segment, spectra: dict[int, np.ndarray]) -> tuple[np.ndarr
             spectrum = np.float32(part.gain / first.gain) * spectrum
         total += spectrum
     return total, np.float32(first.gain)
-
-
-def _write_attributes(
-    file: h5py.File, config: SignalConfig, fidelity: Fidelity, songs: list[Song]
-) -> None:
-    file.attrs["format"] = FORMAT
-    file.attrs["config"] = config.to_json()
-    file.attrs["fidelity"] = fidelity.to_json()
-    file.attrs["source_order"] = list(SOURCES)
-    stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
-    read = {name: sha256_of(path) for name, path in stems.items()}
-    file[PROVENANCE] = json.dumps({"version": __version__, "sha256": read}, sort_keys=True)
-    paths = {name: str(path.absolute()) for name, path in stems.items()}
-    file[PATHS] = json.dumps(paths, sort_keys=True)

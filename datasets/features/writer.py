@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import Field, astuple, fields
 from pathlib import Path
@@ -10,17 +11,24 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from hiphopss.config import SignalConfig
+from hiphopss import __version__
+from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.datasets.features.file import (
+    DATA,
+    FORMAT,
     PARTS,
     PATCH_SEGMENT,
+    PATHS,
+    PROVENANCE,
     SEGMENT_COLUMNS,
     SEGMENTS,
     STARTS,
     Part,
     Segment,
 )
+from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
+from hiphopss.util.files import sha256_of
 from hiphopss.util.keras_backend import ALIGNMENT
 
 if TYPE_CHECKING:
@@ -137,3 +145,35 @@ def write_tables(file: h5py.File, segments: list[Segment], config: SignalConfig)
     file.create_dataset(SEGMENTS, data=np.array(rows, table_dtype(SEGMENT_COLUMNS)))
     parts = [[astuple(part) for part in segment.parts] for segment in segments]
     file.create_dataset(PARTS, data=np.array(parts, table_dtype(fields(Part))))
+
+
+def write_attributes(
+    file: h5py.File,
+    config: SignalConfig,
+    fidelity: Fidelity,
+    songs: list[Song],
+    data: list[dict[str, str]],
+) -> None:
+    """Write the settings and the provenance of an open feature file.
+
+    Parameters
+    ----------
+    file : h5py.File
+        Open for writing.
+    config, fidelity
+        Settings with which it was made.
+    songs : list of Song
+        All songs that were read.
+    data : list of dict
+        Their known data sets, from :func:`hiphopss.datasets.licences.data_of`.
+    """
+    file.attrs["format"] = FORMAT
+    file.attrs["config"] = config.to_json()
+    file.attrs["fidelity"] = fidelity.to_json()
+    file.attrs["source_order"] = list(SOURCES)
+    stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
+    read = {name: sha256_of(path) for name, path in stems.items()}
+    made = {"version": __version__, "sha256": read, **({DATA: data} if data else {})}
+    file[PROVENANCE] = json.dumps(made, sort_keys=True)
+    paths = {name: str(path.absolute()) for name, path in stems.items()}
+    file[PATHS] = json.dumps(paths, sort_keys=True)

@@ -1,4 +1,4 @@
-"""Files from Zenodo: downloads that can be resumed, and safe unpacking.
+"""Data sets from Zenodo: downloads that can be resumed and checked, and safe unpacking.
 
-May import :mod:`hiphopss.util`.
+May import :mod:`hiphopss.util`, and of this room what knows the facts of the data sets.
 """

@@ -35,6 +35,7 @@ WAIT_S = 1.0
 """Seconds before the second attempt; every further wait is longer by this time."""
 
 _TIMEOUT_S = (15, 60)  # for connecting, and between bytes
+_HASHED = 1 << 20  # bytes that are read at once for a checksum
 _CHUNK = 1 << 14  # an unfinished chunk is lost if the connection breaks
 _LATER = (408, 429, *range(500, 600))  # HTTP statuses that may change later
 
@@ -140,7 +141,7 @@ def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) 
     HiphopssError
         If the server can't be reached or sends wrong data, or if the disk is full.
     """
-    if path.exists() and _md5(path) == file.checksum:
+    if path.exists() and _checksum(path, file, progress) == file.checksum:
         return path
     part = path.with_name(f"{path.name}.part")
     with _disk_errors(path):
@@ -148,7 +149,7 @@ def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) 
         require_space(path.parent, file.size - _size_of(part), file.name)
         with progress_bar(total=file.size, desc=file.name, show=progress, **BYTES) as bar:
             _fetch(file, part, page, bar)
-        if _md5(part) != file.checksum:
+        if _checksum(part, file, progress) != file.checksum:
             part.unlink()
             raise HiphopssError(
                 f"{file.url}: what came has another checksum than the record says: "
@@ -158,10 +159,33 @@ def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) 
     return path
 
 
-def _md5(path: Path) -> str:
-    """MD5 checksum of a file, in the form used in records."""
-    with open(path, "rb") as file:
-        return f"md5:{hashlib.file_digest(file, 'md5').hexdigest()}"
+def md5_of(path: Path, *, name: str = "", progress: bool = True) -> str:
+    """MD5 of a file, in hexadecimal.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    name : str, optional
+        Its name in the progress bar, if it has another on the disk.
+    progress : bool
+        Show a progress bar on standard error.
+    """
+    digest, size = hashlib.md5(usedforsecurity=False), path.stat().st_size
+    label = f"check {name or path.name}"
+    with (
+        open(path, "rb") as file,
+        progress_bar(total=size, desc=label, show=progress, **BYTES) as bar,
+    ):
+        while chunk := file.read(_HASHED):
+            digest.update(chunk)
+            bar.update(len(chunk))
+    return digest.hexdigest()
+
+
+def _checksum(path: Path, file: RemoteFile, progress: bool) -> str:
+    """Checksum of a downloaded file, in the form used in records."""
+    return f"md5:{md5_of(path, name=file.name, progress=progress)}"
 
 
 def _fetch(file: RemoteFile, part: Path, page: str, bar: tqdm) -> None:
@@ -262,9 +286,14 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
     free = shutil.disk_usage(folder).free
     if free < n_bytes:
         raise HiphopssError(
-            f"{folder}: {free / 1e9:.1f} GB free, but {what} takes {n_bytes / 1e9:.1f} GB: "
+            f"{folder}: {gigabytes(free)} free, but {what} takes {gigabytes(n_bytes)}: "
             "make room, or choose a folder on another disk"
         )
+
+
+def gigabytes(n_bytes: int) -> str:
+    """A number of bytes for people, in GB, or in MB if it is less than one GB."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 @contextmanager

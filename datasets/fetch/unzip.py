@@ -8,7 +8,7 @@ import stat
 import struct
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,7 +36,9 @@ _DAMAGE = (
 Member = tuple[zipfile.ZipInfo, tuple[str, ...]]
 
 
-def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bool = True) -> Path:
+def unzip(
+    archive: str | Path, folder: str | Path, *, holding: Sequence[str], progress: bool = True
+) -> Path:
     """Unpack one folder of a zip archive.
 
     All entries are checked before anything is written. Dot-files and ``__MACOSX`` are left out.
@@ -48,9 +50,9 @@ def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bo
         The zip file.
     folder : path-like
         Folder to make; it appears when it is complete.
-    holding : str
-        Name of a folder. The folder in the archive that contains it (perhaps the archive's top) is
-        unpacked, without its parent folders.
+    holding : sequence of str
+        Names of folders. The folder in the archive that contains all of them (perhaps the archive's
+        top) is unpacked, without its parent folders.
     progress : bool
         Show a progress bar on standard error.
 
@@ -63,7 +65,8 @@ def unzip(archive: str | Path, folder: str | Path, *, holding: str, progress: bo
     ------
     HiphopssError
         If the archive is damaged, encrypted, too large when unpacked, has links, duplicate paths or
-        paths that lead outside, if not exactly one folder holds ``holding``, or the disk is full.
+        paths that lead outside, if not exactly one folder holds all of ``holding``, or the disk
+        is full.
     """
     archive, folder = Path(archive), Path(folder)
     if not archive.is_file():
@@ -119,14 +122,19 @@ def _unsafe(archive: Path, reason: str) -> HiphopssError:
     return HiphopssError(f"{archive}: not unpacked, {reason}: get the archive from its source")
 
 
-def _inside(archive: Path, members: list[Member], holding: str) -> list[Member]:
+def _inside(archive: Path, members: list[Member], holding: Sequence[str]) -> list[Member]:
     """The entries of the folder that contains ``holding``, with paths relative to that folder."""
-    roots = {parts[: parts.index(holding)] for _, parts in members if holding in parts[:-1]}
+    roots = set.intersection(
+        *(
+            {parts[: parts.index(name)] for _, parts in members if name in parts[:-1]}
+            for name in holding
+        )
+    )
     if len(roots) != 1:
         found = " and ".join(sorted("/".join(root) or "its top" for root in roots)) or "no folder"
         raise HiphopssError(
-            f"{archive}: {found} in it with {holding!r} inside, where one is wanted: "
-            "unpack it by hand"
+            f"{archive}: {found} in it with {' and '.join(map(repr, holding))} inside, where one "
+            "is wanted: unpack it by hand"
         )
     root = roots.pop()
     return [(info, parts[len(root) :]) for info, parts in members if parts[: len(root)] == root]

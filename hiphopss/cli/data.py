@@ -47,18 +47,33 @@ def _generate(options: Namespace) -> None:
 
 def add_download(verbs: Verbs) -> None:
     verb = add_verb(
-        verbs, "download", "download HHDS from Zenodo; run again to resume a download", _download
+        verbs,
+        "download",
+        "download a data set from Zenodo, or unpack its archive; run again to resume a download",
+        _download,
     )
-    verb.add_argument("dataset", choices=("hhds",), help="only HHDS can be downloaded")
+    verb.add_argument(
+        "dataset",
+        choices=("hhds", "musdb18hq", "musdb18", "dsd100"),
+        help="HHDS; MUSDB18-HQ (22.7 GB), whose songs include DSD100's; MUSDB18, the same songs "
+        "in AAC (4.7 GB); or DSD100, which has no DOI and needs --archive",
+    )
     verb.add_argument("output", metavar="OUT", help="folder to make: the data set's root")
-    verb.add_argument("--archive", metavar="ZIP", help="unpack this archive instead")
+    verb.add_argument(
+        "--archive",
+        metavar="ZIP",
+        help="check and unpack this archive instead of downloading it; it is kept",
+    )
     add_quiet(verb)
 
 
 def _download(options: Namespace) -> None:
-    from hiphopss.datasets.hhds import download_hhds
+    from hiphopss.datasets.fetch.dataset import download_dataset
 
-    print(download_hhds(options.output, archive=options.archive, progress=not options.quiet))
+    path = download_dataset(
+        options.dataset, options.output, archive=options.archive, progress=not options.quiet
+    )
+    print(path)
 
 
 def add_features(verbs: Verbs) -> None:

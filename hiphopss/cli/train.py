@@ -136,7 +136,7 @@ def add_weights(verbs: Verbs) -> None:
 
 
 def _weights_info(options: Namespace) -> None:
-    from hiphopss.weights.files import describe_weights
+    from hiphopss.weights.description import describe_weights
 
     print(describe_weights(options.file))
 

@@ -42,10 +42,13 @@ class Run:
         Settings that determine the run, in a form that JSON can hold.
     log : list of dict
         A row for each completed epoch.
+    data : list of dict
+        ``"set"`` and ``"licence"`` of the known data sets on which it trains.
     """
 
     settings: dict
     log: list[dict] = field(default_factory=list)
+    data: list[dict[str, str]] = field(default_factory=list)
 
     @property
     def epochs_done(self) -> int:
@@ -65,6 +68,7 @@ def provenance(run: Run) -> dict:
         **run.settings,
         "epochs": run.epochs_done,
         "final_loss": run.log[-1]["loss"],
+        **({"data": run.data} if run.data else {}),
         "versions": {
             "hiphopss": __version__,
             "keras": keras.__version__,

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from hiphopss.config import LossWeights, default_loss_weights
-from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.file import DATA, FeatureFile
+from hiphopss.datasets.licences import merged
 from hiphopss.errors import HiphopssError
 from hiphopss.training.checkpoints import Run, beside, provenance, resume, save_checkpoint
 from hiphopss.training.processes import Cluster, Share, joined
@@ -227,11 +228,12 @@ def _start(
     file: FeatureFile, settings: dict, *, init: Path | None, checkpoint: Path | None
 ) -> tuple[keras.Model, Run]:
     """The model and the run, at the start or as in the checkpoint."""
-    leak, initial, sha256 = file.released_test_leak, None, None
+    leak, data, initial, sha256 = file.released_test_leak, file.data, None, None
     if init is not None:
         info, initial = read_weights(init)
         file.config.require_same(info.config, this=str(file.path), that=str(init))
         leak = leak or info.provenance.get("released_test_leak", False)
+        data = merged(info.provenance.get(DATA, []), data)
         sha256 = info.sha256
     import_keras()
     from hiphopss.network.model import build_model
@@ -242,7 +244,7 @@ def _start(
         "preset": file.fidelity.name,
         "init": sha256,
     }
-    run = Run({"features": file.identity, **more, **settings})
+    run = Run({"features": file.identity, **more, **settings}, data=data)
     model = build_model(file.fidelity, config=file.config, seed=settings["seed"])
     if initial is not None:
         assign_arrays(model, initial, origin=str(init))

@@ -6,6 +6,7 @@ import pytest
 
 from hiphopss import SOURCES
 from hiphopss.cli import build_parser
+from hiphopss.datasets.fetch.dataset import DATASETS
 from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.live.ends import RAW_FORMATS
@@ -22,14 +23,15 @@ CHOICES = {
     ("evaluate", "--mode"): MODES,
     ("compare", "--mode"): MODES,
     ("evaluate", "--subset"): SUBSETS,
+    ("download", "dataset"): DATASETS,
     ("live", "--format"): tuple(RAW_FORMATS),
 }
 
 
 def option(verb, name):
-    """An option of a verb, as the parser has it."""
+    """An option or an argument of a verb, as the parser has it."""
     (verbs,) = (a for a in build_parser()._actions if isinstance(a, argparse._SubParsersAction))
-    return next(a for a in verbs.choices[verb]._actions if name in a.option_strings)
+    return next(a for a in verbs.choices[verb]._actions if name in (*a.option_strings, a.dest))
 
 
 @pytest.mark.parametrize(("verb", "name"), list(CHOICES))

@@ -73,6 +73,8 @@ def test_importing_the_package_imports_no_backend():
         (["reproduce", "-o", "run", "--jobs", "-1"], "--jobs: -1: give a whole number, 1 or more"),
         (["generate", "new", "--dev", "0"], "0 songs of Dev"),
         (["download", "hhds", "full"], "full"),
+        (["download", "dsd100", "new"], "add --archive DSD100.zip"),
+        (["download", "musdb18", "new", "--archive", "song.wav"], "song.wav: has"),
         (["separate", "song.wav", "-o", "out", "--weights", "model_hh_fft_1024"], "by hand"),
     ],
 )

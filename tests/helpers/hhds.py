@@ -25,3 +25,12 @@ def write_musdb(root, subset, names):
             path = root / subset / name / f"{source}.wav"
             path.parent.mkdir(parents=True, exist_ok=True)
             soundfile.write(path, samples, RATE, "PCM_16")
+
+
+def write_hhds(root):
+    """What the archive of HHDS holds: 13 and 5 songs, and the three of DSD100."""
+    write_songs(root, "Dev", [f"{n:02d} - Rapper {n % 3} - Song {n}" for n in range(13)])
+    write_songs(root, "Test", [f"{n:02d} - Rapper {n % 3} - Song {n}" for n in range(13, 18)])
+    write_songs(root, "Dev", FOREIGN[2:])
+    write_songs(root, "Test", FOREIGN[:2])
+    return root

@@ -53,6 +53,28 @@ def warned(pattern):
 
 
 @contextmanager
+def told(at_each=lambda: None):
+    """Gives the list of all messages that the body logs, from the level INFO."""
+    messages = []
+    handler = logging.Handler(logging.INFO)
+
+    def emit(record):
+        messages.append(record.getMessage())
+        at_each()
+
+    handler.emit = emit
+    logger = logging.getLogger("hiphopss")
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
+    try:
+        yield messages
+    finally:
+        logger.removeHandler(handler)
+        logger.setLevel(level)
+
+
+@contextmanager
 def nothing_warned():
     """The body logs no warning."""
     with warned("") as messages:

@@ -12,11 +12,13 @@ import released
 from hiphopss import PRESETS, HiphopssError, SignalConfig
 from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.songs import read_songs
 from hiphopss.network.model import build_model
 from hiphopss.training.loop import TrainingSettings, epoch_batches, train
 from hiphopss.training.steps import compile_model
 from hiphopss.util.keras_backend import tensor_of
-from hiphopss.weights.files import load_published, read_arrays, read_info
+from hiphopss.weights.description import describe_weights
+from hiphopss.weights.files import load_published, read_arrays, read_info, save_weights
 
 pytestmark = pytest.mark.usefixtures("keras")
 
@@ -163,6 +165,7 @@ def test_training_logs_every_term_and_learns(features, tmp_path):
     assert rows[2]["loss"] < rows[0]["loss"]
     info = read_info(output)
     assert info.provenance["epochs"] == 3
+    assert "data" not in info.provenance  # the songs are of no known set
     assert info.fidelity == PRESETS["corrected"]
 
 
@@ -224,6 +227,26 @@ def test_resumed_training_ends_with_the_same_weights(features, tmp_path, publish
         np.testing.assert_array_equal(resumed[name], array)
     start = read_arrays(published)
     assert not np.array_equal(expected["conv1/kernel"], start["conv1/kernel"])
+
+
+def test_weights_inherit_the_licences_of_features_and_initial_weights(dataset, tmp_path):
+    songs = [
+        replace(song, name="051 - AM Contra - Heart Peripheral") for song in read_songs(dataset)
+    ]
+    features = make_features(songs[:1], tmp_path / "f.h5", preset="corrected", progress=False)
+    first = {"set": "HHDS", "licence": "see its record"}
+    settings = {"config": SignalConfig(), "fidelity": PRESETS["corrected"]}
+    init = tmp_path / "init.weights.h5"
+    save_weights(init, build_model("corrected"), provenance={"data": [first]}, **settings)
+    output, once = tmp_path / "m.weights.h5", TrainingSettings(epochs=1, batch_size=8)
+    train(features, output, once, init=init, progress=False)
+    licence = "for non-commercial, educational use only"
+    expected = [first, {"set": "DSD100", "licence": licence}]
+    for file in (output, tmp_path / "m.checkpoint.weights.h5"):
+        assert read_info(file).provenance["data"] == expected
+    text = describe_weights(output)
+    assert "\ndata       HHDS, licence: see its record\n" in text
+    assert f"\ndata       DSD100, licence: {licence}\n" in text
 
 
 def test_a_checkpoint_of_another_run_is_refused(features, dataset, tmp_path):

@@ -7,11 +7,12 @@ import h5py
 import numpy as np
 import pytest
 import released
+from helpers.songs import warned
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
+from hiphopss.weights.description import describe_weights
 from hiphopss.weights.files import (
     convert_weights,
-    describe_weights,
     load_model,
     load_published,
     network_arrays,
@@ -110,6 +111,16 @@ def test_convert_there_and_back(tmp_path, published, arrays):
     for a, b in zip(arrays, read_arrays(back).values(), strict=True):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(HiphopssError, match=r"dsd\.pkl: is there already"):
+        convert_weights(own)
+
+
+def test_a_published_file_without_its_licence_is_told(tmp_path, published):
+    own = convert_weights(published, tmp_path / "own.weights.h5")
+    with h5py.File(own, "r+") as file:
+        stored = json.loads(file.attrs["hiphopss"])
+        stored["provenance"]["data"] = [{"set": "DSD100", "licence": "for study"}]
+        file.attrs["hiphopss"] = json.dumps(stored)
+    with warned(r"own\.pkl: does not say that it was trained on DSD100 .licence: for study."):
         convert_weights(own)
 
 

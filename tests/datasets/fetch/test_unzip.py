@@ -6,7 +6,7 @@ import pytest
 from helpers.archives import files_in, refused
 
 from hiphopss.datasets.fetch import unzip
-from hiphopss.datasets.hhds import download_hhds
+from hiphopss.datasets.fetch.dataset import download_dataset
 
 
 def zip_of(path, *members):
@@ -28,7 +28,7 @@ def test_an_archive_with_backslashes_is_unpacked(tmp_path):
     with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
         for name in ("HHDS\\Sources\\", "HHDS\\Sources\\Dev\\song\\bass.wav"):
             archive.writestr(name, b"")
-    root = download_hhds(tmp_path / "hhds", archive=tmp_path / "a.zip", progress=False)
+    root = download_dataset("hhds", tmp_path / "hhds", archive=tmp_path / "a.zip", progress=False)
     assert list(files_in(root)) == ["Sources/Dev/song/bass.wav"]
 
 
@@ -51,7 +51,7 @@ def test_a_malicious_archive_is_refused(tmp_path, member, reason):
     inner = tmp_path / "a" / "b"
     inner.mkdir(parents=True)
     archive = zip_of(tmp_path / "evil.zip", member)
-    refused(reason, download_hhds, inner / "hhds", archive=archive, progress=False)
+    refused(reason, download_dataset, "hhds", inner / "hhds", archive=archive, progress=False)
     assert sorted(p.name for p in tmp_path.rglob("*")) == ["a", "b", "evil.zip"]
 
 
@@ -60,7 +60,7 @@ def test_a_bomb_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "bomb.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr("Sources/Dev/song/bass.wav", bytes(10**6))
-    refused("1000000 bytes are packed in", download_hhds, tmp_path / "x", archive=path)
+    refused("1000000 bytes are packed in", download_dataset, "hhds", tmp_path / "x", archive=path)
 
 
 def test_an_encrypted_archive_is_refused(tmp_path):
@@ -68,4 +68,4 @@ def test_an_encrypted_archive_is_refused(tmp_path):
     data = bytearray(path.read_bytes())
     data[data.index(b"PK\x01\x02") + 8] |= 1  # the flag in the table of contents
     path.write_bytes(data)
-    refused("is encrypted", download_hhds, tmp_path / "x", archive=path)
+    refused("is encrypted", download_dataset, "hhds", tmp_path / "x", archive=path)

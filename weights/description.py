@@ -1,0 +1,45 @@
+"""Describing weight files for people."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from hiphopss.weights.files import is_hdf5, read_weights
+from hiphopss.weights.registry import resolve_weights
+
+
+def describe_weights(path: str | Path) -> str:
+    """Describe a weight file in lines for people.
+
+    Parameters
+    ----------
+    path : path-like
+        The project's own ``.weights.h5`` or a published ``.pkl``, by path or by registry name.
+
+    Returns
+    -------
+    str
+        Preset, hash, settings, provenance with the data sets and their licences, and arrays.
+
+    Raises
+    ------
+    HiphopssError
+        As in :func:`hiphopss.weights.files.load_model`.
+    """
+    path = resolve_weights(path)
+    info, arrays = read_weights(path)
+    provenance = dict(info.provenance)
+    data = provenance.pop("data", [])
+    count = sum(array.size for array in arrays.values())
+    width = max(map(len, arrays))
+    lines = [
+        f"{path}",
+        f"preset     {info.fidelity.name}",
+        f"sha256     {info.sha256} (of the {'arrays' if is_hdf5(path) else 'file'})",
+        f"signal     {info.config.to_json()}",
+        *(f"{name:10} {value}" for name, value in provenance.items()),
+        *(f"data       {known['set']}, licence: {known['licence']}" for known in data),
+        f"arrays     {len(arrays)}, {count:,} numbers",
+        *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
+    ]
+    return "\n".join(lines)
