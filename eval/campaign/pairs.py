@@ -28,7 +28,7 @@ from hiphopss.eval.campaign.tables import (
     ACCOMPANIMENT,
     AVERAGES,
     Campaign,
-    Listed,
+    ListedSong,
     campaign,
     listed_song,
 )
@@ -196,13 +196,13 @@ def put_beside(rows: Iterable[Row], *, name: str = "sisec2016", average: str = "
     return Beside(known, average, pairs, _standings(known, pairs, average))
 
 
-def _by_song(rows: Iterable[Row]) -> dict[tuple[str, Listed], list[Row]]:
+def _by_song(rows: Iterable[Row]) -> dict[tuple[str, ListedSong], list[Row]]:
     """The rows of each model and song of DSD100; of a song that is there twice, the first."""
     groups: dict[tuple[str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.model, row.subset, row.song].append(row)
     songs = {name: listed_song(name) for name in dict.fromkeys(name for _, _, name in groups)}
-    found: dict[tuple[str, Listed], list[Row]] = {}
+    found: dict[tuple[str, ListedSong], list[Row]] = {}
     for (model, _, name), own in groups.items():
         song = songs[name]
         if song is not None:
@@ -211,7 +211,7 @@ def _by_song(rows: Iterable[Row]) -> dict[tuple[str, Listed], list[Row]]:
 
 
 def _song_pairs(
-    known: Campaign, model: str, song: Listed, rows: Sequence[Row], average: str
+    known: Campaign, model: str, song: ListedSong, rows: Sequence[Row], average: str
 ) -> Iterable[Pair]:
     """The pairs of one model and song."""
     silent = {(row.source, row.window_start_s) for row in rows if SILENT_REFERENCE in row.note}

@@ -90,6 +90,8 @@ def draw_pairs(beside: Beside) -> Figure:
 
 def _draw_panel(axes: Axes, pairs: list[Pair], models: list[str], trained_on: str) -> None:
     """Draw the songs of one target."""
+    from matplotlib.ticker import MaxNLocator
+
     ends = [value for pair in pairs for value in (pair.score, pair.original)]
     limits = min(ends) - _MARGIN_DB, max(ends) + _MARGIN_DB
     axes.plot(limits, limits, color="0.3", linewidth=0.8, zorder=1)
@@ -109,6 +111,8 @@ def _draw_panel(axes: Axes, pairs: list[Pair], models: list[str], trained_on: st
     axes.set_xlim(*limits)
     axes.set_ylim(*limits)
     axes.set_aspect("equal")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(6, integer=True, steps=[1, 2, 5, 10]))
     axes.grid(color="0.85", linewidth=0.5)
     axes.set_axisbelow(True)
 

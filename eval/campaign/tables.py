@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from math import fsum
 
-from hiphopss.datasets.names import match_name
+from hiphopss.datasets.names import match_name, numbered_title
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.scores import METRICS
 
@@ -41,7 +41,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Listed:
+class ListedSong:
     """A song in DSD100's own list.
 
     Attributes
@@ -151,29 +151,32 @@ def campaign(name: str) -> Campaign:
     )
 
 
-def listed_song(name: str) -> Listed | None:
-    """Find a song of DSD100 by its name in any spelling, with or without its number.
+def listed_song(name: str) -> ListedSong | None:
+    """Find a song in DSD100's list.
 
     Parameters
     ----------
     name : str
-        Name of a song, such as that of its folder in DSD100 or MUSDB18.
+        Name in any spelling, such as that of its folder in DSD100 or MUSDB18; a number in front
+        must be the song's own.
 
     Returns
     -------
-    Listed or None
-        The song in DSD100's list; None if it is not one of them.
+    ListedSong or None
+        None if it is no song of DSD100.
     """
     known = _dsd100_numbers()
-    matches = {known[match].number: known[match] for match in match_name(name, known)}
-    return next(iter(matches.values())) if len(matches) == 1 else None
+    number, _ = numbered_title(name)
+    matches = {known[match] for match in match_name(name, known)}
+    song = matches.pop() if len(matches) == 1 else None
+    return song if song and number in (None, song.number) else None
 
 
 @lru_cache
-def _dsd100_numbers() -> dict[str, Listed]:
+def _dsd100_numbers() -> dict[str, ListedSong]:
     """The songs of DSD100, by each spelling of their names."""
     songs = {
-        line["name"]: Listed(int(line["number"]), line["name"], line["subset"])
+        line["name"]: ListedSong(int(line["number"]), line["name"], line["subset"])
         for line in _lines("hiphopss.datasets", "dsd100.csv")
     }
     # The subset of four songs that DSD100 was also published as spells it so.

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import fill
 
 from hiphopss.eval.campaign.pairs import BOTH, Beside, Standing
 from hiphopss.eval.table import write_csv
 from hiphopss.util.files import written_whole
+
+_WIDTH = 100  # of the notes in the terminal
 
 
 def text(beside: Beside) -> str:
@@ -26,7 +29,7 @@ def text(beside: Beside) -> str:
     known = beside.campaign
     blocks = []
     for group in _groups(beside):
-        lines = [f"{group[0].model}, {_heading(beside, group[0])}: SDR in dB, mean over songs"]
+        lines = [f"{group[0].model} {_heading(beside, group[0])}: SDR in dB, mean over songs"]
         lines.append(
             f"{'target':13} songs   model {known.original:>7}   difference      "
             f"{known.bound:>7}   place"
@@ -37,7 +40,8 @@ def text(beside: Beside) -> str:
                 f"{_difference(one):16}{one.bound:>6.2f}   {_place(one)}".rstrip()
             )
         blocks.append("\n".join(lines))
-    return "\n\n".join([*blocks, "\n".join(notes(beside))]) if blocks else ""
+    told = "\n".join(fill(note, _WIDTH) for note in notes(beside))
+    return "\n\n".join([*blocks, told]) if blocks else ""
 
 
 def lines(beside: Beside) -> list[str]:
@@ -59,7 +63,7 @@ def lines(beside: Beside) -> list[str]:
     for subset in dict.fromkeys(group[0].subset for group in groups):
         own = [one for group in groups for one in group if one.subset == subset]
         found += [
-            f"{_heading(beside, own[0])}, SDR in dB, mean over songs:",
+            f"Models {_heading(beside, own[0])}: SDR in dB, mean over songs",
             "",
             f"| model | target | songs | SDR | {known.original} | difference | {known.bound} "
             "| place |",
@@ -177,11 +181,9 @@ def _groups(beside: Beside) -> list[Sequence[Standing]]:
 
 def _heading(beside: Beside, one: Standing) -> str:
     """Which songs a table is about."""
-    of = "all" if one.is_whole else f"{one.n_songs} of"
-    return (
-        f"beside {beside.campaign.title} on {of} the {one.n_campaign_songs} songs of "
-        f"DSD100's {one.subset}"
-    )
+    of = "all" if one.is_whole else f"{one.n_songs} of the"
+    songs = f"{of} {one.n_campaign_songs} songs of DSD100's {one.subset}"
+    return f"beside {beside.campaign.title}, on {songs}"
 
 
 def _difference(one: Standing) -> str:

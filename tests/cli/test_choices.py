@@ -8,6 +8,7 @@ from hiphopss import SOURCES
 from hiphopss.cli import build_parser
 from hiphopss.datasets.songs import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
+from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.separator import ENGINES
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
@@ -22,6 +23,8 @@ CHOICES = {
     ("evaluate", "--mode"): MODES,
     ("compare", "--mode"): MODES,
     ("evaluate", "--subset"): SUBSETS,
+    ("compare", "--with"): CAMPAIGNS,
+    ("compare", "--average"): AVERAGES,
     ("live", "--format"): tuple(RAW_FORMATS),
 }
 

@@ -13,9 +13,7 @@ from hiphopss.eval.campaign.tables import campaign
 from hiphopss.eval.table import read_rows
 
 SONGS = {
-    "001 - ANiMAL - Clinic A": "001",
-    "ANiMAL - Rockshow": "002",
-    "M.E.R.C. Music - Knockout": "027",
+    "002 - ANiMAL - Rockshow": "002",
     "Patrick Talbot - Set Me Free": "081",
 }
 OTHER = "Lushlife - Toynbee Suite"
@@ -26,14 +24,14 @@ MISSING = "Zeno - Signs"
 def folders(tmp_path):
     """References in a plain folder, and estimates of two models: the mixture, and a better one."""
     for seed, name in enumerate([*SONGS, OTHER, MISSING]):
-        write_song(tmp_path / "data" / name, seed, n_channels=2)
+        write_song(tmp_path / "data" / name, seed)
         if name == MISSING:
             continue
         stems = [soundfile.read(tmp_path / "data" / name / f"{s}.wav")[0] for s in SOURCES]
         for index, source in enumerate(SOURCES):
             for model, estimate in (
                 ("mix", sum(stems)),
-                ("near", stems[index] + 0.3 * noise([seed, index, 9], 1)),
+                ("near", stems[index] + 0.3 * noise([seed, index, 9])[:, 0]),
             ):
                 folder = tmp_path / model / name
                 folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +55,7 @@ def test_the_mixture_beside_the_original_network(run, folders):
     found = lines(folders / "t_sisec2016.csv")
     assert {(line["song"], line["number"]) for line in found} == set(SONGS.items())
     sdr = {(r.model, r.song, r.source): r for r in read_rows(output)}
-    assert (OTHER in {song for _, song, _ in sdr}) and ("mix", OTHER, "bass") in sdr
+    assert ("mix", OTHER, "bass") in sdr
     for line in found:
         metric, number, target = line["metric"], int(line["number"]), line["target"]
         original = known.songs["CHA", number, target]
@@ -73,12 +71,11 @@ def test_the_mixture_beside_the_original_network(run, folders):
         for s in lines(folders / "t_sisec2016_summary.csv")
         if s["metric"] == "SDR"
     }
-    hip_hop = means["mix", "Test", "bass"]
-    assert (hip_hop["n_songs"], hip_hop["campaign_songs"]) == ("3", "50")
-    assert float(hip_hop["CHA"]) == pytest.approx(1.69, abs=0.005)
-    assert means["near", "Dev and Test", "vocals"]["n_songs"] == "4"
-    assert float(means["near", "Test", "drums"]["mean"]) > float(hip_hop["mean"])
-    assert "mix, beside SiSEC 2016 on 3 of the 50 songs of DSD100's Test: SDR in dB" in told
+    bass = means["mix", "Test", "bass"]
+    assert (bass["n_songs"], bass["campaign_songs"]) == ("1", "50")
+    assert means["near", "Dev and Test", "vocals"]["n_songs"] == "2"
+    assert float(means["near", "Test", "bass"]["mean"]) > float(bass["mean"])
+    assert "mix beside SiSEC 2016, on 1 of the 50 songs of DSD100's Test: SDR in dB" in told
     assert told.rstrip().endswith("t_sisec2016.png")
     assert (folders / "t_sisec2016.png").read_bytes().startswith(b"\x89PNG")
     assert (folders / "t_paired.csv").exists()
