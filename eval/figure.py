@@ -43,13 +43,14 @@ _SIZE_INCHES = (7.16, 3.3)  # two columns of the paper's format
 _BEYOND_DB = 20.0  # a baseline's mean farther than this from all models' is beyond the axis
 _INTERVAL_DB = 6.0  # the part of an interval that may widen the axis
 _MARGIN_DB = 1.5
-_SETTINGS: dict[RcKeyType, Any] = {
+SETTINGS: dict[RcKeyType, Any] = {
     "font.family": "DejaVu Sans",  # included in matplotlib, so the figure looks the same everywhere
     "font.size": 7.5,
     "axes.linewidth": 0.6,
     "svg.hashsalt": "hiphopss",
     "svg.fonttype": "path",
 }
+"""Settings of matplotlib for all pictures of scores."""
 
 
 def plot_fig1(
@@ -95,7 +96,7 @@ def plot_fig1(
     stem = Path(path)
     stem = stem.with_suffix("") if stem.suffix.lower() in (".png", ".svg") else stem
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
-    with rc_context(_SETTINGS):
+    with rc_context(SETTINGS):
         figure = draw_fig1(summaries, subsets=subsets, models=models, marks=marks, title=title)
         for file in files:
             with written_whole(file) as temporary:

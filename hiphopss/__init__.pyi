@@ -11,6 +11,11 @@ from .demo.limits import Limits
 from .demo.server import serve
 from .errors import HiphopssError
 from .eval.bss.scores import Scores, bss_eval
+from .eval.campaign.compare import (
+    CampaignComparison,
+    CampaignSettings,
+    compare_with_campaign,
+)
 from .eval.comparison import Comparison, compare
 from .eval.evaluation import Baselines, evaluate
 from .eval.scoring import Scoring
@@ -41,14 +46,14 @@ __version__: str
 
 # fmt: off
 __all__ = [
-    "PRESETS", "SOURCES", "Baselines", "Cluster", "Comparison", "Executor", "Fidelity",
-    "HiphopssError", "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm",
-    "ReproductionSettings", "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig",
-    "Song", "StreamingSeparator", "TrainingSettings", "__version__", "audition", "bss_eval",
-    "build_model", "compare", "compile_model", "convert_weights", "describe_weights",
-    "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
-    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix",
-    "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights", "separate",
-    "separate_files", "serve", "train",
+    "PRESETS", "SOURCES", "Baselines", "CampaignComparison", "CampaignSettings", "Cluster",
+    "Comparison", "Executor", "Fidelity", "HiphopssError", "Limits", "LiveSettings", "LossWeights",
+    "Mix", "Mixer", "Pcm", "ReproductionSettings", "Scores", "Scoring", "SeparationSettings",
+    "Separator", "SignalConfig", "Song", "StreamingSeparator", "TrainingSettings", "__version__",
+    "audition", "bss_eval", "build_model", "compare", "compare_with_campaign", "compile_model",
+    "convert_weights", "describe_weights", "download_dataset", "evaluate", "export_site",
+    "find_songs", "generate", "list_devices", "list_segments", "list_weights", "load_model",
+    "load_published", "make_features", "mix", "profile", "read_songs", "remix", "reproduce",
+    "run_live", "save_weights", "separate", "separate_files", "serve", "train",
 ]
 # fmt: on

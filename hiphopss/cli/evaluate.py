@@ -130,11 +130,28 @@ def add_compare(verbs: Verbs) -> None:
     )
     verb.add_argument("--baseline", metavar="MODEL", help="compare with this (default: the first)")
     verb.add_argument("--subset", help="only songs of this subset")
+    verb.add_argument(
+        "--with",
+        dest="campaign",
+        choices=("sisec2016",),
+        help="evaluate as released, and put the original network's own scores of the same songs "
+        "of DSD100 beside them, the ideal binary mask, and the place among the campaign's systems",
+    )
+    verb.add_argument(
+        "--average",
+        choices=("mean", "median"),
+        help="with --with: what a song's score is over its windows (default: mean)",
+    )
     _add_mode(verb)
     _add_scoring(verb)
 
 
 def _compare(options: Namespace) -> None:
+    if options.campaign is not None:
+        _compare_with_campaign(options)
+        return
+    if options.average is not None:
+        raise HiphopssError("--average: is of the scores of a campaign: give --with sisec2016, too")
     from hiphopss.eval.comparison import compare
 
     comparison = compare(
@@ -148,3 +165,32 @@ def _compare(options: Namespace) -> None:
     )
     print(comparison.text())
     print(f"\n{options.output}")
+
+
+def _compare_with_campaign(options: Namespace) -> None:
+    asked = f"--with {options.campaign}"
+    if options.references is None:
+        raise HiphopssError(
+            f"{asked}: no true stems: give --references, the folder of DSD100 or of MUSDB18"
+        )
+    for name in ("mode", "window", "hop"):
+        if getattr(options, name) != options.parser.get_default(name):
+            raise HiphopssError(
+                f"--{name}: {asked} evaluates as the campaign did (images, windows of 30 s every "
+                f"15 s): leave out --{name}"
+            )
+    from hiphopss.eval.campaign.compare import CampaignSettings, compare_with_campaign
+
+    found = compare_with_campaign(
+        [*options.estimates, *options.ours],
+        options.references,
+        options.output,
+        beside=CampaignSettings(options.campaign, options.average or "mean"),
+        against=options.baseline,
+        subset=options.subset,
+        **_scoring(options),
+    )
+    print(found.text())
+    print()
+    for file in found.files:
+        print(file)

@@ -9,6 +9,7 @@ from hiphopss.cli import build_parser
 from hiphopss.datasets.fetch.dataset import DATASETS
 from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
+from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.separator import ENGINES
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
@@ -24,6 +25,8 @@ CHOICES = {
     ("compare", "--mode"): MODES,
     ("evaluate", "--subset"): SUBSETS,
     ("download", "dataset"): DATASETS,
+    ("compare", "--with"): CAMPAIGNS,
+    ("compare", "--average"): AVERAGES,
     ("live", "--format"): tuple(RAW_FORMATS),
 }
 
