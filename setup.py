@@ -79,6 +79,7 @@ setup(
             "mypy>=2,<3",
             "build>=1.2,<2",
             "distributed>=2025.1",
+            "imageio-ffmpeg>=0.6,<1",
             "jax>=0.10,<0.11",
             "httpx2>=2,<3",
             "playwright>=1.55,<2",

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.containers import container_of, is_inside, song_name
 from hiphopss.signal.reading import AUDIO_SUFFIXES
 
 SUBSETS = ("Dev", "Test")
@@ -168,8 +169,9 @@ def find_mixtures(
     Returns
     -------
     dict of str to Path
-        Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``; other tracks are
-        named after their files, without the suffix.
+        Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``, and so is
+        ``<song>.stem.mp4/mixture`` (:mod:`hiphopss.signal.containers`); other tracks are named
+        after their files, without the suffix.
 
     Raises
     ------
@@ -179,7 +181,7 @@ def find_mixtures(
     tracks: dict[str, Path] = {}
     skipped = Path(skip).resolve() if skip is not None else None
     for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
-        if not given.exists():
+        if not container_of(given).exists():
             raise HiphopssError(f"{given}: no such file or folder: check the path")
         root = given / "Mixtures" if (given / "Mixtures").is_dir() else given
         found = [given]
@@ -197,7 +199,8 @@ def find_mixtures(
             raise HiphopssError(f"{given}: no audio files in this folder: name another")
         for path in found:
             folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
-            name = folder.name if path.stem == "mixture" else path.stem
+            song = song_name(folder) if is_inside(path) else folder.name
+            name = song if path.stem == "mixture" else path.stem
             if name in ("", ".", ".."):
                 raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
             if name in tracks and path.resolve() == tracks[name].resolve():

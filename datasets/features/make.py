@@ -44,6 +44,7 @@ from hiphopss.datasets.songs import Song, read_songs
 from hiphopss.datasets.stems import song_length
 from hiphopss.datasets.testsets import is_paper_test_song, training_songs
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.containers import container_of
 from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count, magnitude, stft
 from hiphopss.util.files import sha256_of, written_whole
@@ -400,7 +401,9 @@ def _write_attributes(
     file.attrs["fidelity"] = fidelity.to_json()
     file.attrs["source_order"] = list(SOURCES)
     stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
-    read = {name: sha256_of(path) for name, path in stems.items()}
+    # The hash of a stem file stands for each of its streams.
+    hashes = {file: sha256_of(file) for file in {container_of(path) for path in stems.values()}}
+    read = {name: hashes[container_of(path)] for name, path in stems.items()}
     file[PROVENANCE] = json.dumps({"version": __version__, "sha256": read}, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}
     file[PATHS] = json.dumps(paths, sort_keys=True)
