@@ -3,6 +3,7 @@
 A file is decoded as a whole, to WAV files in a temporary folder. The last two files stay decoded,
 so that reading all stems of a song, or those of two songs in turn, decodes each file once. Each
 process has its own copies; they are removed when it ends. A song of 4 minutes takes 430 MB there.
+A file is refused rather than patched up if any part of it is damaged.
 
 How long a stream is, to the sample, is only known after decoding. So the lengths are remembered in
 the user's cache folder, ``$XDG_CACHE_HOME/hiphopss/streams`` or ``~/.cache/hiphopss/streams``: one
@@ -76,7 +77,8 @@ class _Copies:
     """The decoded files of this process; threads may use them at once."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        # Reentrant, because a reader that nobody needs any more may be collected at any moment.
+        self._lock = threading.RLock()
         self._copies: OrderedDict[_Key, _Copy] = OrderedDict()
         self._scratch: Scratch | None = None
         self._n_made = 0
@@ -130,7 +132,7 @@ class _Copies:
         """Remove the oldest copies that are too many and that nobody reads."""
         for key, copy in list(self._copies.items()):
             if len(self._copies) > _KEPT and not copy.users:
-                del self._copies[key]
+                self._copies.pop(key, None)
                 shutil.rmtree(copy.folder, ignore_errors=True)
 
     def _decode(self, container: Path, key: _Key, copy: _Copy) -> None:

@@ -124,7 +124,7 @@ def _failure(path: Path, folder: Path, n_streams: int, told: bytes) -> HiphopssE
     if any(full in told for full in _FULL):
         return HiphopssError(
             f"{folder}: the disk is full, so {path} can't be decoded: free some space (85 MB for "
-            "each stream of 4 minutes), or set TMPDIR to another folder"
+            "each stream of 4 minutes), set TMPDIR to another folder, or use fewer processes"
         )
     if b"matches no streams" in told:
         return AudioError(

@@ -201,6 +201,8 @@ def opened(path: str | Path) -> Iterator[SoundFile]:
         return
     if not Path(path).is_file():
         raise AudioError(f"{path}: no such file: check the path")
+    if containers.is_container(path):
+        raise AudioError(f"{path}: has several streams: name one, such as {Path(path) / 'mixture'}")
     damaged = f"{path}: damaged or cut off: copy, download or export it again"
     try:
         if not Path(path).stat().st_size:
