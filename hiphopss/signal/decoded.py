@@ -140,6 +140,8 @@ class _Copies:
         try:
             copy.folder.mkdir(parents=True)
             files = decode(container, copy.folder, n_streams=len(STREAMS), demuxer="mov")
+            if _is_cut_off(container):
+                raise AudioError(f"{container}: cut off: copy, download or export it again")
             streams = _cut_alike(container, files, tell=key not in self.streams)
         except BaseException:
             shutil.rmtree(copy.folder, ignore_errors=True)
@@ -263,6 +265,27 @@ def _key(container: Path) -> _Key:
     return str(container.absolute()), state.st_size, state.st_mtime_ns
 
 
+def _is_cut_off(container: Path) -> bool:
+    """Whether an MP4's box of samples goes beyond the end of the file.
+
+    If the file ends between two packets of samples, ffmpeg takes what is there for the whole.
+    """
+    with open(container, "rb") as file:
+        end, start = os.fstat(file.fileno()).st_size, 0
+        while start + 8 <= end:  # one box after the other: size, type, content
+            file.seek(start)
+            head = file.read(16)
+            size = int.from_bytes(head[:4], "big")
+            if size == 1:  # the size has 64 bits, behind the type
+                size = int.from_bytes(head[8:], "big")
+            if head[4:8] == b"mdat" and start + size > end:
+                return True
+            if size < 8:  # up to the end of the file, or nothing that ffmpeg would have read
+                return False
+            start += size
+    return False
+
+
 def _cut_alike(container: Path, files: list[Path], *, tell: bool) -> list[Stream]:
     """Cut decoded streams to the length of the shortest, if they differ by no more than padding."""
     import soundfile
@@ -309,7 +332,11 @@ def _memory_of(container: Path) -> Path | None:
 
 
 def _stamp(container: Path, key: _Key) -> list:
-    """What a remembered length depends on: the file, and the program that decoded it."""
+    """What a remembered length depends on: the file, and the program that decoded it.
+
+    Versions of ffmpeg differ: 2.8 keeps 2048 samples of padding that later ones cut off
+    (https://github.com/faroit/stempeg/issues/2).
+    """
     program = find_ffmpeg(container)
     state = os.stat(program)
     return [*key[1:], program, state.st_size, state.st_mtime_ns]

@@ -1,6 +1,7 @@
 """Streams of stem files: decoded to the sample, once, and nothing is left behind."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -267,6 +268,13 @@ def test_damaged_files_are_told_in_one_line(tmp_path, song):
     for damaged in (*cut, content[:middle] + bytes(400) + content[middle + 400 :]):
         in_front.write_bytes(damaged)
         one_line(in_front / "bass", r"b\.stem\.mp4: damaged, cut off")
+    # Cut where a packet begins: ffmpeg takes that for the end.
+    in_front.write_bytes(content[:middle])
+    all_streams = [*command[:3], "-i", in_front, "-map", "0", "-f", "null", "-"]
+    done = subprocess.run(all_streams, capture_output=True)
+    begin = int(re.search(rb"offset (0x[0-9a-f]+): partial file", done.stderr)[1], 16)
+    in_front.write_bytes(content[:begin])
+    one_line(in_front / "bass", r"b\.stem\.mp4: cut off: copy")
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="a shell script in place of ffmpeg")
@@ -291,18 +299,21 @@ def test_what_can_happen_to_ffmpeg(song, tmp_path, monkeypatch, script, kind, to
     assert "can't be run" in one_line(song / "bass", "install ffmpeg again", kind=HiphopssError)
 
 
-def test_a_copy_that_is_damaged_without_a_word_has_a_warning(song, monkeypatch):
+def test_errors_in_spite_of_which_ffmpeg_reports_success(song, monkeypatch):
     start_anew(monkeypatch)
-    run = subprocess.run
+    run, said = subprocess.run, b"[aac @ 0x1] [x] strange \x1b frame\nmore"
 
     def talking(*arguments, **options):
         done = run(*arguments, **options)
-        done.stderr = b"[aac @ 0x1] [x] strange \x1b frame\nmore"
+        done.stderr = said
         return done
 
     monkeypatch.setattr(ffmpeg.subprocess, "run", talking)
     with warned(r"a song\.stem\.mp4: decoded, but ffmpeg says 'strange  frame'"):
         reading.read(song / "bass")
+    start_anew(monkeypatch)
+    said = b"[in#0 @ 0x1] stream 0, offset 0xca2f: partial file"
+    one_line(song / "bass", "damaged, cut off .*partial file")
 
 
 # what is left behind
