@@ -20,14 +20,12 @@ from pathlib import Path
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
+from hiphopss.signal import containers
 from hiphopss.signal.reading import AUDIO_SUFFIXES
 
 SUBSETS = ("Dev", "Test")
 
 MIXTURE = "mixture"
-
-STEM_FILE = ".stem.mp4"
-"""End of the names of Native Instruments' stem files, which hold a mixture and its stems."""
 
 _MUSDB_FOLDERS = {"Dev": "train", "Test": "test"}
 
@@ -107,7 +105,7 @@ def song_entries(folder: Path) -> list[Path]:
 
 def song_name(entry: Path) -> str:
     """Name of the song in a folder or stem file."""
-    return entry.name[: -len(STEM_FILE)] if is_stem_file(entry) else entry.name
+    return containers.song_name(entry) if is_stem_file(entry) else entry.name
 
 
 def is_song(entry: Path) -> bool:
@@ -120,7 +118,7 @@ def is_song(entry: Path) -> bool:
 
 def is_stem_file(path: Path) -> bool:
     """Whether a path is a file that is named like a stem file."""
-    return path.name.lower().endswith(STEM_FILE) and not path.is_dir()
+    return containers.is_container(path) and not path.is_dir()
 
 
 def is_audio(path: Path) -> bool:
@@ -155,7 +153,7 @@ def find_audio(entry: Path, name: str) -> Path | None:
         If there are two such files, for example ``vocals.wav`` and ``vocals.flac``.
     """
     if is_stem_file(entry):
-        return entry / name
+        return containers.stream_paths(entry)[name]
     if not entry.is_dir():
         return None
     found = sorted(path for path in entry.iterdir() if plain_stem(path) == name and is_audio(path))

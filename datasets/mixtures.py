@@ -15,6 +15,7 @@ from hiphopss.datasets.layouts import (
     song_name,
 )
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.containers import container_of
 
 
 def find_mixtures(
@@ -50,7 +51,7 @@ def find_mixtures(
     tracks: dict[str, Path] = {}
     skipped = Path(skip).resolve() if skip is not None else None
     for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
-        if not given.exists() and not is_stem_file(given.parent):
+        if not container_of(given).exists():
             raise HiphopssError(f"{given}: no such file or folder: check the path")
         found = _search(given, skipped) if given.is_dir() else [given]
         if not found:
@@ -87,6 +88,6 @@ def _search(folder: Path, skipped: Path | None) -> list[Path]:
 
 def _track_name(path: Path) -> str:
     folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
-    if is_stem_file(path) or is_stem_file(folder):
-        return song_name(path if is_stem_file(path) else folder)
+    if is_stem_file(container_of(path)):
+        return song_name(container_of(path))
     return folder.name if plain_stem(path) == MIXTURE else path.stem

@@ -20,6 +20,7 @@ from hiphopss.config import SOURCES
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
+from hiphopss.signal.containers import container_of, is_container, is_inside
 
 logger = logging.getLogger(__name__)
 
@@ -46,6 +47,29 @@ class Common:
     sample_rate: int
     n_channels: int
     subtype: str
+
+
+def measure_songs(songs: Iterable[Song], *, progress: bool = True) -> None:
+    """Get to know the lengths of those songs that are in stem files, which takes a while once.
+
+    Parameters
+    ----------
+    songs : iterable of Song
+        Songs whose files are about to be read.
+    progress : bool
+        Show a progress bar.
+
+    Raises
+    ------
+    HiphopssError
+        If there are stem files, but ffmpeg isn't on the PATH.
+    """
+    paths = {container_of(path) for song in songs for path in song.stems.values()}
+    found = sorted(filter(is_container, paths))
+    if found:
+        from hiphopss.signal.decoded import measure
+
+        measure(found, progress=progress)
 
 
 def require_alike(
@@ -333,7 +357,8 @@ def mixture_gain(
     sample_rate : int
         Sampling rate of the stems, in Hz.
     mastered : bool
-        Don't warn about a mixture that is not exactly the scaled sum.
+        Don't warn about a mixture that is not exactly the scaled sum. Those of stem files never
+        are, because they were encoded by themselves, so for them there is no warning either.
 
     Returns
     -------
@@ -374,7 +399,7 @@ def mixture_gain(
             f"{song.mixture}: not the mixture of the stems of {song.name!r} (half of it is "
             "something else): check that they belong together"
         )
-    if rest > 1e-4 and not mastered:
+    if rest > 1e-4 and not mastered and not is_inside(song.mixture):
         logger.warning(
             "%s: not the scaled sum of the stems, from which it differs by %.0f dB (mastering, "
             "lossy coding?): the scaled sum is used instead",

@@ -28,6 +28,7 @@ from hiphopss.eval.bss.correlation import FILTER_TAPS
 from hiphopss.eval.bss.scores import References, require_known
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
+from hiphopss.signal.containers import container_of
 from hiphopss.signal.reading import read_header
 from hiphopss.util.executor import Executor
 from hiphopss.util.progress import progress_bar
@@ -173,6 +174,7 @@ def score(
         that scores is lost.
     """
     how, where = how or Scoring(), where or Executor()
+    files.measure_songs((song for model in models for song, _ in model.songs), progress=progress)
     jobs = _jobs(models, how)
     for job in jobs:
         for model in job.models:
@@ -271,7 +273,7 @@ def _score_on_worker(version: str, job: _Job) -> list[SongScores]:
         needed += [path for _, stems in model.songs for path in stems.values()]
         needed += [require_mixture(job.song)] if model.baseline else []
     for path in needed:
-        if not path.exists():
+        if not container_of(path).exists():
             raise HiphopssError(
                 f"{path}: {here} doesn't see this file: share the folder under the same path"
             )

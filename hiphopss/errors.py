@@ -1,4 +1,4 @@
-"""The one exception whose message is written for the user."""
+"""The one exception whose message is written for the user, and a kind of it."""
 
 
 class HiphopssError(Exception):
@@ -7,3 +7,7 @@ class HiphopssError(Exception):
     The message is one line that names the file (or argument) and says what to do about it. The
     command line prints it to standard error and exits with status 2.
     """
+
+
+class AudioError(HiphopssError):
+    """An error about one audio file; other files may still be usable."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import released
 from helpers.songs import noise, write_song
+from helpers.stem_mp4 import put_ffmpeg
 
 from hiphopss import SOURCES
 from hiphopss.util.keras_backend import import_keras
@@ -61,6 +62,16 @@ def run(capsys):
         return status, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def ffmpeg_on_path(tmp_path_factory, monkeypatch):
+    """``ffmpeg`` in the PATH, and an empty cache folder, which is the value."""
+    folder = put_ffmpeg(tmp_path_factory.mktemp("ffmpeg"))
+    monkeypatch.setenv("PATH", os.pathsep.join([str(folder), os.environ["PATH"]]))
+    cache = tmp_path_factory.mktemp("cache")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
+    return cache
 
 
 @pytest.fixture

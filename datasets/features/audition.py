@@ -12,6 +12,7 @@ from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.songs import Song, read_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import writing
+from hiphopss.signal.containers import container_of
 from hiphopss.signal.transform import istft
 from hiphopss.util.files import filled_whole, sha256_of
 
@@ -108,9 +109,9 @@ def _song(file: FeatureFile, subset: str, name: str) -> Song:
 
 
 def _require_unchanged(file: FeatureFile, name: str, path: Path) -> None:
-    if not path.exists():
+    if not container_of(path).exists():
         raise HiphopssError(f"{path}: not there any more: add --dataset and where it is now")
-    if sha256_of(path) != file.provenance["sha256"].get(name):
+    if sha256_of(container_of(path)) != file.provenance["sha256"].get(name):
         raise HiphopssError(
             f"{path}: not the stem that {file.path} was made from: name the right data set, or "
             "make the features again"

@@ -36,7 +36,7 @@ from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, write_attributes, write_tables
 from hiphopss.datasets.licences import data_of, tell_licences
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.stems import song_length
+from hiphopss.datasets.stems import measure_songs, song_length
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count, magnitude, stft
@@ -126,6 +126,7 @@ def make_features(
         require_leaky(fidelity, augmentation)
     subsets = ("Dev", "Test") if released_test_leak else ("Dev",)
     songs = select_songs(dataset, fidelity, subsets, part=part)
+    measure_songs(songs, progress=progress)
     versions = recipes(
         [song for song in songs if song.subset != "Test"],
         augmentation,

@@ -28,6 +28,7 @@ from hiphopss.datasets.features.file import (
 )
 from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of
 from hiphopss.util.keras_backend import ALIGNMENT
 
@@ -172,7 +173,9 @@ def write_attributes(
     file.attrs["fidelity"] = fidelity.to_json()
     file.attrs["source_order"] = list(SOURCES)
     stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
-    read = {name: sha256_of(path) for name, path in stems.items()}
+    # The hash of a stem file stands for each of its streams.
+    hashes = {file: sha256_of(file) for file in {container_of(path) for path in stems.values()}}
+    read = {name: hashes[container_of(path)] for name, path in stems.items()}
     made = {"version": __version__, "sha256": read, **({DATA: data} if data else {})}
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}

@@ -138,7 +138,7 @@ def reproduce(
     roots = _given_roots(settings) or generated_roots(
         kept, settings.profile, settings.preset, settings.seed, progress
     )
-    songs = choose_songs(roots, settings.test_songs, settings.test_set)
+    songs = choose_songs(roots, settings.test_songs, settings.test_set, progress=progress)
     _require_data(experiments, settings, songs.dev)
     _claim(output, settings)
     stages = Stages(

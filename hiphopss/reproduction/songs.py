@@ -14,7 +14,7 @@ from hiphopss.datasets.generated import generate
 from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.roots import generated_songs
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.stems import require_alike, song_length
+from hiphopss.datasets.stems import measure_songs, require_alike, song_length
 from hiphopss.datasets.testsets import TestSet, second_test_set, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import HHDS_TEST, HIP_HOP_TEST, Profile
@@ -85,7 +85,11 @@ def generated_roots(
 
 
 def choose_songs(
-    roots: dict[str, Path], test_songs: Sequence[str] = (), test_set: str | None = None
+    roots: dict[str, Path],
+    test_songs: Sequence[str] = (),
+    test_set: str | None = None,
+    *,
+    progress: bool = True,
 ) -> Songs:
     """Choose training and test songs from data sets.
 
@@ -97,6 +101,8 @@ def choose_songs(
         Names of the songs of the second test set; by default those of ``test_set``.
     test_set : str, optional
         Name of the second test set; see :func:`hiphopss.datasets.testsets.second_test_set`.
+    progress : bool
+        Show a progress bar while songs in stem files are measured.
 
     Returns
     -------
@@ -136,6 +142,9 @@ def choose_songs(
         if test_songs or test_set or "DSD100" in roots:
             raise
     every_test = [song for songs in tests.values() for song in songs]
+    measure_songs(
+        [*every_test, *(song for some in sets.values() for song in some)], progress=progress
+    )
     _require_testable(every_test)
     dev = {}
     for name, songs in sets.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from hiphopss import __version__
 from hiphopss.datasets.songs import Song
+from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of, write_text
 
 _LENGTH = 12  # hexadecimal digits of the hash in a name
@@ -64,8 +65,11 @@ class Store:
         return self.root / stage / f"{name}-{digest}{suffix}"
 
     def sha256(self, path: Path) -> str:
-        """SHA-256 of a file, which is only read again if its size, times or inode have changed."""
-        path = path.absolute()
+        """SHA-256 of a file, which is only read again if its size, times or inode have changed.
+
+        That of a stream is that of its stem file; keys also have the stream's name.
+        """
+        path = container_of(path).absolute()
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         known = self._known.get(str(path))

@@ -17,6 +17,8 @@ from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
 from hiphopss.signal import reading, writing
+from hiphopss.signal.containers import container_of, is_inside
+from hiphopss.signal.decoded import measure
 from hiphopss.util.files import filled_whole, write_text
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
 from hiphopss.weights.files import WeightsInfo, read_weights
@@ -125,6 +127,8 @@ def separate_files(
         logger.warning("%s (the song is left out)", error)
 
     weights = resolve_weights(settings.weights)
+    stem_files = {container_of(path) for path in tracks.values() if is_inside(path)}
+    measure(sorted(stem_files), progress=progress)
     headers = {}
     for name, path in tracks.items():
         try:  # a bad file is better reported now than after an hour

@@ -1,5 +1,7 @@
 """Reading audio files of any rate and sample type that libsndfile supports, and resampling.
 
+The streams of a stem file (:mod:`hiphopss.signal.containers`) are read like files.
+
 Integer samples are divided by the largest value of their type (32767 for 16 bit), as in the
 released code, and :mod:`hiphopss.signal.writing` multiplies by it, so that a file that is read and
 written again is unchanged.
@@ -15,7 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiphopss.errors import HiphopssError
+from hiphopss.errors import AudioError
+from hiphopss.signal import containers
+from hiphopss.signal.decoded import decoded, stream_header
 
 if TYPE_CHECKING:
     from soundfile import SoundFile
@@ -35,10 +39,6 @@ _END = 1000  # samples read to check that the end of a file is there
 _UNKNOWN_FORMAT, _SYSTEM_ERROR, _MALFORMED, _UNKNOWN_ENCODING = 1, 2, 3, 4
 
 
-class AudioError(HiphopssError):
-    """An error about one audio file; other files may still be usable."""
-
-
 @dataclass(frozen=True)
 class Audio:
     """A decoded file.
@@ -50,7 +50,8 @@ class Audio:
     sample_rate : int
         Sampling rate in Hz.
     subtype : str
-        libsndfile's name of the file's sample type, such as ``"PCM_16"``.
+        libsndfile's name of the file's sample type, such as ``"PCM_16"``; ``"AAC"`` for the stream
+        of a stem file.
     """
 
     waveform: np.ndarray
@@ -91,7 +92,7 @@ def read(path: str | Path, *, exact: bool = False) -> Audio:
     Parameters
     ----------
     path : path-like
-        A WAV, FLAC, OGG, MP3 or any other file that libsndfile reads.
+        A WAV, FLAC, OGG, MP3 or any other file that libsndfile reads, or the stream of a stem file.
     exact : bool
         Return double precision, with integers as libsndfile scales them: divided by a power of
         two, so that no digit is lost. Scores don't depend on the scale.
@@ -105,13 +106,16 @@ def read(path: str | Path, *, exact: bool = False) -> Audio:
     ------
     AudioError
         If the file is missing, unreadable, empty, damaged, or has samples that are not finite.
+    HiphopssError
+        If a stem file can't be decoded for want of ffmpeg or of space.
     """
     with opened(path) as file:
         if exact:
             waveform = require_finite(file.read(dtype="float64", always_2d=True), path)
         else:
             waveform = _decode(file, -1, path)
-        return Audio(waveform, file.samplerate, file.subtype)
+        subtype = containers.SUBTYPE if containers.is_inside(path) else file.subtype
+        return Audio(waveform, file.samplerate, subtype)
 
 
 def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
@@ -156,6 +160,8 @@ def require_finite(samples: np.ndarray, path: str | Path) -> np.ndarray:
 def read_header(path: str | Path, *, end: bool = False) -> Header:
     """Read a file's header without decoding the file; errors as in :func:`read`.
 
+    A stem file has to be decoded, but its streams' lengths are remembered.
+
     Parameters
     ----------
     path : path-like
@@ -164,6 +170,8 @@ def read_header(path: str | Path, *, end: bool = False) -> Header:
         Also check, quickly, that the last samples can be read: the header of a truncated FLAC file
         states a length that is not there. Other formats simply end where they are cut off.
     """
+    if containers.is_inside(path):  # decoding it, at least once, has checked its end
+        return Header(*stream_header(Path(path)), containers.SUBTYPE)
     with opened(path) as file:
         header = Header(file.frames, file.samplerate, file.channels, file.subtype)
         if end:
@@ -176,15 +184,25 @@ def read_header(path: str | Path, *, end: bool = False) -> Header:
 def opened(path: str | Path) -> Iterator[SoundFile]:
     """Open an audio file for reading, as a ``soundfile.SoundFile``.
 
+    The stream of a stem file is opened as its decoded copy, whose samples are floating point.
+
     Raises
     ------
     AudioError
         If the file is missing, unreadable or empty, or if the body finds it damaged.
+    HiphopssError
+        As in :func:`read`.
     """
     import soundfile
 
+    if containers.is_inside(path):
+        with decoded(Path(path)) as copy, opened(copy) as file:
+            yield file
+        return
     if not Path(path).is_file():
         raise AudioError(f"{path}: no such file: check the path")
+    if containers.is_container(path):
+        raise AudioError(f"{path}: has several streams: name one, such as {Path(path) / 'mixture'}")
     damaged = f"{path}: damaged or cut off: copy, download or export it again"
     try:
         if not Path(path).stat().st_size:
