@@ -182,17 +182,17 @@ class CorrelationEngine:
         energies = energies[:, None]
         in_all = np.where(np.isnan(in_own), np.nan, in_all)
         ratios = {
-            "SDR": _decibels(in_own, energies - in_own, energies),
-            "SIR": _decibels(in_own, in_all - in_own, energies),
-            "SAR": _decibels(in_all, energies - in_all, energies),
+            "SDR": decibels(in_own, energies - in_own, energies),
+            "SIR": decibels(in_own, in_all - in_own, energies),
+            "SAR": decibels(in_all, energies - in_all, energies),
         }
         if len(window.single) == 1:  # no other source can interfere
             ratios["SIR"][in_own > 0] = np.inf
         if self._mode == "images":
             images, inner = self._images(k, products)
             scale = np.maximum(energies, images)
-            ratios["SDR"] = _decibels(images, energies - 2 * inner + images, scale)
-            ratios["ISR"] = _decibels(images, in_own - 2 * inner + images, scale)
+            ratios["SDR"] = decibels(images, energies - 2 * inner + images, scale)
+            ratios["ISR"] = decibels(images, in_own - 2 * inner + images, scale)
         return ratios
 
     def _images(self, k: int, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -224,7 +224,20 @@ def channels(signals: np.ndarray) -> np.ndarray:
     return np.moveaxis(signals, 2, 1).reshape(-1, signals.shape[1])
 
 
-def _decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Ratio in dB of an energy to a rest with rounding errors relative to the scale."""
+def decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Compute a ratio of energies that is not better than its rounding errors.
+
+    Parameters
+    ----------
+    energy, rest : np.ndarray
+        Energies.
+    scale : np.ndarray
+        Energy to whose last digit the rest is known.
+
+    Returns
+    -------
+    np.ndarray
+        Ratio of the energy to the rest, in dB.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return 10 * np.log10(energy / np.maximum(rest, EPS * scale))
