@@ -66,7 +66,7 @@ class PairScores:
 class _Window:
     """The spaces of one window.
 
-    ``rows`` are the signals that sound, ``whole`` projects on all of them, and ``single`` maps a
+    ``rows`` are the signals that sound and are no copies, ``whole`` projects on all of them, and ``single`` maps a
     source to its own signals (positions in ``rows``) and the projection on these.
     """
 
@@ -112,6 +112,7 @@ class CorrelationEngine:
         self._n_channels = references.shape[2]
         self._mode, self._starts, self._length = mode, starts, length
         self._sounding = sounding
+        self._distinct = distinct_channels(self._signals, self._n_channels)
         self._correlations = correlate_windows(self._signals, self._signals, starts, length)
         self._room = _KEPT_BYTES if keep else 0
         self._kept: dict[int, _Window] = {}
@@ -153,7 +154,8 @@ class CorrelationEngine:
         energies = np.einsum("iit->ti", correlations)[0]
         source_of = np.arange(len(self._signals)) // self._n_channels
         # Squares of less than 1e-154 underflow, and a channel may be silent.
-        rows = np.flatnonzero(self._sounding[source_of, k] & (energies > np.finfo(float).tiny))
+        audible = energies > np.finfo(float).tiny
+        rows = np.flatnonzero(self._sounding[source_of, k] & audible & self._distinct)
         sources = np.unique(source_of[rows])
         if len(sources) < self._sounding[:, k].sum():
             return None
@@ -222,6 +224,31 @@ def channels(signals: np.ndarray) -> np.ndarray:
         The channels of the first source, then those of the second, and so on.
     """
     return np.moveaxis(signals, 2, 1).reshape(-1, signals.shape[1])
+
+
+def distinct_channels(signals: np.ndarray, n_channels: int) -> np.ndarray:
+    """Find the channels that are no copies of an earlier channel of the same source.
+
+    The copies, as in a mono file that was duplicated to stereo, add nothing to the space on which
+    estimates are projected, and would make its equations singular.
+
+    Parameters
+    ----------
+    signals : np.ndarray [shape=(n_sources * n_channels, n_samples)]
+        From :func:`channels`.
+    n_channels : int
+        Number of channels of each source.
+
+    Returns
+    -------
+    np.ndarray of bool [shape=(n_sources * n_channels,)]
+        True for the channels that count.
+    """
+    distinct = np.ones(len(signals), dtype=bool)
+    for i, signal in enumerate(signals):
+        earlier = signals[i - i % n_channels : i]
+        distinct[i] = not any(np.array_equal(signal, other) for other in earlier)
+    return distinct
 
 
 def decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ G = L L^T, the energy of the projection can be computed without C and A:
 The signals are first scaled to unit energy, which changes neither their span nor the projection.
 
 If a frequency band is empty (as in audio resampled in floating point), or if signals are copies of
-each other (as in the channels of a mono file made stereo), the columns of A are linearly dependent
+each other (as two stems of one recording may be), the columns of A are linearly dependent
 to working precision, and G may have no Cholesky factor. Then 512 eps is added to its diagonal,
 which exceeds the rounding errors, so that the filters stay finite. Information about the empty band
 is lost, which changes the SDR only a little.

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 
 from hiphopss.eval.bss.correlation import FILTER_TAPS, correlate_windows
-from hiphopss.eval.bss.engine import UNCERTAIN, channels, decibels
+from hiphopss.eval.bss.engine import UNCERTAIN, channels, decibels, distinct_channels
 from hiphopss.eval.bss.projection import SINGULAR, Projection
 from hiphopss.eval.bss.scores import METRICS, Scores, silence_notes, sound
 
@@ -65,7 +65,9 @@ class SongFilterReferences:
         self._sounding = sound(references, self._starts, self._length)
         self._signals = channels(references)
         self._whole_song = np.zeros(1, int), references.shape[1]
-        self._rows = _independent(self._signals)
+        energies = np.einsum("in,in->i", self._signals, self._signals)
+        audible = energies > np.finfo(float).tiny
+        self._rows = np.flatnonzero(audible & distinct_channels(self._signals, self._n_channels))
         self._source_of = self._rows // self._n_channels
         used = self._signals[self._rows]
         self._whole: Projection | None = None
@@ -189,9 +191,3 @@ class SongFilterReferences:
 
     def _channels_of(self, source: int) -> slice:
         return slice(source * self._n_channels, (source + 1) * self._n_channels)
-
-
-def _independent(signals: np.ndarray) -> np.ndarray:
-    """Positions of the signals that have energy."""
-    energies = np.einsum("in,in->i", signals, signals)
-    return np.flatnonzero(energies > np.finfo(float).tiny)
