@@ -235,7 +235,7 @@ def _format_block(what: str | None, subset: str, summaries: Sequence[Summary]) -
     first = max(len(model) for model in [*models, "model"])
     widths = [max(len(source), 6) + 1 for source in sources]
     lines = [
-        f"{subset or 'All songs'}: {what or averaging}{interval}, in dB",
+        f"{subset or 'All songs'}: {what or averaging.songs_text}{interval}, in dB",
         f"{'':{first}}      {'SDR of a source':^{sum(widths)}}   mean of the sources",
         f"{'model':{first}} songs"
         + "".join(f"{source:>{width}}" for source, width in zip(sources, widths, strict=True))

@@ -36,9 +36,15 @@ class Averaging:
     windows: str = "mean"
     songs: str = "mean"
 
+    @property
+    def songs_text(self) -> str:
+        """What a summary is of its songs, in words."""
+        return f"{self.songs}s over songs"
+
     def __str__(self) -> str:
-        windows = "" if self.windows == self.songs else f" of {self.windows}s over windows"
-        return f"{self.songs}s over songs{windows}"
+        if self.windows == self.songs:
+            return f"{self.windows}s over windows and songs"
+        return f"{self.songs_text} of {self.windows}s over windows"
 
 
 @dataclass(frozen=True)
@@ -81,15 +87,17 @@ class Protocol:
     all_sound: bool = False
 
     @property
+    def what(self) -> str:
+        """What is computed, and in which windows."""
+        if self.window_s is None:
+            return f"{self.text}, whole songs"
+        hop_s = self.window_s / 2 if self.hop_s is None else self.hop_s
+        return f"{self.text}, windows of {self.window_s:g} s every {hop_s:g} s"
+
+    @property
     def label(self) -> str:
-        """What is computed, in which windows and how summarised, for headings and figures."""
-        windows = "whole songs"
-        if self.window_s is not None:
-            hop_s = self.window_s / 2 if self.hop_s is None else self.hop_s
-            windows = f"windows of {self.window_s:g} s every {hop_s:g} s"
-            over = self.averaging
-            windows += f", {over.windows} over windows" if over.windows == over.songs else ""
-        return f"{self.text}, {windows}, {self.averaging}"
+        """What is computed, in which windows and how it is summarised."""
+        return f"{self.what}, {self.averaging if self.window_s else self.averaging.songs_text}"
 
 
 def protocol_names() -> tuple[str, ...]:

@@ -110,7 +110,8 @@ def score_song(job: Job) -> list[SongScores]:
         n_channels = 1 if protocol.channels == "mono" else max(n_channels, 2)
     results = []
     with blas_in_one_thread():
-        references = files.read_exact(song.stems, job.n_samples, n_channels)
+        references = _memory(len(SOURCES), job.n_samples, n_channels)
+        files.read_exact(song.stems, job.n_samples, n_channels, out=references)
         evaluations = [_Evaluation(SOURCES, references, job)]
         if protocol.pair:
             evaluations.append(_Evaluation(PAIR, _pair(references), job))
@@ -185,10 +186,19 @@ def _prepared(
     ).score
 
 
+def _memory(n_targets: int, n_samples: int, n_channels: int) -> np.ndarray:
+    """An array for waveforms in which the samples of each channel are side by side.
+
+    BSS Eval takes every channel as a signal of its own, and needs no copy of such an array.
+    """
+    return np.empty((n_targets, n_channels, n_samples)).swapaxes(1, 2)
+
+
 def _pair(sources: np.ndarray) -> np.ndarray:
     """Vocals and accompaniment from the waveforms of the sources."""
     vocals = SOURCES.index(PAIR[0])
-    pair = np.zeros((len(PAIR), *sources.shape[1:]))
+    pair = _memory(len(PAIR), *sources.shape[1:])
+    pair[:] = 0
     for index, samples in enumerate(sources):
         pair[0 if index == vocals else 1] += samples
     return pair

@@ -66,8 +66,8 @@ class PairScores:
 class _Window:
     """The spaces of one window.
 
-    ``rows`` are the signals that sound and are no copies, ``whole`` projects on all of them, and ``single`` maps a
-    source to its own signals (positions in ``rows``) and the projection on these.
+    ``rows`` are the signals that sound and are no copies, ``whole`` projects on all of them, and
+    ``single`` maps a source to its own signals (positions in ``rows``) and the projection on these.
     """
 
     rows: np.ndarray

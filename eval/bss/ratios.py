@@ -39,11 +39,11 @@ def si_sdr(
     for k, start in enumerate(starts):
         for i, (reference, estimate) in enumerate(zip(references, estimates, strict=True)):
             s, e = reference[start : start + length], estimate[start : start + length]
-            own, energy = np.vdot(s, s), np.vdot(e, e)
+            own, energy = _inner(s, s), _inner(e, e)
             if own > 0 and energy > 0:
-                target = np.vdot(s, e) ** 2 / own
-                rest = e - (np.vdot(s, e) / own) * s
-                scores[i, k] = decibels(target, np.vdot(rest, rest), energy)
+                factor = _inner(s, e) / own
+                rest = e - factor * s
+                scores[i, k] = decibels(factor**2 * own, _inner(rest, rest), energy)
     return scores
 
 
@@ -66,8 +66,13 @@ def usdr(references: np.ndarray, estimates: np.ndarray) -> Scores:
     sdr, notes = np.empty((len(references), 1)), []
     for row, reference, estimate in zip(sdr, references, estimates, strict=True):
         rest = reference - estimate
-        energy = np.vdot(reference, reference)
-        row[:] = 10 * np.log10((energy + USDR_EPS) / (np.vdot(rest, rest) + USDR_EPS))
+        energy = _inner(reference, reference)
+        row[:] = 10 * np.log10((energy + USDR_EPS) / (_inner(rest, rest) + USDR_EPS))
         notes.append(["" if energy > 0 else "silent reference"])
     nothing = np.full(sdr.shape, np.nan)
     return Scores(sdr, nothing, nothing, nothing, np.zeros(1, int), np.array(notes, dtype=str))
+
+
+def _inner(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Inner product over all channels, without a copy, whatever the layout of the arrays."""
+    return np.einsum("nc,nc->", x, y)

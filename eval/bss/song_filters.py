@@ -69,11 +69,13 @@ class SongFilterReferences:
         audible = energies > np.finfo(float).tiny
         self._rows = np.flatnonzero(audible & distinct_channels(self._signals, self._n_channels))
         self._source_of = self._rows // self._n_channels
-        used = self._signals[self._rows]
+        self._used = self._signals
+        if len(self._rows) < len(self._signals):  # else a copy would take time and memory
+            self._used = self._signals[self._rows]
         self._whole: Projection | None = None
         self._single = {}
-        if len(used):
-            correlations = correlate_windows(used, used, *self._whole_song)[0]
+        if len(self._used):
+            correlations = correlate_windows(self._used, self._used, *self._whole_song)[0]
             self._whole = Projection(correlations)
             for source in np.unique(self._source_of):
                 own = np.flatnonzero(self._source_of == source)
@@ -137,7 +139,7 @@ class SongFilterReferences:
         from scipy.fft import rfft
 
         assert self._whole is not None
-        products = correlate_windows(self._signals[self._rows], signals, *self._whole_song)[0]
+        products = correlate_windows(self._used, signals, *self._whole_song)[0]
         whole = rfft(self._whole.filters(products), self._n_fft)
         single = {}
         for source, (own, projection) in self._single.items():
