@@ -83,6 +83,8 @@ setup(
             "museval>=0.4.1,<0.5",
             "httpx2>=2,<3",
             "playwright>=1.55,<2",
+            "museval>=0.4,<0.5",
+            "imageio-ffmpeg>=0.6,<1",
         ],
     },
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},

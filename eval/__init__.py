@@ -3,6 +3,8 @@
 - ``bss/``: BSS Eval itself, on arrays.
 - ``baselines/``: models that are computed from a song's own files, for comparison.
 - ``matching``: assigning estimates to references.
+- ``protocols``: what is evaluated, in which windows, and how it is summarised.
+- ``song``: scores the models on one song, in one process.
 - ``scoring``: scores many models on many songs; returns results and writes nothing.
 - ``table``, ``aggregate``, ``paired``: rows, means over songs, and differences song by song.
 - ``evaluation``, ``comparison``: the functions behind the verbs ``evaluate`` and ``compare``.

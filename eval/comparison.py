@@ -29,7 +29,8 @@ from hiphopss.eval.paired import (
     paired_path,
     write_differences,
 )
-from hiphopss.eval.scoring import Scoring, score
+from hiphopss.eval.protocols import Averaging, Scoring
+from hiphopss.eval.scoring import score
 from hiphopss.eval.table import Row, csv_path
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable
@@ -50,7 +51,7 @@ class Comparison:
     rows : list of Row
         Rows of the table.
     summaries : list of Summary
-        Means over songs.
+        Means over songs, or what the protocol says instead.
     against : str
         Name of the model with which the others are compared.
     differences : dict of (str, str) to list of Difference
@@ -143,16 +144,21 @@ def compare(
     results = score(models, how, where, progress=progress)
     write_results(results, output)
     rows = results.rows
-    differences = _differences(rows, against)
+    averaging = how.resolved().averaging
+    differences = _differences(rows, against, averaging)
     write_differences(paired_path(output), differences, against)
-    return Comparison(rows, summarise(rows), against, differences)
+    return Comparison(rows, summarise(rows, averaging), against, differences)
 
 
-def _differences(rows: Sequence[Row], against: str) -> dict[tuple[str, str], list[Difference]]:
+def _differences(
+    rows: Sequence[Row], against: str, averaging: Averaging
+) -> dict[tuple[str, str], list[Difference]]:
     """The differences of every other model, by subset, if both models were scored there."""
     scored = dict.fromkeys((row.model, row.subset) for row in rows)
     return {
-        (model, subset): paired_differences(rows, model, against, subset=subset)
+        (model, subset): paired_differences(
+            rows, model, against, subset=subset, averaging=averaging
+        )
         for model, subset in scored
         if model != against and (against, subset) in scored
     }

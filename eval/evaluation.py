@@ -6,8 +6,9 @@ References and estimates are matched by the names of the song's folder and of th
 their order. Files are scored at their own sampling rate and in their own sample type (BSS Eval does
 not depend on the scale of a signal). In mode ``"sources"`` channels are first averaged to mono, as
 the released code does with everything it reads (docs/released-code.md, section 1). In mode
-``"images"`` mono files are duplicated to as many channels as the references have, as in the
-released evaluation (section 8), and if all references are mono, estimates are averaged.
+``"images"`` mono files are duplicated to as many channels as the references have, and if all
+references are mono, estimates are averaged; with the protocol ``"released"``, mono files are always
+duplicated to stereo, as in the released evaluation (section 8).
 """
 
 from __future__ import annotations
@@ -23,8 +24,13 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import summarise, summary_path, write_summary
 from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.matching import Estimates, find_estimates, require_distinct
-from hiphopss.eval.museval import require_writable_as_museval, write_museval
-from hiphopss.eval.scoring import Results, Scoring, score
+from hiphopss.eval.museval import (
+    require_writable_as_museval,
+    warn_unlike_museval,
+    write_museval,
+)
+from hiphopss.eval.protocols import Scoring
+from hiphopss.eval.scoring import Results, score
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable
@@ -74,7 +80,8 @@ def evaluate(
     output : path-like
         Table to write, ``<name>.csv``, with ``<name>.json`` and ``<name>_summary.csv`` beside it.
     how : Scoring, optional
-        Mode, windows and engine; by default whole songs in mode ``"sources"``.
+        Protocol, or mode and windows, and engine; by default the protocol ``"sources"``, which is
+        BSS Eval v3 of mono sources over whole songs.
     where : Executor, optional
         Processes, or a Dask cluster; by default as many processes as are useful.
     baselines : Baselines, optional
@@ -83,7 +90,8 @@ def evaluate(
         Score only songs of this subset; it is also the label of songs without a subset.
     museval_json : path-like, optional
         Folder in which museval's JSON files are written too, one for each song; see
-        :func:`hiphopss.eval.museval.write_museval`.
+        :func:`hiphopss.eval.museval.write_museval`. Their numbers are those of museval only with
+        the protocol ``"sisec18"``; with others, a warning is logged.
     progress : bool
         Show a progress bar on standard error.
 
@@ -110,6 +118,7 @@ def evaluate(
     require_distinct(models)
     if museval_json is not None:
         require_writable_as_museval(museval_json, models)
+        warn_unlike_museval(how.resolved())
     results = score(models, how, where, progress=progress)
     write_results(results, output)
     if museval_json is not None:
@@ -192,8 +201,19 @@ def write_results(results: Results, output: str | Path) -> None:
         }
         for model, songs in zip(results.models, results.songs, strict=True)
     }
-    write_record(output, asdict(results.how) | {"models": records, "versions": _versions()})
-    write_summary(summary_path(output), summarise(results.rows))
+    protocol = results.how.resolved()
+    settings = {
+        "protocol": protocol.name,
+        "measure": protocol.measure,
+        "mode": protocol.mode,
+        "window_s": protocol.window_s,
+        "hop_s": protocol.hop_s,
+        "engine": results.how.engine,
+        "length_tolerance_s": results.how.length_tolerance_s,
+        "summary": asdict(protocol.averaging),
+    }
+    write_record(output, settings | {"models": records, "versions": _versions()})
+    write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

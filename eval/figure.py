@@ -20,6 +20,7 @@ from hiphopss.eval.aggregate import MEAN, Summary
 from hiphopss.eval.baselines.bounds import IDEAL_RATIO_MASK, MIXTURE
 from hiphopss.eval.baselines.nmf import NMF
 from hiphopss.eval.bss.scores import PAPER_METRICS
+from hiphopss.eval.protocols import Protocol
 from hiphopss.util.files import written_whole
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def plot_fig1(
     models: Sequence[str],
     marks: Collection[str] = (),
     title: str | None = None,
+    protocol: Protocol | None = None,
 ) -> list[Path]:
     """Draw the figure and write it as PNG and as SVG.
 
@@ -80,6 +82,8 @@ def plot_fig1(
         Models that were trained on test songs (Q3), which get a dagger and a footnote.
     title : str, optional
         Title above the panels.
+    protocol : Protocol, optional
+        How the scores were made, ``Scoring(...).resolved()``, which the footnote then says.
 
     Returns
     -------
@@ -97,7 +101,9 @@ def plot_fig1(
     stem = stem.with_suffix("") if stem.suffix.lower() in (".png", ".svg") else stem
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
     with rc_context(SETTINGS):
-        figure = draw_fig1(summaries, subsets=subsets, models=models, marks=marks, title=title)
+        figure = draw_fig1(
+            summaries, subsets=subsets, models=models, marks=marks, title=title, protocol=protocol
+        )
         for file in files:
             with written_whole(file) as temporary:
                 # Leave out dates, so that the same figure is the same file.
@@ -113,12 +119,13 @@ def draw_fig1(
     models: Sequence[str],
     marks: Collection[str] = (),
     title: str | None = None,
+    protocol: Protocol | None = None,
 ) -> Figure:
     """Draw the figure with matplotlib's current settings.
 
     Parameters
     ----------
-    summaries, subsets, models, marks, title
+    summaries, subsets, models, marks, title, protocol
         As in :func:`plot_fig1`.
 
     Returns
@@ -151,7 +158,8 @@ def draw_fig1(
         axes.set_title(f"{heading or 'All songs'} ({songs})", fontsize=8.5)
     panels[0].set_ylabel("dB")
     panels[0].yaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
-    _annotate(figure, title, clipped, set(marks) & set(trained))
+    notes = _notes(summaries[0], protocol, clipped, set(marks) & set(trained))
+    _annotate(figure, title, notes)
     return figure
 
 
@@ -254,7 +262,24 @@ def _draw_score(axes: Axes, metric: str, x: float, mean: float, half: float) -> 
     return cut
 
 
-def _annotate(figure: Figure, title: str | None, clipped: bool, marked: Collection[str]) -> None:
+def _notes(
+    summary: Summary, protocol: Protocol | None, clipped: bool, marked: Collection[str]
+) -> list[str]:
+    """The footnotes."""
+    averages = summary.averaging.songs_text.capitalize()
+    if summary.averaging.songs == "mean":
+        averages += " with 95 % confidence intervals"
+    notes = [f"{averages}."]
+    if protocol is not None:
+        notes.insert(0, f"Protocol {protocol.name}: {protocol.what}.")
+    if clipped:
+        notes.append("Arrows: beyond the axis.")
+    if marked:
+        notes.append(f"{LEAK_MARK} trained on test songs (Q3).")
+    return notes
+
+
+def _annotate(figure: Figure, title: str | None, notes: Sequence[str]) -> None:
     """Add the legend above and the footnotes below."""
     from matplotlib.lines import Line2D
 
@@ -271,9 +296,4 @@ def _annotate(figure: Figure, title: str | None, clipped: bool, marked: Collecti
         title=title,
         title_fontsize=9.5,
     )
-    notes = ["Means over songs with 95 % confidence intervals."]
-    if clipped:
-        notes.append("Arrows: beyond the axis.")
-    if marked:
-        notes.append(f"{LEAK_MARK} trained on test songs (Q3).")
     figure.supxlabel("  ".join(notes), fontsize=6.5, color="0.25")

@@ -1,5 +1,7 @@
 """Writing scores as museval's JSON files, for tools that read those.
 
+The numbers are those of museval with the protocol ``"sisec18"``; others are written with a warning.
+
 There is one file for each song, ``{"targets": [{"name", "frames": [{"time", "duration",
 "metrics"}]}]}``, as in museval's ``musdb.schema.json``: times in seconds, metrics SDR, SIR, SAR and
 ISR in dB. Undefined and infinite scores are written as ``NaN``, as museval does. Unlike museval,
@@ -9,6 +11,7 @@ which rounds to five decimals, this module writes numbers in full.
 from __future__ import annotations
 
 import json
+import logging
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,12 +19,16 @@ from typing import TYPE_CHECKING
 
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.scores import METRICS
+from hiphopss.eval.protocols import protocol
 from hiphopss.eval.table import Row
 from hiphopss.util.files import write_text
 
 if TYPE_CHECKING:
     from hiphopss.eval.matching import Estimates
-    from hiphopss.eval.scoring import SongScores
+    from hiphopss.eval.protocols import Protocol
+    from hiphopss.eval.song import SongScores
+
+logger = logging.getLogger(__name__)
 
 
 def require_writable_as_museval(folder: str | Path, models: Sequence[Estimates]) -> None:
@@ -39,6 +46,23 @@ def require_writable_as_museval(folder: str | Path, models: Sequence[Estimates])
     for name in filter(None, names):
         if Path(name).name != name:
             raise HiphopssError(f"{name!r}: can't be the name of a folder: choose another name")
+
+
+def warn_unlike_museval(chosen: Protocol) -> None:
+    """Warn if the protocol isn't museval's, because a reader of its files can't see that.
+
+    Parameters
+    ----------
+    chosen : Protocol
+        What is evaluated.
+    """
+    own = protocol("sisec18")
+    if chosen != own:
+        logger.warning(
+            "museval's JSON: these are scores of the protocol %s (%s), but museval's are %s: don't "
+            "put them beside scores of museval, or evaluate with the protocol %s",
+            *(chosen.name, chosen.label, own.label, own.name),
+        )
 
 
 def write_museval(folder: str | Path, scored: Sequence[SongScores]) -> list[Path]:

@@ -5,7 +5,8 @@ Conventions
 Scores differ far more between songs than between models, so two models are compared song by song:
 the result is the mean of the differences, with the half-width of the 95 % confidence interval of
 Student's t over songs. Scores that one of the two models lacks are left out for both. A song's
-difference is the mean over its windows; the source ``"mean"`` is each song's mean over its sources.
+difference is that of the two models' means over its windows (or medians, if the protocol says so);
+the source ``"mean"`` is each song's mean over its four sources, without the accompaniment.
 """
 
 from __future__ import annotations
@@ -19,14 +20,15 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import (
     MEAN,
     Summary,
+    average,
     confidence_interval,
     finite,
     format_summary,
     mean,
     source_order,
 )
-from hiphopss.eval.bss.scores import METRICS
-from hiphopss.eval.table import Row, write_csv
+from hiphopss.eval.protocols import ACCOMPANIMENT, Averaging
+from hiphopss.eval.table import METRICS, Row, write_csv
 from hiphopss.util.files import written_whole
 
 
@@ -39,7 +41,7 @@ class Difference:
     source : str
         The source, or ``"mean"``.
     metric : str
-        ``"SDR"``, ``"SIR"``, ``"SAR"`` or ``"ISR"``.
+        One of :data:`hiphopss.eval.table.METRICS`.
     mean : float
         Mean over songs of the model's score minus the other's, in dB.
     ci95 : float or None
@@ -56,7 +58,12 @@ class Difference:
 
 
 def paired_differences(
-    rows: Iterable[Row], model: str, against: str, *, subset: str | None = None
+    rows: Iterable[Row],
+    model: str,
+    against: str,
+    *,
+    subset: str | None = None,
+    averaging: Averaging | None = None,
 ) -> list[Difference]:
     """Compare two models song by song.
 
@@ -68,6 +75,8 @@ def paired_differences(
         Names of the models.
     subset : str, optional
         Use only songs of this subset; by default all songs.
+    averaging : Averaging, optional
+        The protocol's, of which the windows count; by default means.
 
     Returns
     -------
@@ -85,7 +94,8 @@ def paired_differences(
             known = ", ".join(dict.fromkeys(row.model for row in rows)) or "nothing"
             raise HiphopssError(f"no model named {name!r} in the table: it has {known}")
     other_rows = {row.key[1:]: row for row in rows if row.model == against}
-    windows = defaultdict(list)  # differences, by song, source, metric
+    over_windows = (averaging or Averaging()).windows
+    windows = defaultdict(list)  # pairs of scores, by song, source, metric
     for row in rows:
         other = other_rows.get(row.key[1:]) if row.model == model else None
         if other is None:
@@ -93,13 +103,14 @@ def paired_differences(
         for metric in METRICS:
             pair = finite((getattr(row, metric), getattr(other, metric)))
             if len(pair) == 2:
-                windows[(row.subset, row.song), row.source, metric].append(pair[0] - pair[1])
+                windows[(row.subset, row.song), row.source, metric].append(pair)
     stems = defaultdict(list)  # a source's difference, by song, metric
     songs = defaultdict(list)  # a song's difference, by source, metric
-    for (song, source, metric), values in windows.items():
-        value = mean(values)
-        songs[source, metric].append(value)
-        stems[song, metric].append(value)
+    for (song, source, metric), pairs in windows.items():
+        own, others = (average(values, over_windows) for values in zip(*pairs, strict=True))
+        songs[source, metric].append(own - others)
+        if source != ACCOMPANIMENT:
+            stems[song, metric].append(own - others)
     for (_, metric), values in stems.items():
         songs[MEAN, metric].append(mean(values))
     order = sorted(songs, key=lambda key: (source_order(key[0]), METRICS.index(key[1])))

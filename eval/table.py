@@ -14,11 +14,14 @@ import csv
 import json
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass, fields, replace
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.bss.scores import METRICS as BSS_METRICS
 from hiphopss.eval.bss.scores import Scores
 from hiphopss.util.files import write_text, written_whole
 
@@ -35,6 +38,9 @@ class Row:
         Start of the window in seconds.
     SDR, SIR, SAR, ISR : float or None
         Scores in dB; None if undefined.
+    SI_SDR : float or None
+        Scale-invariant SDR in dB (:func:`hiphopss.eval.bss.ratios.si_sdr`); None if undefined, or
+        if the table is older than this column.
     model : str
         Model that made the estimates.
     note : str
@@ -50,6 +56,7 @@ class Row:
     SIR: float | None
     SAR: float | None
     ISR: float | None
+    SI_SDR: float | None = field(default=None, kw_only=True)
     model: str
     note: str = ""
 
@@ -62,6 +69,10 @@ class Row:
 COLUMNS = tuple(field.name for field in fields(Row))
 """The columns of the CSV file, in order."""
 
+METRICS = (*BSS_METRICS, "SI_SDR")
+"""The columns that are scores."""
+
+_OLDER_COLUMNS = tuple(name for name in COLUMNS if name != "SI_SDR")
 
 LEAK_NOTE = "trained on test songs (Q3)"
 """Note on every row of a model whose training features include the test songs.
@@ -101,7 +112,14 @@ def leaky_models(rows: Iterable[Row]) -> list[str]:
 
 
 def rows_from_scores(
-    scores: Scores, sources: Sequence[str], sample_rate: int, *, song: str, subset: str, model: str
+    scores: Scores,
+    sources: Sequence[str],
+    sample_rate: int,
+    *,
+    si_sdr: np.ndarray | None = None,
+    song: str,
+    subset: str,
+    model: str,
 ) -> list[Row]:
     """Make the rows of one song, source after source.
 
@@ -113,6 +131,8 @@ def rows_from_scores(
         Names of the sources, in the order of the scores.
     sample_rate : int
         Sampling rate in Hz, which converts window starts to seconds.
+    si_sdr : np.ndarray [shape=(n_sources, n_windows)], optional
+        Scale-invariant SDR in dB, NaN if undefined.
     song, subset, model : str
         Values of these columns.
 
@@ -131,6 +151,7 @@ def rows_from_scores(
             SIR=_defined(scores.sir[i, k]),
             SAR=_defined(scores.sar[i, k]),
             ISR=_defined(scores.isr[i, k]),
+            SI_SDR=None if si_sdr is None else _defined(si_sdr[i, k]),
             model=model,
             note=str(scores.notes[i, k]),
         )
@@ -259,29 +280,30 @@ def read_rows(path: str | Path) -> list[Row]:
         raise HiphopssError(
             f"{path}: can't read this table ({reason}): give a CSV file of scores"
         ) from error
-    if not lines or tuple(lines[0]) != COLUMNS:
+    columns = tuple(lines[0]) if lines else ()
+    if columns not in (COLUMNS, _OLDER_COLUMNS):
         raise HiphopssError(
             f"{path}: not a table of scores: its first line must be {','.join(COLUMNS)}"
         )
-    rows = [_parsed(path, number, cells) for number, cells in enumerate(lines[1:], 2) if cells]
+    rows = [
+        _parsed(path, columns, number, cells) for number, cells in enumerate(lines[1:], 2) if cells
+    ]
     _require_unique(Path(path), rows)
     return rows
 
 
-def _parsed(path: str | Path, number: int, cells: list[str]) -> Row:
+def _parsed(path: str | Path, columns: Sequence[str], number: int, cells: list[str]) -> Row:
     """Convert one line to a row."""
-    if len(cells) != len(COLUMNS):
+    if len(cells) != len(columns):
         raise HiphopssError(
-            f"{path}: row {number} has {len(cells)} cells instead of {len(COLUMNS)}: "
+            f"{path}: row {number} has {len(cells)} cells instead of {len(columns)}: "
             "evaluate again, or mend the row"
         )
-    values: dict[str, Any] = dict(zip(COLUMNS, cells, strict=True))
+    values: dict[str, Any] = dict(zip(columns, cells, strict=True))
     try:
-        for field in fields(Row):
-            if field.type == "float":
-                values[field.name] = float(values[field.name])
-            elif field.type == "float | None":  # a score; the cell is empty where it is undefined
-                values[field.name] = _defined(float(values[field.name] or "nan"))
+        values["window_start_s"] = float(values["window_start_s"])
+        for name in METRICS:  # the cell is empty where a score is undefined
+            values[name] = _defined(float(values.get(name) or "nan"))
     except ValueError as error:
         raise HiphopssError(
             f"{path}: row {number}: {error}: evaluate again, or mend the row"

@@ -18,7 +18,7 @@ from .eval.campaign.compare import (
 )
 from .eval.comparison import Comparison, compare
 from .eval.evaluation import Baselines, evaluate
-from .eval.scoring import Scoring
+from .eval.protocols import Scoring
 from .live.ends import list_devices
 from .live.session import LiveSettings, Pcm, run_live
 from .live.stream import StreamingSeparator

@@ -66,8 +66,8 @@ class PairScores:
 class _Window:
     """The spaces of one window.
 
-    ``rows`` are the signals that sound, ``whole`` projects on all of them, and ``single`` maps a
-    source to its own signals (positions in ``rows``) and the projection on these.
+    ``rows`` are the signals that sound and are no copies, ``whole`` projects on all of them, and
+    ``single`` maps a source to its own signals (positions in ``rows``) and the projection on these.
     """
 
     rows: np.ndarray
@@ -112,6 +112,7 @@ class CorrelationEngine:
         self._n_channels = references.shape[2]
         self._mode, self._starts, self._length = mode, starts, length
         self._sounding = sounding
+        self._distinct = distinct_channels(self._signals, self._n_channels)
         self._correlations = correlate_windows(self._signals, self._signals, starts, length)
         self._room = _KEPT_BYTES if keep else 0
         self._kept: dict[int, _Window] = {}
@@ -153,7 +154,8 @@ class CorrelationEngine:
         energies = np.einsum("iit->ti", correlations)[0]
         source_of = np.arange(len(self._signals)) // self._n_channels
         # Squares of less than 1e-154 underflow, and a channel may be silent.
-        rows = np.flatnonzero(self._sounding[source_of, k] & (energies > np.finfo(float).tiny))
+        audible = energies > np.finfo(float).tiny
+        rows = np.flatnonzero(self._sounding[source_of, k] & audible & self._distinct)
         sources = np.unique(source_of[rows])
         if len(sources) < self._sounding[:, k].sum():
             return None
@@ -182,17 +184,17 @@ class CorrelationEngine:
         energies = energies[:, None]
         in_all = np.where(np.isnan(in_own), np.nan, in_all)
         ratios = {
-            "SDR": _decibels(in_own, energies - in_own, energies),
-            "SIR": _decibels(in_own, in_all - in_own, energies),
-            "SAR": _decibels(in_all, energies - in_all, energies),
+            "SDR": decibels(in_own, energies - in_own, energies),
+            "SIR": decibels(in_own, in_all - in_own, energies),
+            "SAR": decibels(in_all, energies - in_all, energies),
         }
         if len(window.single) == 1:  # no other source can interfere
             ratios["SIR"][in_own > 0] = np.inf
         if self._mode == "images":
             images, inner = self._images(k, products)
             scale = np.maximum(energies, images)
-            ratios["SDR"] = _decibels(images, energies - 2 * inner + images, scale)
-            ratios["ISR"] = _decibels(images, in_own - 2 * inner + images, scale)
+            ratios["SDR"] = decibels(images, energies - 2 * inner + images, scale)
+            ratios["ISR"] = decibels(images, in_own - 2 * inner + images, scale)
         return ratios
 
     def _images(self, k: int, products: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -224,7 +226,45 @@ def channels(signals: np.ndarray) -> np.ndarray:
     return np.moveaxis(signals, 2, 1).reshape(-1, signals.shape[1])
 
 
-def _decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:
-    """Ratio in dB of an energy to a rest with rounding errors relative to the scale."""
+def distinct_channels(signals: np.ndarray, n_channels: int) -> np.ndarray:
+    """Find the channels that are no copies of an earlier channel of the same source.
+
+    The copies, as in a mono file that was duplicated to stereo, add nothing to the space on which
+    estimates are projected, and would make its equations singular.
+
+    Parameters
+    ----------
+    signals : np.ndarray [shape=(n_sources * n_channels, n_samples)]
+        From :func:`channels`.
+    n_channels : int
+        Number of channels of each source.
+
+    Returns
+    -------
+    np.ndarray of bool [shape=(n_sources * n_channels,)]
+        True for the channels that count.
+    """
+    distinct = np.ones(len(signals), dtype=bool)
+    for i, signal in enumerate(signals):
+        earlier = signals[i - i % n_channels : i]
+        distinct[i] = not any(np.array_equal(signal, other) for other in earlier)
+    return distinct
+
+
+def decibels(energy: np.ndarray, rest: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    """Compute a ratio of energies that is not better than its rounding errors.
+
+    Parameters
+    ----------
+    energy, rest : np.ndarray
+        Energies.
+    scale : np.ndarray
+        Energy to whose last digit the rest is known.
+
+    Returns
+    -------
+    np.ndarray
+        Ratio of the energy to the rest, in dB.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
         return 10 * np.log10(energy / np.maximum(rest, EPS * scale))

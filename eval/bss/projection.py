@@ -14,7 +14,7 @@ G = L L^T, the energy of the projection can be computed without C and A:
 The signals are first scaled to unit energy, which changes neither their span nor the projection.
 
 If a frequency band is empty (as in audio resampled in floating point), or if signals are copies of
-each other (as in the channels of a mono file made stereo), the columns of A are linearly dependent
+each other (as two stems of one recording may be), the columns of A are linearly dependent
 to working precision, and G may have no Cholesky factor. Then 512 eps is added to its diagonal,
 which exceeds the rounding errors, so that the filters stay finite. Information about the empty band
 is lost, which changes the SDR only a little.
@@ -63,7 +63,7 @@ def gram_matrix(correlations: np.ndarray) -> np.ndarray:
 
 
 class Projection:
-    """Energies of projections on the delayed copies of some signals.
+    """Projections on the delayed copies of some signals: their energies and their filters.
 
     Parameters
     ----------
@@ -110,12 +110,35 @@ class Projection:
         np.ndarray [shape=(n_others,)]
             Energies in the units of the products.
         """
+        solved = self._half_solved(products)
+        return np.einsum("ij,ij->j", solved, solved)
+
+    def filters(self, products: np.ndarray) -> np.ndarray:
+        """Compute the filters of the projections of other signals.
+
+        Parameters
+        ----------
+        products : np.ndarray [shape=(n_signals, n_others, 512)]
+            As in :meth:`energies`.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_signals, n_others, 512)]
+            Impulse responses: the signals, each filtered by its own and added, are the projection.
+        """
+        from scipy.linalg import lapack
+
+        solved = lapack.dtfsm(1.0, self._factor, self._half_solved(products), trans="N")
+        filters = solved.T.reshape(products.shape[1], len(products), -1).swapaxes(0, 1)
+        return filters / self._norms[:, None, None]
+
+    def _half_solved(self, products: np.ndarray) -> np.ndarray:
+        """The first half of solving the normal equations: L^-1 D, for signals of unit energy."""
         from scipy.linalg import lapack
 
         unit = products / self._norms[:, None, None]
         right_sides = unit.swapaxes(0, 1).reshape(products.shape[1], -1).T
-        solved = lapack.dtfsm(1.0, self._factor, right_sides, trans="T")
-        return np.einsum("ij,ij->j", solved, solved)
+        return lapack.dtfsm(1.0, self._factor, right_sides, trans="T")
 
 
 def _loaded_factor(unit: np.ndarray) -> np.ndarray:

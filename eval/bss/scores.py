@@ -14,7 +14,7 @@ BSS Eval is undefined if a source is silent. Here a silent source only loses its
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -36,6 +36,11 @@ PAPER_METRICS = METRICS[:3]
 """Metrics that the paper reports."""
 
 
+_SILENT = "silent"
+
+ANOTHER_SILENT = "another source is silent"
+
+
 @dataclass(frozen=True, eq=False)
 class Scores:
     """Result of :func:`bss_eval`.
@@ -51,6 +56,8 @@ class Scores:
         Explanation of a missing or unusual score; otherwise empty.
     permutation : np.ndarray of int [shape=(n_sources, n_windows)], optional
         Index of the estimate that was scored against each reference.
+    window_length : int, optional
+        Number of samples of each window.
     """
 
     sdr: np.ndarray
@@ -60,6 +67,7 @@ class Scores:
     window_starts: np.ndarray
     notes: np.ndarray
     permutation: np.ndarray | None = None
+    window_length: int | None = None
 
 
 def bss_eval(
@@ -147,7 +155,7 @@ class References:
         self._shape, self._mode = references.shape, mode
         references = _validated("references", references, mode)
         self._starts, self._length = window_layout(references.shape[1], window, hop)
-        self._sounding = self._sound(references)
+        self._sounding = sound(references, self._starts, self._length)
         layout = references, mode, self._starts, self._length, self._sounding
         self._engine: MirEvalEngine | CorrelationEngine
         if engine == "mir_eval":
@@ -182,7 +190,7 @@ class References:
                 "both must be the same"
             )
         estimates = _validated("estimates", estimates, self._mode)
-        sounding = self._sound(estimates)
+        sounding = sound(estimates, self._starts, self._length)
         wanted = sounding[:, None] & self._sounding
         if not permutation:
             wanted &= np.eye(len(estimates), dtype=bool)[..., None]
@@ -196,20 +204,30 @@ class References:
             for name, table in scored.ratios.items():
                 ratios[name][:, k] = np.where(wanted[(*pairs, k)], table[pairs], np.nan)
             silent = ~self._sounding[:, k], ~sounding[chosen[:, k], k]
-            notes[:, k] = _notes(scored.note, ratios["SDR"][:, k], *silent)
+            notes[:, k] = silence_notes(scored.note, ratios["SDR"][:, k], *silent)
         sdr, sir, sar, isr = (ratios[name] for name in METRICS)
-        return Scores(sdr, sir, sar, isr, self._starts, notes.astype(str), chosen)
+        return Scores(sdr, sir, sar, isr, self._starts, notes.astype(str), chosen, self._length)
 
-    def _sound(self, signals: np.ndarray) -> np.ndarray:
-        """Whether sources sound in windows [shape=(n_sources, n_windows)].
 
-        ``signals`` are `[shape=(n_sources, n_samples, n_channels)]`; a source is silent if its
-        channels sum to 0 everywhere.
-        """
-        total = sum(np.moveaxis(signals, 2, 0))
-        return np.stack(
-            [total[:, start : start + self._length].any(axis=1) for start in self._starts], axis=1
-        )
+def sound(signals: np.ndarray, starts: np.ndarray, length: int) -> np.ndarray:
+    """Find the windows in which sources sound.
+
+    Parameters
+    ----------
+    signals : np.ndarray [shape=(n_sources, n_samples, n_channels)]
+        Waveforms.
+    starts : np.ndarray of int [shape=(n_windows,)]
+        First sample of each window.
+    length : int
+        Number of samples of a window.
+
+    Returns
+    -------
+    np.ndarray of bool [shape=(n_sources, n_windows)]
+        False where a source's channels sum to 0 throughout the window.
+    """
+    total = sum(np.moveaxis(signals, 2, 0))
+    return np.stack([total[:, start : start + length].any(axis=1) for start in starts], axis=1)
 
 
 def require_known(mode: str, engine: str) -> None:
@@ -300,16 +318,56 @@ def _best_permutation(scored: PairScores, wanted: np.ndarray) -> np.ndarray:
     return chosen
 
 
-def _notes(note: str, sdr: np.ndarray, no_reference: np.ndarray, no_estimate: np.ndarray) -> list:
-    """The note on each source of one window."""
+def silence_notes(
+    note: str, sdr: np.ndarray, no_reference: np.ndarray, no_estimate: np.ndarray
+) -> list[str]:
+    """Write the note on each source of one window.
+
+    Parameters
+    ----------
+    note : str
+        Note on the window, for the sources that have none of their own.
+    sdr : np.ndarray [shape=(n_sources,)]
+        Scores; NaN where undefined.
+    no_reference, no_estimate : np.ndarray of bool [shape=(n_sources,)]
+        Sources that are silent there.
+
+    Returns
+    -------
+    list of str
+        A note for each source, or an empty text.
+    """
     only_one = np.count_nonzero(~no_reference) == 1 < len(no_reference)
     notes = []
     for score, *silent in zip(sdr, no_reference, no_estimate, strict=True):
         if any(silent):
             named = [n for n, is_so in zip(("reference", "estimate"), silent, strict=True) if is_so]
-            notes.append(f"silent {' and '.join(named)}")
+            notes.append(f"{_SILENT} {' and '.join(named)}")
         elif np.isnan(score):
             notes.append(UNDETERMINED)
         else:
             notes.append(note or ("no other reference sounds" if only_one else ""))
     return notes
+
+
+def without_silence(scores: Scores) -> Scores:
+    """Leave out the windows in which some source is silent, as MATLAB's BSS Eval and museval do.
+
+    Parameters
+    ----------
+    scores : Scores
+        Scores of which only silent sources lack theirs.
+
+    Returns
+    -------
+    Scores
+        The same, but NaN for all sources where the reference or the estimate of one is silent. A
+        source that is silent in every window, such as the vocals of an instrumental, is not
+        counted: there would be nothing left.
+    """
+    silent = np.char.startswith(scores.notes, _SILENT)
+    left_out = silent[~silent.all(axis=1)].any(axis=0)
+    kept = (np.where(left_out, np.nan, x) for x in (scores.sdr, scores.sir, scores.sar, scores.isr))
+    sdr, sir, sar, isr = kept
+    notes = np.where(left_out & ~silent, ANOTHER_SILENT, scores.notes)
+    return replace(scores, sdr=sdr, sir=sir, sar=sar, isr=isr, notes=notes)

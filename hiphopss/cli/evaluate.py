@@ -22,7 +22,9 @@ def add_evaluate(verbs: Verbs) -> None:
     verb.add_argument("--subset", choices=("Dev", "Test"), help="only songs of this subset")
     verb.add_argument("--model", metavar="NAME", help="name of the model in the table")
     verb.add_argument(
-        "--museval-json", metavar="DIR", help="write museval's JSON files too, one per song"
+        "--museval-json",
+        metavar="DIR",
+        help="write museval's JSON files too, one per song (its numbers with --protocol sisec18)",
     )
     _add_scoring(verb)
 
@@ -35,6 +37,14 @@ def _add_scoring(verb: ArgumentParser) -> None:
         default="hiphopss",
         help="engine of BSS Eval: our own, or the slow reference (default: hiphopss)",
     )
+    verb.add_argument(
+        "--length-tolerance",
+        type=float,
+        default=0.0,
+        metavar="S",
+        help="where a song's files differ in length by less than this, in seconds, score their "
+        "common part, with a warning (default: 0, but 0.1 in `compare`)",
+    )
     add_executor(verb)
     add_quiet(verb)
 
@@ -45,7 +55,14 @@ def _scoring(options: Namespace) -> dict[str, Any]:
     from hiphopss.eval.scoring import Scoring
 
     return {
-        "how": Scoring(options.mode, options.window, options.hop, options.engine),
+        "how": Scoring(
+            options.mode,
+            options.window,
+            options.hop,
+            options.engine,
+            options.length_tolerance,
+            options.protocol,
+        ),
         "where": executor(options),
         "baselines": Baselines(options.bounds, options.nmf),
         "progress": not options.quiet,
@@ -54,16 +71,22 @@ def _scoring(options: Namespace) -> dict[str, Any]:
 
 def _add_mode(verb: ArgumentParser) -> None:
     verb.add_argument(
+        "--protocol",
+        choices=("sources", "released", "sisec18", "mdx"),
+        default="sources",
+        help="sources: BSS Eval v3 of mono sources, whole songs (default); released: images in "
+        "windows of 30 s every 15 s, and the accompaniment, as the released evaluation and SiSEC "
+        "2016; sisec18: BSS Eval v4 as museval, medians; mdx: uSDR of the Music Demixing Challenge",
+    )
+    verb.add_argument(
         "--mode",
         choices=("sources", "images"),
-        default="sources",
-        help="variant of BSS Eval v3; images adds ISR and takes stereo (default: sources)",
+        help="variant of BSS Eval v3, in place of the protocol sources'; images adds ISR and takes "
+        "stereo",
     )
+    verb.add_argument("--window", type=float, metavar="S", help="seconds, in place of whole songs")
     verb.add_argument(
-        "--window", type=float, metavar="S", help="seconds (released: 30; default: whole song)"
-    )
-    verb.add_argument(
-        "--hop", type=float, metavar="S", help="seconds (default: half a window; released: 15)"
+        "--hop", type=float, metavar="S", help="seconds between windows (default: half a window)"
     )
     verb.add_argument(
         "--bounds",
@@ -90,15 +113,18 @@ def _evaluate(options: Namespace) -> None:
                 f"the name {options.model!r} is for several folders: give one folder, or none"
             )
         estimates = {options.model: estimates[0]}
+    scoring = _scoring(options)
     rows = evaluate(
         options.references,
         estimates,
         options.output,
         subset=options.subset,
         museval_json=options.museval_json,
-        **_scoring(options),
+        **scoring,
     )
-    print(format_summary(summarise(rows)))
+    protocol = scoring["how"].resolved()
+    print(f"{protocol.name}: {protocol.label}\n")
+    print(format_summary(summarise(rows, protocol.averaging)))
     noted = sum(map(is_uncertain, rows))
     if noted:
         print(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")

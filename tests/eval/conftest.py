@@ -5,7 +5,7 @@ import pytest
 from helpers.eval_songs import write_song
 from threadpoolctl import threadpool_info
 
-from hiphopss.eval import scoring
+from hiphopss.eval import song as song_module
 from hiphopss.eval.bss.scores import Scores
 
 
@@ -48,5 +48,5 @@ def scored(monkeypatch):
             empty = np.full(sdr.shape, "")
             return Scores(sdr, sir, sdr, np.full(sdr.shape, np.nan), np.zeros(1, int), empty)
 
-    monkeypatch.setattr(scoring, "References", Fake)
+    monkeypatch.setattr(song_module, "References", Fake)
     return calls

@@ -8,14 +8,13 @@ import pytest
 
 from hiphopss import SOURCES
 from hiphopss.eval.aggregate import (
-    METRICS,
     confidence_interval,
     format_summary,
     summarise,
     summary_path,
     write_summary,
 )
-from hiphopss.eval.table import Row
+from hiphopss.eval.table import METRICS, Row
 
 N_SONGS, N_WINDOWS = 4, 3
 
@@ -23,7 +22,7 @@ N_SONGS, N_WINDOWS = 4, 3
 @pytest.fixture(scope="module")
 def scores():
     """Scores [shape=(n_metrics, n_songs, n_sources, n_windows)], some undefined or infinite."""
-    values = 10 * np.random.default_rng(0).standard_normal((4, N_SONGS, 4, N_WINDOWS))
+    values = 10 * np.random.default_rng(0).standard_normal((5, N_SONGS, 4, N_WINDOWS))
     values[:, 1, 0, :] = np.nan  # song 1 has no vocals
     values[:, 2, 3, 1] = np.nan  # other is silent in one window of song 2
     values[1, 3, 2, 0] = np.inf  # drums are alone in one window of song 3
@@ -38,8 +37,9 @@ def rows_of(scores, model="m", subset="Test"):
             subset,
             source,
             15.0 * k,
-            *(None if np.isnan(value) else float(value) for value in scores[:, i, j, k]),
+            *(None if np.isnan(value) else float(value) for value in scores[:4, i, j, k]),
             model,
+            SI_SDR=None if np.isnan(scores[4, i, j, k]) else float(scores[4, i, j, k]),
         )
         for i in range(scores.shape[1])
         for j, source in enumerate(SOURCES)
@@ -117,7 +117,8 @@ def test_summary_file(scores, tmp_path):
         lines = list(csv.DictReader(file))
     assert list(lines[0]) == [
         *("model", "subset", "source", "SDR_mean", "SDR_ci95", "SIR_mean", "SIR_ci95"),
-        *("SAR_mean", "SAR_ci95", "ISR_mean", "ISR_ci95", "n_songs"),
+        *("SAR_mean", "SAR_ci95", "ISR_mean", "ISR_ci95", "SI_SDR_mean", "SI_SDR_ci95", "n_songs"),
+        "windows",
     ]
     assert [line["source"] for line in lines] == [*SOURCES, "mean"]
     assert float(lines[4]["SIR_ci95"]) == summaries[4].ci95["SIR"]

@@ -173,6 +173,9 @@ def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tm
     record = json.loads((tmp_path / "scores.json").read_text())
     assert record.pop("versions").keys() == {"hiphopss", "mir_eval", "numpy", "scipy"}
     assert record == {
+        "protocol": "sources, but window 30 s, hop 15 s",
+        "measure": "bss_eval_v3",
+        "summary": {"windows": "mean", "songs": "mean"},
         "mode": "sources",
         "window_s": 30,
         "hop_s": 15,
@@ -244,7 +247,7 @@ def test_processes_are_those_that_are_worth_their_start(monkeypatch):
 
         monkeypatch.setattr(executor, "_in_processes", begin)
         song, models = Song("a", "", None, {}), n_models * [Estimates("m", None, [], None)]
-        jobs = n_songs * [scoring._Job(song, models, 60 * 44100, 44100, Scoring(engine=engine))]
+        jobs = n_songs * [scoring.Job(song, models, 60 * 44100, 44100, Scoring(engine=engine))]
         n_useful = scoring._worthwhile(jobs)
         executor.Executor().map(abs, range(99), cost=abs, n_useful=n_useful, done=print)
         return begun[-1]

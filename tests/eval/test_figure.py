@@ -1,10 +1,13 @@
 """The figure: what it shows, what it leaves out, and that it is the same every time."""
 
+from dataclasses import replace
+
 import pytest
 
 from hiphopss import HiphopssError
 from hiphopss.eval.aggregate import Summary
 from hiphopss.eval.figure import draw_fig1, plot_fig1
+from hiphopss.eval.protocols import protocol
 
 SUBSETS = ("HHDS test", "DSD100 hip hop")
 BOTTOM, TOP = -5.0, 11.0  # of the means below, but for the mixture's SAR
@@ -93,6 +96,16 @@ def test_models_trained_on_test_songs_have_a_dagger(summaries):
     assert labels(figure.axes[0])[:2] == ["HH", "HH_CS†"]
     assert "† trained on test songs (Q3)" in footnote(figure)
     assert "†" not in footnote(draw(summaries, marks={"unknown"}))
+
+
+def test_the_footnote_says_the_protocol_and_what_is_averaged(summaries):
+    assert footnote(draw(summaries)).startswith("Means over songs with 95 % confidence intervals.")
+    told = footnote(draw(summaries, protocol=protocol("released")))
+    assert told.startswith(
+        "Protocol released: BSS Eval v3 images, windows of 30 s every 15 s.  Means over songs with"
+    )
+    medians = [replace(s, averaging=protocol("sisec18").averaging, ci95=s.mean) for s in summaries]
+    assert footnote(draw(medians)).startswith("Medians over songs.")
 
 
 def test_the_same_numbers_are_the_same_files(summaries, tmp_path):

@@ -171,7 +171,7 @@ def test_what_a_dask_worker_lacks_is_named(data):
         song = Song(SONGS[0], "", mixture, references)
         models = [Estimates("net", None, [(song, estimates)], None)]
         models += [Estimates.computed(Mixture(), [song])] if mixture else []
-        job = scoring._Job(song, models, 4000, RATE, Scoring())
+        job = scoring.Job(song, models, 4000, RATE, Scoring())
         with pytest.raises(
             HiphopssError, match=r"elsewhere\.wav: the Dask worker on .* doesn't see"
         ):
@@ -293,12 +293,12 @@ def test_threads_that_score_side_by_side_leave_blas_at_one():
     before, inside, leave = threads(), threading.Event(), threading.Event()
 
     def other():
-        with scoring._blas_held:
+        with scoring.blas_held:
             inside.set()
             leave.wait()
 
     thread = threading.Thread(target=other)
-    with scoring._blas_held:
+    with scoring.blas_held:
         thread.start()
         inside.wait()
     assert threads() == 1  # the other one is not done

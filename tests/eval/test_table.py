@@ -38,11 +38,14 @@ def make_rows(model="hh", n_sources=2, n_windows=3):
     notes = np.full(sdr.shape, "", dtype=object)
     notes[1, 0] = "silent reference"
     scores = Scores(sdr, sir, sar, isr, np.arange(n_windows) * 661501, notes.astype(str))
-    return scores, rows_from_scores(scores, ("vocals", "bass"), 44100, **LABELS | {"model": model})
+    labels = {"si_sdr": sdr - 1, **LABELS, "model": model}
+    return scores, rows_from_scores(scores, ("vocals", "bass"), 44100, **labels)
 
 
 def test_columns():
-    assert ",".join(COLUMNS) == "song,subset,source,window_start_s,SDR,SIR,SAR,ISR,model,note"
+    assert ",".join(COLUMNS) == (
+        "song,subset,source,window_start_s,SDR,SIR,SAR,ISR,SI_SDR,model,note"
+    )
 
 
 def test_rows_say_what_the_scores_say():
@@ -51,7 +54,8 @@ def test_rows_say_what_the_scores_say():
         (source, k * 661501 / 44100) for source in ("vocals", "bass") for k in range(3)
     ]
     assert [row.SAR for row in rows] == scores.sar.ravel().tolist()
-    assert rows[3].SDR is None
+    assert rows[3].SDR is rows[3].SI_SDR is None
+    assert pytest.approx(scores.sdr[0, 0] - 1) == rows[0].SI_SDR
     assert rows[3].note == "silent reference"
     assert all(row.ISR is None for row in rows)
 
@@ -66,7 +70,17 @@ def test_undefined_scores_are_empty_cells(tmp_path):
     row = Row("a", "", "bass", 0.0, None, math.inf, 0.1, None, "m", "silent, they say")
     write_rows(tmp_path / "scores.csv", [row])
     text = (tmp_path / "scores.csv").read_bytes().decode()
-    assert text == ",".join(COLUMNS) + '\na,,bass,0.0,,inf,0.1,,m,"silent, they say"\n'
+    assert text == ",".join(COLUMNS) + '\na,,bass,0.0,,inf,0.1,,,m,"silent, they say"\n'
+
+
+def test_tables_without_the_newer_column_are_read(tmp_path):
+    older = (
+        "song,subset,source,window_start_s,SDR,SIR,SAR,ISR,model,note\na,,bass,0.0,1.5,inf,,,m,x\n"
+    )
+    (tmp_path / "scores.csv").write_text(older, "utf-8")
+    assert read_rows(tmp_path / "scores.csv") == [
+        Row("a", "", "bass", 0.0, 1.5, math.inf, None, None, "m", "x")
+    ]
 
 
 def test_a_byte_order_mark_does_no_harm(tmp_path):
@@ -84,11 +98,11 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
         (b"", "its first line must be song,subset"),
         (b"song,SDR\na,1\n", "its first line must be song,subset"),
         (b"\xff\xfe\x00", "UTF-8"),
-        ((",".join(COLUMNS) + "\na,,bass,0.0\n").encode(), "row 2 has 4 cells instead of 10"),
-        ((",".join(COLUMNS) + "\na,,bass,0.0,x,,,,m,\n").encode(), "row 2.*'x'"),
-        ((",".join(COLUMNS) + "\na,,bass,,1,,,,m,\n").encode(), "row 2"),
+        ((",".join(COLUMNS) + "\na,,bass,0.0\n").encode(), "row 2 has 4 cells instead of 11"),
+        ((",".join(COLUMNS) + "\na,,bass,0.0,x,,,,,m,\n").encode(), "row 2.*'x'"),
+        ((",".join(COLUMNS) + "\na,,bass,,1,,,,,m,\n").encode(), "row 2"),
         (
-            (",".join(COLUMNS) + 2 * "\na,,bass,0.0,1,,,,m,").encode(),
+            (",".join(COLUMNS) + 2 * "\na,,bass,0.0,1,,,,,m,").encode(),
             "there is twice|is there twice",
         ),
     ],

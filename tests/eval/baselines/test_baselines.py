@@ -106,7 +106,7 @@ def test_padded_mixtures_are_cut_as_files_are(data, tmp_path):
 
 def test_dictionaries_are_learnt_once_and_before(data, tmp_path, monkeypatch):
     order = []
-    learn, score = nmf.learn_dictionaries, scoring._score_song
+    learn, score = nmf.learn_dictionaries, scoring.score_song
 
     def learning(*arguments, **options):
         order.append("learn")
@@ -117,7 +117,7 @@ def test_dictionaries_are_learnt_once_and_before(data, tmp_path, monkeypatch):
         return score(*arguments)
 
     monkeypatch.setattr(nmf, "learn_dictionaries", learning)
-    monkeypatch.setattr(scoring, "_score_song", scored)
+    monkeypatch.setattr(scoring, "score_song", scored)
     run(data, tmp_path / "a.csv")
     assert order == ["learn", "score", "score"]
 
@@ -127,7 +127,7 @@ def test_more_processes_are_worth_their_start_for_what_is_computed(monkeypatch):
 
     def job(*baselines):
         models = [Estimates("m", None, [], None, baseline) for baseline in baselines]
-        return scoring._Job(Song("a", "", None, {}), models, 60 * 44100, 44100, Scoring())
+        return scoring.Job(Song("a", "", None, {}), models, 60 * 44100, 44100, Scoring())
 
     assert scoring._worthwhile([job(None)] * 2) == 1
     assert scoring._worthwhile([job(None, Mixture(), IdealRatioMask())] * 2) == 2
