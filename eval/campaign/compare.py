@@ -148,7 +148,8 @@ def compare_with_campaign(
 
 def as_released(how: Scoring | None) -> Scoring:
     """The evaluation of the released code and the campaign, with the engine and tolerance given."""
-    return replace(how or Scoring(), mode="images", window_s=30.0, hop_s=15.0)
+    own = how or Scoring()
+    return replace(own, protocol="released", mode=None, window_s=None, hop_s=None)
 
 
 def _require_listed(

@@ -26,11 +26,11 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import confidence_interval, finite, mean
 from hiphopss.eval.bss.scores import METRICS
 from hiphopss.eval.campaign.tables import (
-    ACCOMPANIMENT,
     AVERAGES,
     Campaign,
     campaign,
 )
+from hiphopss.eval.protocols import ACCOMPANIMENT
 from hiphopss.eval.table import Row
 
 logger = logging.getLogger(__name__)

@@ -19,9 +19,6 @@ CAMPAIGNS = ("sisec2016",)
 AVERAGES = ("mean", "median")
 """What a song's score can be over its windows."""
 
-ACCOMPANIMENT = "accompaniment"
-"""The target that is the sum of all sources but the vocals."""
-
 
 @dataclass(frozen=True)
 class Entry:

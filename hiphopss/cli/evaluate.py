@@ -19,7 +19,9 @@ def add_evaluate(verbs: Verbs) -> None:
     )
     verb.add_argument("-o", "--output", required=True, metavar="FILE.csv", help="table to write")
     _add_mode(verb)
-    verb.add_argument("--subset", choices=("Dev", "Test"), help="only songs of this subset")
+    verb.add_argument(
+        "--subset", type=_subset, choices=("Dev", "Test"), help="only songs of this subset"
+    )
     verb.add_argument("--model", metavar="NAME", help="name of the model in the table")
     verb.add_argument(
         "--museval-json",
@@ -101,6 +103,11 @@ def _add_mode(verb: ArgumentParser) -> None:
     )
 
 
+def _subset(text: str) -> str:
+    """The name of a subset as MUSDB18 or DSD100 has it, in DSD100's spelling."""
+    return {"train": "Dev", "dev": "Dev", "test": "Test"}.get(text.lower(), text)
+
+
 def _evaluate(options: Namespace) -> None:
     from hiphopss.eval.aggregate import format_summary, summarise
     from hiphopss.eval.evaluation import evaluate
@@ -155,7 +162,7 @@ def add_compare(verbs: Verbs) -> None:
         help="one more folder from `separate`, to compare with the page's models",
     )
     verb.add_argument("--baseline", metavar="MODEL", help="compare with this (default: the first)")
-    verb.add_argument("--subset", help="only songs of this subset")
+    verb.add_argument("--subset", type=_subset, help="only songs of this subset")
     verb.add_argument(
         "--with",
         dest="campaign",
@@ -205,6 +212,11 @@ def _compare_with_campaign(options: Namespace) -> None:
                 f"--{name}: {asked} evaluates as the campaign did (images, windows of 30 s every "
                 f"15 s): leave out --{name}"
             )
+    if options.protocol not in (options.parser.get_default("protocol"), "released"):
+        raise HiphopssError(
+            f"--protocol {options.protocol}: {asked} evaluates by the protocol released: leave it "
+            "out"
+        )
     from hiphopss.eval.campaign.compare import CampaignSettings, compare_with_campaign
 
     found = compare_with_campaign(
