@@ -20,6 +20,7 @@ from .live.stream import StreamingSeparator
 from .network.model import build_model
 from .remixing.mixing import Mix, Mixer, mix
 from .remixing.remix import remix
+from .reproduction.ablation import AblationSettings, ablate
 from .reproduction.experiments import profile
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
@@ -41,10 +42,11 @@ __version__: str
 
 # fmt: off
 __all__ = [
-    "PRESETS", "SOURCES", "Baselines", "Cluster", "Comparison", "Executor", "Fidelity",
-    "HiphopssError", "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm",
+    "PRESETS", "SOURCES", "AblationSettings", "Baselines", "Cluster", "Comparison", "Executor",
+    "Fidelity", "HiphopssError", "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm",
     "ReproductionSettings", "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig",
-    "Song", "StreamingSeparator", "TrainingSettings", "__version__", "audition", "bss_eval",
+    "Song", "StreamingSeparator", "TrainingSettings", "__version__", "ablate", "audition",
+    "bss_eval",
     "build_model", "compare", "compile_model", "convert_weights", "describe_weights",
     "download_hhds", "evaluate", "export_site", "find_songs", "generate", "list_devices",
     "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix",

@@ -5,6 +5,7 @@
 - ``store``: outputs of stages, named after a hash of their inputs.
 - ``stages``: features, weights, estimates, scores.
 - ``report``: the table, the claims and the report.
+- ``ablation``: what each quirk does, from ``ablation.toml``; ``ablation_report``: its report.
 - ``reproduce``: the whole run. ``shipped_weights``: the training of the weights in ``weights/``.
 
 May import every other room but :mod:`hiphopss.demo` and :mod:`hiphopss.cli`. (It is not called
