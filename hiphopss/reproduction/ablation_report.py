@@ -12,7 +12,7 @@ from hiphopss.config import SOURCES, resolve_preset
 from hiphopss.eval.aggregate import MEAN
 from hiphopss.eval.figure import save_figure
 from hiphopss.eval.table import Row, write_csv, write_rows
-from hiphopss.reproduction.ablation import NULL, Comparison, Effect
+from hiphopss.reproduction.quirks import NULL, Comparison, Effect
 from hiphopss.reproduction.report import data_lines, origin, settings_lines
 from hiphopss.reproduction.reproduce import Outcome
 from hiphopss.reproduction.stages import Stages
@@ -47,7 +47,7 @@ def write_ablation(
     scores : dict of int to list of Row
         Scores of models and variants, by seed.
     effects : sequence of Effect
-        Effects from :func:`hiphopss.reproduction.ablation.measure`.
+        Effects from :func:`hiphopss.reproduction.quirks.measure`.
 
     Returns
     -------
@@ -94,10 +94,13 @@ def write_ablation(
 
 
 def _definition(stages: Stages) -> str:
-    present = resolve_preset(stages.preset).shared_other_decoder
-    turned = "has all quirks, and each is taken away" if present else "has none, and each is added"
+    name = resolve_preset(stages.preset).name
+    turned = {
+        "released": "has all quirks but Q6, and each is taken away",
+        "corrected": "has no quirks, and each is added",
+    }
     return (
-        f"The preset `{stages.preset}` {turned} alone. An effect is the mean SDR with the quirk "
+        f"The preset `{name}` {turned[name]} alone. An effect is the mean SDR with the quirk "
         "minus that without it, the same songs and seeds on both sides: **a positive effect means "
         "that the quirk helps**. Q6 is in neither preset; it is added at separation."
     )

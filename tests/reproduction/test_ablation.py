@@ -10,9 +10,9 @@ from hiphopss import PRESETS, SOURCES, AblationSettings, Fidelity, ablate
 from hiphopss.eval.aggregate import confidence_interval
 from hiphopss.eval.table import Row, read_rows
 from hiphopss.reproduction import stages
-from hiphopss.reproduction.ablation import NULL, comparisons, measure, quirks
 from hiphopss.reproduction.ablation_report import effect_lines
 from hiphopss.reproduction.experiments import profile, table1
+from hiphopss.reproduction.quirks import NULL, comparisons, measure, quirks
 from hiphopss.weights.files import read_info
 
 TINY = replace(profile("quick"), epochs=1, patches=32)
