@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_AGAIN = 1000  # added to a seed for the second training of the null comparison
 _AT_SEPARATION = "standalone_separation"  # the switch of Q6, which training does not read
 
 
@@ -41,7 +42,7 @@ class AblationSettings(ReproductionSettings):
         Names of quirks, such as ``"Q1"``; empty for all.
     n_seeds : int
         Number of trainings of each model, with the seeds ``seed``, ``seed + 1``, ...; the songs
-        are the same for all. The null comparison uses as many further seeds.
+        are the same for all. The null comparison trains with ``seed + 1000``, ... too.
     """
 
     quirks: tuple[str, ...] = ()
@@ -89,8 +90,8 @@ def ablate(
             "an ablation trains all its models, without test songs: leave out weights that stand "
             "in for a model, and the released test leak"
         )
-    if settings.n_seeds < 1:
-        raise HiphopssError(f"{settings.n_seeds} seeds: give 1 or more")
+    if not 1 <= settings.n_seeds <= _AGAIN:
+        raise HiphopssError(f"{settings.n_seeds} seeds: give 1 to {_AGAIN}")
     chosen = comparisons(
         settings.preset or settings.profile.preset, names=settings.quirks, models=settings.models
     )
@@ -107,16 +108,14 @@ def ablate(
     scores: dict[int, list[Row]] = {}
     for number, seed in enumerate(seeds, 1):
         logger.info("seed %d (%d of %d)", seed, number, len(seeds))
-        scores[seed] = _scores(
-            replace(stages, seed=seed), models, chosen, again=seed + settings.n_seeds
-        )
+        scores[seed] = _scores(replace(stages, seed=seed), models, chosen)
     from hiphopss.reproduction.ablation_report import write_ablation
 
     return write_ablation(output, stages, chosen, scores, measure(chosen, scores))
 
 
 def _scores(
-    stages: Stages, models: Sequence[Experiment], chosen: Sequence[Comparison], *, again: int
+    stages: Stages, models: Sequence[Experiment], chosen: Sequence[Comparison]
 ) -> list[Row]:
     """Train, separate and evaluate the models and their variants with one seed.
 
@@ -128,8 +127,6 @@ def _scores(
         Models to train in the preset itself.
     chosen : sequence of Comparison
         Comparisons.
-    again : int
-        Seed of the second training of the null comparison.
 
     Returns
     -------
@@ -144,7 +141,7 @@ def _scores(
         if standalone:
             path = weights[comparison.model.name]
         elif comparison.quirk.name == NULL:
-            path = replace(stages, seed=again).weights(comparison.model)
+            path = replace(stages, seed=stages.seed + _AGAIN).weights(comparison.model)
         else:
             path = replace(stages, preset=comparison.fidelity).weights(variant)
         folders.append(stages.estimates(variant, path, standalone_script=standalone))

@@ -221,8 +221,9 @@ def draw_effects(effects: Sequence[Effect], *, title: str | None = None) -> Figu
         own = [effect for effect in means if effect.subset == subset]
         for effect in own:
             _draw_effect(axes, effect, places[effect.quirk, effect.model])
-        n_songs, n_seeds = (max(map(len, x)) for x in zip(*map(_chances, own), strict=True))
-        axes.set_title(f"{subset or 'All songs'} ({n_songs} songs, {n_seeds} seeds)", fontsize=8.5)
+        songs = _number(max(len(effect.by_song) for effect in own), "song")
+        seeds = _number(max(len(effect.by_seed) for effect in own), "seed")
+        axes.set_title(f"{subset or 'All songs'} ({songs}, {seeds})", fontsize=8.5)
         axes.axvline(0, color="0.3", linewidth=0.8, zorder=1)
         axes.grid(axis="x", color="0.85", linewidth=0.5)
         axes.set_axisbelow(True)
@@ -240,8 +241,8 @@ def draw_effects(effects: Sequence[Effect], *, title: str | None = None) -> Figu
     return figure
 
 
-def _chances(effect: Effect) -> tuple[dict, dict]:
-    return effect.by_song, effect.by_seed
+def _number(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _draw_effect(axes: Axes, effect: Effect, place: int) -> None:
