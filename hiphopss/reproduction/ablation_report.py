@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiphopss.config import SOURCES, resolve_preset
-from hiphopss.eval.aggregate import MEAN
+from hiphopss.eval.aggregate import MEAN, finite_mean
 from hiphopss.eval.figure import save_figure
 from hiphopss.eval.table import Row, write_csv, write_rows
 from hiphopss.reproduction.quirks import NULL, Comparison, Effect
@@ -72,11 +72,14 @@ def write_ablation(
     title = "Generated songs, not music" if stages.songs.generated else None
     save_figure(paths["figure"], partial(draw_effects, effects, title=title))
     tables = [
-        "\n".join([f"## {subset}", "", *effect_lines(effects, chosen, subset)])
+        "\n".join(
+            [
+                *(f"## {subset}", "", *effect_lines(effects, chosen, subset), ""),
+                _own_scores(chosen, scores, subset),
+            ]
+        )
         for subset in dict.fromkeys(effect.subset for effect in effects)
     ]
-    run = [line for line in settings_lines(stages) if not line.startswith("- preset")]
-    seeds = ", ".join(map(str, scores))
     parts = [
         "# What each quirk of the released code does",
         origin(stages),
@@ -84,9 +87,7 @@ def write_ablation(
         "![The effect of each quirk on the mean SDR](ablation.png)",
         *tables,
         _READING,
-        "\n".join(
-            ["## What was run", "", *run, f"- preset `{stages.preset}`, training seeds {seeds}"]
-        ),
+        "\n".join(["## What was run", "", *settings_lines(stages, list(scores))]),
         "\n".join(data_lines(stages)),
     ]
     write_text(paths["ablation"], "\n\n".join(parts) + "\n")
@@ -104,6 +105,19 @@ def _definition(stages: Stages) -> str:
         "minus that without it, the same songs and seeds on both sides: **a positive effect means "
         "that the quirk helps**. Q6 is in neither preset; it is added at separation."
     )
+
+
+def _own_scores(
+    chosen: Sequence[Comparison], scores: dict[int, list[Row]], subset: str, n_decimals: int = 2
+) -> str:
+    """What the preset's own models score, to which effects can be compared."""
+    rows = [row for own in scores.values() for row in own if row.subset == subset]
+    told = []
+    for name in dict.fromkeys(comparison.model.name for comparison in chosen):
+        value = finite_mean(row.SDR for row in rows if row.model == name)
+        if value is not None:
+            told.append(f"{name} {value:.{n_decimals}f} dB")
+    return f"Mean SDR of the preset's own models, over songs, seeds and sources: {', '.join(told)}."
 
 
 _READING = """## How to read this

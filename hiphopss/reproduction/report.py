@@ -179,15 +179,16 @@ def origin(stages: Stages) -> str:
     )
 
 
-def settings_lines(stages: Stages) -> list[str]:
+def settings_lines(stages: Stages, seeds: Sequence[int] = ()) -> list[str]:
     chosen = stages.profile
+    told = f"training seeds {', '.join(map(str, seeds))}" if seeds else f"seed {stages.seed}"
     patches = f"at most {chosen.patches:,}" if chosen.patches else "all"
     libraries = (os.environ.get("KERAS_BACKEND", "tensorflow"), *_LIBRARIES)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
     return [
         f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
         f"proportion), {patches} patches an epoch",
-        f"- preset `{stages.preset}`, seed {stages.seed}",
+        f"- preset `{stages.preset}`, {told}",
         f"- hiphopss {__version__}, {versions}, Python {platform.python_version()}",
     ]
 
