@@ -10,7 +10,8 @@ Okabe and Ito, which colour-blind people can distinguish; metrics also have diff
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, Any
@@ -95,15 +96,45 @@ def plot_fig1(
     HiphopssError
         If a subset or a model has no scores, or the folder can't be written to.
     """
+    draw = partial(
+        draw_fig1,
+        summaries,
+        subsets=subsets,
+        models=models,
+        marks=marks,
+        title=title,
+        protocol=protocol,
+    )
+    return save_figure(path, draw)
+
+
+def save_figure(path: str | Path, draw: Callable[[], Figure]) -> list[Path]:
+    """Write a figure as PNG and as SVG, in the style that all figures share.
+
+    Parameters
+    ----------
+    path : path-like
+        ``<name>.png``, ``<name>.svg`` or ``<name>``: both are written.
+    draw : callable
+        Draws the figure with matplotlib's current settings.
+
+    Returns
+    -------
+    list of Path
+        The PNG and the SVG.
+
+    Raises
+    ------
+    HiphopssError
+        If the folder can't be written to.
+    """
     from matplotlib import rc_context
 
     stem = Path(path)
     stem = stem.with_suffix("") if stem.suffix.lower() in (".png", ".svg") else stem
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
     with rc_context(SETTINGS):
-        figure = draw_fig1(
-            summaries, subsets=subsets, models=models, marks=marks, title=title, protocol=protocol
-        )
+        figure = draw()
         for file in files:
             with written_whole(file) as temporary:
                 # Leave out dates, so that the same figure is the same file.

@@ -25,6 +25,7 @@ from .live.stream import StreamingSeparator
 from .network.model import build_model
 from .remixing.mixing import Mix, Mixer, mix
 from .remixing.remix import remix
+from .reproduction.ablation import AblationSettings, ablate
 from .reproduction.experiments import profile
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
@@ -46,14 +47,15 @@ __version__: str
 
 # fmt: off
 __all__ = [
-    "PRESETS", "SOURCES", "Baselines", "CampaignComparison", "CampaignSettings", "Cluster",
-    "Comparison", "Executor", "Fidelity", "HiphopssError", "Limits", "LiveSettings", "LossWeights",
-    "Mix", "Mixer", "Pcm", "ReproductionSettings", "Scores", "Scoring", "SeparationSettings",
-    "Separator", "SignalConfig", "Song", "StreamingSeparator", "TrainingSettings", "__version__",
-    "audition", "bss_eval", "build_model", "compare", "compare_with_campaign", "compile_model",
-    "convert_weights", "describe_weights", "download_dataset", "evaluate", "export_site",
-    "find_songs", "generate", "list_devices", "list_segments", "list_weights", "load_model",
-    "load_published", "make_features", "mix", "profile", "read_songs", "remix", "reproduce",
-    "run_live", "save_weights", "separate", "separate_files", "serve", "train",
+    "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
+    "Cluster", "Comparison", "Executor", "Fidelity", "HiphopssError", "Limits", "LiveSettings",
+    "LossWeights", "Mix", "Mixer", "Pcm", "ReproductionSettings", "Scores", "Scoring",
+    "SeparationSettings", "Separator", "SignalConfig", "Song", "StreamingSeparator",
+    "TrainingSettings", "__version__", "ablate", "audition", "bss_eval", "build_model", "compare",
+    "compare_with_campaign", "compile_model", "convert_weights", "describe_weights",
+    "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
+    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix",
+    "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights", "separate",
+    "separate_files", "serve", "train",
 ]
 # fmt: on

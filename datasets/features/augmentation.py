@@ -36,6 +36,15 @@ SHIFTING = ("circular-shift", "combined")
 RANDOM = ("circular-shift", "mix", "combined")
 """Augmentations with random choices, which depend on the seed."""
 
+_SWITCHES = {  # of Fidelity, with the augmentations whose features depend on them
+    "first_patches_only": AUGMENTATIONS,
+    "normalised_mixture": AUGMENTATIONS,
+    "skip_songs_without_vocals": ("none", "circular-shift", "instrument", "combined"),
+    "quarter_augmented_mixture": ("instrument", "mix", "combined"),
+    "mix_drops_remainder": ("mix", "combined"),
+    "shift_by_delay": SHIFTING,
+}
+
 DELAYS = (0.0, 0.2)
 """Shifts of the released code in seconds (Q7)."""
 SHIFTS = (0.0, 0.1, 0.2)
@@ -108,6 +117,19 @@ def resolve_augmentation(name: str) -> str:
             f"(or {', '.join(ABBREVIATIONS)})"
         )
     return found
+
+
+def feature_switches(fidelity: Fidelity, augmentation: str) -> dict[str, bool]:
+    """The switches on which the features of an augmentation depend, with their values.
+
+    Others concern the network, the loss or the training (:class:`hiphopss.config.Fidelity`): the
+    same features serve for all their values.
+    """
+    return {
+        name: getattr(fidelity, name)
+        for name, augmentations in _SWITCHES.items()
+        if augmentation in augmentations
+    }
 
 
 def require_leaky(fidelity: Fidelity, augmentation: str) -> None:

@@ -32,6 +32,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
+from hiphopss.datasets.features.augmentation import feature_switches
 from hiphopss.errors import HiphopssError
 from hiphopss.util.keras_backend import ALIGNMENT
 
@@ -144,13 +145,16 @@ class FeatureFile:
     ----------
     path : path-like
         Feature file from :func:`hiphopss.datasets.features.make.make_features`.
+    fidelity : Fidelity, optional
+        Switches for those that use the features; by default those with which the file was made.
+        They must agree in what the features depend on.
 
     Attributes
     ----------
     config : SignalConfig
         Settings of the magnitudes.
     fidelity : Fidelity
-        Preset with which the file was made.
+        The given switches, or those with which the file was made.
     augmentation : str
         Augmentation that made its versions.
     released_test_leak : bool
@@ -167,10 +171,11 @@ class FeatureFile:
     Raises
     ------
     HiphopssError
-        If the file is missing or is not a feature file of this format.
+        If the file is missing, is not a feature file of this format, or was made with other
+        switches.
     """
 
-    def __init__(self, path: str | Path):
+    def __init__(self, path: str | Path, fidelity: Fidelity | None = None):
         import h5py
 
         self.path = Path(path)
@@ -192,8 +197,17 @@ class FeatureFile:
             )
         origin = str(path)
         self.config = read_settings(SignalConfig, json.loads(attributes["config"]), origin=origin)
-        self.fidelity = read_settings(Fidelity, json.loads(attributes["fidelity"]), origin=origin)
+        made = read_settings(Fidelity, json.loads(attributes["fidelity"]), origin=origin)
         self.augmentation = attributes["augmentation"]
+        self.fidelity = fidelity or made
+        needed = feature_switches(self.fidelity, self.augmentation)
+        for name, value in feature_switches(made, self.augmentation).items():
+            if value != needed[name]:
+                self._file.close()
+                raise HiphopssError(
+                    f"{path}: made with {name} {value}, but {needed[name]} is asked for: make the "
+                    "features again with that setting"
+                )
         self.released_test_leak = bool(attributes["released_test_leak"])
         self.provenance = self._json(PROVENANCE)
         self.data: list[dict[str, str]] = self.provenance.get(DATA, [])
@@ -222,9 +236,10 @@ class FeatureFile:
     @property
     def identity(self) -> str:
         """SHA-256 of everything that determines the content: settings, audio files, segments."""
-        names = ("config", "fidelity", "released_test_leak")
-        told = [str(self._file.attrs[name]) for name in names]
+        attributes = self._file.attrs
         content = {name: value for name, value in self.provenance.items() if name != DATA}
+        told = [str(attributes["config"]), self.fidelity.to_json()]
+        told.append(str(attributes["released_test_leak"]))
         told.append(json.dumps(content, sort_keys=True))
         told += map(str, self.segments())
         return hashlib.sha256("\n".join(told).encode()).hexdigest()

@@ -82,6 +82,21 @@ def add_reproduce(verbs: Verbs) -> None:
         "comes from it says so (only with --preset released)",
     )
     verb.add_argument(
+        "--ablate",
+        nargs="?",
+        const="",
+        metavar="Q1,Q2",
+        help="instead of all that: what each quirk of the released code does, in dB; train the "
+        "models it concerns with one switch of the preset turned at a time (default: all quirks)",
+    )
+    verb.add_argument(
+        "--seeds",
+        type=int,
+        metavar="N",
+        help="with --ablate: train each model N times, with the seeds --seed, --seed + 1, ... "
+        "(default: 3)",
+    )
+    verb.add_argument(
         "--store",
         metavar="DIR",
         help="where stages put what they make; runs that name the same one share it (default: "
@@ -92,6 +107,7 @@ def add_reproduce(verbs: Verbs) -> None:
 
 
 def _reproduce(options: Namespace) -> None:
+    from hiphopss.reproduction.ablation import AblationSettings, ablate
     from hiphopss.reproduction.experiments import profile
     from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 
@@ -104,25 +120,32 @@ def _reproduce(options: Namespace) -> None:
     if options.seconds is not None:
         chosen = replace(chosen, seconds=dict.fromkeys(chosen.seconds, options.seconds))
     hhds, dsd100 = _data_sets(options)
-    settings = ReproductionSettings(
-        profile=chosen,
-        preset=options.preset or "",
-        hhds=hhds,
-        dsd100=dsd100,
-        models=_names(options.models),
-        weights=dict(map(_stand_in, options.weights)),
-        test_songs=tuple(options.test_song),
-        test_set=options.test_set,
-        seed=options.seed,
-        released_test_leak=options.released_test_leak,
-    )
-    outcome = reproduce(
-        options.output,
-        settings,
-        store=options.store,
-        where=executor(options),
-        progress=not options.quiet,
-    )
+    given = {
+        "profile": chosen,
+        "preset": options.preset or "",
+        "hhds": hhds,
+        "dsd100": dsd100,
+        "models": _names(options.models),
+        "weights": dict(map(_stand_in, options.weights)),
+        "test_songs": tuple(options.test_song),
+        "test_set": options.test_set,
+        "seed": options.seed,
+        "released_test_leak": options.released_test_leak,
+    }
+    how = {
+        "store": options.store,
+        "where": executor(options),
+        "progress": not options.quiet,
+    }
+    if options.ablate is None:
+        if options.seeds is not None:
+            raise HiphopssError("--seeds: only with --ablate; give --seed to run with another seed")
+        outcome = reproduce(options.output, ReproductionSettings(**given), **how)
+    else:
+        given["quirks"] = tuple(filter(None, map(str.strip, options.ablate.split(","))))
+        if options.seeds is not None:
+            given["n_seeds"] = options.seeds
+        outcome = ablate(options.output, AblationSettings(**given), **how)
     print(outcome.summary, "", *outcome.files.values(), sep="\n")
 
 

@@ -5,6 +5,8 @@
 - ``store``: outputs of stages, named after a hash of their inputs.
 - ``stages``: features, weights, estimates, scores.
 - ``report``: the table, the claims and the report.
+- ``quirks``: what turns each quirk, from ``quirks.toml``, and what it does to scores.
+- ``ablation``: trainings with and without each quirk; ``ablation_report``: their report.
 - ``reproduce``: the whole run. ``shipped_weights``: the training of the weights in ``weights/``.
 
 May import every other room but :mod:`hiphopss.demo` and :mod:`hiphopss.cli`. (It is not called

@@ -147,7 +147,7 @@ def write_report(
     """
     leaky = leaky_models(rows)
     parts = [
-        ["# The paper's experiments, run again", "", _origin(stages)],
+        ["# The paper's experiments, run again", "", origin(stages)],
         ["## Results", "", "![SDR, SIR and SAR of each model on each test set](fig1.png)", ""],
         ["```text", format_summary(summarise(rows)), "```", ""],
         [
@@ -161,8 +161,8 @@ def write_report(
             "(Student's t). A claim that something is better or worse holds where the interval "
             "leaves no doubt of the sign; one of no gain, unless the interval lies above 0."
         ],
-        ["## What was run", "", *_settings_lines(stages), ""],
-        _data_lines(stages),
+        ["## What was run", "", *settings_lines(stages), ""],
+        data_lines(stages),
         _model_lines(stages, experiments, weights, leaky),
         _note_lines(experiments, rows, leaky),
     ]
@@ -170,7 +170,7 @@ def write_report(
     write_text(path, text + "\n")
 
 
-def _origin(stages: Stages) -> str:
+def origin(stages: Stages) -> str:
     if not stages.songs.generated:
         return "HHDS and DSD100 are the songs given as such; they are listed below."
     return (
@@ -179,8 +179,9 @@ def _origin(stages: Stages) -> str:
     )
 
 
-def _settings_lines(stages: Stages) -> list[str]:
+def settings_lines(stages: Stages, seeds: Sequence[int] = ()) -> list[str]:
     chosen = stages.profile
+    told = f"training seeds {', '.join(map(str, seeds))}" if seeds else f"seed {stages.seed}"
     patches = f"at most {chosen.patches:,}" if chosen.patches else "all"
     libraries = (os.environ.get("KERAS_BACKEND", "tensorflow"), *_LIBRARIES)
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
@@ -189,13 +190,13 @@ def _settings_lines(stages: Stages) -> list[str]:
     return [
         f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
         f"proportion), {patches} patches an epoch",
-        f"- preset `{stages.preset}`, seed {stages.seed}",
+        f"- preset `{stages.preset}`, {told}",
         *tested,
         f"- hiphopss {__version__}, {versions}, Python {platform.python_version()}",
     ]
 
 
-def _data_lines(stages: Stages) -> list[str]:
+def data_lines(stages: Stages) -> list[str]:
     lines = ["| songs | number | their names | SHA-256 of all their files |", "|---|---|---|---|"]
     groups = {f"{name} Dev (training)": songs for name, songs in stages.songs.dev.items()}
     for name, songs in (groups | stages.songs.tests).items():

@@ -24,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 RUN_RECORD = "run.json"
 """File in a run's folder that records the settings of the last run."""
+ABLATION_RECORD = "ablation.json"
+"""File in a run's folder that records the settings of the last ablation."""
+RECORDS = (RUN_RECORD, ABLATION_RECORD)
 
 
 @dataclass(frozen=True)
@@ -121,17 +124,54 @@ def reproduce(
     HiphopssError
         If settings don't fit together, or if a stage fails.
     """
+    output, settings = Path(output), settings or ReproductionSettings()
+    experiments, stages = prepare(output, settings, store=store, where=where, progress=progress)
+    weights = {e.name: stages.weights(e) for e in experiments}
+    folders = [stages.estimates(e, weights[e.name]) for e in experiments]
+    rows = stages.scores(folders, stages.baselines())
+    return _finish(output, stages, experiments, weights, rows)
+
+
+def prepare(
+    output: Path,
+    settings: ReproductionSettings,
+    *,
+    store: str | Path | None = None,
+    where: Executor | None = None,
+    progress: bool = True,
+    record: str = RUN_RECORD,
+) -> tuple[list[Experiment], Stages]:
+    """Check everything before any work, choose the songs, and record the run in its folder.
+
+    Parameters
+    ----------
+    output, settings, store, where, progress
+        As in :func:`reproduce`.
+    record : str
+        File in the run's folder that records the settings.
+
+    Returns
+    -------
+    experiments : list of Experiment
+        Models to run.
+    stages : Stages
+        Stages with the settings and songs of the run.
+
+    Raises
+    ------
+    HiphopssError
+        If settings don't fit together.
+    """
     from hiphopss.reproduction.songs import choose_songs, generated_roots
     from hiphopss.reproduction.stages import Stages
     from hiphopss.reproduction.store import Store
 
-    settings, where = settings or ReproductionSettings(), where or Executor()
+    where = where or Executor()
     if settings.hhds is None and settings.dsd100 is not None:
         raise HiphopssError(
             f"{settings.dsd100}: DSD100 alone is of no use here: name the folder of HHDS too"
         )
     settings = replace(settings, preset=settings.preset or settings.profile.preset)
-    output = Path(output)
     experiments = _validate(output, settings)
     where.check()
     kept = Store(store or output / "store")
@@ -140,7 +180,7 @@ def reproduce(
     )
     songs = choose_songs(roots, settings.test_songs, settings.test_set, progress=progress)
     _require_data(experiments, settings, songs.dev)
-    _claim(output, settings)
+    _claim(output / record, settings)
     stages = Stages(
         store=kept,
         songs=songs,
@@ -152,10 +192,7 @@ def reproduce(
         progress=progress,
         where=where,
     )
-    weights = {e.name: stages.weights(e) for e in experiments}
-    folders = [stages.estimates(e, weights[e.name]) for e in experiments]
-    rows = stages.scores(folders, stages.baselines())
-    return _finish(output, stages, experiments, weights, rows)
+    return experiments, stages
 
 
 def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
@@ -172,10 +209,10 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     strange = output.is_dir() and any(
-        entry.name not in ("store", RUN_RECORD) and not entry.name.startswith(".partial-")
+        entry.name not in ("store", *RECORDS) and not entry.name.startswith(".partial-")
         for entry in output.iterdir()
     )
-    if strange and not (output / RUN_RECORD).exists():
+    if strange and not any((output / name).exists() for name in RECORDS):
         raise HiphopssError(f"{output}: a folder with something in it: choose another output")
     if settings.hhds is None:
         from hiphopss.datasets.generated import require_sensible
@@ -219,13 +256,13 @@ def _require_data(experiments: list[Experiment], settings: ReproductionSettings,
             experiment = by_name[experiment.init]
 
 
-def _claim(output: Path, settings: ReproductionSettings) -> None:
+def _claim(record: Path, settings: ReproductionSettings) -> None:
     told = json.dumps(asdict(settings), indent=1, sort_keys=True) + "\n"
-    if (output / RUN_RECORD).exists() and (output / RUN_RECORD).read_text("utf-8") != told:
+    if record.exists() and record.read_text("utf-8") != told:
         logger.warning(
-            "%s: the report of an earlier run with other settings will be replaced", output
+            "%s: the report of an earlier run with other settings will be replaced", record.parent
         )
-    write_text(output / RUN_RECORD, told)
+    write_text(record, told)
 
 
 def _finish(

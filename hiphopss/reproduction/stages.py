@@ -7,8 +7,14 @@ import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from hiphopss.config import LossWeights, SignalConfig, resolve_preset
-from hiphopss.datasets.features.augmentation import RANDOM, SHIFTING
+from hiphopss.config import (
+    Fidelity,
+    LossWeights,
+    SignalConfig,
+    default_loss_weights,
+    resolve_preset,
+)
+from hiphopss.datasets.features.augmentation import RANDOM, SHIFTING, feature_switches
 from hiphopss.datasets.features.file import FORMAT
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import require_mixture
@@ -41,7 +47,7 @@ class Stages:
         Training and test songs.
     profile : Profile
         Extent of the run.
-    preset : str
+    preset : str or Fidelity
         Fidelity preset.
     seed : int
         Seed of all random choices.
@@ -58,7 +64,7 @@ class Stages:
     store: Store
     songs: Songs
     profile: Profile
-    preset: str
+    preset: str | Fidelity
     seed: int
     stand_ins: dict[str, Path]
     released_test_leak: bool
@@ -72,7 +78,7 @@ class Stages:
         inputs = {
             "songs": self.store.songs_hash(songs),
             "augmentation": experiment.augmentation,
-            "fidelity": asdict(resolve_preset(self.preset)),
+            "fidelity": feature_switches(resolve_preset(self.preset), experiment.augmentation),
             "config": asdict(SignalConfig()),
             "seed": self.seed if experiment.augmentation in RANDOM else None,
             "released_test_leak": leak,
@@ -100,22 +106,25 @@ class Stages:
         init = None
         if experiment.init:
             init = self.weights(next(e for e in table1() if e.name == experiment.init))
-        features = self.features(experiment)
+        features, fidelity = self.features(experiment), resolve_preset(self.preset)
+        loss_weights = _loss_weights(experiment, fidelity)
         settings = TrainingSettings(
             epochs=self.profile.epochs_of(experiment),
             seed=self.seed,
             learning_rate=experiment.learning_rate,
-            loss_weights=LossWeights(**experiment.dissimilarity[self.preset]),
+            loss_weights=loss_weights,
             patches_per_epoch=self.profile.patches,
+            fidelity=fidelity,
         )
         inputs = {
             "features": features.name,
+            "fidelity": asdict(fidelity),
             "init": _identity(init) if init else None,
             "backend": os.environ.get("KERAS_BACKEND", "tensorflow"),
             "epochs": settings.epochs,
             "patches_per_epoch": settings.patches_per_epoch,
             "learning_rate": settings.learning_rate,
-            "loss_weights": experiment.dissimilarity[self.preset],
+            "loss_weights": asdict(loss_weights),
             "seed": self.seed,
         }
         path = self.store.path("weights", experiment.name, inputs, SUFFIX)
@@ -124,20 +133,29 @@ class Stages:
             train(features, path, settings, init=init, progress=self.progress)
         return path
 
-    def estimates(self, experiment: Experiment, weights: Path) -> Path:
-        """Make the folder of a model's estimates for all test songs."""
+    def estimates(
+        self, experiment: Experiment, weights: Path, *, standalone_script: bool = False
+    ) -> Path:
+        """Make the folder of a model's estimates for all test songs, by default without Q6."""
         songs = self.songs.all_tests
-        inputs = {
+        inputs: dict = {
             "weights": _identity(weights),
             "mixtures": {song.name: self.store.sha256(require_mixture(song)) for song in songs},
         }
+        if standalone_script:
+            inputs["standalone_script"] = True
         folder = self.store.path("estimates", experiment.name, inputs)
         missing = {
             song.name: require_mixture(song) for song in songs if not (folder / song.name).exists()
         }
         if missing:
             logger.info("%s: separation", experiment.name)
-            settings = SeparationSettings(weights, mono=True, model_name=experiment.name)
+            settings = SeparationSettings(
+                weights,
+                mono=True,
+                standalone_script=standalone_script,
+                model_name=experiment.name,
+            )
             separate_files(missing, folder, settings, progress=self.progress)
         return folder
 
@@ -185,6 +203,14 @@ class Stages:
             table = self.store.path("scores", name, made, ".csv")
             tables.append((Estimates.computed(baseline, tests), table))
         return tables
+
+
+def _loss_weights(experiment: Experiment, fidelity: Fidelity) -> LossWeights:
+    """Table 1's weights of a preset; of other switches, those that training takes by itself."""
+    given = experiment.dissimilarity.get(fidelity.name)
+    return (
+        LossWeights(**given) if given else default_loss_weights(fidelity, experiment.augmentation)
+    )
 
 
 def _identity(weights: Path) -> list:

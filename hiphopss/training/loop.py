@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from hiphopss.config import LossWeights, default_loss_weights
+from hiphopss.config import Fidelity, LossWeights, default_loss_weights
 from hiphopss.datasets.features.file import DATA, FeatureFile
 from hiphopss.datasets.licences import merged
 from hiphopss.errors import HiphopssError
@@ -52,6 +52,9 @@ class TrainingSettings:
     patches_per_epoch : int, optional
         Train each epoch on a random choice of this many patches, in whole batches; by default on
         all. Training sets of different sizes then take the same time.
+    fidelity : Fidelity, optional
+        Switches of the network, the loss and the order; by default those of the features, with
+        which they must agree in what the features depend on.
     """
 
     epochs: int = 40
@@ -60,6 +63,7 @@ class TrainingSettings:
     learning_rate: float = LEARNING_RATE
     loss_weights: LossWeights | None = None
     patches_per_epoch: int | None = None
+    fidelity: Fidelity | None = None
 
     def check(self) -> None:
         """Raise :class:`HiphopssError` if a setting makes no sense."""
@@ -137,7 +141,7 @@ def train(
     cluster: Cluster | None = None,
     progress: bool = True,
 ) -> Path:
-    """Train a network on a feature file, in the feature file's preset.
+    """Train a network on a feature file, in the feature file's preset unless settings say another.
 
     Beside ``NAME.weights.h5`` it writes ``NAME.log.csv`` (for each epoch, the mean of the loss and
     of each of its terms over the batches; the terms, which add up to the loss before its absolute
@@ -183,7 +187,7 @@ def train(
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
     checkpoint = beside(output, f".checkpoint{SUFFIX}")
-    with FeatureFile(features) as file:
+    with FeatureFile(features, settings.fidelity) as file:
         told = settings.told(file)
         start = {
             "init": None if init is None else Path(init),

@@ -4,6 +4,7 @@ import io
 import os
 import time
 import tracemalloc
+from dataclasses import asdict, replace
 
 import h5py
 import numpy as np
@@ -14,8 +15,10 @@ from helpers.songs import RATE, noise, nothing_warned, warned, write_song
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.features import writer as feature_writer
+from hiphopss.datasets.features.augmentation import AUGMENTATIONS, feature_switches
 from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.songs import read_songs
 from hiphopss.training.steps import _read_ahead
 from hiphopss.weights.files import convert_weights
 
@@ -277,3 +280,45 @@ def test_songs_without_a_mixture_are_told_where_its_level_counts(dataset, tmp_pa
         make_features(dataset, tmp_path / "c.h5", preset="corrected", progress=False)
     with nothing_warned():
         make_features(dataset, tmp_path / "r.h5", preset="released", progress=False)
+
+
+@pytest.mark.parametrize("augmentation", AUGMENTATIONS)
+def test_features_depend_on_these_switches_and_no_others(tmp_path, augmentation):
+    songs = []
+    for number in range(5):
+        voices = SOURCES if number else SOURCES[1:]  # the first has no vocals
+        stems = {s: noise(30000 + 3000 * number, 8 * number + i) for i, s in enumerate(voices)}
+        write_song(tmp_path / "songs", "Dev", f"{number:03d} - song", stems, gain=0.7)
+    songs = read_songs(tmp_path / "songs", ("Dev",))
+
+    def content(fidelity):
+        path = tmp_path / "f.h5"
+        try:
+            make_features(
+                songs, path, augmentation=augmentation, preset=fidelity, seed=3, progress=False
+            )
+        except HiphopssError as error:  # of short songs, the mix augmentation can leave nothing
+            return str(error)
+        with FeatureFile(path) as file:
+            arrays = (file.mixture, file.sources, file.starts, file.owners)
+            return [array.tobytes() for array in arrays] + [file.segments()]
+
+    base = PRESETS["corrected"]
+    before, concerned = content(base), feature_switches(base, augmentation)
+    for name, value in concerned.items():
+        assert content(replace(base, **{name: not value})) != before, name
+    others = {name: not value for name, value in asdict(base).items() if name not in concerned}
+    assert content(replace(base, **others)) == before
+
+
+def test_features_are_read_with_other_switches_only_where_they_fit(dataset, tmp_path):
+    path = make_features(dataset, tmp_path / "f.h5", preset="released", progress=False)
+    with FeatureFile(path) as file:
+        own = file.identity
+    with FeatureFile(path, replace(PRESETS["released"], absolute_loss=False)) as file:
+        assert not file.fidelity.absolute_loss
+        assert file.identity != own  # so a checkpoint of the other loss is not gone on from
+    with FeatureFile(path, PRESETS["released"]) as file:
+        assert file.identity == own
+    with pytest.raises(HiphopssError, match=r"f\.h5: made with first_patches_only True, but"):
+        FeatureFile(path, PRESETS["corrected"])
