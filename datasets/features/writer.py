@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import Field, astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from hiphopss.config import SignalConfig
+from hiphopss import __version__
+from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.features.file import (
+    FORMAT,
     PARTS,
     PATCH_SEGMENT,
+    PATHS,
+    PROVENANCE,
     SEGMENT_COLUMNS,
     SEGMENTS,
     STARTS,
     Part,
     Segment,
 )
+from hiphopss.datasets.features.layout import Layout
 from hiphopss.errors import HiphopssError
+from hiphopss.util.files import sha256_of
 from hiphopss.util.keras_backend import ALIGNMENT
 
 if TYPE_CHECKING:
@@ -137,3 +144,44 @@ def write_tables(file: h5py.File, segments: list[Segment], config: SignalConfig)
     file.create_dataset(SEGMENTS, data=np.array(rows, table_dtype(SEGMENT_COLUMNS)))
     parts = [[astuple(part) for part in segment.parts] for segment in segments]
     file.create_dataset(PARTS, data=np.array(parts, table_dtype(fields(Part))))
+
+
+def describe(
+    path: Path,
+    segments: list[Segment],
+    layout: Layout,
+    digest: Callable[[Path], str] = sha256_of,
+) -> None:
+    """Write the tables and attributes of a file whose frames are there.
+
+    Parameters
+    ----------
+    path : Path
+        File from :class:`~hiphopss.datasets.features.writer.FrameWriter`.
+    segments : list of Segment
+        The layout's segments with their gains.
+    layout : Layout
+        Content and settings of the file.
+    digest : callable
+        Gives the SHA-256 of an audio file.
+    """
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        write_tables(file, segments, layout.config)
+        file.attrs["augmentation"], file.attrs["seed"] = layout.augmentation, layout.seed
+        file.attrs["released_test_leak"] = layout.released_test_leak
+        _write_attributes(file, layout, digest)
+
+
+def _write_attributes(file: h5py.File, layout: Layout, digest: Callable[[Path], str]) -> None:
+    file.attrs["format"] = FORMAT
+    file.attrs["config"] = layout.config.to_json()
+    file.attrs["fidelity"] = layout.fidelity.to_json()
+    file.attrs["source_order"] = list(SOURCES)
+    songs = layout.songs
+    stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
+    read = {name: digest(path) for name, path in stems.items()}
+    file[PROVENANCE] = json.dumps({"version": __version__, "sha256": read}, sort_keys=True)
+    paths = {name: str(path.absolute()) for name, path in stems.items()}
+    file[PATHS] = json.dumps(paths, sort_keys=True)

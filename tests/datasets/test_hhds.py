@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -304,7 +305,7 @@ def test_no_network_is_told(tmp_path, serve):
 
 def test_too_small_a_disk_is_told_before(server, archive, tmp_path, monkeypatch):
     usage = {"free": 10}
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), usage))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), usage))
     refused(r"0\.0 GB free, but HHDS\.zip.*make room", fetch, server, tmp_path / "hhds")
     assert server.of_files() == []
     unpack = {"archive": archive, "progress": False}
