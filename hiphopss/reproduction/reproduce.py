@@ -14,7 +14,7 @@ from hiphopss.datasets.features.augmentation import require_leaky
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import Experiment, Profile, profile, select, table1
 from hiphopss.util.executor import Executor
-from hiphopss.util.files import write_text, written_whole
+from hiphopss.util.files import REMAINS, write_text, written_whole
 
 if TYPE_CHECKING:
     from hiphopss.eval.table import Row
@@ -168,7 +168,7 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     strange = output.is_dir() and any(
-        entry.name not in ("store", RUN_RECORD) and not entry.name.startswith(".partial-")
+        entry.name not in ("store", RUN_RECORD) and not entry.name.startswith(REMAINS)
         for entry in output.iterdir()
     )
     if strange and not (output / RUN_RECORD).exists():
@@ -244,7 +244,7 @@ def _finish(
     known = {experiment.name for experiment in table1()}
     for path in (output / "weights").glob("*"):  # remove models that only an earlier run had
         if path.name.partition(".")[0] in known - set(weights):
-            path.unlink()
+            path.unlink(missing_ok=True)  # another run with this folder may have removed it
     for name, path in weights.items():
         suffix = SUFFIX if path.name.endswith(SUFFIX) else path.suffix
         files[name] = output / "weights" / f"{name}{suffix}"

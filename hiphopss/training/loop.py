@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from hiphopss.training.checkpoints import Run, beside, provenance, resume, save_
 from hiphopss.training.processes import Cluster, Share, joined
 from hiphopss.training.steps import LEARNING_RATE, compile_model, training_steps
 from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
 from hiphopss.weights.files import SUFFIX, assign_arrays, read_weights, save_weights
 
@@ -172,7 +174,8 @@ def train(
     Raises
     ------
     HiphopssError
-        If a file can't be used, the checkpoint belongs to another run, or the loss is not finite;
+        If a file can't be used, another run is making ``output``, the checkpoint belongs to another
+        run, or the loss is not finite;
         with a cluster, also as in :func:`hiphopss.training.processes.joined`.
     """
     settings, output = settings or TrainingSettings(), Path(output)
@@ -182,7 +185,11 @@ def train(
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
     checkpoint = beside(output, f".checkpoint{SUFFIX}")
-    with FeatureFile(features) as file:
+    writes = cluster is None or cluster.process == 0
+    with (
+        locked(output, wait=False) if writes else nullcontext(),
+        FeatureFile(features) as file,
+    ):
         told = settings.told(file)
         start = {
             "init": None if init is None else Path(init),

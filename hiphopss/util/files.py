@@ -10,7 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.locks import locked
+from hiphopss.util.locks import PREFIX, locked
+
+_PARTIAL = ".partial-"
+REMAINS = (_PARTIAL, PREFIX)
+"""How the names of what a killed run may leave beside its output begin."""
 
 
 @contextmanager
@@ -124,7 +128,7 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
     keeps two runs from using it at once.
     """
     with locked(path):
-        temporary = path.with_name(f".partial-{path.name}")
+        temporary = path.with_name(_PARTIAL + path.name)
         _remove(temporary)
         try:
             yield temporary
