@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
@@ -12,9 +12,6 @@ from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import song_length
 from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count
-
-Length = Callable[[Song, int], int]
-"""Gives the length of a song's stems at a sampling rate, in samples."""
 
 
 @dataclass(frozen=True)
@@ -81,11 +78,7 @@ class Layout:
 
 
 def plan_segments(
-    versions: Sequence[Recipe],
-    config: SignalConfig,
-    fidelity: Fidelity,
-    *,
-    length_of: Length = song_length,
+    versions: Sequence[Recipe], config: SignalConfig, fidelity: Fidelity
 ) -> tuple[list[tuple[Segment, Recipe]], int]:
     """Cut versions into blocks and lay out their frames (docs/released-code.md, section 2).
 
@@ -97,8 +90,6 @@ def plan_segments(
         Block length, transform and patches.
     fidelity : Fidelity
         Decides which patches of a block are used (Q2).
-    length_of : callable
-        Gives the lengths of songs; by default from their files' headers.
 
     Returns
     -------
@@ -115,7 +106,7 @@ def plan_segments(
     for version in versions:
         for song in version.songs:
             if song.key not in lengths:
-                lengths[song.key] = length_of(song, config.sample_rate)
+                lengths[song.key] = song_length(song, config.sample_rate)
         length = min(lengths[song.key] for song in version.songs)
         stop = length // block * block if version.full_blocks_only else length
         for start in range(0, stop, block):

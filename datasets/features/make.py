@@ -30,12 +30,11 @@ from hiphopss.datasets.features.file import (
     Segment,
     is_feature_file,
 )
-from hiphopss.datasets.features.layout import Layout, Length, plan_segments
+from hiphopss.datasets.features.layout import Layout, plan_segments
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.roots import all_songs
 from hiphopss.datasets.songs import Song, read_songs
-from hiphopss.datasets.stems import song_length
 from hiphopss.datasets.testsets import is_paper_test_song, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.transform import frame_count, magnitude, stft
@@ -153,12 +152,10 @@ def lay_out(
     seed: int,
     released_test_leak: bool,
     store_phase: bool = False,
-    length_of: Length = song_length,
 ) -> Layout:
     """Choose the versions of a data set's songs, and lay out their frames.
 
-    Parameters are as in :func:`make_features`; ``length_of`` gives the lengths of songs, by default
-    from their files. Errors are those of :func:`make_features`, but for its output.
+    Parameters and errors are those of :func:`make_features`.
     """
     fidelity, augmentation = resolve_preset(preset), resolve_augmentation(augmentation)
     if seed < 0:
@@ -173,7 +170,7 @@ def lay_out(
         seed=seed,
         leaked=[song for song in songs if song.subset == "Test"] if released_test_leak else (),
     )
-    segments, n_source_frames = plan_segments(versions, config, fidelity, length_of=length_of)
+    segments, n_source_frames = plan_segments(versions, config, fidelity)
     if not segments:
         raise HiphopssError(
             f"{_origin(dataset)}: the preset 'released' leaves nothing of these songs (it skips "

@@ -74,12 +74,19 @@ def add_reproduce(verbs: Verbs) -> None:
         help="where stages put what they make; runs that name the same one share it (default: "
         "OUT/store)",
     )
+    verb.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what the run takes: patches, bytes, what is made already, and time on this "
+        "machine, measured for some seconds",
+    )
     add_executor(verb)
     add_quiet(verb)
 
 
 def _reproduce(options: Namespace) -> None:
     from hiphopss.reproduction.experiments import profile
+    from hiphopss.reproduction.plan import plan
     from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 
     chosen = profile(options.profile)
@@ -102,6 +109,10 @@ def _reproduce(options: Namespace) -> None:
         seed=options.seed,
         released_test_leak=options.released_test_leak,
     )
+    if options.plan:
+        planned = plan(options.output, settings, store=options.store, where=executor(options))
+        print(planned.text())
+        return
     outcome = reproduce(
         options.output,
         settings,

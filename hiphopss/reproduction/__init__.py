@@ -4,6 +4,7 @@
 - ``songs``: the choice of training and test songs.
 - ``store``: outputs of stages, named after a hash of their inputs.
 - ``stages``: features, weights, estimates, scores.
+- ``plan``: what a run takes, from ``planner`` (each output) and ``calibration`` (this machine).
 - ``report``: the table, the claims and the report.
 - ``reproduce``: the whole run. ``shipped_weights``: the training of the weights in ``weights/``.
 

@@ -18,7 +18,9 @@ from hiphopss.util.files import REMAINS, write_text, written_whole
 
 if TYPE_CHECKING:
     from hiphopss.eval.table import Row
+    from hiphopss.reproduction.songs import Songs
     from hiphopss.reproduction.stages import Stages
+    from hiphopss.reproduction.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -118,27 +120,53 @@ def reproduce(
         If settings don't fit together, or if a stage fails.
     """
     from hiphopss.reproduction.songs import choose_songs, generated_roots
-    from hiphopss.reproduction.stages import Stages
     from hiphopss.reproduction.store import Store
 
-    settings, where = settings or ReproductionSettings(), where or Executor()
+    output, where = Path(output), where or Executor()
+    settings, experiments = resolve(output, settings or ReproductionSettings())
+    where.check()
+    kept = Store(store or output / "store")
+    roots = given_roots(settings) or generated_roots(
+        kept, settings.profile, settings.preset, settings.seed, progress
+    )
+    songs = choose_songs(roots, settings.test_songs)
+    require_data(experiments, settings, songs.dev)
+    _claim(output, settings)
+    stages = make_stages(kept, songs, settings, where, progress)
+    weights = {e.name: stages.weights(e) for e in experiments}
+    folders = [stages.estimates(e, weights[e.name]) for e in experiments]
+    rows = stages.scores(folders, stages.baselines())
+    return _finish(output, stages, experiments, weights, rows)
+
+
+def resolve(
+    output: Path, settings: ReproductionSettings
+) -> tuple[ReproductionSettings, list[Experiment]]:
+    """Fill in the preset, and raise before any work if settings make no sense.
+
+    Returns
+    -------
+    settings : ReproductionSettings
+        With a preset.
+    experiments : list of Experiment
+        The models to run.
+    """
     if settings.hhds is None and settings.dsd100 is not None:
         raise HiphopssError(
             f"{settings.dsd100}: DSD100 alone is of no use here: name the folder of HHDS too"
         )
     settings = replace(settings, preset=settings.preset or settings.profile.preset)
-    output = Path(output)
-    experiments = _validate(output, settings)
-    where.check()
-    kept = Store(store or output / "store")
-    roots = _given_roots(settings) or generated_roots(
-        kept, settings.profile, settings.preset, settings.seed, progress
-    )
-    songs = choose_songs(roots, settings.test_songs)
-    _require_data(experiments, settings, songs.dev)
-    _claim(output, settings)
-    stages = Stages(
-        store=kept,
+    return settings, _validate(output, settings)
+
+
+def make_stages(
+    store: Store, songs: Songs, settings: ReproductionSettings, where: Executor, progress: bool
+) -> Stages:
+    """The stages of a run with these settings, which have a preset."""
+    from hiphopss.reproduction.stages import Stages
+
+    return Stages(
+        store=store,
         songs=songs,
         profile=settings.profile,
         preset=settings.preset,
@@ -148,10 +176,6 @@ def reproduce(
         progress=progress,
         where=where,
     )
-    weights = {e.name: stages.weights(e) for e in experiments}
-    folders = [stages.estimates(e, weights[e.name]) for e in experiments]
-    rows = stages.scores(folders, stages.baselines())
-    return _finish(output, stages, experiments, weights, rows)
 
 
 def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
@@ -189,14 +213,15 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
     return list(select(settings.models) if settings.models else table1())
 
 
-def _given_roots(settings: ReproductionSettings) -> dict[str, Path]:
+def given_roots(settings: ReproductionSettings) -> dict[str, Path]:
+    """Roots of the data sets that the settings name."""
     from hiphopss.datasets.roots import find_root
 
     given = {"HHDS": settings.hhds, "DSD100": settings.dsd100}
     return {name: find_root(root) for name, root in given.items() if root is not None}
 
 
-def _require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
+def require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
     """Raise if a model has no songs to train on."""
     by_name = {experiment.name: experiment for experiment in table1()}
     for experiment in experiments:

@@ -185,6 +185,11 @@ class Stages:
         """The test songs that have no estimates in a folder."""
         return [song for song in self.songs.all_tests if not (folder / song.name).exists()]
 
+    @property
+    def baseline_kinds(self) -> list[type[Baseline]]:
+        """The bounds, and NMF if there are songs to learn from."""
+        return [Mixture, IdealRatioMask, *([SupervisedNmf] if self.songs.dev["HHDS"] else [])]
+
     def baselines(self) -> dict[Baseline, dict]:
         """The bounds and NMF, each with its inputs other than the test songs."""
         made: dict[Baseline, dict] = {Mixture(): {}, IdealRatioMask(): {}}

@@ -85,6 +85,17 @@ class TrainingSettings:
         }
 
 
+def epoch_size(
+    n_patches: int, batch_size: int, patches_per_epoch: int | None = None
+) -> tuple[int, int]:
+    """Number of batches of an epoch, and of patches in each; parameters as in `epoch_batches`."""
+    size = min(batch_size, n_patches)
+    n_batches = n_patches // size
+    if patches_per_epoch is None or patches_per_epoch >= n_batches * size:
+        return n_batches, size
+    return max(1, patches_per_epoch // size), size
+
+
 def epoch_batches(
     n_patches: int,
     batch_size: int,
@@ -115,16 +126,15 @@ def epoch_batches(
         Patch indices.
     """
     rng = np.random.default_rng([seed, epoch])
-    batch_size = min(batch_size, n_patches)
+    n_kept, batch_size = epoch_size(n_patches, batch_size, patches_per_epoch)
     run = _SHUFFLED_BATCHES * batch_size if local_shuffle else n_patches
     order = np.concatenate(
         [start + rng.permutation(min(run, n_patches - start)) for start in range(0, n_patches, run)]
     )
     n_batches = n_patches // batch_size
     batches = order[: n_batches * batch_size].reshape(n_batches, batch_size)
-    if patches_per_epoch is None or patches_per_epoch >= n_batches * batch_size:
+    if n_kept == n_batches:
         return batches
-    n_kept = max(1, patches_per_epoch // batch_size)
     return batches[np.sort(rng.choice(n_batches, n_kept, replace=False))]
 
 
