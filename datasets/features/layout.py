@@ -66,6 +66,16 @@ class Layout:
         return sum(segment.n_frames for segment, _ in self.segments)
 
     @property
+    def n_read(self) -> int:
+        """Number of samples of all stems that are read, up to the end of the last block."""
+        ends: dict[tuple, int] = {}
+        for segment, version in self.segments:
+            for song in version.songs:
+                end = segment.start + segment.n_samples
+                ends[song.key] = max(end, ends.get(song.key, 0))
+        return len(SOURCES) * sum(ends.values())
+
+    @property
     def sizes(self) -> dict[str, int]:
         """Number of frames of each dataset of the file."""
         phase = {PHASE: self.n_mixture_frames} if self.store_phase else {}

@@ -69,18 +69,20 @@ class FeatureSpeed:
 
     Attributes
     ----------
-    source_s, mixture_s : float
-        Seconds for a frame of a source signal (reading, transforming, writing it), and for a frame
-        of a mixture.
+    sample_s, source_s, mixture_s : float
+        Seconds for a sample of a stem (reading it), for a frame of a source signal (transforming
+        and writing it), and for a frame of a mixture.
     """
 
+    sample_s: float
     source_s: float
     mixture_s: float
 
     def seconds(self, layout: Layout) -> float:
         """Expected time for a feature file, in seconds."""
         sources = layout.n_source_frames * self.source_s
-        return sources + layout.n_mixture_frames * self.mixture_s
+        mixtures = layout.n_mixture_frames * self.mixture_s
+        return layout.n_read * self.sample_s + sources + mixtures
 
 
 def plan_features(
@@ -142,7 +144,7 @@ def plan_of(layout: Layout, output: Path, speed: FeatureSpeed | None = None) -> 
         Speed of this machine.
     """
     return FeaturePlan(
-        n_songs=len(layout.songs),
+        n_songs=len({song.key for _, version in layout.segments for song in version.songs}),
         n_versions=layout.n_versions,
         n_segments=len(layout.segments),
         n_patches=layout.n_patches,
@@ -168,28 +170,36 @@ def _file_size(layout: Layout) -> int:
 def measure_features(preset: str | Fidelity, config: SignalConfig) -> FeatureSpeed:
     """Measure how fast this machine computes features, on some songs of noise.
 
-    Two augmentations of the same songs tell apart what a source signal and a mixture take. Each is
-    measured twice and the lesser time counts, which other work on the machine disturbs less.
+    Of the same songs, the instrument augmentation has more mixtures than none, and the circular
+    shift more source signals: this tells apart what each takes. Each is measured twice and the
+    lesser time counts, which other work on the machine disturbs less.
     """
-    frames: dict[str, np.ndarray] = {}
-    seconds: dict[str, float] = {}
+    layouts, seconds = [], []
     with noise_songs(_PROBE_SONGS, _PROBE_SECONDS) as songs, quiet():
         path = songs[0].folder / "features.h5"
-        for augmentation in ("none", "circular-shift") * 2:
+        for augmentation in ("none", "instrument", "circular-shift"):
             options: dict[str, Any] = {"augmentation": augmentation, "preset": preset}
-            begun = time.perf_counter()
-            make_features(songs, path, config=config, progress=False, **options)
-            taken = time.perf_counter() - begun
-            seconds[augmentation] = min(taken, seconds.get(augmentation, taken))
-            layout = lay_out(songs, config=config, seed=0, released_test_leak=False, **options)
-            frames[augmentation] = np.array([layout.n_source_frames, layout.n_mixture_frames])
-    few, many = frames.values()
-    few_s, many_s = seconds.values()
-    ratio = many[0] / few[0]
-    per_mixture = (many_s - ratio * few_s) / (many[1] - ratio * few[1])
-    # Whatever the noise of the measurement, neither takes no time.
-    per_mixture = min(max(per_mixture, 0.1 * many_s / many.sum()), 0.9 * many_s / many[1])
-    return FeatureSpeed(float((many_s - per_mixture * many[1]) / many[0]), float(per_mixture))
+            taken = []
+            for _ in range(2):
+                begun = time.perf_counter()
+                make_features(songs, path, config=config, progress=False, **options)
+                taken.append(time.perf_counter() - begun)
+            seconds.append(min(taken))
+            layouts.append(
+                lay_out(songs, config=config, seed=0, released_test_leak=False, **options)
+            )
+    plain, more_mixtures, more_sources = layouts
+    mixture_s = max(seconds[1] - seconds[0], 0.0) / (
+        more_mixtures.n_mixture_frames - plain.n_mixture_frames
+    )
+    without = [
+        s - mixture_s * lay.n_mixture_frames for s, lay in zip(seconds, layouts, strict=True)
+    ]
+    source_s = max(without[2] - without[0], 0.0) / (
+        more_sources.n_source_frames - plain.n_source_frames
+    )
+    sample_s = max(without[0] - source_s * plain.n_source_frames, 0.0) / plain.n_read
+    return FeatureSpeed(sample_s, source_s, mixture_s)
 
 
 @contextmanager
@@ -234,10 +244,14 @@ def amount(n_bytes: int) -> str:
 
 
 def duration(seconds: float) -> str:
-    """A time for people, with two digits that matter."""
+    """A time for people, in seconds, minutes or hours."""
     if seconds < 99.5:
-        return f"{seconds:.2g} s" if seconds < 9.95 else f"{seconds:.0f} s"
+        return _rounded(seconds, "s")
     minutes = seconds / 60
-    if minutes < 99.5:
-        return f"{minutes:.2g} min"
-    return f"{minutes / 60:.2g} h" if minutes < 5970 else f"{minutes / 60:,.0f} h"
+    return _rounded(minutes, "min") if minutes < 99.5 else _rounded(minutes / 60, "h")
+
+
+def _rounded(number: float, unit: str) -> str:
+    if number < 0.05:
+        return f"< 0.1 {unit}"
+    return f"{number:.1f} {unit}" if number < 9.95 else f"{number:,.0f} {unit}"

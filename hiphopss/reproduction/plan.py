@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ from hiphopss.reproduction.songs import choose_songs, generated_sets
 from hiphopss.reproduction.store import Store
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import free_space
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ def plan(
     sets = generated_sets(kept, settings.profile, settings.preset, settings.seed)
     generated = not given_roots(settings)
     hollow = generated and not all(root.exists() for root, _ in sets.values())
+    if calibrate:
+        logger.info("measuring how fast this machine is, which takes some seconds")
     with tempfile.TemporaryDirectory() as folder:
         roots = given_roots(settings) or {name: root for name, (root, _) in sets.items()}
         if hollow:
