@@ -60,6 +60,7 @@ setup(
         "scikit-learn>=1.5,<2",
         "threadpoolctl>=3,<4",
         "loky>=3.5,<4",
+        "filelock>=4,<5",
         "matplotlib>=3.9,<4",
         "lazy_loader>=0.4,<1",
         "requests>=2.31,<3",

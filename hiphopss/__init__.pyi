@@ -3,6 +3,7 @@
 from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments
 from .datasets.features.make import make_features
+from .datasets.features.plan import FeaturePlan, plan_features
 from .datasets.fetch.dataset import download_dataset
 from .datasets.generated import generate
 from .datasets.songs import Song, find_songs, read_songs
@@ -27,6 +28,7 @@ from .remixing.mixing import Mix, Mixer, mix
 from .remixing.remix import remix
 from .reproduction.ablation import AblationSettings, ablate
 from .reproduction.experiments import profile
+from .reproduction.plan import Plan, plan
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
 from .separation.separator import Separator, separate
@@ -48,14 +50,14 @@ __version__: str
 # fmt: off
 __all__ = [
     "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
-    "Cluster", "Comparison", "Executor", "Fidelity", "HiphopssError", "Limits", "LiveSettings",
-    "LossWeights", "Mix", "Mixer", "Pcm", "ReproductionSettings", "Scores", "Scoring",
-    "SeparationSettings", "Separator", "SignalConfig", "Song", "StreamingSeparator",
+    "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "HiphopssError", "Limits",
+    "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings", "Scores",
+    "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "StreamingSeparator",
     "TrainingSettings", "__version__", "ablate", "audition", "bss_eval", "build_model", "compare",
     "compare_with_campaign", "compile_model", "convert_weights", "describe_weights",
     "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
-    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix",
-    "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights", "separate",
-    "separate_files", "serve", "train",
+    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix", "plan",
+    "plan_features", "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights",
+    "separate", "separate_files", "serve", "train",
 ]
 # fmt: on

@@ -1,6 +1,7 @@
 """HDF5 feature files: songs and their augmented versions as magnitude spectrograms.
 
 - ``augmentation``: the paper's augmentations, as lists of recipes. Add a new one here.
+- ``layout``: what a file will hold. ``plan``: says that without making it.
 - ``make``: computes recipes and writes a file; ``writer`` and ``file`` define its format.
 - ``source_signals``: the stems that recipes use. ``audition``: writes segments as WAV files.
 

@@ -27,20 +27,20 @@ from hiphopss.datasets.features.file import (
     PHASE,
     SILENT,
     TARGETS,
-    Part,
     Segment,
     is_feature_file,
 )
+from hiphopss.datasets.features.layout import Layout, plan_segments
 from hiphopss.datasets.features.selection import origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
-from hiphopss.datasets.features.writer import FrameWriter, write_attributes, write_tables
+from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.licences import data_of, tell_licences
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.stems import measure_songs, song_length
+from hiphopss.datasets.stems import measure_songs
 from hiphopss.errors import HiphopssError
-from hiphopss.signal.patches import training_patch_count
 from hiphopss.signal.transform import frame_count, magnitude, stft
-from hiphopss.util.files import written_whole
+from hiphopss.util.files import require_space, written_whole
+from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,8 @@ def make_features(
     """Compute the training features of a data set, with one of the paper's augmentations.
 
     Songs of the subset ``Test`` are left out. From a root, so are the hip-hop songs of DSD100 on
-    which the paper tests, although one of them is in DSD100's ``Dev``.
+    which the paper tests, which may be in the ``train`` half of MUSDB18
+    (:func:`hiphopss.datasets.testsets.held_out`).
 
     Parameters
     ----------
@@ -105,21 +106,69 @@ def make_features(
     HiphopssError
         As in :func:`~hiphopss.datasets.songs.read_songs` and
         :func:`~hiphopss.datasets.stems.load_stems`; if no song is left; if the test leak is
-        requested but the released code has none; or if ``output`` exists and is no feature file.
+        requested but the released code has none; if ``output`` exists and is no feature file, if
+        another run is making it, or if its disk has no space for it.
     """
-    import h5py
+    output, config = Path(output), config or SignalConfig()
+    replaced = require_replaceable(output)
+    layout = lay_out(
+        dataset,
+        augmentation=augmentation,
+        preset=preset,
+        config=config,
+        seed=seed,
+        released_test_leak=released_test_leak,
+        store_phase=store_phase,
+        part=part,
+        progress=progress,
+    )
+    tell_licences(data_of(layout.songs))
+    require_space(output.absolute().parent, layout.frame_bytes, output.name)
+    with locked(output, wait=False), written_whole(output) as temporary:
+        with FrameWriter(temporary, layout.sizes, config, label=str(output)) as writer:
+            signals = SourceSignals(config, layout.fidelity)
+            filled = _fill(writer, layout.segments, signals, progress)
+        describe(temporary, filled, layout)
+    if replaced:
+        logger.info("%s: replaced the feature file that was there", output)
+    return output
 
-    fidelity, augmentation = resolve_preset(preset), resolve_augmentation(augmentation)
-    config = config or SignalConfig()
-    output = Path(output)
+
+def require_replaceable(output: Path) -> bool:
+    """Raise if an output can't be a feature file; return whether it is one that would be replaced.
+
+    Raises
+    ------
+    HiphopssError
+        If it is a folder, or a file of another kind.
+    """
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
-    replaced = output.exists()
-    if replaced and not (output.is_file() and is_feature_file(output)):
+    if output.exists() and not (output.is_file() and is_feature_file(output)):
         raise HiphopssError(
             f"{output}: is there already, and is no feature file: choose another output, or "
             "remove it first"
         )
+    return output.exists()
+
+
+def lay_out(
+    dataset: str | Path | Sequence[Song],
+    *,
+    augmentation: str,
+    preset: str | Fidelity,
+    config: SignalConfig,
+    seed: int,
+    released_test_leak: bool,
+    store_phase: bool = False,
+    part: str | None = None,
+    progress: bool = True,
+) -> Layout:
+    """Choose the versions of a data set's songs, and lay out their frames.
+
+    Parameters and errors are those of :func:`make_features`.
+    """
+    fidelity, augmentation = resolve_preset(preset), resolve_augmentation(augmentation)
     if seed < 0:
         raise HiphopssError(f"seed {seed}: give 0 or more")
     if released_test_leak:
@@ -143,24 +192,17 @@ def make_features(
         )
     if augmentation in ("mix", "combined"):
         _tell_missing_mixes(origin_of(dataset), [version for _, version in segments], config)
-    used = {song.key: song for version in versions for song in version.songs}
-    data = data_of(used.values())
-    tell_licences(data)
-    n_frames = sum(segment.n_frames for segment, _ in segments)
-    sizes = {MIXTURE: n_frames, TARGETS: n_source_frames}
-    if store_phase:
-        sizes[PHASE] = n_frames
-    with written_whole(output) as temporary:
-        with FrameWriter(temporary, sizes, config, label=str(output)) as writer:
-            filled = _fill(writer, segments, SourceSignals(config, fidelity), progress)
-        with h5py.File(temporary, "r+") as file:
-            write_tables(file, filled, config)
-            file.attrs["augmentation"], file.attrs["seed"] = augmentation, seed
-            file.attrs["released_test_leak"] = released_test_leak
-            write_attributes(file, config, fidelity, list(used.values()), data)
-    if replaced:
-        logger.info("%s: replaced the feature file that was there", output)
-    return output
+    return Layout(
+        songs=list({song.key: song for version in versions for song in version.songs}.values()),
+        segments=segments,
+        n_source_frames=n_source_frames,
+        augmentation=augmentation,
+        seed=seed,
+        config=config,
+        fidelity=fidelity,
+        released_test_leak=released_test_leak,
+        store_phase=store_phase,
+    )
 
 
 def _tell_missing_mixes(origin: str, versions: Sequence[Recipe], config: SignalConfig) -> None:
@@ -171,71 +213,6 @@ def _tell_missing_mixes(origin: str, versions: Sequence[Recipe], config: SignalC
             "preset 'released' drops blocks under %g s: add songs, or longer ones",
             *(origin, config.block_seconds),
         )
-
-
-def plan_segments(
-    versions: Sequence[Recipe], config: SignalConfig, fidelity: Fidelity
-) -> tuple[list[tuple[Segment, Recipe]], int]:
-    """Cut versions into blocks and lay out their frames (docs/released-code.md, section 2).
-
-    Parameters
-    ----------
-    versions : sequence of Recipe
-        Recipes from :func:`~hiphopss.datasets.features.augmentation.recipes`.
-    config : SignalConfig
-        Block length, transform and patches.
-    fidelity : Fidelity
-        Decides which patches of a block are used (Q2).
-
-    Returns
-    -------
-    segments : list of (Segment, Recipe)
-        Segments in the order of the file; their parts have no gains yet. A version is as long as
-        the shortest of its stems, and frames at the end of a block outside patches are left out.
-    n_source_frames : int
-        Number of frames of all distinct source signals.
-    """
-    block = round(config.block_seconds * config.sample_rate)
-    lengths: dict[tuple, int] = {}
-    rows: dict[tuple, int] = {}  # first frame of each distinct source signal
-    segments, n_mixture_frames, n_source_frames = [], 0, 0
-    for version in versions:
-        for song in version.songs:
-            if song.key not in lengths:
-                lengths[song.key] = song_length(song, config.sample_rate)
-        length = min(lengths[song.key] for song in version.songs)
-        stop = length // block * block if version.full_blocks_only else length
-        for start in range(0, stop, block):
-            n_samples = min(block, length - start)
-            n_patches = training_patch_count(
-                frame_count(n_samples, config), config, first_only=fidelity.first_patches_only
-            )
-            n_frames = (n_patches - 1) * config.patch_hop + config.context
-            parts = []
-            for source, take in zip(SOURCES, version.takes, strict=True):
-                if take is None:
-                    parts.append(Part())
-                    continue
-                shift = round(take.shift * config.sample_rate)
-                subset, name = take.song.key
-                signal = (subset, name, source, shift, start, n_samples)
-                if signal not in rows:
-                    rows[signal] = n_source_frames
-                    n_source_frames += n_frames
-                parts.append(Part(name, subset, shift, first_frame=rows[signal]))
-            segment = Segment(
-                augmentation=version.augmentation,
-                version=version.version,
-                start=start,
-                n_samples=n_samples,
-                first_frame=n_mixture_frames,
-                n_frames=n_frames,
-                n_patches=n_patches,
-                parts=tuple(parts),
-            )
-            segments.append((segment, version))
-            n_mixture_frames += n_frames
-    return segments, n_source_frames
 
 
 def _fill(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import Field, astuple, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from hiphopss import __version__
-from hiphopss.config import SOURCES, Fidelity, SignalConfig
+from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.features.file import (
     DATA,
     FORMAT,
@@ -26,7 +26,8 @@ from hiphopss.datasets.features.file import (
     Part,
     Segment,
 )
-from hiphopss.datasets.songs import Song
+from hiphopss.datasets.features.layout import Layout
+from hiphopss.datasets.licences import data_of
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of
@@ -148,34 +149,45 @@ def write_tables(file: h5py.File, segments: list[Segment], config: SignalConfig)
     file.create_dataset(PARTS, data=np.array(parts, table_dtype(fields(Part))))
 
 
-def write_attributes(
-    file: h5py.File,
-    config: SignalConfig,
-    fidelity: Fidelity,
-    songs: list[Song],
-    data: list[dict[str, str]],
+def describe(
+    path: Path,
+    segments: list[Segment],
+    layout: Layout,
+    digest: Callable[[Path], str] = sha256_of,
 ) -> None:
-    """Write the settings and the provenance of an open feature file.
+    """Write the tables and attributes of a file whose frames are there.
 
     Parameters
     ----------
-    file : h5py.File
-        Open for writing.
-    config, fidelity
-        Settings with which it was made.
-    songs : list of Song
-        All songs that were read.
-    data : list of dict
-        Their known data sets, from :func:`hiphopss.datasets.licences.data_of`.
+    path : Path
+        File from :class:`~hiphopss.datasets.features.writer.FrameWriter`.
+    segments : list of Segment
+        The layout's segments with their gains.
+    layout : Layout
+        Content and settings of the file.
+    digest : callable
+        Gives the SHA-256 of an audio file.
     """
+    import h5py
+
+    with h5py.File(path, "r+") as file:
+        write_tables(file, segments, layout.config)
+        file.attrs["augmentation"], file.attrs["seed"] = layout.augmentation, layout.seed
+        file.attrs["released_test_leak"] = layout.released_test_leak
+        _write_attributes(file, layout, digest)
+
+
+def _write_attributes(file: h5py.File, layout: Layout, digest: Callable[[Path], str]) -> None:
     file.attrs["format"] = FORMAT
-    file.attrs["config"] = config.to_json()
-    file.attrs["fidelity"] = fidelity.to_json()
+    file.attrs["config"] = layout.config.to_json()
+    file.attrs["fidelity"] = layout.fidelity.to_json()
     file.attrs["source_order"] = list(SOURCES)
+    songs = layout.songs
     stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
     # The hash of a stem file stands for each of its streams.
-    hashes = {file: sha256_of(file) for file in {container_of(path) for path in stems.values()}}
+    hashes = {file: digest(file) for file in {container_of(path) for path in stems.values()}}
     read = {name: hashes[container_of(path)] for name, path in stems.items()}
+    data = data_of(songs)
     made = {"version": __version__, "sha256": read, **({DATA: data} if data else {})}
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}

@@ -15,14 +15,13 @@ from hiphopss.datasets.fetch.download import (
     ZENODO,
     RemoteFile,
     download,
-    gigabytes,
     md5_of,
-    require_space,
     zenodo_files,
 )
 from hiphopss.datasets.fetch.unzip import unzip
 from hiphopss.datasets.roots import facts
 from hiphopss.errors import HiphopssError
+from hiphopss.util.files import gigabytes, require_space
 
 logger = logging.getLogger(__name__)
 

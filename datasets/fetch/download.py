@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.files import require_space
 from hiphopss.util.progress import BYTES, progress_bar
 
 if TYPE_CHECKING:
@@ -277,23 +277,6 @@ def _unreachable(url: str, error: requests.RequestException, page: str, kept: st
 
 def _by_hand(page: str) -> str:
     return f"download the archive by hand from {page} and add --archive ZIP"
-
-
-def require_space(folder: Path, n_bytes: int, what: str) -> None:
-    """Raise :class:`HiphopssError` if a folder's disk has no space for ``n_bytes`` more."""
-    while not folder.exists():
-        folder = folder.parent
-    free = shutil.disk_usage(folder).free
-    if free < n_bytes:
-        raise HiphopssError(
-            f"{folder}: {gigabytes(free)} free, but {what} takes {gigabytes(n_bytes)}: "
-            "make room, or choose a folder on another disk"
-        )
-
-
-def gigabytes(n_bytes: int) -> str:
-    """A number of bytes for people, in GB, or in MB if it is less than one GB."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
 
 
 @contextmanager

@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hiphopss.datasets.fetch.download import require_space
 from hiphopss.errors import HiphopssError
-from hiphopss.util.files import written_whole
+from hiphopss.util.files import require_space, written_whole
 from hiphopss.util.progress import BYTES, progress_bar
 
 if TYPE_CHECKING:

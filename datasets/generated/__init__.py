@@ -8,6 +8,7 @@ of it is synthesised: neither set is music that anybody made, and results on the
 real songs. The properties of collections, styles, instruments, lines and voices are in the TOML
 files in ``facts/``.
 
+:mod:`~hiphopss.datasets.generated.hollow` makes a set's files without their sound.
 :mod:`~hiphopss.datasets.generated.collection` and :mod:`~hiphopss.datasets.generated.song` say
 which songs there are and how one is made; ``producer`` and ``band`` write the music of the two
 sets; ``instruments/`` and ``vocals/`` play it; ``style``, ``grid``, ``tones`` and ``effects`` serve

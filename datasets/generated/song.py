@@ -79,6 +79,13 @@ def _balanced(
     return {source: stems[source] * (peak / loudest) for source in SOURCES}
 
 
+def song_title(collection: Collection, song: Slot, seed: int) -> str:
+    """A song's title, which is known before the song is made."""
+    style = load(collection.style(song)[0])
+    titles = load(style["language"])["titles"]
+    return Dealer(seed, collection.serial(song))("titles", titles)
+
+
 def render_song(
     collection: Collection, song: Slot, *, seconds: float, seed: int
 ) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
@@ -112,7 +119,7 @@ def render_song(
     rng = np.random.default_rng([seed, song.number - 1, *collection.facts["salt"]])
     rngs = dict(zip(SOURCES, rng.spawn(len(SOURCES)), strict=True))
     serial = collection.serial(song)
-    title = Dealer(seed, serial)("titles", load(style["language"])["titles"])
+    title = song_title(collection, song, seed)
     voice = collection.voice(song, load(style["language"]))
     # alone in the set, a style has its decks to itself; else each split of each style has
     decks = f"{name} {song.split} " if collection.mixed else ""

@@ -112,23 +112,31 @@ def add_features(verbs: Verbs) -> None:
         choices=("train", "validation"),
         help="of MUSDB18's training songs, only its customary validation songs, or only the others",
     )
+    verb.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what it takes: patches, bytes, and time on this machine, measured for some "
+        "seconds",
+    )
     add_quiet(verb)
 
 
 def _features(options: Namespace) -> None:
     from hiphopss.datasets.features.make import make_features
+    from hiphopss.datasets.features.plan import plan_features
 
-    path = make_features(
-        options.dataset,
-        options.output,
-        augmentation=options.augmentation,
-        preset=options.preset,
-        seed=options.seed,
-        released_test_leak=options.released_test_leak,
-        store_phase=options.store_phase,
-        part=options.part,
-        progress=not options.quiet,
-    )
+    chosen = {
+        "augmentation": options.augmentation,
+        "preset": options.preset,
+        "seed": options.seed,
+        "released_test_leak": options.released_test_leak,
+        "store_phase": options.store_phase,
+        "part": options.part,
+    }
+    if options.plan:
+        print(plan_features(options.dataset, options.output, **chosen).text())
+        return
+    path = make_features(options.dataset, options.output, **chosen, progress=not options.quiet)
     print(path)
 
 

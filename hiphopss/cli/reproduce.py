@@ -102,6 +102,12 @@ def add_reproduce(verbs: Verbs) -> None:
         help="where stages put what they make; runs that name the same one share it (default: "
         "OUT/store)",
     )
+    verb.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what the run takes: patches, bytes, what is made already, and time on this "
+        "machine, measured for some seconds",
+    )
     add_executor(verb)
     add_quiet(verb)
 
@@ -109,6 +115,7 @@ def add_reproduce(verbs: Verbs) -> None:
 def _reproduce(options: Namespace) -> None:
     from hiphopss.reproduction.ablation import AblationSettings, ablate
     from hiphopss.reproduction.experiments import profile
+    from hiphopss.reproduction.plan import plan
     from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 
     chosen = profile(options.profile)
@@ -137,6 +144,12 @@ def _reproduce(options: Namespace) -> None:
         "where": executor(options),
         "progress": not options.quiet,
     }
+    if options.plan:
+        if options.ablate is not None:
+            raise HiphopssError("--plan: is of the paper's models alone: leave out --ablate")
+        del how["progress"]
+        print(plan(options.output, ReproductionSettings(**given), **how).text())
+        return
     if options.ablate is None:
         if options.seeds is not None:
             raise HiphopssError("--seeds: only with --ablate; give --seed to run with another seed")

@@ -4,6 +4,7 @@
 - ``songs``: the choice of training and test songs.
 - ``store``: outputs of stages, named after a hash of their inputs.
 - ``stages``: features, weights, estimates, scores.
+- ``plan``: what a run takes, from ``planner`` (each output) and ``calibration`` (this machine).
 - ``report``: the table, the claims and the report.
 - ``quirks``: what turns each quirk, from ``quirks.toml``, and what it does to scores.
 - ``ablation``: trainings with and without each quirk; ``ablation_report``: their report.

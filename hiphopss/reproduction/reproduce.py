@@ -14,11 +14,13 @@ from hiphopss.datasets.features.augmentation import require_leaky
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import Experiment, Profile, profile, select, table1
 from hiphopss.util.executor import Executor
-from hiphopss.util.files import write_text, written_whole
+from hiphopss.util.files import REMAINS, write_text, written_whole
 
 if TYPE_CHECKING:
     from hiphopss.eval.table import Row
+    from hiphopss.reproduction.songs import Songs
     from hiphopss.reproduction.stages import Stages
+    from hiphopss.reproduction.store import Store
 
 logger = logging.getLogger(__name__)
 
@@ -163,26 +165,49 @@ def prepare(
         If settings don't fit together.
     """
     from hiphopss.reproduction.songs import choose_songs, generated_roots
-    from hiphopss.reproduction.stages import Stages
     from hiphopss.reproduction.store import Store
 
     where = where or Executor()
+    settings, experiments = resolve(output, settings)
+    where.check()
+    kept = Store(store or output / "store")
+    roots = given_roots(settings) or generated_roots(
+        kept, settings.profile, settings.preset, settings.seed, progress
+    )
+    songs = choose_songs(roots, settings.test_songs, settings.test_set, progress=progress)
+    require_data(experiments, settings, songs.dev)
+    _claim(output / record, settings)
+    return experiments, make_stages(kept, songs, settings, where, progress)
+
+
+def resolve(
+    output: Path, settings: ReproductionSettings
+) -> tuple[ReproductionSettings, list[Experiment]]:
+    """Fill in the preset, and raise before any work if settings make no sense.
+
+    Returns
+    -------
+    settings : ReproductionSettings
+        With a preset.
+    experiments : list of Experiment
+        The models to run.
+    """
     if settings.hhds is None and settings.dsd100 is not None:
         raise HiphopssError(
             f"{settings.dsd100}: DSD100 alone is of no use here: name the folder of HHDS too"
         )
     settings = replace(settings, preset=settings.preset or settings.profile.preset)
-    experiments = _validate(output, settings)
-    where.check()
-    kept = Store(store or output / "store")
-    roots = _given_roots(settings) or generated_roots(
-        kept, settings.profile, settings.preset, settings.seed, progress
-    )
-    songs = choose_songs(roots, settings.test_songs, settings.test_set, progress=progress)
-    _require_data(experiments, settings, songs.dev)
-    _claim(output / record, settings)
-    stages = Stages(
-        store=kept,
+    return settings, _validate(output, settings)
+
+
+def make_stages(
+    store: Store, songs: Songs, settings: ReproductionSettings, where: Executor, progress: bool
+) -> Stages:
+    """The stages of a run with these settings, which have a preset."""
+    from hiphopss.reproduction.stages import Stages
+
+    return Stages(
+        store=store,
         songs=songs,
         profile=settings.profile,
         preset=settings.preset,
@@ -192,7 +217,6 @@ def prepare(
         progress=progress,
         where=where,
     )
-    return experiments, stages
 
 
 def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
@@ -209,7 +233,7 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     strange = output.is_dir() and any(
-        entry.name not in ("store", *RECORDS) and not entry.name.startswith(".partial-")
+        entry.name not in ("store", *RECORDS) and not entry.name.startswith(REMAINS)
         for entry in output.iterdir()
     )
     if strange and not any((output / name).exists() for name in RECORDS):
@@ -233,14 +257,15 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
     return list(select(settings.models) if settings.models else table1())
 
 
-def _given_roots(settings: ReproductionSettings) -> dict[str, Path]:
+def given_roots(settings: ReproductionSettings) -> dict[str, Path]:
+    """Roots of the data sets that the settings name."""
     from hiphopss.datasets.roots import find_root
 
     given = {"HHDS": settings.hhds, "DSD100": settings.dsd100}
     return {name: find_root(root) for name, root in given.items() if root is not None}
 
 
-def _require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
+def require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
     """Raise if a model has no songs to train on."""
     by_name = {experiment.name: experiment for experiment in table1()}
     for experiment in experiments:
@@ -288,7 +313,7 @@ def _finish(
     known = {experiment.name for experiment in table1()}
     for path in (output / "weights").glob("*"):  # remove models that only an earlier run had
         if path.name.partition(".")[0] in known - set(weights):
-            path.unlink()
+            path.unlink(missing_ok=True)  # another run with this folder may have removed it
     for name, path in weights.items():
         suffix = SUFFIX if path.name.endswith(SUFFIX) else path.suffix
         files[name] = output / "weights" / f"{name}{suffix}"

@@ -5,10 +5,10 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
+from typing import Any
 
-from hiphopss.config import SignalConfig
+from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.dsd100 import dsd100_songs
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.hhds import hhds_songs
@@ -19,6 +19,8 @@ from hiphopss.datasets.testsets import TestSet, second_test_set, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import HHDS_TEST, HIP_HOP_TEST, Profile
 from hiphopss.reproduction.store import Store
+from hiphopss.util.files import require_space
+from hiphopss.util.locks import unmade
 
 logger = logging.getLogger(__name__)
 
@@ -65,23 +67,40 @@ def generated_roots(
     store: Store, profile: Profile, preset: str, seed: int, progress: bool
 ) -> dict[str, Path]:
     """Roots of the generated sets; missing sets are generated."""
+    roots = {}
+    for dataset, (root, sizes) in generated_sets(store, profile, preset, seed).items():
+        with unmade(root, label=f"generated {dataset}") as missing:
+            if missing:
+                require_space(root, generated_bytes(sizes), f"the generated {dataset}")
+                generate(root, **sizes, progress=progress)
+        roots[dataset] = root
+    return roots
+
+
+def generated_sets(
+    store: Store, profile: Profile, preset: str, seed: int
+) -> dict[str, tuple[Path, dict[str, Any]]]:
+    """Roots of the generated sets, whether they exist or not, and the arguments that make them."""
     from hiphopss.datasets.generated import VERSION
 
-    roots = {}
+    sets = {}
     for dataset, collection in COLLECTIONS.items():
         n_dev, n_test = profile.n_songs[dataset]
-        make = partial(
-            generate,
-            collection=collection,
-            seconds=profile.seconds[preset],
-            n_dev=n_dev,
-            n_test=n_test,
-            seed=seed,
-        )
-        roots[dataset] = store.path("songs", collection, make.keywords | {"version": VERSION})
-        if not roots[dataset].exists():
-            make(roots[dataset], progress=progress)
-    return roots
+        sizes = {
+            "collection": collection,
+            "seconds": profile.seconds[preset],
+            "n_dev": n_dev,
+            "n_test": n_test,
+            "seed": seed,
+        }
+        sets[dataset] = store.path("songs", collection, sizes | {"version": VERSION}), sizes
+    return sets
+
+
+def generated_bytes(sizes: dict[str, Any]) -> int:
+    """Bytes of a generated set's samples: 16 bits of each stem and the mixture."""
+    n_files = (sizes["n_dev"] + sizes["n_test"]) * (len(SOURCES) + 1)
+    return 2 * n_files * round(sizes["seconds"] * SignalConfig().sample_rate)
 
 
 def choose_songs(

@@ -16,6 +16,7 @@ from hiphopss import __version__
 from hiphopss.datasets.songs import Song
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of, write_text
+from hiphopss.util.locks import locked
 
 _LENGTH = 12  # hexadecimal digits of the hash in a name
 
@@ -26,15 +27,22 @@ class Store:
     Parameters
     ----------
     root : path-like
-        Folder of the outputs, which consecutive runs may share.
+        Folder of the outputs, which runs may share, one after another or at once.
+    writes : bool
+        Whether to record inputs and hashes; without, nothing in the folder is changed.
     """
 
-    def __init__(self, root: str | Path):
-        self.root = Path(root)
+    def __init__(self, root: str | Path, *, writes: bool = True):
+        self.root, self._writes = Path(root), writes
         self._known_path = self.root / "hashes.json"
-        self._known: dict[str, list] = {}
-        with suppress(OSError, ValueError):  # the file only avoids reading files again
-            self._known = json.loads(self._known_path.read_text("utf-8"))
+        self._known = self._remembered()
+        self._new: dict[str, list] = {}  # what this run has found out
+
+    def _remembered(self) -> dict[str, list]:
+        """Hashes of files from earlier runs; they only save reading the files again."""
+        with suppress(OSError, ValueError):
+            return json.loads(self._known_path.read_text("utf-8"))
+        return {}
 
     def path(self, stage: str, name: str, inputs: dict, suffix: str = "") -> Path:
         """Path of a stage's output, whether it exists or not.
@@ -60,7 +68,7 @@ class Store:
         told = json.dumps(inputs, sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
         record = self.root / stage / f"{name}-{digest}.inputs.json"
-        if not record.exists():
+        if self._writes and not record.exists():
             write_text(record, json.dumps(inputs, indent=1, sort_keys=True) + "\n")
         return self.root / stage / f"{name}-{digest}{suffix}"
 
@@ -74,7 +82,7 @@ class Store:
         stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         known = self._known.get(str(path))
         if known is None or known[:-1] != stamp:
-            self._known[str(path)] = [*stamp, sha256_of(path)]
+            self._known[str(path)] = self._new[str(path)] = [*stamp, sha256_of(path)]
         return self._known[str(path)][-1]
 
     def songs_hash(self, songs: Iterable[Song]) -> str:
@@ -99,4 +107,10 @@ class Store:
         return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
     def _remember(self) -> None:
-        write_text(self._known_path, json.dumps(self._known))
+        """Add what is new to what other runs have written meanwhile."""
+        if not self._new or not self._writes:
+            return
+        with locked(self._known_path):
+            self._known = self._remembered() | self._new
+            write_text(self._known_path, json.dumps(self._known))
+        self._new = {}

@@ -96,6 +96,17 @@ def save_checkpoint(
     _write_log(beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 
+def epochs_in(path: Path) -> int:
+    """Number of completed epochs in the checkpoint of a weight file; 0 if there is none."""
+    import h5py
+
+    checkpoint = beside(path, f".checkpoint{SUFFIX}")
+    if not checkpoint.exists():
+        return 0
+    with h5py.File(checkpoint, "r") as stored:
+        return len(json.loads(stored[_STATE].attrs["run"])["log"]) if _STATE in stored else 0
+
+
 def resume(path: Path, model: keras.Model, run: Run) -> None:
     """Load weights, optimiser state and log of a checkpoint into ``model`` and ``run``.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ from hiphopss.training.checkpoints import Run, beside, provenance, resume, save_
 from hiphopss.training.processes import Cluster, Share, joined
 from hiphopss.training.steps import LEARNING_RATE, compile_model, training_steps
 from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
 from hiphopss.weights.files import SUFFIX, assign_arrays, read_weights, save_weights
 
@@ -88,6 +90,17 @@ class TrainingSettings:
         }
 
 
+def epoch_size(
+    n_patches: int, batch_size: int, patches_per_epoch: int | None = None
+) -> tuple[int, int]:
+    """Number of batches of an epoch, and of patches in each; parameters as in `epoch_batches`."""
+    size = min(batch_size, n_patches)
+    n_batches = n_patches // size
+    if patches_per_epoch is None or patches_per_epoch >= n_batches * size:
+        return n_batches, size
+    return max(1, patches_per_epoch // size), size
+
+
 def epoch_batches(
     n_patches: int,
     batch_size: int,
@@ -118,16 +131,15 @@ def epoch_batches(
         Patch indices.
     """
     rng = np.random.default_rng([seed, epoch])
-    batch_size = min(batch_size, n_patches)
+    n_kept, batch_size = epoch_size(n_patches, batch_size, patches_per_epoch)
     run = _SHUFFLED_BATCHES * batch_size if local_shuffle else n_patches
     order = np.concatenate(
         [start + rng.permutation(min(run, n_patches - start)) for start in range(0, n_patches, run)]
     )
     n_batches = n_patches // batch_size
     batches = order[: n_batches * batch_size].reshape(n_batches, batch_size)
-    if patches_per_epoch is None or patches_per_epoch >= n_batches * batch_size:
+    if n_kept == n_batches:
         return batches
-    n_kept = max(1, patches_per_epoch // batch_size)
     return batches[np.sort(rng.choice(n_batches, n_kept, replace=False))]
 
 
@@ -177,7 +189,8 @@ def train(
     Raises
     ------
     HiphopssError
-        If a file can't be used, the checkpoint belongs to another run, or the loss is not finite;
+        If a file can't be used, another run is making ``output``, the checkpoint belongs to another
+        run, or the loss is not finite;
         with a cluster, also as in :func:`hiphopss.training.processes.joined`.
     """
     settings, output = settings or TrainingSettings(), Path(output)
@@ -187,7 +200,11 @@ def train(
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
     checkpoint = beside(output, f".checkpoint{SUFFIX}")
-    with FeatureFile(features, settings.fidelity) as file:
+    writes = cluster is None or cluster.process == 0
+    with (
+        locked(output, wait=False) if writes else nullcontext(),
+        FeatureFile(features, settings.fidelity) as file,
+    ):
         told = settings.told(file)
         start = {
             "init": None if init is None else Path(init),

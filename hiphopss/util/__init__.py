@@ -1,7 +1,7 @@
 """Room of tools that have nothing to do with music.
 
-- ``files``: writing files completely or not at all. ``scratch``: a temporary folder.
-  ``progress``: bars and lines on standard error.
+- ``files``: writing files completely or not at all. ``locks``: one run at a time makes an output.
+- ``scratch``: a temporary folder. ``progress``: bars and lines on standard error.
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
 - ``keras_backend``: importing Keras quietly, and turning arrays into tensors.
 

@@ -6,10 +6,15 @@ import hashlib
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.locks import PREFIX, locked
+
+_PARTIAL = ".partial-"
+REMAINS = (_PARTIAL, PREFIX)
+"""How the names of what a killed run may leave beside its output begin."""
 
 
 @contextmanager
@@ -18,6 +23,7 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
     The temporary name keeps the suffixes of ``path``, so that libraries which look at them work.
     If the body raises, what it wrote (a file or a folder) is removed and ``path`` is unchanged.
+    While another run writes ``path``, this one waits (:mod:`hiphopss.util.locks`).
 
     Parameters
     ----------
@@ -67,6 +73,27 @@ def require_writable(path: str | Path) -> None:
         raise HiphopssError(f"{there}: no permission to write here: choose another output")
 
 
+def gigabytes(n_bytes: int) -> str:
+    """A number of bytes for people, in GB, or in MB if it is less than one GB."""
+    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+
+
+def require_space(folder: Path, n_bytes: int, what: str) -> None:
+    """Raise :class:`HiphopssError` if a folder's disk has no space for ``n_bytes`` more."""
+    free = free_space(folder)
+    if free < n_bytes:
+        raise HiphopssError(
+            f"{folder}: {gigabytes(free)} free, but {what} takes {gigabytes(n_bytes)}: "
+            "make room, or choose a folder on another disk"
+        )
+
+
+def free_space(folder: Path) -> int:
+    """Free bytes on the disk of a folder, which need not exist yet."""
+    folder = folder.absolute()
+    return shutil.disk_usage(next(p for p in (folder, *folder.parents) if p.exists())).free
+
+
 @contextmanager
 def filled_whole(folder: str | Path) -> Iterator[Path]:
     """Yield a temporary folder; move its files into ``folder`` if the body succeeds.
@@ -102,28 +129,16 @@ def filled_whole(folder: str | Path) -> Iterator[Path]:
 def _temporary_beside(path: Path) -> Iterator[Path]:
     """Yield an unused name beside ``path``; whatever is left there at the end is removed.
 
-    The name is always the same, so that a run removes the remains of one that was killed.
+    The name is always the same, so that a run removes the remains of one that was killed; the lock
+    keeps two runs from using it at once.
     """
-    if not path.name:
-        raise HiphopssError(f"{path}: can't be made anew: choose another output")
-    new_parents = [parent for parent in path.parents if not parent.exists()]
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise HiphopssError(
-            f"{path.parent}: can't make this folder ({error.strerror}): choose another output"
-        ) from error
-    if not os.access(path.parent, os.W_OK):
-        raise HiphopssError(f"{path.parent}: no permission to write here: choose another output")
-    temporary = path.with_name(f".partial-{path.name}")
-    _remove(temporary)
-    try:
-        yield temporary
-    finally:
+    with locked(path):
+        temporary = path.with_name(_PARTIAL + path.name)
         _remove(temporary)
-        for parent in new_parents:  # innermost first; folders that are not empty stay
-            with suppress(OSError):
-                parent.rmdir()
+        try:
+            yield temporary
+        finally:
+            _remove(temporary)
 
 
 def _remove(path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -302,7 +303,7 @@ def test_no_network_is_told(tmp_path, serve):
 
 def test_too_small_a_disk_is_told_before(server, archive, tmp_path, monkeypatch):
     usage = {"free": 10}
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), usage))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), usage))
     refused(r"0\.0 MB free, but HHDS\.zip.*make room", fetch, server, tmp_path / "hhds")
     assert server.of_files() == []
     unpack = {"archive": archive, "progress": False}
@@ -433,7 +434,7 @@ def test_a_record_of_another_archive_is_refused(serve, musdb, tmp_path, monkeypa
 def test_space_is_wanted_for_the_content_too(server, archive, tmp_path, monkeypatch):
     size = archive.stat().st_size
     usage = {"free": 2 * size - 1}
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: type("Usage", (), usage))
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), usage))
     refused(r"HHDS\.zip with its content", fetch, server, tmp_path / "hhds")
     assert server.of_files() == []
 

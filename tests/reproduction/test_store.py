@@ -1,0 +1,33 @@
+"""The store's memory of hashes, which several runs write."""
+
+import json
+
+from hiphopss.datasets.songs import Song
+from hiphopss.reproduction.store import Store
+
+
+def song(folder, name):
+    folder.mkdir(exist_ok=True)
+    path = folder / f"{name}.wav"
+    path.write_text(name)
+    return Song(name, "Dev", None, {"bass": path})
+
+
+def test_runs_at_once_lose_nothing_of_one_another(tmp_path):
+    one, two = Store(tmp_path / "store"), Store(tmp_path / "store")  # both read an empty memory
+    songs = [song(tmp_path / "songs", name) for name in ("a", "b")]
+    hashes = [store.songs_hash([own]) for store, own in zip((one, two), songs, strict=True)]
+    known = json.loads((tmp_path / "store" / "hashes.json").read_text("utf-8"))
+    assert sorted(path[-5:] for path in known) == ["a.wav", "b.wav"]
+    assert [Store(tmp_path / "store").songs_hash([own]) for own in songs] == hashes
+
+
+def test_a_store_that_is_only_looked_at_stays_as_it_is(tmp_path):
+    looked_at, real = Store(tmp_path / "a", writes=False), Store(tmp_path / "b")
+    own = song(tmp_path / "songs", "a")
+    assert looked_at.songs_hash([own]) == real.songs_hash([own])
+    inputs = {"seed": 0}
+    path, same = (store.path("features", "HH", inputs, ".h5") for store in (looked_at, real))
+    assert path.name == same.name
+    assert not (tmp_path / "a").exists()
+    assert same.with_name(f"{same.stem}.inputs.json").exists()
