@@ -24,8 +24,9 @@ from .reproduction.experiments import profile
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
 from .separation.separator import Separator, separate
-from .training.loop import TrainingSettings, train
+from .training.loop import train
 from .training.processes import Cluster
+from .training.settings import TrainingSettings
 from .training.steps import compile_model
 from .util.executor import Executor
 from .weights.files import (
