@@ -22,6 +22,7 @@ from hiphopss.reproduction.experiments import Experiment, Profile, table1
 from hiphopss.reproduction.songs import Songs
 from hiphopss.reproduction.store import Store
 from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.training.checkpoints import adopt_checkpoint
 from hiphopss.training.loop import TrainingSettings, train
 from hiphopss.util.executor import Executor
 from hiphopss.weights.files import SUFFIX, read_info
@@ -121,6 +122,8 @@ class Stages:
         path = self.store.path("weights", experiment.name, inputs, SUFFIX)
         if not path.exists():
             logger.info("%s: training", experiment.name)
+            others = self.store.siblings("weights", experiment.name, inputs, SUFFIX, free="epochs")
+            adopt_checkpoint(path, others, epochs=settings.epochs)
             train(features, path, settings, init=init, progress=self.progress)
         return path
 
