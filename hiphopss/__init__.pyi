@@ -32,8 +32,9 @@ from .reproduction.plan import Plan, plan
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
 from .separation.separator import Separator, separate
-from .training.loop import TrainingSettings, train
+from .training.loop import train
 from .training.processes import Cluster
+from .training.settings import TrainingSettings
 from .training.steps import compile_model
 from .util.executor import Executor
 from .weights.description import describe_weights

@@ -43,6 +43,22 @@ def add_train(verbs: Verbs) -> None:
     verb.add_argument(
         "--restart", action="store_true", help="start again even if there is a checkpoint"
     )
+    validated = verb.add_argument_group("validation (by default none, as in the paper)")
+    validated.add_argument(
+        "--validation",
+        type=_validation,
+        metavar="FILE|SHARE",
+        help="compute the loss after each epoch on other songs: those of another feature file, or "
+        "a share of this one's (0.1: a tenth of its songs do not train)",
+    )
+    validated.add_argument(
+        "--patience", type=int, metavar="N", help="stop after N epochs without a lower loss"
+    )
+    validated.add_argument(
+        "--keep",
+        choices=("best", "last"),
+        help="epoch whose weights are written (default: best with --validation, else last)",
+    )
     several = verb.add_argument_group(
         "several devices (with KERAS_BACKEND=jax; docs/several-machines.md)"
     )
@@ -62,7 +78,8 @@ def add_train(verbs: Verbs) -> None:
 
 
 def _train(options: Namespace) -> None:
-    from hiphopss.training.loop import TrainingSettings, train
+    from hiphopss.training.loop import train
+    from hiphopss.training.settings import TrainingSettings
     from hiphopss.weights.registry import resolve_weights
 
     cluster, init = _cluster(options), options.init
@@ -72,6 +89,9 @@ def _train(options: Namespace) -> None:
         batch_size=options.batch_size,
         learning_rate=options.learning_rate,
         patches_per_epoch=options.patches_per_epoch,
+        validation=options.validation,
+        patience=options.patience,
+        keep=options.keep,
     )
     if init and not options.process:  # process 0 reads the file for all
         init = resolve_weights(init)
@@ -87,6 +107,14 @@ def _train(options: Namespace) -> None:
         )
     if not options.process:
         print(path)
+
+
+def _validation(text: str) -> float | str:
+    """A share if the text is a number, otherwise the path of a file."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _cluster(options: Namespace) -> Cluster | None:

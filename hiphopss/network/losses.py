@@ -64,7 +64,7 @@ def squared_distances(targets, estimates, matrix: np.ndarray):
     tensor
         The sum, a scalar.
     """
-    pairs = [(float(matrix[i, j]), int(i), int(j)) for i, j in np.argwhere(matrix)]
+    pairs = _weighted_pairs(matrix)
     n_sources = len(estimates)
 
     @ops.custom_gradient
@@ -84,6 +84,11 @@ def squared_distances(targets, estimates, matrix: np.ndarray):
         return ops.sum(ops.sum(squares, axis=-1)), gradient
 
     return weighted_sum(*estimates, *targets) if pairs else ops.zeros(())
+
+
+def _weighted_pairs(matrix: np.ndarray) -> list[tuple[float, int, int]]:
+    """The entries of a matrix that are not 0: weight, row, column."""
+    return [(float(matrix[i, j]), int(i), int(j)) for i, j in np.argwhere(matrix)]
 
 
 @keras.saving.register_keras_serializable(package="hiphopss")
@@ -107,12 +112,22 @@ class SeparationLoss(keras.losses.Loss):
         self.terms = loss_terms(fidelity, self.weights)
 
     def call(self, y_true, y_pred):
+        targets, estimates = _by_source(y_true, y_pred)
+        total = squared_distances(targets, estimates, self._matrix())
+        return ops.abs(total) if self.fidelity.absolute_loss else total
+
+    def of_patches(self, y_true, y_pred):
+        """What each patch adds to the loss, before the absolute value `[shape=(n,)]`."""
+        t, e = _by_source(y_true, y_pred)
+        pairs = _weighted_pairs(self._matrix())
+        squares = sum(weight * ops.square(e[i] - t[j]) for weight, i, j in pairs)
+        return ops.sum(ops.sum(squares, axis=-1), axis=-1)
+
+    def _matrix(self) -> np.ndarray:
+        """Weights of all pairs, of all terms together `[shape=(n_sources, n_sources)]`."""
         n_sources = len(SOURCES)
         nothing = np.zeros((n_sources, n_sources), np.float32)
-        matrix = sum((term.matrix() for term in self.terms), start=nothing)
-        targets, estimates = _by_source(y_true, y_pred)
-        total = squared_distances(targets, estimates, matrix)
-        return ops.abs(total) if self.fidelity.absolute_loss else total
+        return sum((term.matrix() for term in self.terms), start=nothing)
 
     def metrics(self) -> list[keras.metrics.Metric]:
         """One metric for each term, the term's mean over batches, for the training log.

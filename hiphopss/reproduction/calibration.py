@@ -23,8 +23,8 @@ from hiphopss.datasets.songs import require_mixture
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.scoring import Scoring, score
 from hiphopss.separation.files import SeparationSettings, separate_files
-from hiphopss.training.loop import TrainingSettings
 from hiphopss.training.processes import Share
+from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.steps import compile_model, training_steps
 from hiphopss.util.executor import Executor
 from hiphopss.util.keras_backend import import_keras

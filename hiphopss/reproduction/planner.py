@@ -16,7 +16,7 @@ from hiphopss.reproduction.experiments import Experiment, table1
 from hiphopss.reproduction.songs import generated_bytes
 from hiphopss.reproduction.stages import Stages, stems_bytes
 from hiphopss.signal.reading import read_header
-from hiphopss.training.checkpoints import epochs_in
+from hiphopss.training.checkpoints import furthest
 from hiphopss.training.loop import epoch_size
 from hiphopss.util.threads import processor_count
 
@@ -108,10 +108,9 @@ class Planner:
             yield line
         weights: dict[str, Path | None] = {**self.stages.stand_ins}
         for experiment in trained:
-            path = self._weights_path(experiment, weights)
-            line = self._training(
-                experiment, path, features[experiment.songs, experiment.augmentation]
-            )
+            path, n_done = self._trained(experiment, weights)
+            made = features[experiment.songs, experiment.augmentation]
+            line = self._training(experiment, path, n_done, made)
             weights[experiment.name] = path if line.state == DONE else None
             yield line
         folders = []
@@ -147,19 +146,28 @@ class Planner:
         layout = replace(layout, songs=[_moved(song, self.moved) for song in layout.songs])
         return plan_of(layout, self.stages.store.root / "features" / "features.h5", speed)
 
-    def _weights_path(self, experiment: Experiment, weights: dict[str, Path | None]) -> Path | None:
-        """Where a model's weights are or will be; None if that depends on what is not made yet."""
+    def _trained(
+        self, experiment: Experiment, weights: dict[str, Path | None]
+    ) -> tuple[Path | None, int]:
+        """Where a model's weights are or will be, and the epochs of the checkpoint to go on from.
+
+        The path is None if it depends on what is not made yet.
+        """
         init = weights[experiment.init] if experiment.init else None
         if self.fresh or (experiment.init and init is None):
-            return None
-        return self.stages.weights_path(experiment, self.stages.features_path(experiment), init)
+            return None, 0
+        features = self.stages.features_path(experiment)
+        path, others = self.stages.weights_paths(experiment, features, init)
+        epochs = self.stages.training_settings(experiment).epochs
+        return path, furthest(path, others, epochs=epochs)[0]
 
-    def _training(self, experiment: Experiment, path: Path | None, features: PlanLine) -> PlanLine:
+    def _training(
+        self, experiment: Experiment, path: Path | None, n_done: int, features: PlanLine
+    ) -> PlanLine:
         settings = self.stages.training_settings(experiment)
         n_patches = features.n_patches or 0
         n_batches, size = epoch_size(n_patches, settings.batch_size, settings.patches_per_epoch)
         done = path is not None and path.exists()
-        n_done = epochs_in(path) if path is not None and not done else 0
         n_left = 0 if done else settings.epochs - n_done
         taken = None
         if self.calibration and n_left:

@@ -35,6 +35,7 @@ from hiphopss.reproduction.store import Store
 from hiphopss.separation.files import SeparationSettings, separate_files
 from hiphopss.signal.reading import BITS, read_header
 from hiphopss.signal.writing import output_subtype
+from hiphopss.training.checkpoints import adopt_checkpoint
 from hiphopss.training.loop import TrainingSettings, train
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_space
@@ -127,12 +128,13 @@ class Stages:
         if experiment.init:
             init = self.weights(next(e for e in table1() if e.name == experiment.init))
         features = self.features(experiment)
-        path = self.weights_path(experiment, features, init)
+        path, others = self.weights_paths(experiment, features, init)
         with unmade(path, label=experiment.name) as missing:
             if missing:
                 logger.info("%s: training", experiment.name)
                 require_space(path.parent, self.weights_bytes, f"{experiment.name}'s training")
                 settings = self.training_settings(experiment)
+                adopt_checkpoint(path, others, epochs=settings.epochs)
                 train(features, path, settings, init=init, progress=self.progress)
         return path
 
@@ -148,8 +150,13 @@ class Stages:
             fidelity=fidelity,
         )
 
-    def weights_path(self, experiment: Experiment, features: Path, init: Path | None) -> Path:
-        """Path of a model's weights, whether they exist or not."""
+    def weights_paths(
+        self, experiment: Experiment, features: Path, init: Path | None
+    ) -> tuple[Path, list[Path]]:
+        """Path of a model's weights, and of those of other numbers of epochs.
+
+        They need not exist.
+        """
         settings = self.training_settings(experiment)
         inputs = {
             "features": features.name,
@@ -162,7 +169,8 @@ class Stages:
             "loss_weights": asdict(_loss_weights(experiment, resolve_preset(self.preset))),
             "seed": self.seed,
         }
-        return self.store.path("weights", experiment.name, inputs, SUFFIX)
+        own = "weights", experiment.name, inputs, SUFFIX
+        return self.store.path(*own), self.store.siblings(*own, free="epochs")
 
     @property
     def weights_bytes(self) -> int:

@@ -19,6 +19,7 @@ from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
 
 _LENGTH = 12  # hexadecimal digits of the hash in a name
+_RECORD = ".inputs.json"  # ending of the file beside an output that has its inputs
 
 
 class Store:
@@ -67,10 +68,35 @@ class Store:
         inputs = {"hiphopss": __version__, **inputs}
         told = json.dumps(inputs, sort_keys=True)
         digest = hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
-        record = self.root / stage / f"{name}-{digest}.inputs.json"
+        record = self.root / stage / f"{name}-{digest}{_RECORD}"
         if self._writes and not record.exists():
             write_text(record, json.dumps(inputs, indent=1, sort_keys=True) + "\n")
         return self.root / stage / f"{name}-{digest}{suffix}"
+
+    def siblings(
+        self, stage: str, name: str, inputs: dict, suffix: str = "", *, free: str
+    ) -> list[Path]:
+        """Paths of outputs, whether they exist or not, that differ in one input at most.
+
+        Parameters
+        ----------
+        stage, name, inputs, suffix
+            As in :meth:`path`.
+        free : str
+            Name of the input that may differ.
+
+        Returns
+        -------
+        list of Path
+            Paths of all outputs of such inputs that any run has asked for.
+        """
+        wanted = json.loads(json.dumps({"hiphopss": __version__, **inputs, free: None}))
+        found = []
+        for record in sorted((self.root / stage).glob(f"{name}-*{_RECORD}")):
+            with suppress(OSError, ValueError):  # a record that can't be read is no help
+                if {**json.loads(record.read_text("utf-8")), free: None} == wanted:
+                    found.append(record.with_name(record.name.removesuffix(_RECORD) + suffix))
+        return found
 
     def sha256(self, path: Path) -> str:
         """SHA-256 of a file, which is only read again if its size, times or inode have changed.

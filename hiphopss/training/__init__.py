@@ -1,7 +1,9 @@
 """Room of training: from feature files to weights (docs/released-code.md, sections 2 and 4).
 
-- ``loop``: the loop over epochs and its settings.
+- ``loop``: the loop over epochs. ``settings``: its settings.
 - ``steps``: feeding patches to the network. ``checkpoints``: saving and resuming.
+- ``split``: which patches train and which validate. ``validation``: the loss on the latter.
+- ``callbacks``: Keras callbacks in the loop.
 - ``processes``: several devices and machines, with JAX.
 
 May import :mod:`hiphopss.datasets`, :mod:`hiphopss.weights`, :mod:`hiphopss.network` and

@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict, dataclass, field
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,13 +26,17 @@ from hiphopss.weights.files import (
     digest_of,
     network_arrays,
     read_arrays,
+    read_info,
     write_weights,
 )
 
 if TYPE_CHECKING:
     import keras
 
+logger = logging.getLogger(__name__)
+
 _STATE = "training"  # group of the file that holds the optimiser's state
+_BEST = "best"  # group in this one that holds the weights of the best epoch
 
 
 @dataclass
@@ -44,16 +51,29 @@ class Run:
         A row for each completed epoch.
     data : list of dict
         ``"set"`` and ``"licence"`` of the known data sets on which it trains.
+    best : dict of str to np.ndarray
+        Weights after the epoch with the least validation loss; none without validation.
     """
 
     settings: dict
     log: list[dict] = field(default_factory=list)
     data: list[dict[str, str]] = field(default_factory=list)
+    best: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def epochs_done(self) -> int:
         """Number of completed epochs."""
         return len(self.log)
+
+    @property
+    def best_epoch(self) -> int:
+        """The epoch with the least validation loss, from 1, the first of equals; 0 if none has."""
+        losses = [row["val_loss"] for row in self.log if "val_loss" in row]
+        return 1 + losses.index(min(losses)) if losses else 0
+
+    def has_stalled(self, patience: int | None) -> bool:
+        """Whether the last ``patience`` epochs, all without improvement, end the run."""
+        return patience is not None and self.epochs_done >= self.best_epoch + patience
 
 
 def beside(path: Path, ending: str, suffix: str = SUFFIX) -> Path:
@@ -90,21 +110,58 @@ def save_checkpoint(
         write_weights(temporary, model, info)
         with h5py.File(temporary, "r+") as stored:
             group = stored.create_group(_STATE)
-            group.attrs["run"] = json.dumps(asdict(run))
+            group.attrs["run"] = json.dumps({"settings": run.settings, "log": run.log})
             for number, variable in enumerate(model.optimizer.variables):
                 group[str(number)] = variable.numpy()
+            for name, array in run.best.items():
+                group[f"{_BEST}/{name}"] = array
     _write_log(beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 
-def epochs_in(path: Path) -> int:
-    """Number of completed epochs in the checkpoint of a weight file; 0 if there is none."""
-    import h5py
+def checkpoint_of(output: Path) -> Path:
+    """Path of the checkpoint of a run that writes ``NAME.weights.h5``."""
+    return beside(output, f".checkpoint{SUFFIX}")
 
-    checkpoint = beside(path, f".checkpoint{SUFFIX}")
-    if not checkpoint.exists():
+
+def adopt_checkpoint(output: Path, others: Sequence[Path], *, epochs: int) -> None:
+    """Copy the checkpoint of another run of the same settings, to go on from it.
+
+    A run of fewer epochs, or one that was interrupted, is the beginning of one of more. Nothing is
+    copied if no other has more epochs than the run's own checkpoint.
+
+    Parameters
+    ----------
+    output : Path
+        Weight file of the run.
+    others : sequence of Path
+        Weight files of runs that differ in the number of epochs at most; they need not exist.
+    epochs : int
+        Number of epochs of the run: a checkpoint of more is no use.
+    """
+    own = checkpoint_of(output)
+    n_best, best = furthest(output, others, epochs=epochs)
+    if best != own:
+        logger.info("%s: goes on from epoch %d of %s", output, n_best, best)
+        with written_whole(own) as temporary:
+            shutil.copyfile(best, temporary)
+
+
+def furthest(output: Path, others: Sequence[Path], *, epochs: int) -> tuple[int, Path]:
+    """Epochs and path of the checkpoint that :func:`adopt_checkpoint` would use."""
+    own = checkpoint_of(output)
+    n_best, best = _epochs_in(own), own
+    for other in map(checkpoint_of, others):
+        if n_best < (n_epochs := _epochs_in(other)) <= epochs:
+            n_best, best = n_epochs, other
+    return n_best, best
+
+
+def _epochs_in(checkpoint: Path) -> int:
+    """Number of epochs of a checkpoint; 0 if there is none that can be read."""
+    try:
+        return int(read_info(checkpoint).provenance["epochs"])
+    except (HiphopssError, KeyError):
         return 0
-    with h5py.File(checkpoint, "r") as stored:
-        return len(json.loads(stored[_STATE].attrs["run"])["log"]) if _STATE in stored else 0
 
 
 def resume(path: Path, model: keras.Model, run: Run) -> None:
@@ -133,6 +190,7 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
         assign_arrays(model, arrays, origin=str(path))
         for number, variable in enumerate(model.optimizer.variables):
             variable.assign(state[str(number)][()])
+        run.best = {name: state[_BEST][name][()] for name in arrays if _BEST in state}
     run.log = before["log"]
 
 

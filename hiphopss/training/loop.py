@@ -7,87 +7,44 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from hiphopss.config import Fidelity, LossWeights, default_loss_weights
+from hiphopss.config import LossWeights
 from hiphopss.datasets.features.file import DATA, FeatureFile
 from hiphopss.datasets.licences import merged
 from hiphopss.errors import HiphopssError
-from hiphopss.training.checkpoints import Run, beside, provenance, resume, save_checkpoint
+from hiphopss.training.callbacks import callback_list, told_batches
+from hiphopss.training.checkpoints import Run, checkpoint_of, provenance, resume, save_checkpoint
 from hiphopss.training.processes import Cluster, Share, joined
-from hiphopss.training.steps import LEARNING_RATE, compile_model, training_steps
+from hiphopss.training.settings import TrainingSettings
+from hiphopss.training.split import Split, split_patches
+from hiphopss.training.steps import compile_model, training_steps
+from hiphopss.training.validation import Validation
 from hiphopss.util.keras_backend import import_keras
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
-from hiphopss.weights.files import SUFFIX, assign_arrays, read_weights, save_weights
+from hiphopss.weights.files import (
+    SUFFIX,
+    assign_arrays,
+    network_arrays,
+    read_weights,
+    save_weights,
+)
 
 if TYPE_CHECKING:
     import keras
+    from tqdm import tqdm
 
 logger = logging.getLogger(__name__)
 
 _WORTH_COMPILING = 10  # least number of batches in an epoch
 _SHUFFLED_BATCHES = 200  # number of batches that the released code loads and shuffles together
-
-
-@dataclass(frozen=True)
-class TrainingSettings:
-    """Settings of a training run, besides its features and its initial weights.
-
-    Attributes
-    ----------
-    epochs : int
-        Total number of epochs, including those of a checkpoint.
-    seed : int
-        Seed of the initial weights and of the order of patches.
-    batch_size : int
-        Number of patches in a batch.
-    learning_rate : float
-        Learning rate of Adadelta.
-    loss_weights : LossWeights, optional
-        Weights of the dissimilarity terms; by default the preset's, for this augmentation (Q5).
-    patches_per_epoch : int, optional
-        Train each epoch on a random choice of this many patches, in whole batches; by default on
-        all. Training sets of different sizes then take the same time.
-    fidelity : Fidelity, optional
-        Switches of the network, the loss and the order; by default those of the features, with
-        which they must agree in what the features depend on.
-    """
-
-    epochs: int = 40
-    seed: int = 0
-    batch_size: int = 32
-    learning_rate: float = LEARNING_RATE
-    loss_weights: LossWeights | None = None
-    patches_per_epoch: int | None = None
-    fidelity: Fidelity | None = None
-
-    def check(self) -> None:
-        """Raise :class:`HiphopssError` if a setting makes no sense."""
-        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or self.seed < 0:
-            raise HiphopssError(
-                f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
-                f"{self.learning_rate}, seed {self.seed}: all must be positive (a seed may be 0)"
-            )
-        if self.patches_per_epoch is not None and self.patches_per_epoch < 1:
-            raise HiphopssError(f"patches per epoch {self.patches_per_epoch}: give 1 or more")
-
-    def told(self, file: FeatureFile) -> dict[str, Any]:
-        """The settings that a checkpoint records with these features, without the epochs."""
-        weights = self.loss_weights or default_loss_weights(file.fidelity, file.augmentation)
-        return {
-            "features": file.identity,
-            "seed": self.seed,
-            "batch_size": self.batch_size,
-            "learning_rate": self.learning_rate,
-            "loss_weights": asdict(weights),
-            "patches_per_epoch": self.patches_per_epoch,
-        }
 
 
 def epoch_size(
@@ -151,6 +108,7 @@ def train(
     init: str | Path | None = None,
     restart: bool = False,
     cluster: Cluster | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
     progress: bool = True,
 ) -> Path:
     """Train a network on a feature file, in the feature file's preset unless settings say another.
@@ -160,8 +118,12 @@ def train(
     value, are estimated from some of the patches in batches of 8 or more) and, after every epoch,
     ``NAME.checkpoint.weights.h5``, a weight file that also holds the optimiser's state. If a
     checkpoint of the same run exists, training resumes from it, and on the same machine the result
-    is exactly that of an uninterrupted run. If the checkpoint already has all epochs, a log line
-    says so.
+    is exactly that of an uninterrupted run, the choice of the best epoch and the end by patience
+    included. If the checkpoint already has all epochs, a log line says so; with more epochs,
+    training goes on.
+
+    With a validation, the log also has ``val_loss``: the mean loss of batches of validation patches
+    as large as in the training. No random choice and no update depends on it.
 
     Parameters
     ----------
@@ -178,6 +140,15 @@ def train(
     cluster : Cluster, optional
         Divide every batch among devices, in this process or in several (with JAX). Process 0 reads
         ``init`` and the checkpoint for all, and only process 0 writes files and shows the bar.
+        Each computes a part of the validation.
+    callbacks : sequence of keras.callbacks.Callback
+        Told of the training as by ``keras.Model.fit``: epochs with the losses in the log, batches
+        a call of the backend at a time (many batches where that is quicker), and the validation as
+        a whole. If one sets ``model.stop_training``, the training ends after the epoch, in all
+        processes. What they change in model and optimiser by the end of an epoch is in its
+        checkpoint, but their own state is not: to resume exactly, use ``patience`` instead of
+        ``keras.callbacks.EarlyStopping``. With several processes each has its own, and what changes
+        model or optimiser must be in all.
     progress : bool
         Show a progress bar with the loss and the number of patches per second.
 
@@ -199,35 +170,65 @@ def train(
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
-    checkpoint = beside(output, f".checkpoint{SUFFIX}")
+    checkpoint = checkpoint_of(output)
     writes = cluster is None or cluster.process == 0
     with (
         locked(output, wait=False) if writes else nullcontext(),
         FeatureFile(features, settings.fidelity) as file,
+        split_patches(file, settings.validation, seed=settings.seed) as split,
     ):
-        told = settings.told(file)
+        told = settings.told(split)
         start = {
             "init": None if init is None else Path(init),
             "checkpoint": checkpoint if checkpoint.exists() and not restart else None,
         }
         with joined(
             cluster,
-            batch_size=min(settings.batch_size, file.n_patches),
-            agreed={**told, "epochs": settings.epochs},
+            batch_size=min(settings.batch_size, len(split.training)),
+            agreed={**told, "epochs": settings.epochs, "patience": settings.patience},
             files=start,
         ) as (share, start):
-            model, run = _start(file, told, **start)
-            _tell_epochs(settings.epochs, run, output, checkpoint, share)
-            _run_epochs(model, file, run, settings.epochs, checkpoint, share, progress)
+            model, run = _start(split, told, **start)
             if share.writes:
-                save_weights(
-                    output,
-                    model,
-                    config=file.config,
-                    fidelity=file.fidelity,
-                    provenance=provenance(run),
-                )
+                split.tell()
+            _tell_epochs(settings.epochs, run, output, checkpoint, share)
+            loop = _Loop(model, split, run, settings, checkpoint, share)
+            loop.run_epochs(callbacks, progress)
+            if settings.keeps_best:  # in all processes: JAX sets variables together
+                assign_arrays(model, run.best, origin=str(checkpoint))
+            if share.writes:
+                _save(output, model, split, run, settings, callbacks)
     return output
+
+
+def _save(
+    output: Path,
+    model: keras.Model,
+    split: Split,
+    run: Run,
+    settings: TrainingSettings,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Write the model's weights, which are those of the epoch that is kept, and say which."""
+    made = provenance(run)
+    if callbacks:
+        made["callbacks"] = [type(callback).__name__ for callback in callbacks]
+    if split.told is not None:
+        kept = run.best_epoch if settings.keeps_best else run.epochs_done
+        loss = run.log[kept - 1]["val_loss"]
+        made |= {"patience": settings.patience, "kept_epoch": kept, "validation_loss": loss}
+        logger.info(
+            "%s: %d epochs%s; weights of epoch %d, validation loss %.5g%s",
+            output,
+            run.epochs_done,
+            f", {settings.patience} without a lower validation loss (a larger patience goes on)"
+            if run.has_stalled(settings.patience)
+            else "",
+            *(kept, loss, " (the least)" if kept == run.best_epoch else ""),
+        )
+    save_weights(
+        output, model, config=split.file.config, fidelity=split.file.fidelity, provenance=made
+    )
 
 
 def _tell_epochs(epochs: int, run: Run, output: Path, checkpoint: Path, share: Share) -> None:
@@ -246,10 +247,11 @@ def _tell_epochs(epochs: int, run: Run, output: Path, checkpoint: Path, share: S
 
 
 def _start(
-    file: FeatureFile, settings: dict, *, init: Path | None, checkpoint: Path | None
+    split: Split, settings: dict, *, init: Path | None, checkpoint: Path | None
 ) -> tuple[keras.Model, Run]:
     """The model and the run, at the start or as in the checkpoint."""
-    leak, data, initial, sha256 = file.released_test_leak, file.data, None, None
+    file, data, initial, sha256 = split.file, split.file.data, None, None
+    leak = file.released_test_leak or split.validation_file.released_test_leak
     if init is not None:
         info, initial = read_weights(init)
         file.config.require_same(info.config, this=str(file.path), that=str(init))
@@ -275,7 +277,7 @@ def _start(
         learning_rate=settings["learning_rate"],
         loss_weights=LossWeights(**settings["loss_weights"]),
         # This does not depend on the number of epochs, so that a run can be extended exactly.
-        jit_compile=_epoch(file, settings, 0).shape[0] >= _WORTH_COMPILING,
+        jit_compile=_epoch(split, settings, 0).shape[0] >= _WORTH_COMPILING,
     )
     model.optimizer.build(model.trainable_variables)
     if checkpoint is not None:
@@ -283,51 +285,109 @@ def _start(
     return model, run
 
 
-def _epoch(file: FeatureFile, settings: dict, epoch: int) -> np.ndarray:
+def _epoch(split: Split, settings: dict, epoch: int) -> np.ndarray:
     """The batches of one epoch of this run."""
-    return epoch_batches(
-        file.n_patches,
+    batches = epoch_batches(
+        len(split.training),
         settings["batch_size"],
         seed=settings["seed"],
         epoch=epoch,
-        local_shuffle=file.fidelity.local_shuffle,
+        local_shuffle=split.file.fidelity.local_shuffle,
         patches_per_epoch=settings["patches_per_epoch"],
     )
+    return split.training[batches]
 
 
-def _run_epochs(
-    model: keras.Model,
-    file: FeatureFile,
-    run: Run,
-    epochs: int,
-    checkpoint: Path,
-    share: Share,
-    progress: bool,
-) -> None:
-    per_epoch = _epoch(file, run.settings, 0).size
-    steps = training_steps(model, file, share)
-    with progress_bar(
-        total=epochs * per_epoch,
-        initial=run.epochs_done * per_epoch,
-        unit="patch",
-        show=progress and share.writes,
-    ) as bar:
-        for epoch in range(run.epochs_done, epochs):
-            batches = _epoch(file, run.settings, epoch)
-            begun = time.perf_counter()
-            bar.set_description(f"epoch {epoch + 1}/{epochs}", refresh=False)
-            for n_batches, means in steps(batches):
-                bar.set_postfix(loss=f"{float(means['loss']):.4g}", refresh=False)
-                bar.update(n_batches * batches.shape[1])
-            if not np.isfinite(means["loss"]):
-                raise HiphopssError(
-                    f"{file.path}: the loss of epoch {epoch + 1} is not finite: lower the learning "
-                    f"rate{f'; the epochs before are in {checkpoint}' if epoch else ''}"
-                )
-            seconds = time.perf_counter() - begun
-            columns = ["loss", *(term.name for term in model.loss.terms)]
-            means = {name: float(means[name]) for name in columns}
-            rate = {"patches_per_s": round(per_epoch / seconds, 1), "seconds": round(seconds, 3)}
-            run.log.append({"epoch": epoch + 1, **means, **rate})
-            if share.writes:
-                save_checkpoint(checkpoint, model, run, config=file.config, fidelity=file.fidelity)
+@dataclass
+class _Loop:
+    """The loop over the epochs of a run that are not done yet."""
+
+    model: keras.Model
+    split: Split
+    run: Run
+    settings: TrainingSettings
+    checkpoint: Path
+    share: Share
+
+    def run_epochs(self, callbacks: Sequence[keras.callbacks.Callback], progress: bool) -> None:
+        """Train, validate and save a checkpoint, epoch by epoch."""
+        run, epochs, file = self.run, self.settings.epochs, self.split.file
+        first = _epoch(self.split, run.settings, 0)
+        hooks = callback_list(callbacks, self.model, epochs=epochs, steps=len(first))
+        steps = training_steps(self.model, file, self.share)
+        validation = None
+        if self.split.told is not None:
+            validation = Validation(self.model, self.split, first.shape[1], self.share)
+        logs: dict[str, float] | None = None
+        hooks.on_train_begin()
+        with progress_bar(
+            total=epochs * first.size,
+            initial=run.epochs_done * first.size,
+            unit="patch",
+            show=progress and self.share.writes,
+        ) as bar:
+            while run.epochs_done < epochs and not self._ended():
+                hooks.on_epoch_begin(run.epochs_done)
+                logs, rate = self._train(steps, hooks, bar)
+                if validation is not None:
+                    logs["val_loss"] = self._validate(validation, hooks, bar)
+                run.log.append({"epoch": run.epochs_done + 1, **logs, **rate})
+                if validation is not None and run.best_epoch == run.epochs_done:
+                    run.best = {k: v.copy() for k, v in network_arrays(self.model).items()}
+                hooks.on_epoch_end(run.epochs_done - 1, logs)
+                if self.share.writes:
+                    save_checkpoint(
+                        self.checkpoint, self.model, run, config=file.config, fidelity=file.fidelity
+                    )
+        hooks.on_train_end(logs)
+
+    def _ended(self) -> bool:
+        """Whether patience or a callback, of any process, ends the run before its last epoch."""
+        stopped = self.share.gathered(np.array(bool(self.model.stop_training))).any()
+        return bool(stopped) or self.run.has_stalled(self.settings.patience)
+
+    def _train(
+        self, steps: Callable, hooks: keras.callbacks.CallbackList, bar: tqdm
+    ) -> tuple[dict[str, float], dict[str, float]]:
+        """Train for an epoch; return the means of the loss and its terms, and how long it took."""
+        epoch, begun = self.run.epochs_done, time.perf_counter()
+        batches = _epoch(self.split, self.run.settings, epoch)
+        bar.set_description(f"epoch {epoch + 1}/{self.settings.epochs}", refresh=False)
+        for n_batches, means in told_batches(hooks, steps(batches), len(batches)):
+            self._show(bar, float(means["loss"]))
+            bar.update(n_batches * batches.shape[1])
+        self._require_finite(means["loss"], "loss")
+        seconds = time.perf_counter() - begun
+        rate = {
+            "patches_per_s": round(batches.size / seconds, 1),
+            "seconds": round(seconds, 3),
+        }
+        columns = ["loss", *(term.name for term in self.model.loss.terms)]
+        return {name: float(means[name]) for name in columns}, rate
+
+    def _validate(
+        self, validation: Validation, hooks: keras.callbacks.CallbackList, bar: tqdm
+    ) -> float:
+        """The validation loss after an epoch."""
+        bar.set_description(f"validation {self.run.epochs_done + 1}/{self.settings.epochs}")
+        hooks.on_test_begin()
+        loss = validation.loss()
+        self._require_finite(loss, "validation loss")
+        hooks.on_test_end({"loss": loss})
+        return loss
+
+    def _show(self, bar: tqdm, loss: float) -> None:
+        """Show the loss, and with a validation the validation losses of the last and best epoch."""
+        shown = {"loss": f"{loss:.4g}"}
+        if self.run.best_epoch:
+            shown["val_loss"] = f"{self.run.log[-1]['val_loss']:.4g}"
+            shown["best"] = f"{self.run.log[self.run.best_epoch - 1]['val_loss']:.4g}"
+        bar.set_postfix(shown, refresh=False)
+
+    def _require_finite(self, loss: float, what: str) -> None:
+        epoch = self.run.epochs_done
+        if not np.isfinite(loss):
+            raise HiphopssError(
+                f"{self.split.file.path}: the {what} of epoch {epoch + 1} is not finite: lower the "
+                f"learning rate{f'; the epochs before are in {self.checkpoint}' if epoch else ''}"
+            )

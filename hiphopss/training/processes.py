@@ -103,6 +103,14 @@ class Share:
         size = batches.shape[1] // self.n_processes
         return batches[:, self.process * size : (self.process + 1) * size]
 
+    def gathered(self, array: np.ndarray) -> np.ndarray:
+        """The arrays of all processes, which have one shape, `[shape=(n_processes, ...)]`."""
+        if self.n_processes == 1:
+            return array[None]
+        from jax.experimental.multihost_utils import process_allgather
+
+        return np.asarray(process_allgather(array))
+
     def convert(self, array: np.ndarray):
         """Turn an array into a tensor; with several processes, Keras needs the array itself."""
         return array if self.n_processes > 1 else tensor_of(array)

@@ -101,7 +101,7 @@ def training_steps(
             return _steps_in_place(model, features, frames)
 
     def steps(batches: np.ndarray) -> Iterator[tuple[int, dict[str, float]]]:
-        for means in train_batches(model, _read_ahead(features, share.of(batches), share.convert)):
+        for means in train_batches(model, read_ahead(features, share.of(batches), share.convert)):
             yield 1, means
 
     return steps
@@ -112,7 +112,7 @@ def _steps_in_place(model: keras.Model, features: FeatureFile, frames: tuple) ->
     from keras import backend, ops
 
     repeated = {"tensorflow": _repeated_on_tensorflow, "jax": _repeated_on_jax}
-    call = repeated[backend.backend()](model, partial(_patches, features.config))
+    call = repeated[backend.backend()](model, partial(patches_in_place, features.config))
     model.optimizer.build(model.trainable_variables)
 
     def steps(batches: np.ndarray) -> Iterator[tuple[int, dict[str, float]]]:
@@ -176,7 +176,7 @@ def _repeated_on_jax(model: keras.Model, patches: Callable) -> Callable:
     return call
 
 
-def _patches(config: SignalConfig, frames: tuple, batches: Rows, number):
+def patches_in_place(config: SignalConfig, frames: tuple, batches: Rows, number):
     """A batch made from the frames of a feature file, equal to :meth:`FeatureFile.read`'s."""
     from keras import ops
 
@@ -197,7 +197,7 @@ def _patches(config: SignalConfig, frames: tuple, batches: Rows, number):
     return patches(mixture, rows.mixture, np.float32(config.scale)), ops.stack(targets, axis=1)
 
 
-def _read_ahead(
+def read_ahead(
     features: FeatureFile, batches: np.ndarray, convert: Callable = lambda array: array
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Read batches before they are needed, and convert their arrays, in a thread.

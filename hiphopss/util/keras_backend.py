@@ -83,13 +83,15 @@ def tensor_of(array: np.ndarray) -> Any:
     return keras.ops.convert_to_tensor(array)
 
 
-def frames_in_place(*arrays: np.ndarray) -> tuple | None:
+def frames_in_place(*arrays: np.ndarray, copies: bool = True) -> tuple | None:
     """Turn large arrays into tensors from which every step can take some rows.
 
     Parameters
     ----------
     *arrays : np.ndarray
         Arrays, which must not change while the tensors are used.
+    copies : bool
+        Whether the tensors may be copies, on a GPU.
 
     Returns
     -------
@@ -119,7 +121,7 @@ def frames_in_place(*arrays: np.ndarray) -> tuple | None:
     if device.platform == "cpu":
         lent = (jax.dlpack.from_dlpack(np.asarray(_Lent(array))) for array in arrays)
         return tuple(lent) if on_processor else None
-    fits = needed <= (device.memory_stats() or {}).get("bytes_limit", 0)
+    fits = copies and needed <= (device.memory_stats() or {}).get("bytes_limit", 0)
     return tuple(map(keras.ops.convert_to_tensor, arrays)) if fits else None
 
 

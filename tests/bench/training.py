@@ -63,7 +63,7 @@ def measure_preset(preset, file):
         next(train_batches(literal, held))["loss"],
     ]
     run(fed(patches))  # compiles the whole loop
-    with mock.patch.object(steps, "_patches", return_value=held[0]):
+    with mock.patch.object(steps, "patches_in_place", return_value=held[0]):
         on_one = training_steps(model, file, Share())
         run(on_one(patches))
     taken = in_turns(

@@ -65,10 +65,11 @@ def at_once(settings, tmp_path_factory):
     return folder, [out.splitlines() for out, _ in told]
 
 
-def planned(folder, settings, **options):
+def planned(folder, settings, epochs=2, **options):
     chosen = {**settings, "models": tuple(settings["models"])}
     options = {"store": folder / "store", "calibrate": False, **options}
-    return plan(folder / "new", ReproductionSettings(TINY, **chosen), **options)
+    extent = replace(TINY, epochs=epochs)
+    return plan(folder / "new", ReproductionSettings(extent, **chosen), **options)
 
 
 def states(found):
@@ -120,9 +121,9 @@ def test_the_plan_says_what_is_missing(at_once, settings):
     checkpoint = weights.with_name(weights.name.replace(".weights", ".checkpoint.weights"))
     content = checkpoint.read_bytes()
     with h5py.File(checkpoint, "r+") as file:
-        attributes = file["training"].attrs
-        run = json.loads(attributes["run"])
-        attributes["run"] = json.dumps({**run, "log": run["log"][:1]})
+        info = json.loads(file.attrs["hiphopss"])
+        info["provenance"]["epochs"] = 1
+        file.attrs["hiphopss"] = json.dumps(info)
     try:
         found = planned(folder, settings)
     finally:
@@ -137,6 +138,8 @@ def test_the_plan_says_what_is_missing(at_once, settings):
         ("separation", "HH_CS"): "done",
         ("evaluation", "5 models"): "4 of 5 models",
     }
+    longer = states(planned(folder, settings, epochs=4))  # goes on from this run
+    assert longer["training", "HH"] == longer["training", "HH_CS"] == "2 of 4 epochs"
     assert set(states(planned(folder, settings, store=folder / "other")).values()) == {"missing"}
     assert not (folder / "other").exists()
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import h5py
@@ -17,6 +18,7 @@ from hiphopss.network.model import build_model
 from hiphopss.training.loop import TrainingSettings, epoch_batches, train
 from hiphopss.training.steps import compile_model
 from hiphopss.util.keras_backend import tensor_of
+from hiphopss.util.locks import locked
 from hiphopss.weights.description import describe_weights
 from hiphopss.weights.files import load_published, read_arrays, read_info, save_weights
 
@@ -266,6 +268,21 @@ def test_a_checkpoint_of_another_run_is_refused(features, dataset, tmp_path):
     other = make_features(dataset, tmp_path / "other.h5", preset="released", progress=False)
     with pytest.raises(HiphopssError, match=r"a checkpoint of another run \(another features\)"):
         train(other, output, TrainingSettings(epochs=2, batch_size=8, seed=2), progress=False)
+
+
+def test_two_runs_do_not_train_into_one_file(features, tmp_path):
+    output = tmp_path / "new" / "x.weights.h5"
+
+    def other():
+        train(features, output, TrainingSettings(epochs=1), progress=False)
+
+    with (
+        ThreadPoolExecutor(1) as pool,
+        locked(output),
+        pytest.raises(HiphopssError, match=r"x\.weights\.h5: another run is making it: wait"),
+    ):
+        pool.submit(other).result()
+    assert not output.parent.exists()
 
 
 def test_fewer_epochs_than_a_checkpoint_has_are_refused(features, tmp_path):

@@ -19,7 +19,7 @@ from hiphopss.datasets.features.augmentation import AUGMENTATIONS, feature_switc
 from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
-from hiphopss.training.steps import _read_ahead
+from hiphopss.training.steps import read_ahead
 from hiphopss.weights.files import convert_weights
 
 
@@ -218,12 +218,12 @@ def test_patches_can_be_read_into_memory_that_was_used_before(dataset, tmp_path)
             np.testing.assert_array_equal(filled, new)
 
 
-def test_batches_that_are_read_ahead_stay_until_the_next(dataset, tmp_path):
+def test_batches_that_areread_ahead_stay_until_the_next(dataset, tmp_path):
     path = make_features(dataset, tmp_path / "f.h5", preset="corrected", progress=False)
     with FeatureFile(path) as file:
         batches = np.random.default_rng(0).permutation(file.n_patches)[:27].reshape(9, 3)
         seen = 0
-        for batch, read in zip(batches, _read_ahead(file, batches), strict=True):
+        for batch, read in zip(batches, read_ahead(file, batches), strict=True):
             time.sleep(0.005)  # for the thread to read all that it may
             for array, expected in zip(read, file.read(batch), strict=True):
                 np.testing.assert_array_equal(array, expected)
