@@ -8,6 +8,7 @@ from hiphopss import SOURCES
 from hiphopss.cli import build_parser
 from hiphopss.datasets.songs import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
+from hiphopss.eval.protocols import protocol_names
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.separator import ENGINES
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
@@ -21,6 +22,8 @@ CHOICES = {
     ("evaluate", "--engine"): BSS_ENGINES,
     ("evaluate", "--mode"): MODES,
     ("compare", "--mode"): MODES,
+    ("evaluate", "--protocol"): protocol_names(),
+    ("compare", "--protocol"): protocol_names(),
     ("evaluate", "--subset"): SUBSETS,
     ("live", "--format"): tuple(RAW_FORMATS),
 }
