@@ -52,6 +52,7 @@ def values(row):
     return np.array([row.SDR, row.ISR, row.SIR, row.SAR], float)
 
 
+@pytest.mark.slow
 def test_released_is_bss_eval_v3_in_windows_and_a_pair(tmp_path):
     from mir_eval.separation import bss_eval_images
 
