@@ -205,12 +205,14 @@ class Scoring:
             If there is no such protocol, or if a setting contradicts it.
         """
         named = protocol(self.protocol)
-        units = {"mode": "", "window_s": " s", "hop_s": " s"}
-        given = {name: getattr(self, name) for name in units}
+        given = {name: getattr(self, name) for name in ("mode", "window_s", "hop_s")}
         changed = {k: v for k, v in given.items() if v not in (None, getattr(named, k))}
         if not changed:
             return named
-        told = [f"{k.removesuffix('_s')} {v}{units[k]}" for k, v in changed.items()]
+        told = [
+            f"mode {value}" if name == "mode" else f"{name.removesuffix('_s')} {value:g} s"
+            for name, value in changed.items()
+        ]
         if named.name != SOURCES_PROTOCOL:
             raise HiphopssError(
                 f"{', '.join(told)}: protocol {named.name!r} has its own: leave one of them out"

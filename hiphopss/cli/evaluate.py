@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.errors import HiphopssError
+
+if TYPE_CHECKING:
+    from hiphopss.eval.protocols import Scoring
 
 
 def add_evaluate(verbs: Verbs) -> None:
@@ -71,6 +74,12 @@ def _scoring(options: Namespace) -> dict[str, Any]:
     }
 
 
+def _told(how: Scoring) -> str:
+    """How was scored, as the heading of what is printed."""
+    protocol = how.resolved()
+    return f"{protocol.name}: {protocol.label}\n"
+
+
 def _add_mode(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--protocol",
@@ -129,9 +138,8 @@ def _evaluate(options: Namespace) -> None:
         museval_json=options.museval_json,
         **scoring,
     )
-    protocol = scoring["how"].resolved()
-    print(f"{protocol.name}: {protocol.label}\n")
-    print(format_summary(summarise(rows, protocol.averaging)))
+    print(_told(scoring["how"]))
+    print(format_summary(summarise(rows, scoring["how"].resolved().averaging)))
     noted = sum(map(is_uncertain, rows))
     if noted:
         print(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
@@ -187,6 +195,7 @@ def _compare(options: Namespace) -> None:
         raise HiphopssError("--average: is of the scores of a campaign: give --with sisec2016, too")
     from hiphopss.eval.comparison import compare
 
+    scoring = _scoring(options)
     comparison = compare(
         options.estimates,
         options.output,
@@ -194,8 +203,9 @@ def _compare(options: Namespace) -> None:
         ours=options.ours,
         against=options.baseline,
         subset=options.subset,
-        **_scoring(options),
+        **scoring,
     )
+    print(_told(scoring["how"]))
     print(comparison.text())
     print(f"\n{options.output}")
 

@@ -10,6 +10,7 @@ from hiphopss.datasets.fetch.dataset import DATASETS
 from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
+from hiphopss.eval.protocols import protocol_names
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.separator import ENGINES
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
@@ -23,6 +24,8 @@ CHOICES = {
     ("evaluate", "--engine"): BSS_ENGINES,
     ("evaluate", "--mode"): MODES,
     ("compare", "--mode"): MODES,
+    ("evaluate", "--protocol"): protocol_names(),
+    ("compare", "--protocol"): protocol_names(),
     ("evaluate", "--subset"): SUBSETS,
     ("download", "dataset"): DATASETS,
     ("compare", "--with"): CAMPAIGNS,
