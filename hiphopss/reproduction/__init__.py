@@ -5,7 +5,7 @@
 - ``store``: outputs of stages, named after a hash of their inputs.
 - ``stages``: features, weights, estimates, scores.
 - ``plan``: what a run takes, from ``planner`` (each output) and ``calibration`` (this machine).
-- ``report``: the table, the claims and the report.
+- ``results``: the files of a finished run. ``report``: its table, the claims and the report.
 - ``quirks``: what turns each quirk, from ``quirks.toml``, and what it does to scores.
 - ``ablation``: trainings with and without each quirk; ``ablation_report``: their report.
 - ``reproduce``: the whole run. ``shipped_weights``: the training of the weights in ``weights/``.

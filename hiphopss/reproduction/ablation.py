@@ -13,7 +13,6 @@ from hiphopss.reproduction.experiments import Experiment
 from hiphopss.reproduction.quirks import NULL, Comparison, comparisons, measure
 from hiphopss.reproduction.reproduce import (
     ABLATION_RECORD,
-    Outcome,
     ReproductionSettings,
     prepare,
 )
@@ -21,6 +20,7 @@ from hiphopss.util.executor import Executor
 
 if TYPE_CHECKING:
     from hiphopss.eval.table import Row
+    from hiphopss.reproduction.results import Outcome
     from hiphopss.reproduction.stages import Stages
 
 logger = logging.getLogger(__name__)

@@ -14,7 +14,7 @@ from hiphopss.eval.figure import save_figure
 from hiphopss.eval.table import Row, write_csv, write_rows
 from hiphopss.reproduction.quirks import NULL, Comparison, Effect
 from hiphopss.reproduction.report import data_lines, origin, settings_lines
-from hiphopss.reproduction.reproduce import Outcome
+from hiphopss.reproduction.results import Outcome
 from hiphopss.reproduction.stages import Stages
 from hiphopss.util.files import write_text, written_whole
 

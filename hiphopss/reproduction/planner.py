@@ -10,7 +10,6 @@ from hiphopss.config import SignalConfig
 from hiphopss.datasets.features.make import lay_out
 from hiphopss.datasets.features.plan import FeaturePlan, plan_of, quiet
 from hiphopss.datasets.songs import Song, require_mixture
-from hiphopss.eval.scoring import Scoring
 from hiphopss.reproduction.calibration import Calibration
 from hiphopss.reproduction.experiments import Experiment, table1
 from hiphopss.reproduction.songs import generated_bytes
@@ -22,8 +21,6 @@ from hiphopss.util.threads import processor_count
 
 STAGES = ("songs", "features", "training", "separation", "evaluation")
 DONE, MISSING = "done", "missing"
-SCORINGS = (Scoring(),)
-"""How a run scores its estimates."""
 
 
 @dataclass(frozen=True)
@@ -217,13 +214,19 @@ class Planner:
         n_all = len(experiments) + len(efforts)
         made = [folder for folder in folders if folder is not None]
         if not self.fresh:
-            tables = stages.tables(made, stages.baselines())
-            missing = [model.baseline for model, table in tables if not table.exists()]
-            efforts = [1 + baseline.effort if baseline else 1 for baseline in missing]
+            baselines = stages.baselines()
+            tables = [stages.tables(made, baselines, how) for how in stages.scorings]
+            missing = {
+                model.model: model.baseline
+                for one in tables
+                for model, table in one
+                if not table.exists()
+            }
+            efforts = [1 + one.effort if one else 1 for one in missing.values()]
         left = [1] * (len(folders) - len(made)) + efforts
         taken = None
         if self.calibration and left and stages.where.dask is None:
-            speeds = [self.calibration.scoring(how) for how in SCORINGS]
+            speeds = [self.calibration.scoring(how) for how in stages.scorings]
             each = sum(speed.seconds(_song_seconds(song)) for song in songs for speed in speeds)
             processes = min(stages.where.n_jobs or processor_count(), len(songs))
             taken = sum(left) * each / processes

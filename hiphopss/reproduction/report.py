@@ -7,15 +7,18 @@ import importlib.metadata
 import io
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from hiphopss import __version__
 from hiphopss.eval.aggregate import MEAN, Summary, format_summary, summarise
 from hiphopss.eval.bss.scores import PAPER_METRICS
+from hiphopss.eval.campaign.pairs import put_beside
+from hiphopss.eval.campaign.words import lines as campaign_lines
 from hiphopss.eval.paired import Difference, paired_differences
+from hiphopss.eval.protocols import protocol
 from hiphopss.eval.table import LEAK_NOTE, Row, is_uncertain, leaky_models
-from hiphopss.reproduction.experiments import Claim, Experiment, claims
+from hiphopss.reproduction.experiments import HIP_HOP_TEST, Claim, Experiment, claims
 from hiphopss.reproduction.stages import Stages
 from hiphopss.util.files import write_text
 from hiphopss.weights.files import read_info
@@ -24,9 +27,9 @@ _LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
 
 
 def write_table1(
-    path: Path, experiments: Sequence[Experiment], summaries: Sequence[Summary]
+    path: Path, experiments: Sequence[Experiment], summaries: Mapping[str, Sequence[Summary]]
 ) -> None:
-    """Write Table 1 with its results: a line for each model (bounds last) and test set.
+    """Write Table 1 with its results: a line for each protocol, test set and model (bounds last).
 
     Parameters
     ----------
@@ -34,22 +37,24 @@ def write_table1(
         CSV file to write.
     experiments : sequence of Experiment
         Models that were run.
-    summaries : sequence of Summary
-        Summaries from :func:`hiphopss.eval.summarise`.
+    summaries : mapping of str to sequence of Summary
+        Summaries from :func:`hiphopss.eval.summarise`, by protocol.
     """
     described = {experiment.name: experiment for experiment in experiments}
-    header = ["model", "description", "test_set", "n_songs"]
+    header = ["protocol", "model", "description", "test_set", "n_songs"]
     header += [f"{metric}_{what}" for metric in PAPER_METRICS for what in ("mean", "ci95")]
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(header)
-    for summary in summaries:
-        if summary.source == MEAN:
-            known = described.get(summary.model)
-            cells = [summary.model, known.text if known else "", summary.subset, summary.n_songs]
-            for metric in PAPER_METRICS:
-                cells += [summary.mean[metric], summary.ci95[metric]]
-            writer.writerow(cells)
+    for name, some in summaries.items():
+        for summary in some:
+            if summary.source == MEAN:
+                known = described.get(summary.model)
+                text_of = known.text if known else ""
+                cells = [name, summary.model, text_of, summary.subset, summary.n_songs]
+                for metric in PAPER_METRICS:
+                    cells += [summary.mean[metric], summary.ci95[metric]]
+                writer.writerow(cells)
     write_text(path, text.getvalue())
 
 
@@ -127,8 +132,9 @@ def write_report(
     *,
     stages: Stages,
     experiments: Sequence[Experiment],
-    weights: dict[str, Path],
-    rows: Sequence[Row],
+    weights: Mapping[str, Path],
+    scored: Mapping[str, Sequence[Row]],
+    figures: Mapping[str, str],
 ) -> None:
     """Write ``report.md``: the data, settings, figure, table and claims.
 
@@ -140,16 +146,19 @@ def write_report(
         Settings, data and hashes of the run.
     experiments : sequence of Experiment
         Models that were run.
-    weights : dict of str to Path
+    weights : mapping of str to Path
         Weight files of the models.
-    rows : sequence of Row
-        All scores.
+    scored : mapping of str to sequence of Row
+        All scores, by protocol; the claims are judged by the first.
+    figures : mapping of str to str
+        Name of each protocol's figure.
     """
+    rows = next(iter(scored.values()))
     leaky = leaky_models(rows)
     parts = [
         ["# The paper's experiments, run again", "", origin(stages)],
-        ["## Results", "", "![SDR, SIR and SAR of each model on each test set](fig1.png)", ""],
-        ["```text", format_summary(summarise(rows)), "```", ""],
+        ["## Results"],
+        *(_result_lines(name, own, figures[name]) for name, own in scored.items()),
         [
             "`mixture` is the mixture as every source's estimate (no artefacts, so its SAR is "
             "rounding), `ideal ratio mask` knows the true sources, and `NMF` is supervised "
@@ -161,6 +170,7 @@ def write_report(
             "(Student's t). A claim that something is better or worse holds where the interval "
             "leaves no doubt of the sign; one of no gain, unless the interval lies above 0."
         ],
+        _campaign_lines(scored.get("released", ())),
         ["## What was run", "", *settings_lines(stages), ""],
         data_lines(stages),
         _model_lines(stages, experiments, weights, leaky),
@@ -168,6 +178,28 @@ def write_report(
     ]
     text = "\n\n".join("\n".join(part).strip() for part in parts if part)
     write_text(path, text + "\n")
+
+
+def _result_lines(name: str, rows: Sequence[Row], figure: str) -> list[str]:
+    """Figure and table of the scores by one protocol."""
+    used = protocol(name)
+    lines = [f"### Evaluated as `{name}`: {used.label}", ""]
+    if name == "released":
+        lines += [
+            "This is the evaluation of the released code, from which the paper's Fig. 1 was made, "
+            "as far as can be known: the paper itself names only the measures.",
+            "",
+        ]
+    lines += [f"![SDR, SIR and SAR of each model on each test set]({figure})", ""]
+    return [*lines, "```text", format_summary(summarise(rows, used.averaging)), "```"]
+
+
+def _campaign_lines(rows: Sequence[Row]) -> list[str]:
+    """The models beside the original network's own scores, if there are songs of DSD100."""
+    beside = put_beside(row for row in rows if row.subset == HIP_HOP_TEST)
+    if not beside.pairs:
+        return []
+    return ["## Beside the original network's own scores", "", *campaign_lines(beside)]
 
 
 def origin(stages: Stages) -> str:
@@ -210,7 +242,7 @@ def data_lines(stages: Stages) -> list[str]:
 def _model_lines(
     stages: Stages,
     experiments: Sequence[Experiment],
-    weights: dict[str, Path],
+    weights: Mapping[str, Path],
     leaky: Sequence[str],
 ) -> list[str]:
     lines = [

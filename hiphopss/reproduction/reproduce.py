@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import shutil
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,10 +13,10 @@ from hiphopss.datasets.features.augmentation import require_leaky
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import Experiment, Profile, profile, select, table1
 from hiphopss.util.executor import Executor
-from hiphopss.util.files import REMAINS, write_text, written_whole
+from hiphopss.util.files import REMAINS, write_text
 
 if TYPE_CHECKING:
-    from hiphopss.eval.table import Row
+    from hiphopss.reproduction.results import Outcome
     from hiphopss.reproduction.songs import Songs
     from hiphopss.reproduction.stages import Stages
     from hiphopss.reproduction.store import Store
@@ -72,22 +71,6 @@ class ReproductionSettings:
     released_test_leak: bool = False
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Results of a run.
-
-    Attributes
-    ----------
-    summary : str
-        Table of means for people.
-    files : dict of str to Path
-        ``report``, ``figure``, ``metrics``, ``table1`` and the weight file of each model.
-    """
-
-    summary: str
-    files: dict[str, Path]
-
-
 def reproduce(
     output: str | Path,
     settings: ReproductionSettings | None = None,
@@ -105,7 +88,9 @@ def reproduce(
     ----------
     output : path-like
         Folder of the run, for ``report.md``, ``table1.csv``, ``metrics.csv`` (a row for each song,
-        source and model), ``fig1.png``, ``fig1.svg`` and ``weights/``.
+        source and model), ``fig1.png``, ``fig1.svg`` and ``weights/``. If the run is evaluated by
+        two protocols, scores and figure of the second are ``metrics_<protocol>.csv`` and
+        ``fig1_<protocol>.png``.
     settings : ReproductionSettings
         Settings of the run.
     store : path-like, optional
@@ -126,12 +111,15 @@ def reproduce(
     HiphopssError
         If settings don't fit together, or if a stage fails.
     """
+    from hiphopss.reproduction.results import write_outcome
+
     output, settings = Path(output), settings or ReproductionSettings()
     experiments, stages = prepare(output, settings, store=store, where=where, progress=progress)
     weights = {e.name: stages.weights(e) for e in experiments}
     folders = [stages.estimates(e, weights[e.name]) for e in experiments]
-    rows = stages.scores(folders, stages.baselines())
-    return _finish(output, stages, experiments, weights, rows)
+    baselines = stages.baselines()
+    scored = {how.protocol: stages.scores(folders, baselines, how) for how in stages.scorings}
+    return write_outcome(output, stages, experiments, weights, scored)
 
 
 def prepare(
@@ -288,50 +276,3 @@ def _claim(record: Path, settings: ReproductionSettings) -> None:
             "%s: the report of an earlier run with other settings will be replaced", record.parent
         )
     write_text(record, told)
-
-
-def _finish(
-    output: Path,
-    stages: Stages,
-    experiments: list[Experiment],
-    weights: dict[str, Path],
-    rows: list[Row],
-) -> Outcome:
-    """Copy the weights, and write table, figure and report."""
-    from hiphopss.eval.aggregate import format_summary, summarise
-    from hiphopss.eval.figure import plot_fig1
-    from hiphopss.eval.table import leaky_models, write_rows
-    from hiphopss.reproduction.report import write_report, write_table1
-    from hiphopss.weights.files import SUFFIX
-
-    files = {
-        "report": output / "report.md",
-        "figure": output / "fig1.png",
-        "metrics": output / "metrics.csv",
-        "table1": output / "table1.csv",
-    }
-    known = {experiment.name for experiment in table1()}
-    for path in (output / "weights").glob("*"):  # remove models that only an earlier run had
-        if path.name.partition(".")[0] in known - set(weights):
-            path.unlink(missing_ok=True)  # another run with this folder may have removed it
-    for name, path in weights.items():
-        suffix = SUFFIX if path.name.endswith(SUFFIX) else path.suffix
-        files[name] = output / "weights" / f"{name}{suffix}"
-        with written_whole(files[name]) as temporary:
-            shutil.copyfile(path, temporary)
-    summaries = summarise(rows)
-    write_rows(files["metrics"], rows)
-    write_table1(files["table1"], experiments, summaries)
-    leaky = leaky_models(rows)
-    plot_fig1(
-        summaries,
-        files["figure"],
-        subsets=list(stages.songs.tests),
-        models=[experiment.name for experiment in experiments],
-        marks=leaky,
-        title="Generated songs, not music" if stages.songs.generated else None,
-    )
-    write_report(
-        files["report"], stages=stages, experiments=experiments, weights=weights, rows=rows
-    )
-    return Outcome(format_summary(summaries), files)

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hiphopss.config import SOURCES, SignalConfig
-from hiphopss.datasets.dsd100 import dsd100_songs
+from hiphopss.datasets.dsd100 import dsd100_songs, listed_song
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.hhds import hhds_songs
-from hiphopss.datasets.roots import generated_songs
+from hiphopss.datasets.roots import generated_songs, song_root
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import measure_songs, require_alike, song_length
 from hiphopss.datasets.testsets import TestSet, second_test_set, training_songs
@@ -56,6 +56,14 @@ class Songs:
     def generated(self) -> bool:
         """Whether any data set is generated."""
         return any(generated_songs(root) is not None for root in self.roots.values())
+
+    @property
+    def of_dsd100(self) -> bool:
+        """Whether any test song is a real one of DSD100."""
+        return any(
+            listed_song(song.name) and generated_songs(song_root(song)) is None
+            for song in self.all_tests
+        )
 
     @property
     def all_tests(self) -> list[Song]:

@@ -26,6 +26,7 @@ from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
 from hiphopss.eval.baselines.nmf import SupervisedNmf
 from hiphopss.eval.matching import Estimates, find_estimates
+from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.scoring import score
 from hiphopss.eval.table import Row, read_rows, write_rows
 from hiphopss.network.spec import array_shapes
@@ -230,39 +231,54 @@ class Stages:
             logger.info("NMF: left out, there are no HHDS songs to learn from")
         return made
 
-    def scores(self, folders: list[Path], baselines: dict[Baseline, dict]) -> list[Row]:
+    @property
+    def scorings(self) -> tuple[Scoring, ...]:
+        """The evaluations of the run; the first is that of the figure and the claims.
+
+        The preset ``released`` is evaluated as the released code does. Songs of DSD100 are, too,
+        because the original network's public scores of them were made so.
+        """
+        sources, released = Scoring(), Scoring(protocol="released")
+        if resolve_preset(self.preset).name == "released":
+            return released, sources
+        return (sources, released) if self.songs.of_dsd100 else (sources,)
+
+    def scores(
+        self, folders: list[Path], baselines: dict[Baseline, dict], how: Scoring | None = None
+    ) -> list[Row]:
         """Rows of all estimates, test set by test set; only new estimates are scored.
 
         The estimates of baselines are computed by the process that scores the song.
         """
-        tables = self.tables(folders, baselines)
+        how = how or Scoring()
+        tables = self.tables(folders, baselines, how)
         missing = sorted(table for _, table in tables if not table.exists())
         with ExitStack() as stack:
             for table in missing:  # all runs take several locks in this order
                 stack.enter_context(locked(table, label="evaluation"))
             new = [(model, table) for model, table in tables if not table.exists()]
             if new:
-                logger.info("evaluation")
+                logger.info("evaluation, protocol %s", how.protocol)
                 models = [model for model, _ in new]
-                rows = score(models, where=self.where, progress=self.progress).rows
+                rows = score(models, how, self.where, progress=self.progress).rows
                 for model, table in new:
                     write_rows(table, [row for row in rows if row.model == model.model])
         rows = [row for _, table in tables for row in read_rows(table)]
         return sorted(rows, key=lambda row: list(self.songs.tests).index(row.subset))
 
     def tables(
-        self, folders: list[Path], baselines: dict[Baseline, dict]
+        self, folders: list[Path], baselines: dict[Baseline, dict], how: Scoring
     ) -> list[tuple[Estimates, Path]]:
         """List all estimates to score, each with the path of its table of scores."""
         tests = self.songs.all_tests
-        references = self.store.songs_hash(tests)
+        scored = {"references": self.store.songs_hash(tests), "protocol": how.protocol}
         tables = []
         for folder in folders:
-            inputs = {"estimates": self.store.files_hash(folder), "references": references}
+            inputs = {"estimates": self.store.files_hash(folder), **scored}
             table = self.store.path("scores", folder.name.rpartition("-")[0], inputs, ".csv")
             tables.append((find_estimates(tests, folder), table))
         for baseline, made_from in baselines.items():
-            made = {"baseline": baseline.record, **made_from, "references": references}
+            made = {"baseline": baseline.record, **made_from, **scored}
             name = baseline.model.replace(" ", "-")
             table = self.store.path("scores", name, made, ".csv")
             tables.append((Estimates.computed(baseline, tests), table))

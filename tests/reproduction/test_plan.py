@@ -14,10 +14,10 @@ from helpers.songs import noise, write_song
 
 from hiphopss import SOURCES, HiphopssError, ReproductionSettings, plan, profile, reproduce
 from hiphopss.datasets.features.plan import FeatureSpeed
+from hiphopss.eval.protocols import Scoring
 from hiphopss.reproduction import calibration
 from hiphopss.reproduction import plan as plan_module
 from hiphopss.reproduction.calibration import Calibration, ScoringSpeed, TrainingSpeed
-from hiphopss.reproduction.planner import SCORINGS
 from hiphopss.training.loop import epoch_batches, epoch_size
 
 TINY = replace(profile("quick"), epochs=2, patches=64)
@@ -220,7 +220,7 @@ def test_this_machine_is_measured(monkeypatch):
     assert measured.training.patches_per_s > 1
     assert measured.training.start_s > 0
     assert 0 < measured.separation < 100
-    assert measured.scoring(SCORINGS[0]).seconds(10) > 0
-    assert measured.scoring(SCORINGS[0]) is measured.scoring(SCORINGS[0])
+    assert measured.scoring(Scoring()).seconds(10) > 0
+    assert measured.scoring(Scoring()) is measured.scoring(Scoring())
     speed = measured.features
     assert speed.sample_s + speed.source_s + speed.mixture_s > 0

@@ -84,8 +84,11 @@ def test_eight_models_on_two_test_sets(finished, data, store):
     assert len(rows) == len(there)
     with open(output / "table1.csv", encoding="utf-8") as file:
         table = list(csv.DictReader(file))
-    assert [(line["model"], line["test_set"]) for line in table] == [
-        (model, label) for label in TEST_SETS for model in (*MODELS, *BASELINES)
+    assert [(line["protocol"], line["model"], line["test_set"]) for line in table] == [
+        (protocol, model, label)
+        for protocol in ("sources", "released")  # the second because songs of DSD100 are there
+        for label in TEST_SETS
+        for model in (*MODELS, *BASELINES)
     ]
     one = [row.SDR for row in rows if (row.model, row.subset) == ("HH_CS", "DSD100 hip-hop")]
     line = next(x for x in table if (x["model"], x["test_set"]) == ("HH_CS", "DSD100 hip-hop"))
@@ -99,6 +102,9 @@ def test_eight_models_on_two_test_sets(finished, data, store):
     for model in ("DSD_HH", "DSD_HH_2"):
         assert read_info(output / "weights" / f"{model}.weights.h5").provenance["init"] == dsd
     assert (output / "fig1.png").stat().st_size > 20_000
+    beside = read_rows(output / "metrics_released.csv")
+    assert {row.source for row in beside} == {*SOURCES, "accompaniment"}
+    assert (output / "fig1_released.png").stat().st_size > 20_000
     assert (output / "fig1.svg").read_text("utf-8").count("HH_COMBI") == 2
     assert "HHDS test: means over songs" in outcome.summary
 
@@ -109,6 +115,12 @@ def test_the_report_says_what_was_run(finished, data):
     report = (output / "report.md").read_text("utf-8")
     assert "generated songs" not in report
     assert report.count("| HHDS test | HH") >= 5
+    assert "### Evaluated as `sources`: BSS Eval v3 sources, mono, whole songs" in report
+    assert "### Evaluated as `released`: BSS Eval v3 images, windows of 30 s every 15 s" in report
+    assert "(fig1.png)" in report
+    assert "(fig1_released.png)" in report
+    assert "## Beside the original network's own scores" in report
+    assert "| HH_CS | vocals | 3 |" in report
     assert "DSD_HH_2: the lower learning rate is not given anywhere" in report
     assert "preset `corrected`, seed 0" in report
     assert "second test set `paper`: the songs of DSD100's Test half whose style is" in report
