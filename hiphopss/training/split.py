@@ -17,7 +17,7 @@ from hiphopss.errors import HiphopssError
 
 logger = logging.getLogger(__name__)
 
-_MOST = 1 << 16  # validation patches: these take a sixth of an epoch of the largest feature file
+_MOST = 1 << 16  # validation patches; each takes a third of a training step's time
 
 
 @dataclass(frozen=True)
