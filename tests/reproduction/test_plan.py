@@ -13,6 +13,7 @@ import pytest
 from helpers.songs import noise, write_song
 
 from hiphopss import SOURCES, HiphopssError, ReproductionSettings, plan, profile, reproduce
+from hiphopss.datasets.features import plan as feature_plan
 from hiphopss.datasets.features.plan import FeatureSpeed
 from hiphopss.eval.protocols import Scoring
 from hiphopss.reproduction import calibration
@@ -213,6 +214,7 @@ def test_this_machine_is_measured(monkeypatch):
     """Each speed is that of real work, so more of it takes longer; how long differs by machine."""
     uncompiled = partial(calibration.compile_model, jit_compile=False)  # which takes a while
     monkeypatch.setattr(calibration, "compile_model", uncompiled)
+    monkeypatch.setattr(feature_plan, "_PROBE_SECONDS", 5.0)
     monkeypatch.setattr(calibration, "_TRAINING_S", 0.2)
     monkeypatch.setattr(calibration, "_SONG_S", 5.0)
     monkeypatch.setattr(calibration, "_SCORED_S", (1.0, 4.0))
