@@ -295,22 +295,23 @@ def _draw_score(axes: Axes, metric: str, x: float, mean: float, half: float) -> 
 
 def _notes(
     summary: Summary, protocol: Protocol | None, clipped: bool, marked: Collection[str]
-) -> list[str]:
+) -> str:
     """The footnotes."""
     averages = summary.averaging.songs_text.capitalize()
     if summary.averaging.songs == "mean":
         averages += " with 95 % confidence intervals"
     notes = [f"{averages}."]
-    if protocol is not None:
-        notes.insert(0, f"Protocol {protocol.name}: {protocol.what}.")
     if clipped:
         notes.append("Arrows: beyond the axis.")
     if marked:
         notes.append(f"{LEAK_MARK} trained on test songs (Q3).")
-    return notes
+    lines = ["  ".join(notes)]
+    if protocol is not None:  # a line of its own, because both would be wider than the figure
+        lines.insert(0, f"Protocol {protocol.name}: {protocol.what}.")
+    return "\n".join(lines)
 
 
-def _annotate(figure: Figure, title: str | None, notes: Sequence[str]) -> None:
+def _annotate(figure: Figure, title: str | None, notes: str) -> None:
     """Add the legend above and the footnotes below."""
     from matplotlib.lines import Line2D
 
@@ -327,4 +328,4 @@ def _annotate(figure: Figure, title: str | None, notes: Sequence[str]) -> None:
         title=title,
         title_fontsize=9.5,
     )
-    figure.supxlabel("  ".join(notes), fontsize=6.5, color="0.25")
+    figure.supxlabel(notes, fontsize=6.5, color="0.25")

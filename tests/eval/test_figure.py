@@ -102,7 +102,7 @@ def test_the_footnote_says_the_protocol_and_what_is_averaged(summaries):
     assert footnote(draw(summaries)).startswith("Means over songs with 95 % confidence intervals.")
     told = footnote(draw(summaries, protocol=protocol("released")))
     assert told.startswith(
-        "Protocol released: BSS Eval v3 images, windows of 30 s every 15 s.  Means over songs with"
+        "Protocol released: BSS Eval v3 images, windows of 30 s every 15 s.\nMeans over songs with"
     )
     medians = [replace(s, averaging=protocol("sisec18").averaging, ci95=s.mean) for s in summaries]
     assert footnote(draw(medians)).startswith("Medians over songs.")
