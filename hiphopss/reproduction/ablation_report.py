@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _CERTAIN, _UNCERTAIN = "#0072B2", "0.45"  # colours of effects that stand out, and of others
 _WIDTH_INCHES, _LINE_INCHES = 7.16, 0.26  # two columns of the paper's format; one effect
+_MARGIN = 0.08  # of the axis, beyond what must be inside
 _SIGNS = {True: "yes", False: "no", None: "can't tell"}
 
 
@@ -220,6 +221,7 @@ def draw_effects(effects: Sequence[Effect], *, title: str | None = None) -> Figu
     matplotlib.figure.Figure
         A dot for each quirk and model, with the intervals over songs (thick) and over seeds
         (thin), and a tick for each seed. The grey band is the null comparison's wider interval.
+        Intervals over seeds, which are wide with few of them, end in arrows where they are cut off.
     """
     from matplotlib.figure import Figure
 
@@ -231,6 +233,7 @@ def draw_effects(effects: Sequence[Effect], *, title: str | None = None) -> Figu
     height = 1.2 + _LINE_INCHES * len(places)
     figure = Figure(figsize=(_WIDTH_INCHES, height), layout="constrained")
     panels = figure.subplots(1, len(subsets), sharex=True, sharey=True, squeeze=False)[0]
+    panels[0].set_xlim(*_limits(means))
     for axes, subset in zip(panels, subsets, strict=True):
         own = [effect for effect in means if effect.subset == subset]
         for effect in own:
@@ -246,8 +249,8 @@ def draw_effects(effects: Sequence[Effect], *, title: str | None = None) -> Figu
     panels[0].set_ylim(len(places) - 0.4, -0.6)
     figure.supxlabel(
         "dB of mean SDR: with the quirk minus without it. Thick: 95 % interval over songs; thin: "
-        "over seeds;\nticks: each seed. Filled: neither interval contains 0. Grey band: null, "
-        "the same model trained with another seed",
+        "over seeds (arrow: cut off);\nticks: each seed. Filled: neither interval contains 0. Grey "
+        "band: null, the same model trained with another seed",
         fontsize=7,
     )
     if title:
@@ -259,6 +262,16 @@ def _number(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
+def _limits(effects: Sequence[Effect]) -> tuple[float, float]:
+    """Limits of the axis: all seeds and all intervals over songs are inside."""
+    ends = [0.0]
+    for effect in effects:
+        half = effect.ci95_songs or 0.0
+        ends += [effect.mean - half, effect.mean + half, *effect.by_seed.values()]
+    margin = _MARGIN * (max(ends) - min(ends)) or 1.0
+    return min(ends) - margin, max(ends) + margin
+
+
 def _draw_effect(axes: Axes, effect: Effect, place: int) -> None:
     """Draw one line of a panel."""
     songs, seeds = effect.ci95_songs or 0.0, effect.ci95_seeds or 0.0
@@ -266,7 +279,14 @@ def _draw_effect(axes: Axes, effect: Effect, place: int) -> None:
     if effect.quirk == NULL:
         wider = max(songs, seeds)
         axes.axvspan(middle - wider, middle + wider, color="0.92", linewidth=0, zorder=0)
-    axes.hlines(place, middle - seeds, middle + seeds, colors=colour, linewidth=0.8)
+    low, high = axes.get_xlim()
+    ends = max(middle - seeds, low), min(middle + seeds, high)
+    axes.hlines(place, *ends, colors=colour, linewidth=0.8)
+    inset = 0.008 * (high - low)  # keeps arrows inside the panel
+    if ends[0] == low:
+        axes.plot(low + inset, place, "<", color=colour, markersize=4)
+    if ends[1] == high:
+        axes.plot(high - inset, place, ">", color=colour, markersize=4)
     axes.hlines(place, middle - songs, middle + songs, colors=colour, linewidth=2.4, alpha=0.6)
     each = list(effect.by_seed.values())
     axes.plot(each, [place] * len(each), "|", color=colour, markersize=6, markeredgewidth=0.8)
