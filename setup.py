@@ -82,6 +82,7 @@ setup(
             "jax>=0.10,<0.11",
             "httpx2>=2,<3",
             "playwright>=1.55,<2",
+            "tensorboard>=2.20,<3",
         ],
     },
     entry_points={"console_scripts": ["hiphopss = hiphopss.cli:main"]},
