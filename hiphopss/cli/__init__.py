@@ -62,9 +62,11 @@ def main(arguments: list[str] | None = None) -> int:
 def _told(*, quiet: bool) -> Iterator[None]:
     """Show log records on standard error; with ``quiet``, only warnings and errors.
 
-    Warnings of other libraries are meant for programmers, and are left out.
+    Warnings of other libraries are meant for programmers, and are left out, those of TensorFlow's
+    logger, too.
     """
     logger, handler = logging.getLogger("hiphopss"), _Lines()
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
     level = logger.level
     logger.addHandler(handler)
     logger.setLevel(logging.WARNING if quiet else logging.INFO)
