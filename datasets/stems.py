@@ -20,7 +20,7 @@ from hiphopss.config import SOURCES
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
-from hiphopss.signal.containers import container_of, is_container, is_inside
+from hiphopss.signal.containers import is_inside
 
 logger = logging.getLogger(__name__)
 
@@ -47,29 +47,6 @@ class Common:
     sample_rate: int
     n_channels: int
     subtype: str
-
-
-def measure_songs(songs: Iterable[Song], *, progress: bool = True) -> None:
-    """Get to know the lengths of those songs that are in stem files, which takes a while once.
-
-    Parameters
-    ----------
-    songs : iterable of Song
-        Songs whose files are about to be read.
-    progress : bool
-        Show a progress bar.
-
-    Raises
-    ------
-    HiphopssError
-        If there are stem files, but ffmpeg isn't on the PATH.
-    """
-    paths = {container_of(path) for song in songs for path in song.stems.values()}
-    found = sorted(filter(is_container, paths))
-    if found:
-        from hiphopss.signal.decoded import measure
-
-        measure(found, progress=progress)
 
 
 def require_alike(

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from hiphopss import __version__
 from hiphopss.datasets import stems as files
+from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.songs import Song, require_mixture, require_stems
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.correlation import FILTER_TAPS
@@ -88,7 +89,7 @@ def score(
         that scores is lost.
     """
     how, where = how or Scoring(), where or Executor()
-    files.measure_songs((song for model in models for song, _ in model.songs), progress=progress)
+    measure_songs((song for model in models for song, _ in model.songs), progress=progress)
     jobs = _jobs(models, how)
     for job in jobs:
         for model in job.models:

@@ -35,8 +35,8 @@ from hiphopss.datasets.features.selection import origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.licences import data_of, tell_licences
+from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.stems import measure_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.transform import frame_count, magnitude, stft
 from hiphopss.util.files import require_space, written_whole

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from dataclasses import replace
 
 from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
@@ -34,6 +34,26 @@ def add_reproduce(verbs: Verbs) -> None:
     verb.add_argument(
         "--preset", choices=tuple(PRESETS), help="(default: quick: corrected, paper: released)"
     )
+    _add_songs(verb)
+    _add_extent(verb)
+    verb.add_argument(
+        "--store",
+        metavar="DIR",
+        help="where stages put what they make; runs that name the same one share it (default: "
+        "OUT/store)",
+    )
+    verb.add_argument(
+        "--plan",
+        action="store_true",
+        help="only say what the run takes: patches, bytes, what is made already, and time on this "
+        "machine, measured for some seconds",
+    )
+    add_executor(verb)
+    add_quiet(verb)
+
+
+def _add_songs(verb: ArgumentParser) -> None:
+    """Add the options that choose songs and models."""
     verb.add_argument(
         "--hhds",
         metavar="DIR",
@@ -71,6 +91,10 @@ def add_reproduce(verbs: Verbs) -> None:
         "(default where DSD100 or MUSDB18 is), or hhds-archive, the songs 001, 002 and 052 that "
         "HHDS's archive holds (default where only HHDS is)",
     )
+
+
+def _add_extent(verb: ArgumentParser) -> None:
+    """Add the options that say how much is done, and how."""
     verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
     verb.add_argument("--epochs", type=int, metavar="N", help="instead of the profile's 8 or 40")
     verb.add_argument("--patches-per-epoch", type=int, metavar="N", help="maximum")
@@ -96,20 +120,6 @@ def add_reproduce(verbs: Verbs) -> None:
         help="with --ablate: train each model N times, with the seeds --seed, --seed + 1, ... "
         "(default: 3)",
     )
-    verb.add_argument(
-        "--store",
-        metavar="DIR",
-        help="where stages put what they make; runs that name the same one share it (default: "
-        "OUT/store)",
-    )
-    verb.add_argument(
-        "--plan",
-        action="store_true",
-        help="only say what the run takes: patches, bytes, what is made already, and time on this "
-        "machine, measured for some seconds",
-    )
-    add_executor(verb)
-    add_quiet(verb)
 
 
 def _reproduce(options: Namespace) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -127,14 +127,7 @@ def separate_files(
         logger.warning("%s (the song is left out)", error)
 
     weights = resolve_weights(settings.weights)
-    stem_files = {container_of(path) for path in tracks.values() if is_inside(path)}
-    measure(sorted(stem_files), progress=progress)
-    headers = {}
-    for name, path in tracks.items():
-        try:  # a bad file is better reported now than after an hour
-            headers[name] = reading.read_header(path, end=True)
-        except reading.AudioError as error:
-            bad(error)
+    headers = _headers(tracks, bad, progress=progress)
     info, arrays = read_weights(weights)
     record = _record(weights, info, settings)
     _require_own(output, record, headers)
@@ -168,6 +161,21 @@ def separate_files(
         else:
             done.folders.append(output / name)
     return done
+
+
+def _headers(
+    tracks: dict[str, Path], bad: Callable[[reading.AudioError], None], *, progress: bool
+) -> dict[str, reading.Header]:
+    """The headers of those tracks that can be read; a bad file is better told now than later."""
+    stem_files = {container_of(path) for path in tracks.values() if is_inside(path)}
+    measure(sorted(stem_files), progress=progress)
+    headers = {}
+    for name, path in tracks.items():
+        try:
+            headers[name] = reading.read_header(path, end=True)
+        except reading.AudioError as error:
+            bad(error)
+    return headers
 
 
 def _mixture(path: Path, header: reading.Header, *, mono: bool) -> Iterator[np.ndarray]:
