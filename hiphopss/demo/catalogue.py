@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from hiphopss.datasets.layouts import is_audio
+from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.songs import (
     Song,
     find_songs,
@@ -201,6 +202,7 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong
     ]
     if not found:
         raise HiphopssError(f"{folder}: no songs or audio files in it: name another folder")
+    measure_songs(found)
     ids, songs, problems = set(taken), [], []
     for files_ in found:
         try:

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.config import SOURCES
+from hiphopss.datasets.layouts import is_stem_file
 from hiphopss.datasets.songs import song_at
 from hiphopss.datasets.stems import require_alike, stem_blocks
 from hiphopss.errors import HiphopssError
@@ -69,7 +70,8 @@ def remix(
     ----------
     source : path-like
         Audio file, or a folder with some of ``{vocals,bass,drums,other}.wav`` (or another format)
-        of the same rate, length and channels. Missing stems count as silence.
+        of the same rate, length and channels, or a stem file ``<song>.stem.mp4``. Missing stems
+        count as silence.
     output : path-like
         File to write, completely or not at all, with a suffix of ``writing.OUTPUT_FORMATS``. It
         has the source's rate and channels, but two channels if a mono source is panned.
@@ -97,7 +99,7 @@ def remix(
         If a file can't be read or written, stems don't match, or ``output`` is one of them.
     """
     source, output = Path(source), Path(output)
-    stems = _stem_files(source) if source.is_dir() else None
+    stems = _stem_files(source) if source.is_dir() or is_stem_file(source) else None
     files = list(stems.values()) if stems else [source]
     common = require_alike(files)
     if any(output.resolve() == file.resolve() for file in files):
@@ -179,7 +181,7 @@ def output_kind(output: str | Path, subtype: str | None, *, given: str) -> tuple
 
 
 def _stem_files(folder: Path) -> dict[str, Path]:
-    """The stems in a folder by source; log a warning for missing ones."""
+    """The stems in a folder or stem file by source; log a warning for missing ones."""
     files = song_at(folder).stems
     if not files:
         raise HiphopssError(

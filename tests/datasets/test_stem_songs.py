@@ -1,6 +1,7 @@
 """Songs in stem files, wherever songs of WAV files go: features, scores, separation, hashes."""
 
 import hashlib
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -10,13 +11,14 @@ from helpers.eval_songs import run
 from helpers.songs import RATE, noise, nothing_warned, read_json, warned
 from helpers.stem_mp4 import make_stem_mp4
 
-from hiphopss import SOURCES, HiphopssError
+from hiphopss import SOURCES, HiphopssError, Mix, remix
 from hiphopss.datasets.features.audition import audition
 from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import load_stems, mixture_gain, require_alike
+from hiphopss.demo.catalogue import own_songs
 from hiphopss.eval import scoring
 from hiphopss.eval.matching import Estimates
 from hiphopss.reproduction.store import Store
@@ -123,7 +125,7 @@ def test_a_worker_that_lacks_a_stem_file_names_it(in_mp4):
     nowhere = song_of(stream_paths(in_mp4.mixture.parent.with_name("no.stem.mp4")))
     for song, told in ((nowhere, "no.stem.mp4/vocals: the Dask worker on"), (in_mp4, None)):
         models = [Estimates("net", None, [(song, song.stems)], None)]
-        job = scoring._absolute(scoring._Job(song, models, N_SAMPLES, RATE, scoring.Scoring()))
+        job = scoring._absolute(scoring.Job(song, models, N_SAMPLES, RATE, scoring.Scoring()))
         if told is None:
             (scores,) = scoring._score_on_worker(scoring.__version__, job)
             assert all(row.SDR > 100 for row in scores.rows)  # the references themselves
@@ -150,3 +152,17 @@ def test_other_files_are_told_to_be_mastered_as_before(in_wav, tmp_path):
     mastered = replace(in_wav, mixture=tmp_path / "mixture.wav")
     with warned("mastering"):
         mixture_gain(mastered, load_stems(in_wav, RATE), RATE)
+
+
+def test_a_stem_file_is_mixed_and_offered_like_a_folder_of_stems(made, tmp_path, ffmpeg_on_path):
+    path, wav = made
+    mixed = remix(path, tmp_path / "a.wav", Mix(muted=frozenset({"drums", "other"})), subtype="FLOAT")
+    samples = soundfile.read(mixed.path)[0]
+    expected = sum(soundfile.read(wav / f"{source}.wav")[0] for source in ("vocals", "bass"))
+    # AAC at 256 kbit/s: the error is 20 dB below noise, which is the hardest signal to encode.
+    assert np.std(samples - expected) < 0.2 * np.std(expected)
+    (tmp_path / "songs").mkdir()
+    shutil.copy(path, tmp_path / "songs")
+    (offered,) = own_songs(tmp_path / "songs")
+    assert (offered.title, offered.true_stems) == ("A - B", True)
+    assert offered.seconds == pytest.approx(N_SAMPLES / RATE)
