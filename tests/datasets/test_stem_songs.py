@@ -156,7 +156,9 @@ def test_other_files_are_told_to_be_mastered_as_before(in_wav, tmp_path):
 
 def test_a_stem_file_is_mixed_and_offered_like_a_folder_of_stems(made, tmp_path, ffmpeg_on_path):
     path, wav = made
-    mixed = remix(path, tmp_path / "a.wav", Mix(muted=frozenset({"drums", "other"})), subtype="FLOAT")
+    mixed = remix(
+        path, tmp_path / "a.wav", Mix(muted=frozenset({"drums", "other"})), subtype="FLOAT"
+    )
     samples = soundfile.read(mixed.path)[0]
     expected = sum(soundfile.read(wav / f"{source}.wav")[0] for source in ("vocals", "bass"))
     # AAC at 256 kbit/s: the error is 20 dB below noise, which is the hardest signal to encode.
