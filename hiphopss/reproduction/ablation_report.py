@@ -128,7 +128,8 @@ Songs and seeds are two sources of chance. *Over songs* is half the 95 % confide
 that of each seed's mean over the songs: what training again would change. An effect stands out \
 only if neither interval contains 0; of twenty effects that are nothing, one may still do so. \
 The line `null` compares a model with itself, trained with another seed: effects of its size are \
-noise. Where a quirk did nothing at all (`exactly 0`), the two trainings gave the same weights."""
+noise (but for Q6: both of its sides have the same weights). Where a quirk did nothing at all \
+(`exactly 0`), the two trainings gave the same weights."""
 
 
 def effect_lines(
