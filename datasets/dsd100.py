@@ -14,7 +14,7 @@ from pathlib import Path
 
 from hiphopss.datasets.layouts import SUBSETS, layout_of
 from hiphopss.datasets.listing import read_list
-from hiphopss.datasets.names import numbered_title
+from hiphopss.datasets.names import numbered_title, split_number
 from hiphopss.datasets.roots import all_songs, find_root, warn_unless_complete
 from hiphopss.datasets.songs import Song
 
@@ -86,8 +86,7 @@ def listed_song(name: str) -> ListedSong | None:
     """
     number, title = numbered_title(name)
     if number is None and title not in _by_title():  # perhaps a number without a dash after it
-        plain = title.lstrip("0123456789")
-        number, title = int(title.removesuffix(plain) or "0"), plain
+        number, title = split_number(title)
     song = _by_title().get(title)
     return song if song and number in (None, song.number) else None
 

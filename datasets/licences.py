@@ -14,7 +14,7 @@ from pathlib import Path
 from hiphopss.datasets import dsd100, musdb18
 from hiphopss.datasets.layouts import SUBSETS, is_stem_file, layout_of
 from hiphopss.datasets.names import numbered_title
-from hiphopss.datasets.roots import RECORD, facts, song_root
+from hiphopss.datasets.roots import facts, is_generated, song_root
 from hiphopss.datasets.songs import Song, song_folders
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def merged(*data: Iterable[dict[str, str]]) -> list[dict[str, str]]:
 def _set_and_licence(song: Song) -> tuple[str, str] | None:
     """The name of a song's data set in ``sets.toml`` and its licence; None if it isn't known."""
     root = song_root(song)
-    if (root / RECORD).exists():
+    if is_generated(root):
         return "generated", facts()["generated"]["licence"]
     number, title = numbered_title(song.name)
     in_musdb18, layout = musdb18.listed_song(song.name), layout_of(root)

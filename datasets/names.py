@@ -41,6 +41,12 @@ def numbered_title(name: str) -> tuple[int | None, str]:
     return number, _squeezed(name[found.end() :] if found else name)
 
 
+def split_number(title: str) -> tuple[int, str]:
+    """Split a title from :func:`numbered_title` into a number in front, 0 if none, and the rest."""
+    plain = title.lstrip("0123456789")
+    return int(title.removesuffix(plain) or "0") if plain else 0, _ALIASES.get(plain, plain)
+
+
 def same_song(name: str, other: str) -> bool:
     """Whether two names are of the same song: the same title, and not two different numbers."""
     (number, title), (other_number, other_title) = numbered_title(name), numbered_title(other)

@@ -135,6 +135,11 @@ def song_root(song: Song) -> Path:
     return sources or song.folder.parent
 
 
+def is_generated(root: Path) -> bool:
+    """Whether a root is that of a generated set."""
+    return (root / RECORD).exists()
+
+
 def generated_songs(root: Path) -> list[dict[str, Any]] | None:
     """Read the songs of a generated set from ``generated.json``.
 

@@ -23,6 +23,7 @@ from hiphopss.datasets.roots import (
     facts,
     find_root,
     generated_songs,
+    is_generated,
     song_root,
 )
 from hiphopss.datasets.songs import Song
@@ -141,7 +142,7 @@ def second_test_set(
         collections[0] = named_as_dsd100(collections[0], roots[0])
     if names is not None:
         return TestSet("named", _named(names, collections), "the songs that were named for it")
-    if dsd100 is not None and _is_generated(roots[0]):
+    if dsd100 is not None and is_generated(roots[0]):
         if test_set not in (None, PAPER):
             raise HiphopssError(
                 f"{roots[0]}: a generated set, which has no test set {test_set!r}: leave it out"
@@ -223,12 +224,16 @@ def training_songs(songs: Iterable[Song], test_songs: Iterable[Song]) -> list[So
     """
     tests: dict[str, list[Song]] = {}
     for song in test_songs:
-        tests.setdefault(numbered_title(song.name)[1], []).append(song)
+        tests.setdefault(_title(song), []).append(song)
     return [
-        song
-        for song in songs
-        if not any(_same(song, test) for test in tests.get(numbered_title(song.name)[1], ()))
+        song for song in songs if not any(_same(song, test) for test in tests.get(_title(song), ()))
     ]
+
+
+def _title(song: Song) -> str:
+    """A song's title; of a song of DSD100 that of the list, even if its number has no dash."""
+    known = listed_song(song.name)
+    return numbered_title(known.name if known else song.name)[1]
 
 
 def _same(song: Song, other: Song) -> bool:
@@ -237,11 +242,7 @@ def _same(song: Song, other: Song) -> bool:
     if len(numbers) < 2:
         return True
     roots = {song_root(song), song_root(other)}
-    return len(roots) == 2 and not any(_is_generated(root) for root in roots)
-
-
-def _is_generated(root: Path) -> bool:
-    return (root / RECORD).exists()
+    return len(roots) == 2 and not any(is_generated(root) for root in roots)
 
 
 def _generated_test_songs(root: Path) -> list[Song]:

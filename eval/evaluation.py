@@ -70,7 +70,7 @@ def evaluate(
     Parameters
     ----------
     references : path-like or sequence of Song
-        A data set in the layout of DSD100, a folder ``<song>/<source>.wav``, or a list of songs
+        A data set in a known layout, a folder ``<song>/<source>.wav``, or a list of songs
         (:class:`hiphopss.datasets.songs.Song`). Their ``subset`` may be any label, which becomes
         the table's column. Missing vocals count as silence.
     estimates : path-like, sequence of path-like, or mapping of str to path-like

@@ -212,7 +212,7 @@ def _limits(
     cells: dict, subsets: Collection[str], models: Sequence[str], baselines: Sequence[str]
 ) -> tuple[float, float]:
     """Limits of the axis that all panels share, in dB."""
-    centres, ends = [0.0], []
+    centres, ends = [0.0], [0.0]
     for group in (models, baselines):
         low, high = min(centres), max(centres)
         for subset in subsets:

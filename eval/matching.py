@@ -165,7 +165,8 @@ def match_songs(
         told = "the list of songs"
     for song in references:
         by_name.setdefault(song.name, []).append(song)
-    pairs = []
+    pairs: list[tuple[Song, Path]] = []
+    matched: dict[tuple[str, str], Path] = {}
     for folder in song_folders(estimates):
         spellings = (name for name in by_name if same_song(name, folder.name))
         songs = by_name.get(folder.name) or [song for name in spellings for song in by_name[name]]
@@ -184,7 +185,13 @@ def match_songs(
                 f"{folder}: is a song of {' and of '.join(song.subset for song in wanted)}: "
                 "say which subset is meant"
             )
-        pairs += [(song, folder) for song in wanted]
+        for song in wanted:
+            if song.key in matched:
+                raise HiphopssError(
+                    f"{folder}: is the song of {matched[song.key]}, too: take one of them out"
+                )
+            matched[song.key] = folder
+            pairs.append((song, folder))
     if not pairs:
         raise HiphopssError(
             f"{estimates}: no folder of estimates for a song of {told}"

@@ -1,6 +1,8 @@
 """Writing scores as museval's JSON files, for tools that read those.
 
 The numbers are those of museval with the protocol ``"sisec18"``; others are written with a warning.
+One case differs: museval has no numbers for a song in which a source is silent throughout, where
+this module has those of the other sources.
 
 There is one file for each song, ``{"targets": [{"name", "frames": [{"time", "duration",
 "metrics"}]}]}``, as in museval's ``musdb.schema.json``: times in seconds, metrics SDR, SIR, SAR and

@@ -15,7 +15,8 @@ from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 from hiphopss.separation.files import SeparationSettings, separate_files
 from hiphopss.signal.containers import stream_paths
-from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.training.loop import train
+from hiphopss.training.settings import TrainingSettings
 
 
 @pytest.mark.slow

@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.config import SOURCES
+from hiphopss.datasets.dsd100 import named_as_dsd100
 from hiphopss.datasets.features.file import FeatureFile, Segment
 from hiphopss.datasets.features.source_signals import SourceSignals
-from hiphopss.datasets.songs import Song, read_songs
+from hiphopss.datasets.roots import all_songs, find_root
+from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import writing
 from hiphopss.signal.containers import container_of
@@ -91,8 +93,11 @@ def _recorded_songs(
     """The songs of a segment, checked to have the stems from which the file was made."""
     wanted = {(part.subset, part.song) for part in segment.parts if part.song}
     if dataset is not None:
-        subsets = sorted({subset for subset, _ in wanted})
-        songs = {s.key: s for s in read_songs(dataset, subsets) if s.key in wanted}
+        root = find_root(dataset)
+        there = all_songs(root)
+        # The file may have been made of MUSDB18 in DSD100's stead.
+        known = {song.key: song for song in [*named_as_dsd100(there, root), *there]}
+        songs = {key: known[key] for key in wanted & known.keys()}
         for subset, name in wanted - set(songs):
             raise HiphopssError(f"{dataset}: no song {name!r} in {subset}: name another data set")
     else:

@@ -15,7 +15,7 @@ from hiphopss.signal.transform import frame_count
 
 
 @dataclass(frozen=True)
-class Layout:
+class FileLayout:
     """The content of a feature file, without its frames.
 
     Attributes
@@ -38,6 +38,8 @@ class Layout:
         Whether test songs are in it (Q3).
     store_phase : bool
         Whether the mixtures' phase is stored.
+    data : list of dict
+        The known data sets of the songs, from :func:`hiphopss.datasets.licences.data_of`.
     """
 
     songs: list[Song]
@@ -49,6 +51,7 @@ class Layout:
     fidelity: Fidelity
     released_test_leak: bool
     store_phase: bool
+    data: list[dict[str, str]]
 
     @property
     def n_versions(self) -> int:

@@ -30,7 +30,7 @@ from hiphopss.datasets.features.file import (
     Segment,
     is_feature_file,
 )
-from hiphopss.datasets.features.layout import Layout, plan_segments
+from hiphopss.datasets.features.layout import FileLayout, plan_segments
 from hiphopss.datasets.features.selection import origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, describe
@@ -91,8 +91,8 @@ def make_features(
     store_phase : bool
         Also store the mixtures' phase, which training does not need.
     part : {"train", "validation"}, optional
-        Of MUSDB18's training songs, use only the 14 on which it is customary to validate, or only
-        the others; by default all.
+        Of MUSDB18's training songs, use only those on which it is customary to validate (13 of the
+        14: the other one is a test song of the paper), or only the others; by default all.
     progress : bool
         Show a progress bar.
 
@@ -122,7 +122,7 @@ def make_features(
         part=part,
         progress=progress,
     )
-    tell_licences(data_of(layout.songs))
+    tell_licences(layout.data)
     require_space(output.absolute().parent, layout.frame_bytes, output.name)
     with locked(output, wait=False), written_whole(output) as temporary:
         with FrameWriter(temporary, layout.sizes, config, label=str(output)) as writer:
@@ -163,7 +163,7 @@ def lay_out(
     store_phase: bool = False,
     part: str | None = None,
     progress: bool = True,
-) -> Layout:
+) -> FileLayout:
     """Choose the versions of a data set's songs, and lay out their frames.
 
     Parameters and errors are those of :func:`make_features`.
@@ -192,8 +192,9 @@ def lay_out(
         )
     if augmentation in ("mix", "combined"):
         _tell_missing_mixes(origin_of(dataset), [version for _, version in segments], config)
-    return Layout(
-        songs=list({song.key: song for version in versions for song in version.songs}.values()),
+    used = list({song.key: song for version in versions for song in version.songs}.values())
+    return FileLayout(
+        songs=used,
         segments=segments,
         n_source_frames=n_source_frames,
         augmentation=augmentation,
@@ -202,6 +203,7 @@ def lay_out(
         fidelity=fidelity,
         released_test_leak=released_test_leak,
         store_phase=store_phase,
+        data=data_of(used),
     )
 
 

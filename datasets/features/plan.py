@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
-from hiphopss.datasets.features.layout import Layout
+from hiphopss.datasets.features.layout import FileLayout
 from hiphopss.datasets.features.make import lay_out, make_features, require_replaceable
 from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.songs import Song
-from hiphopss.util.files import free_space
+from hiphopss.util.files import amount, free_space
 
 _NO_DIGEST = "0" * 64  # as long as a SHA-256
 _PROBE_SONGS, _PROBE_SECONDS = 2, 30.0  # a full block: shorter ones have relatively more patches
@@ -78,7 +78,7 @@ class FeatureSpeed:
     source_s: float
     mixture_s: float
 
-    def seconds(self, layout: Layout) -> float:
+    def seconds(self, layout: FileLayout) -> float:
         """Expected time for a feature file, in seconds."""
         sources = layout.n_source_frames * self.source_s
         mixtures = layout.n_mixture_frames * self.mixture_s
@@ -91,21 +91,23 @@ def plan_features(
     *,
     augmentation: str = "none",
     preset: str | Fidelity = "released",
-    config: SignalConfig | None = None,
     seed: int = 0,
     released_test_leak: bool = False,
     store_phase: bool = False,
     part: str | None = None,
     calibrate: bool = True,
+    progress: bool = True,
 ) -> FeaturePlan:
     """Say what :func:`hiphopss.make_features` would make and take, without making it.
 
     Parameters
     ----------
-    dataset, output, augmentation, preset, config, seed, released_test_leak, store_phase, part
+    dataset, output, augmentation, preset, seed, released_test_leak, store_phase, part
         As in :func:`hiphopss.make_features`. Only the headers of the songs are read.
     calibrate : bool
         Measure for some seconds how fast this machine computes features of this preset.
+    progress : bool
+        Show a progress bar while songs in stem files are measured.
 
     Returns
     -------
@@ -117,7 +119,7 @@ def plan_features(
     HiphopssError
         As in :func:`hiphopss.make_features`, before any work.
     """
-    output, config = Path(output), config or SignalConfig()
+    output, config = Path(output), SignalConfig()
     require_replaceable(output)
     layout = lay_out(
         dataset,
@@ -128,18 +130,19 @@ def plan_features(
         released_test_leak=released_test_leak,
         store_phase=store_phase,
         part=part,
+        progress=progress,
     )
     speed = measure_features(preset, config) if calibrate else None
     return plan_of(layout, output, speed)
 
 
-def plan_of(layout: Layout, output: Path, speed: FeatureSpeed | None = None) -> FeaturePlan:
+def plan_of(layout: FileLayout, output: Path, speed: FeatureSpeed | None = None) -> FeaturePlan:
     """The plan of a layout.
 
     Parameters
     ----------
-    layout : Layout
-        Layout from :func:`~hiphopss.datasets.features.make.lay_out`.
+    layout : FileLayout
+        FileLayout from :func:`~hiphopss.datasets.features.make.lay_out`.
     output : Path
         The feature file.
     speed : FeatureSpeed, optional
@@ -156,7 +159,7 @@ def plan_of(layout: Layout, output: Path, speed: FeatureSpeed | None = None) -> 
     )
 
 
-def _file_size(layout: Layout) -> int:
+def _file_size(layout: FileLayout) -> int:
     """Size of a layout's file: of one like it whose frames are reserved, but never written.
 
     Such a file takes no more space on a disk than its tables, whatever its size.
@@ -235,14 +238,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def amount(n_bytes: int) -> str:
-    """Bytes for people, in powers of 1000."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if n_bytes >= size:
-            return f"{n_bytes / size:.1f} {unit}"
-    return f"{n_bytes / 1e3:.1f} kB"
 
 
 def duration(seconds: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from hiphopss.config import Fidelity
+from hiphopss.datasets.layouts import layout_of
 from hiphopss.datasets.musdb18 import training_part
 from hiphopss.datasets.roots import all_songs, find_root
 from hiphopss.datasets.songs import Song, read_songs
@@ -57,7 +58,11 @@ def select_songs(
         If songs are left out, or lack vocals or a mixture.
     """
     origin = origin_of(dataset)
-    songs = _read_without_tests(dataset, subsets) if isinstance(dataset, str | Path) else dataset
+    songs: Sequence[Song]
+    if isinstance(dataset, str | Path):
+        songs = _read_without_tests(dataset, subsets, part)
+    else:
+        songs = dataset
     songs = list(songs) if part is None else training_part(songs, part)
     names = [song.key for song in songs]
     for subset, name in names:
@@ -78,9 +83,12 @@ def select_songs(
     return songs
 
 
-def _read_without_tests(root: str | Path, subsets: Sequence[str]) -> list[Song]:
+def _read_without_tests(root: str | Path, subsets: Sequence[str], part: str | None) -> list[Song]:
     """Songs of a data set; Dev songs that are also in Test or in the paper's test are left out."""
     root = find_root(root)
+    layout = layout_of(root)
+    if part is not None and (layout is None or layout.name != "MUSDB18"):
+        raise HiphopssError(f"{root}: has no parts, which are of MUSDB18: leave out --part")
     songs, every = read_songs(root, subsets), all_songs(root)
     papers = held_out(every)
     tests = [song for song in every if song.subset == "Test"] + papers

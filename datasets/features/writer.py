@@ -26,8 +26,7 @@ from hiphopss.datasets.features.file import (
     Part,
     Segment,
 )
-from hiphopss.datasets.features.layout import Layout
-from hiphopss.datasets.licences import data_of
+from hiphopss.datasets.features.layout import FileLayout
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of
@@ -152,7 +151,7 @@ def write_tables(file: h5py.File, segments: list[Segment], config: SignalConfig)
 def describe(
     path: Path,
     segments: list[Segment],
-    layout: Layout,
+    layout: FileLayout,
     digest: Callable[[Path], str] = sha256_of,
 ) -> None:
     """Write the tables and attributes of a file whose frames are there.
@@ -163,7 +162,7 @@ def describe(
         File from :class:`~hiphopss.datasets.features.writer.FrameWriter`.
     segments : list of Segment
         The layout's segments with their gains.
-    layout : Layout
+    layout : FileLayout
         Content and settings of the file.
     digest : callable
         Gives the SHA-256 of an audio file.
@@ -177,7 +176,7 @@ def describe(
         _write_attributes(file, layout, digest)
 
 
-def _write_attributes(file: h5py.File, layout: Layout, digest: Callable[[Path], str]) -> None:
+def _write_attributes(file: h5py.File, layout: FileLayout, digest: Callable[[Path], str]) -> None:
     file.attrs["format"] = FORMAT
     file.attrs["config"] = layout.config.to_json()
     file.attrs["fidelity"] = layout.fidelity.to_json()
@@ -187,8 +186,7 @@ def _write_attributes(file: h5py.File, layout: Layout, digest: Callable[[Path], 
     # The hash of a stem file stands for each of its streams.
     hashes = {file: digest(file) for file in {container_of(path) for path in stems.values()}}
     read = {name: hashes[container_of(path)] for name, path in stems.items()}
-    data = data_of(songs)
-    made = {"version": __version__, "sha256": read, **({DATA: data} if data else {})}
+    made = {"version": __version__, "sha256": read, **({DATA: layout.data} if layout.data else {})}
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}
     file[PATHS] = json.dumps(paths, sort_keys=True)

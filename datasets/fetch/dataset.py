@@ -21,7 +21,8 @@ from hiphopss.datasets.fetch.download import (
 from hiphopss.datasets.fetch.unzip import unzip
 from hiphopss.datasets.roots import facts
 from hiphopss.errors import HiphopssError
-from hiphopss.util.files import gigabytes, require_space
+from hiphopss.util.files import amount, require_space
+from hiphopss.util.locks import locked
 
 logger = logging.getLogger(__name__)
 
@@ -67,7 +68,7 @@ def download_dataset(
     HiphopssError
         If ``folder`` holds other files, the server can't be reached or sends wrong data, the record
         or the archive is not the known one, the disk is too small, the archive is not safe to
-        unpack, or there is nowhere to download the data set from.
+        unpack, there is nowhere to download the data set from, or another run downloads it there.
 
     Logs
     ----
@@ -91,10 +92,11 @@ def download_dataset(
     if archive is not None:
         _require_known(Path(archive), known, progress)
     logger.info("%s: licence: %s", known["title"], known["licence"])
-    path = Path(archive) if archive is not None else _fetch(folder, known, base_url, progress)
-    unzip(path, folder, holding=known["holding"], progress=progress)
-    if archive is None:
-        path.unlink()
+    with locked(folder, wait=False):
+        path = Path(archive) if archive is not None else _fetch(folder, known, base_url, progress)
+        unzip(path, folder, holding=known["holding"], progress=progress)
+        if archive is None:
+            path.unlink()
     return folder
 
 
@@ -123,8 +125,8 @@ def _fetch(folder: Path, known: dict[str, Any], base_url: str | None, progress: 
     here = next((p.stat().st_size for p in (path, part) if p.exists()), 0)
     logger.info(
         "%s: %s from %s, MD5 %s%s",
-        *(file.name, gigabytes(file.size), page, file.checksum.removeprefix("md5:")),
-        f"; {gigabytes(here)} of it came before" if here else "",
+        *(file.name, amount(file.size), page, file.checksum.removeprefix("md5:")),
+        f"; {amount(here)} of it came before" if here else "",
     )
     # How large the content is, is only known when the archive is here; it is not smaller.
     require_space(folder.parent, 2 * file.size - here, f"{file.name} with its content (at least)")

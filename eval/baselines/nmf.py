@@ -10,6 +10,7 @@ the difference of the scores is due to the network.
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,12 +20,15 @@ import numpy as np
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.songs import Song, find_songs
 from hiphopss.datasets.stems import load_stems
+from hiphopss.datasets.testsets import training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.baselines.bounds import RUN, share_out
 from hiphopss.signal.reading import Audio
 from hiphopss.signal.transform import stft
 from hiphopss.util.progress import progress_bar
+
+logger = logging.getLogger(__name__)
 
 NMF = "NMF"
 """Name of the model in tables of scores."""
@@ -83,6 +87,14 @@ class SupervisedNmf(Baseline):
             raise HiphopssError(
                 f"{min(common)}: a song to train on and to test: take it out of one"
             )
+        # The same songs may lie in another half of another data set.
+        kept = training_songs(self._train, test_songs)
+        dropped = ", ".join(song.name for song in self._train if song not in kept)
+        if not kept:
+            raise HiphopssError(f"{dropped}: songs to test on: give others for NMF to learn from")
+        if dropped:
+            logger.warning("NMF doesn't learn from songs to test on: %s", dropped)
+        self._train = kept
         self._dictionaries: dict[int, np.ndarray] = {}  # by sampling rate
 
     @property

@@ -63,14 +63,13 @@ def usdr(references: np.ndarray, estimates: np.ndarray) -> Scores:
     Scores
         SDR [shape=(n_sources, 1)]; SIR, SAR and ISR are NaN.
     """
-    sdr, notes = np.empty((len(references), 1)), []
+    sdr = np.empty((len(references), 1))
     for row, reference, estimate in zip(sdr, references, estimates, strict=True):
         rest = reference - estimate
         energy = _inner(reference, reference)
         row[:] = 10 * np.log10((energy + USDR_EPS) / (_inner(rest, rest) + USDR_EPS))
-        notes.append(["" if energy > 0 else "silent reference"])
     nothing = np.full(sdr.shape, np.nan)
-    return Scores(sdr, nothing, nothing, nothing, np.zeros(1, int), np.array(notes, dtype=str))
+    return Scores(sdr, nothing, nothing, nothing, np.zeros(1, int), np.full(sdr.shape, ""))
 
 
 def _inner(x: np.ndarray, y: np.ndarray) -> np.ndarray:

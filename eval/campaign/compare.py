@@ -16,7 +16,7 @@ from hiphopss.eval.campaign.tables import campaign
 from hiphopss.eval.campaign.words import pairs_path, text, write_pairs, write_standings
 from hiphopss.eval.comparison import Comparison, compare
 from hiphopss.eval.evaluation import Baselines
-from hiphopss.eval.scoring import Scoring
+from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.table import csv_path
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable

@@ -18,11 +18,11 @@ import logging
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import median
 
 from hiphopss.config import SOURCES
 from hiphopss.datasets.dsd100 import ListedSong, listed_song
 from hiphopss.errors import HiphopssError
+from hiphopss.eval.aggregate import average as average_of
 from hiphopss.eval.aggregate import confidence_interval, finite, mean
 from hiphopss.eval.bss.scores import METRICS
 from hiphopss.eval.campaign.tables import (
@@ -233,7 +233,7 @@ def _song_pairs(
                     subset=song.subset,
                     target=target,
                     metric=metric,
-                    score=mean(values) if average == "mean" else median(values),
+                    score=average_of(values, average),
                     original=entries[0].scores[metric, average],
                     bound=entries[1].scores[metric, average],
                     n_windows=len(values),

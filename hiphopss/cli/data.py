@@ -134,7 +134,11 @@ def _features(options: Namespace) -> None:
         "part": options.part,
     }
     if options.plan:
-        print(plan_features(options.dataset, options.output, **chosen).text())
+        print(
+            plan_features(
+                options.dataset, options.output, **chosen, progress=not options.quiet
+            ).text()
+        )
         return
     path = make_features(options.dataset, options.output, **chosen, progress=not options.quiet)
     print(path)

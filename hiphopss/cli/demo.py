@@ -25,7 +25,7 @@ def add_demo(verbs: Verbs) -> None:
     verb.add_argument(
         "--songs",
         metavar="FOLDER",
-        help="own songs to offer beside the generated ones: a data set in the layout of DSD100, "
+        help="own songs to offer beside the generated ones: a data set (DSD100, MUSDB18, ...), "
         "folders with mixture.wav and stems, or audio files; what can't be read is left out",
     )
     verb.add_argument(

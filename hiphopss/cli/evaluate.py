@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 def add_evaluate(verbs: Verbs) -> None:
     verb = add_verb(verbs, "evaluate", "score stems against the true ones, song by song", _evaluate)
     verb.add_argument(
-        "references", metavar="REFERENCES", help="root in the layout of DSD100, or SONG/STEM.wav"
+        "references",
+        metavar="REFERENCES",
+        help="a data set (DSD100, MUSDB18, ...), or SONG/STEM.wav",
     )
     verb.add_argument(
         "estimates", nargs="+", metavar="ESTIMATES", help="folders from `separate`, one per model"
@@ -57,7 +59,7 @@ def _add_scoring(verb: ArgumentParser) -> None:
 def _scoring(options: Namespace) -> dict[str, Any]:
     """The arguments of both functions that these options determine."""
     from hiphopss.eval.evaluation import Baselines
-    from hiphopss.eval.scoring import Scoring
+    from hiphopss.eval.protocols import Scoring
 
     return {
         "how": Scoring(

@@ -157,7 +157,6 @@ def _reproduce(options: Namespace) -> None:
     if options.plan:
         if options.ablate is not None:
             raise HiphopssError("--plan: is of the paper's models alone: leave out --ablate")
-        del how["progress"]
         print(plan(options.output, ReproductionSettings(**given), **how).text())
         return
     if options.ablate is None:

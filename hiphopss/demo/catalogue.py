@@ -7,6 +7,7 @@ import re
 import threading
 import tomllib
 from collections.abc import Callable, Container, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from importlib.resources import files
@@ -202,7 +203,8 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong
     ]
     if not found:
         raise HiphopssError(f"{folder}: no songs or audio files in it: name another folder")
-    measure_songs(found)
+    with suppress(HiphopssError):  # said of each song below
+        measure_songs(found)
     ids, songs, problems = set(taken), [], []
     for files_ in found:
         try:

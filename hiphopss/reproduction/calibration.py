@@ -21,7 +21,8 @@ from hiphopss.datasets.features.plan import FeatureSpeed, measure_features, nois
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.songs import require_mixture
 from hiphopss.eval.matching import Estimates
-from hiphopss.eval.scoring import Scoring, score
+from hiphopss.eval.protocols import Scoring
+from hiphopss.eval.scoring import score
 from hiphopss.separation.files import SeparationSettings, separate_files
 from hiphopss.training.processes import Share
 from hiphopss.training.settings import TrainingSettings

@@ -6,10 +6,11 @@ import logging
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from hiphopss.datasets.features.plan import amount, duration, quiet
+from hiphopss.datasets.features.plan import duration, quiet
 from hiphopss.datasets.generated.hollow import write_hollow
 from hiphopss.reproduction.calibration import Calibration
 from hiphopss.reproduction.planner import DONE, STAGES, PlanLine, Planner
@@ -23,7 +24,7 @@ from hiphopss.reproduction.reproduce import (
 from hiphopss.reproduction.songs import choose_songs, generated_sets
 from hiphopss.reproduction.store import Store
 from hiphopss.util.executor import Executor
-from hiphopss.util.files import free_space
+from hiphopss.util.files import amount, free_space
 
 logger = logging.getLogger(__name__)
 
@@ -96,6 +97,7 @@ def plan(
     store: str | Path | None = None,
     where: Executor | None = None,
     calibrate: bool = True,
+    progress: bool = True,
 ) -> Plan:
     """Say what :func:`hiphopss.reproduce` would do, and what that takes, without doing it.
 
@@ -109,6 +111,8 @@ def plan(
     calibrate : bool
         Measure for some seconds how fast this machine does each stage that is not done. Otherwise
         times are unknown.
+    progress : bool
+        Show a progress bar while songs in stem files are measured.
 
     Returns
     -------
@@ -136,8 +140,8 @@ def plan(
             roots = {name: Path(folder, name) for name in sets}
             for name, (_, sizes) in sets.items():
                 write_hollow(roots[name], **sizes)
-        with quiet():
-            songs = choose_songs(roots, settings.test_songs)
+        with quiet() if hollow else nullcontext():  # what is told of real songs is for people
+            songs = choose_songs(roots, settings.test_songs, settings.test_set, progress=progress)
         require_data(experiments, settings, songs.dev)
         planner = Planner(
             stages=make_stages(kept, songs, settings, where, progress=False),

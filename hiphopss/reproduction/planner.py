@@ -136,7 +136,7 @@ class Planner:
             self.stages.training_songs(experiment),
             self.stages.feature_options(experiment),
         )
-        with quiet():
+        with quiet():  # choosing the songs has told what is to be said of them
             layout = lay_out(songs, config=SignalConfig(), **options)
         speed = self.calibration.features if self.calibration else None
         # The names of the files are in the feature file.
@@ -210,34 +210,34 @@ class Planner:
     ) -> PlanLine:
         """The line of all scores, which are made together."""
         stages, songs = self.stages, self.stages.songs.all_tests
-        efforts = [1 + kind.effort for kind in stages.baseline_kinds]
-        n_all = len(experiments) + len(efforts)
+        n_all = (len(experiments) + len(stages.baseline_kinds)) * len(stages.scorings)
         made = [folder for folder in folders if folder is not None]
-        if not self.fresh:
-            baselines = stages.baselines()
-            tables = [stages.tables(made, baselines, how) for how in stages.scorings]
-            missing = {
-                model.model: model.baseline
-                for one in tables
-                for model, table in one
-                if not table.exists()
-            }
-            efforts = [1 + one.effort if one else 1 for one in missing.values()]
-        left = [1] * (len(folders) - len(made)) + efforts
-        taken = None
-        if self.calibration and left and stages.where.dask is None:
-            speeds = [self.calibration.scoring(how) for how in stages.scorings]
-            each = sum(speed.seconds(_song_seconds(song)) for song in songs for speed in speeds)
+        baselines = {} if self.fresh else stages.baselines()
+        left = {}
+        for how in stages.scorings:
+            efforts = [1 + kind.effort for kind in stages.baseline_kinds]
+            if not self.fresh:
+                tables = stages.tables(made, baselines, how)
+                missing = [model.baseline for model, table in tables if not table.exists()]
+                efforts = [1 + baseline.effort if baseline else 1 for baseline in missing]
+            left[how] = [1] * (len(folders) - len(made)) + efforts
+        n_left, taken = sum(map(len, left.values())), None
+        if self.calibration and n_left and stages.where.dask is None:
             processes = min(stages.where.n_jobs or processor_count(), len(songs))
-            taken = sum(left) * each / processes
-        n_made = n_all - len(left)
-        part = f"{n_made} of {n_all} models" if n_made else MISSING
+            taken = 0.0
+            for how, efforts in left.items():
+                if efforts:
+                    speed = self.calibration.scoring(how)
+                    each = sum(speed.seconds(_song_seconds(song)) for song in songs)
+                    taken += sum(efforts) * each / processes
+        n_made = n_all - n_left
+        part = f"{n_made} of {n_all} tables" if n_made else MISSING
         return PlanLine(
             "evaluation",
-            f"{n_all} models",
+            f"{n_all} tables",
             len(songs),
-            seconds=taken if left else 0.0,
-            state=part if left else DONE,
+            seconds=taken if n_left else 0.0,
+            state=part if n_left else DONE,
         )
 
 

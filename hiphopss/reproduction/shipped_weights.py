@@ -15,7 +15,8 @@ from pathlib import Path
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.songs import read_songs
-from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.training.loop import train
+from hiphopss.training.settings import TrainingSettings
 from hiphopss.util.executor import Executor
 
 FIRST_SEED = 1000

@@ -13,7 +13,7 @@ from hiphopss.datasets.dsd100 import dsd100_songs, listed_song
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.measuring import measure_songs
-from hiphopss.datasets.roots import generated_songs, song_root
+from hiphopss.datasets.roots import is_generated, song_root
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import require_alike, song_length
 from hiphopss.datasets.testsets import TestSet, second_test_set, training_songs
@@ -56,14 +56,13 @@ class Songs:
     @property
     def generated(self) -> bool:
         """Whether any data set is generated."""
-        return any(generated_songs(root) is not None for root in self.roots.values())
+        return any(map(is_generated, self.roots.values()))
 
     @property
     def of_dsd100(self) -> bool:
         """Whether any test song is a real one of DSD100."""
         return any(
-            listed_song(song.name) and generated_songs(song_root(song)) is None
-            for song in self.all_tests
+            listed_song(song.name) and not is_generated(song_root(song)) for song in self.all_tests
         )
 
     @property

@@ -37,7 +37,8 @@ from hiphopss.separation.files import SeparationSettings, separate_files
 from hiphopss.signal.reading import BITS, read_header
 from hiphopss.signal.writing import output_subtype
 from hiphopss.training.checkpoints import adopt_checkpoint
-from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.training.loop import train
+from hiphopss.training.settings import TrainingSettings
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_space
 from hiphopss.util.locks import locked, unmade

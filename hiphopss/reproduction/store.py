@@ -14,7 +14,8 @@ from pathlib import Path
 
 from hiphopss import __version__
 from hiphopss.datasets.songs import Song
-from hiphopss.signal.containers import container_of
+from hiphopss.signal.containers import container_of, is_inside
+from hiphopss.signal.ffmpeg import ffmpeg_version, find_ffmpeg
 from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
 
@@ -101,15 +102,17 @@ class Store:
     def sha256(self, path: Path) -> str:
         """SHA-256 of a file, which is only read again if its size, times or inode have changed.
 
-        That of a stream is that of its stem file; keys also have the stream's name.
+        That of a stream is that of its stem file, with the version of ffmpeg, because versions
+        decode differently; keys also have the stream's name.
         """
+        decoder = f" by ffmpeg {ffmpeg_version(find_ffmpeg(path))}" if is_inside(path) else ""
         path = container_of(path).absolute()
         state = path.stat()
         stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
         known = self._known.get(str(path))
         if known is None or known[:-1] != stamp:
             self._known[str(path)] = self._new[str(path)] = [*stamp, sha256_of(path)]
-        return self._known[str(path)][-1]
+        return f"{self._known[str(path)][-1]}{decoder}"
 
     def songs_hash(self, songs: Iterable[Song]) -> str:
         """Hash of songs: their names, subsets, and the content of all their files."""

@@ -10,6 +10,7 @@ import logging
 import re
 import shutil
 import subprocess
+from functools import lru_cache
 from pathlib import Path
 
 from hiphopss.errors import AudioError, HiphopssError
@@ -50,6 +51,19 @@ def find_ffmpeg(path: str | Path) -> str:
             "(https://ffmpeg.org/download.html), or use WAV files, such as those of MUSDB18-HQ"
         )
     return program
+
+
+@lru_cache
+def ffmpeg_version(program: str) -> str:
+    """What a program ``ffmpeg`` says of its version, in one word; versions pad streams differently.
+
+    Parameters
+    ----------
+    program : str
+        Path of the program, from :func:`find_ffmpeg`.
+    """
+    done = subprocess.run([program, "-version"], capture_output=True, text=True, check=False)
+    return next(iter(done.stdout.split()[2:]), "unknown")
 
 
 def decode(path: Path, folder: Path, *, n_streams: int, demuxer: str) -> list[Path]:

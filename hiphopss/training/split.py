@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.datasets.features.file import FeatureFile, Segment
-from hiphopss.datasets.names import numbered_title
+from hiphopss.datasets.names import same_song
 from hiphopss.errors import HiphopssError
 
 logger = logging.getLogger(__name__)
@@ -95,7 +95,7 @@ def split_patches(
     elif isinstance(validation, float):
         yield _held_out(file, validation, seed)
     else:
-        with FeatureFile(validation) as other:
+        with FeatureFile(validation, file.fidelity) as other:
             _require_comparable(file, other)
             told = {"features": other.identity, "songs": sorted(_stems(other))}
             yield _split(file, everything, other, np.arange(other.n_patches), told)
@@ -163,17 +163,12 @@ def _unaltered(segments: Sequence[Segment], own: list[int]) -> list[int]:
 def _require_comparable(file: FeatureFile, other: FeatureFile) -> None:
     """Raise unless another file has the same settings, and songs of its own."""
     other.config.require_same(file.config, this=str(other.path), that=str(file.path))
-    if other.fidelity != file.fidelity:
-        raise HiphopssError(
-            f"{other.path}: made with the preset {other.fidelity.name}, but {file.path} with "
-            f"{file.fidelity.name}: make both with the same preset"
-        )
-    known = {_song_of(label) for label in _stems(file)}
+    names = [_name(label) for label in _stems(file)]
     contents = set(_stems(file).values())
     both = [
         label
         for label, content in _stems(other).items()
-        if content in contents or any(_same(_song_of(label), song) for song in known)
+        if content in contents or any(same_song(_name(label), name) for name in names)
     ]
     if both:
         raise HiphopssError(
@@ -190,10 +185,6 @@ def _stems(file: FeatureFile) -> dict[str, frozenset[str]]:
     return {label: frozenset(digests) for label, digests in found.items()}
 
 
-def _song_of(label: str) -> tuple[int | None, str]:
-    return numbered_title(label.partition("/")[2])
-
-
-def _same(one: tuple[int | None, str], other: tuple[int | None, str]) -> bool:
-    """Whether two names are of one song; a number counts where both have one."""
-    return one[1] == other[1] and (one[0] == other[0] or None in (one[0], other[0]))
+def _name(label: str) -> str:
+    """Name of a song that is called ``SUBSET/NAME``."""
+    return label.partition("/")[2]

@@ -73,9 +73,12 @@ def require_writable(path: str | Path) -> None:
         raise HiphopssError(f"{there}: no permission to write here: choose another output")
 
 
-def gigabytes(n_bytes: int) -> str:
-    """A number of bytes for people, in GB, or in MB if it is less than one GB."""
-    return f"{n_bytes / 1e9:.1f} GB" if n_bytes >= 1e9 else f"{n_bytes / 1e6:.1f} MB"
+def amount(n_bytes: int) -> str:
+    """A number of bytes for people, in powers of 1000."""
+    for unit, size in (("GB", 1e9), ("MB", 1e6)):
+        if n_bytes >= size:
+            return f"{n_bytes / size:.1f} {unit}"
+    return f"{n_bytes / 1e3:.1f} kB"
 
 
 def require_space(folder: Path, n_bytes: int, what: str) -> None:
@@ -83,7 +86,7 @@ def require_space(folder: Path, n_bytes: int, what: str) -> None:
     free = free_space(folder)
     if free < n_bytes:
         raise HiphopssError(
-            f"{folder}: {gigabytes(free)} free, but {what} takes {gigabytes(n_bytes)}: "
+            f"{folder}: {amount(free)} free, but {what} takes {amount(n_bytes)}: "
             "make room, or choose a folder on another disk"
         )
 

@@ -14,7 +14,7 @@ from hiphopss.eval.protocols import protocol_names
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.separator import ENGINES
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
-from hiphopss.training.loop import TrainingSettings
+from hiphopss.training.settings import TrainingSettings
 
 CHOICES = {
     ("separate", "--engine"): ENGINES,

@@ -20,7 +20,7 @@ from hiphopss.eval import scoring
 from hiphopss.eval.aggregate import summarise
 from hiphopss.eval.bss.scores import bss_eval
 from hiphopss.eval.matching import Estimates
-from hiphopss.eval.scoring import Scoring
+from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.table import LEAK_NOTE, read_rows
 from hiphopss.util import executor
 

@@ -25,7 +25,7 @@ from hiphopss.eval.baselines.bounds import Mixture
 from hiphopss.eval.comparison import compare
 from hiphopss.eval.evaluation import evaluate
 from hiphopss.eval.matching import Estimates
-from hiphopss.eval.scoring import Scoring
+from hiphopss.eval.protocols import Scoring
 from hiphopss.util import executor
 from hiphopss.util.executor import Executor
 

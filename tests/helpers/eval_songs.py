@@ -11,7 +11,8 @@ from hiphopss.datasets.stems import read_mixture
 from hiphopss.eval.baselines.baseline import SUBTYPE
 from hiphopss.eval.evaluation import Baselines, evaluate
 from hiphopss.eval.matching import Estimates
-from hiphopss.eval.scoring import Scoring, score
+from hiphopss.eval.protocols import Scoring
+from hiphopss.eval.scoring import score
 from hiphopss.util.executor import Executor
 
 RATE = 8000

@@ -150,10 +150,10 @@ def test_a_full_disk_is_told_before_a_stage(at_once, settings, tmp_path, monkeyp
     folder, _ = at_once
     before = sorted(folder.rglob("*"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
-    with pytest.raises(HiphopssError, match=r"0\.0 MB free, but the generated HHDS takes"):
+    with pytest.raises(HiphopssError, match=r"1\.0 kB free, but the generated HHDS takes"):
         reproduce(tmp_path / "run", ReproductionSettings(TINY), progress=False)
     longer = ReproductionSettings(replace(TINY, epochs=3), hhds=settings["hhds"], models=("HH",))
-    with pytest.raises(HiphopssError, match=r"0\.0 MB free, but HH's training takes"):
+    with pytest.raises(HiphopssError, match=r"1\.0 kB free, but HH's training takes"):
         reproduce(tmp_path / "run", longer, store=folder / "store", progress=False)
     monkeypatch.undo()
     new = [path.name for path in sorted(folder.rglob("*")) if path not in before]

@@ -27,7 +27,8 @@ from hiphopss.reproduction.experiments import TEST_SETS, profile, table1
 from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 from hiphopss.reproduction.songs import choose_songs
 from hiphopss.reproduction.store import Store
-from hiphopss.training.loop import TrainingSettings, train
+from hiphopss.training.loop import train
+from hiphopss.training.settings import TrainingSettings
 from hiphopss.util.executor import Executor
 from hiphopss.weights.files import convert_weights, read_info
 

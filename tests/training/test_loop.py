@@ -15,7 +15,8 @@ from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 from hiphopss.network.model import build_model
-from hiphopss.training.loop import TrainingSettings, epoch_batches, train
+from hiphopss.training.loop import epoch_batches, train
+from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.steps import compile_model
 from hiphopss.util.keras_backend import tensor_of
 from hiphopss.util.locks import locked

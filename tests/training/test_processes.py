@@ -32,7 +32,7 @@ from dataclasses import replace
 import numpy as np
 from hiphopss.config import PRESETS, LossWeights
 from hiphopss.training import (loop as training, steps)
-from hiphopss.training.loop import TrainingSettings
+from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.processes import Cluster, joined
 features, init, folder = sys.argv[1:]
 settings = TrainingSettings(epochs=EPOCHS, batch_size=BATCH)

@@ -125,7 +125,7 @@ def test_a_full_disk_is_told_before_anything_is_written(root, tmp_path, run, mon
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
     status, _, error = run("features", root, "-o", tmp_path / "new" / "features.h5", "-q")
     assert status == 2
-    assert "0.0 MB free, but features.h5 takes" in error
+    assert "1.0 kB free, but features.h5 takes" in error
     assert len([line for line in error.splitlines() if "error" in line]) == 1
     assert not list(tmp_path.iterdir())
 

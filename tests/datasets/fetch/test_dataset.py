@@ -304,7 +304,7 @@ def test_no_network_is_told(tmp_path, serve):
 def test_too_small_a_disk_is_told_before(server, archive, tmp_path, monkeypatch):
     usage = {"free": 10}
     monkeypatch.setattr(shutil, "disk_usage", lambda _: type("Usage", (), usage))
-    refused(r"0\.0 MB free, but HHDS\.zip.*make room", fetch, server, tmp_path / "hhds")
+    refused(r"1\.0 kB free, but HHDS\.zip.*make room", fetch, server, tmp_path / "hhds")
     assert server.of_files() == []
     unpack = {"archive": archive, "progress": False}
     refused("unpacked HHDS.zip.*make room", download_dataset, "hhds", tmp_path / "hhds", **unpack)

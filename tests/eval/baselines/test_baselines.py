@@ -19,7 +19,7 @@ from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture
 from hiphopss.eval.baselines.nmf import SupervisedNmf
 from hiphopss.eval.comparison import compare
 from hiphopss.eval.matching import Estimates
-from hiphopss.eval.scoring import Scoring
+from hiphopss.eval.protocols import Scoring
 
 RATE = 8000
 N_SAMPLES = 6000
