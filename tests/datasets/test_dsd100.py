@@ -94,6 +94,7 @@ def test_the_list_of_dsd100():
         ("3 ANiMAL Rockshow", None),
         ("Patrick Talbot - Set Me Free", 81),
         ("081 - Patrick Talbot - Set Free Me", 81),
+        ("081 Patrick Talbot - Set Me Free", 81),
         ("Actions - Devil\u2019s Words", 53),
         ("Somebody - Else", None),
     ],
@@ -248,6 +249,7 @@ def test_no_test_song_is_trained_on(dsd100, hhds):
 
 def test_a_renamed_or_renumbered_test_song_is_not_trained_on(tmp_path, hhds):
     renamed = ["animal_easy tiger", "7 - ANiMAL - Clinic A", "002 - ANIMAL—RockShow"]
+    renamed += ["052 ANiMAL - Easy Tiger"]
     write_songs(tmp_path / "other", "Dev", [*renamed, "002 - ANiMAL - Another"])
     dev = read_songs(tmp_path / "other", ("Dev",))
     assert names_of(training_songs(dev, second_test_set(hhds=hhds).songs)) == [

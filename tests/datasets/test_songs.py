@@ -9,6 +9,7 @@ from helpers.songs import RATE, noise
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets import musdb18
+from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.layouts import layout_of
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.datasets.musdb18 import training_part
@@ -146,3 +147,8 @@ def test_the_validation_songs_of_musdb18(tmp_path):
         training_part(songs[:1], "validation")
     names = {song.name for song in musdb18.listed()}
     assert names.issuperset(facts()["musdb18"]["validation"])
+
+
+def test_parts_are_of_musdb18_alone(dataset, tmp_path):
+    with pytest.raises(HiphopssError, match="has no parts, which are of MUSDB18"):
+        make_features(dataset, tmp_path / "f.h5", preset="corrected", part="train")

@@ -132,3 +132,11 @@ def test_the_same_numbers_are_the_same_files(summaries, tmp_path):
 def test_what_has_no_scores_is_named(summaries, options, message):
     with pytest.raises(HiphopssError, match=message):
         draw(summaries, **options)
+
+
+def test_a_figure_without_any_score_is_drawn():
+    """As where some source is silent in every window of all songs."""
+    nothing = dict.fromkeys(("SDR", "SIR", "SAR", "ISR"))
+    summaries = [Summary("HH", subset, "mean", nothing, nothing, 0) for subset in SUBSETS]
+    low, high = draw(summaries, models=["HH"]).axes[0].get_ylim()
+    assert low < 0 < high

@@ -10,6 +10,7 @@ from helpers.songs import RATE, noise, write_song
 from hiphopss import SOURCES
 from hiphopss.datasets import musdb18
 from hiphopss.datasets.dsd100 import dsd100_songs, listed, listed_song
+from hiphopss.datasets.features.audition import audition
 from hiphopss.reproduction.experiments import profile
 from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 from hiphopss.reproduction.songs import choose_songs
@@ -83,6 +84,8 @@ def test_each_set_gives_the_same_table(sets, tmp_path):
         )
         outcome = reproduce(tmp_path / name, settings, progress=False)
         tables.append(outcome.files["table1"].read_bytes())
+        (features,) = (tmp_path / name / "store" / "features").glob("*.h5")
+        assert audition(features, 0, tmp_path / name / "heard", dataset=sets / name)
         report = outcome.files["report"].read_text("utf-8")
         assert "027 - M.E.R.C. Music - Knockout" in report
         assert "second test set `paper`" in report

@@ -87,7 +87,7 @@ def test_two_runs_in_one_store_make_each_output_once(at_once):
     steps = ("features", "training", "separation")
     for line in [f"{model}: {step}" for model in ("HH", "HH_CS") for step in steps]:
         assert work.count(line) == 1
-    assert work.count("evaluation") == 1
+    assert work.count("evaluation, protocol sources") == 1
     assert any(": waiting for another run that makes " in line for line in work)
     left = [path for path in folder.rglob(".*") if path.is_file()]
     assert not left
@@ -137,7 +137,7 @@ def test_the_plan_says_what_is_missing(at_once, settings):
         ("training", "HH_CS"): "done",
         ("separation", "HH"): "missing",
         ("separation", "HH_CS"): "done",
-        ("evaluation", "5 models"): "4 of 5 models",
+        ("evaluation", "5 tables"): "4 of 5 tables",
     }
     longer = states(planned(folder, settings, epochs=4))  # goes on from this run
     assert longer["training", "HH"] == longer["training", "HH_CS"] == "2 of 4 epochs"
@@ -226,3 +226,11 @@ def test_this_machine_is_measured(monkeypatch):
     assert measured.scoring(Scoring()) is measured.scoring(Scoring())
     speed = measured.features
     assert speed.sample_s + speed.source_s + speed.mixture_s > 0
+
+
+def test_a_plan_is_of_the_chosen_test_set(tmp_path):
+    """It refuses what the run would refuse."""
+    extent = replace(TINY, seconds=dict.fromkeys(TINY.seconds, 4.0))
+    settings = ReproductionSettings(extent, models=("HH",), test_set="hhds-archive")
+    with pytest.raises(HiphopssError, match="a generated set, which has no test set"):
+        plan(tmp_path / "run", settings, calibrate=False, progress=False)

@@ -154,7 +154,7 @@ def test_features_of_other_settings_are_refused(features, songs, tmp_path):
     )
     alone = make_features(songs[:1], tmp_path / "a.h5", preset="corrected", **QUIET)
     for validation, message in (
-        (released_ones, r"r\.h5: made with the preset released, but .*f\.h5 with corrected: "),
+        (released_ones, r"r\.h5: made with \w+ \w+, but \w+ is asked for: make the features again"),
         (hann, r"h\.h5: made with window hann, but .*f\.h5 with blackmanharris: "),
         (tmp_path / "none.h5", r"none\.h5: no such file"),
     ):
@@ -163,6 +163,15 @@ def test_features_of_other_settings_are_refused(features, songs, tmp_path):
             train(features, tmp_path / "m.weights.h5", settings)
     with pytest.raises(HiphopssError, match=r"a\.h5: has one song, so that none can be held out"):
         train(alone, tmp_path / "m.weights.h5", replace(SHORT, validation=0.5))
+
+
+def test_switches_that_features_do_not_depend_on_validate_too(features, others):
+    fidelity = replace(PRESETS["corrected"], redundant_biases=True)
+    with (
+        FeatureFile(features, fidelity) as file,
+        split_patches(file, others, seed=0) as split,
+    ):
+        assert split.validation_file.fidelity == fidelity
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.eval_songs import estimated, run
-from helpers.songs import write_song
+from helpers.hhds import write_musdb, write_songs
+from helpers.songs import warned, write_song
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import SOURCES, HiphopssError, SignalConfig
@@ -118,3 +119,15 @@ def test_what_cant_be_is_named(dataset, tmp_path):
     with pytest.raises(HiphopssError, match="holds no songs of subset 'Dev'"):
         run(dataset, tmp_path / "net", tmp_path / "s.csv", nmf=dataset)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["data", "net"]
+
+
+def test_it_learns_from_no_test_song_of_another_data_set(tmp_path):
+    """A song of DSD100's Test half may be in the training half of MUSDB18."""
+    write_musdb(tmp_path / "MUSDB", "train", ["ANiMAL - Rockshow", "A - B"])
+    write_songs(tmp_path / "DSD100", "Test", ["002 - ANiMAL - Rockshow"])
+    tests = find_songs(tmp_path / "DSD100")
+    with warned("NMF doesn't learn from songs to test on: ANiMAL - Rockshow$"):
+        nmf = SupervisedNmf(tmp_path / "MUSDB", tests)
+    assert nmf.record["trained_on"] == ["A - B"]
+    with pytest.raises(HiphopssError, match="Rockshow: songs to test on: give others"):
+        SupervisedNmf(find_songs(tmp_path / "MUSDB")[1:], tests)
