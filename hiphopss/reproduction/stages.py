@@ -261,7 +261,7 @@ class Stages:
             if new:
                 logger.info("evaluation, protocol %s", how.protocol)
                 models = [model for model, _ in new]
-                rows = score(models, how, self.where, progress=self.progress).rows
+                rows = score(models, how, where=self.where, progress=self.progress).rows
                 for model, table in new:
                     write_rows(table, [row for row in rows if row.model == model.model])
         rows = [row for _, table in tables for row in read_rows(table)]

@@ -172,8 +172,8 @@ def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, m
             table.unlink()
     options = {"store": store, "where": Executor(3), "progress": False}
     reproduce(tmp_path / "again", ReproductionSettings(TINY, **data), **options)
-    assert given == [(["HH_IA", *BASELINES[:2]], Executor(3))]
-    assert lines.told == ["evaluation"]
+    assert given == 2 * [(["HH_IA", *BASELINES[:2]], Executor(3))]
+    assert lines.told == ["evaluation, protocol sources", "evaluation, protocol released"]
     for name in ("metrics.csv", "table1.csv"):
         assert (tmp_path / "again" / name).read_bytes() == (finished[0] / name).read_bytes()
     assert {path.name.partition("-")[0] for path in store.glob("estimates/*")} <= {*MODELS}
