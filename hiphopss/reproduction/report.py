@@ -7,7 +7,7 @@ import importlib.metadata
 import io
 import os
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from hiphopss import __version__
@@ -170,7 +170,7 @@ def write_report(
             "(Student's t). A claim that something is better or worse holds where the interval "
             "leaves no doubt of the sign; one of no gain, unless the interval lies above 0."
         ],
-        _campaign_lines(scored.get("released", ())),
+        _campaign_lines(scored.get("released", ()), weights),
         ["## What was run", "", *settings_lines(stages), ""],
         data_lines(stages),
         _model_lines(stages, experiments, weights, leaky),
@@ -194,9 +194,9 @@ def _result_lines(name: str, rows: Sequence[Row], figure: str) -> list[str]:
     return [*lines, "```text", format_summary(summarise(rows, used.averaging)), "```"]
 
 
-def _campaign_lines(rows: Sequence[Row]) -> list[str]:
+def _campaign_lines(rows: Sequence[Row], models: Collection[str]) -> list[str]:
     """The models beside the original network's own scores, if there are songs of DSD100."""
-    beside = put_beside(row for row in rows if row.subset == HIP_HOP_TEST)
+    beside = put_beside(row for row in rows if row.subset == HIP_HOP_TEST and row.model in models)
     if not beside.pairs:
         return []
     return ["## Beside the original network's own scores", "", *campaign_lines(beside)]
