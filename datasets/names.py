@@ -73,6 +73,12 @@ def match_name(wanted: str, names: Iterable[str]) -> list[str]:
     return exact or [name for name in names if _unnumbered(name) == _unnumbered(wanted)]
 
 
+def few(names: Sequence[str]) -> str:
+    """Names for a line of text: all, or the first ten and the number of the others."""
+    more = f" and {len(names) - 10} more" if len(names) > 10 else ""
+    return ", ".join(names[:10]) + more
+
+
 def near_names(wanted: str, names: Sequence[str]) -> list[str]:
     """Suggest at most three names that may have been meant, the nearest first.
 

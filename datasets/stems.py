@@ -50,7 +50,11 @@ class Common:
 
 
 def require_alike(
-    paths: Iterable[Path], *, tolerance_s: float = 0.0, downmixed: bool = False
+    paths: Iterable[Path],
+    *,
+    tolerance_s: float = 0.0,
+    downmixed: bool = False,
+    mend: str = "export the song's files alike, or separate its mixture again",
 ) -> Common:
     """Check the headers and ends of a song's files, which is fast, before any work begins.
 
@@ -62,6 +66,8 @@ def require_alike(
         Lengths must differ by less than this time, in seconds: codecs such as MP3 add padding.
     downmixed : bool
         Ignore the numbers of channels, because the caller averages the channels.
+    mend : str
+        What to do if files differ, for the message.
 
     Returns
     -------
@@ -78,18 +84,18 @@ def require_alike(
     (first, common), *others = headers.items()
     for path, header in others:
         if header.sample_rate != common.sample_rate:
-            raise _unlike(path, first, "Hz", header.sample_rate, common.sample_rate)
+            raise _unlike(path, first, "Hz", header.sample_rate, common.sample_rate, mend)
     lengths = {path: header.n_samples for path, header in headers.items()}
     shortest, longest = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
     for path, other in (*((path, first) for path, _ in others), (shortest, longest)):
         difference = abs(lengths[path] - lengths[other])
         if difference and difference >= tolerance_s * common.sample_rate:
-            raise _unlike(path, other, "samples", lengths[path], lengths[other])
+            raise _unlike(path, other, "samples", lengths[path], lengths[other], mend)
     widest = max(headers, key=lambda path: headers[path].n_channels)
     for path, header in headers.items():
         if not downmixed and header.n_channels not in (1, headers[widest].n_channels):
             found, wanted = header.n_channels, headers[widest].n_channels
-            raise _unlike(path, widest, "channels", found, wanted)
+            raise _unlike(path, widest, "channels", found, wanted, mend)
     if lengths[shortest] != lengths[longest]:
         logger.warning(
             "%s: %d samples, but %s has %d: only the first that all files of the song have are "
@@ -99,11 +105,10 @@ def require_alike(
     return Common(lengths[shortest], common.sample_rate, headers[widest].n_channels, common.subtype)
 
 
-def _unlike(path: Path, other: Path, unit: str, found: int, wanted: int) -> HiphopssError:
-    return HiphopssError(
-        f"{path}: {found} {unit}, but {other} has {wanted}: export the song's files alike, or "
-        "separate its mixture again"
-    )
+def _unlike(
+    path: Path, other: Path, unit: str, found: int, wanted: int, mend: str
+) -> HiphopssError:
+    return HiphopssError(f"{path}: {found} {unit}, but {other} has {wanted}: {mend}")
 
 
 def cut_off(path: Path) -> HiphopssError:

@@ -56,6 +56,8 @@ class TestSet:
         Its songs.
     why : str
         Why these songs, as the end of a sentence for people.
+    missing : tuple of str
+        Names of the songs that belong to it, but are nowhere.
     """
 
     __test__ = False  # for pytest, which would take this class for a test
@@ -63,6 +65,7 @@ class TestSet:
     name: str
     songs: list[Song]
     why: str
+    missing: tuple[str, ...] = ()
 
 
 @lru_cache
@@ -164,7 +167,7 @@ def second_test_set(
             "%s: without DSD100, the second test set is %s",
             *(where, _WHY[chosen]),
         )
-    return TestSet(chosen, found, _WHY[chosen])
+    return TestSet(chosen, found, _WHY[chosen], tuple(missing))
 
 
 def _look_for(
@@ -266,8 +269,9 @@ def _named(names: Sequence[str], collections: Sequence[list[Song]]) -> list[Song
         matches = _matching(name, collections)
         if not matches:
             there = [song.name for songs in collections for song in songs]
-            near = ", ".join(near_names(name, there)) or "none is similar"
-            raise HiphopssError(f"{name!r}: no song of this name: check it, near ones are: {near}")
+            near = ", ".join(near_names(name, there))
+            hint = f"check it, near ones are: {near}" if near else "check it"
+            raise HiphopssError(f"{name!r}: no song of this name: {hint}")
         if len(matches) > 1:
             several = ", ".join(song.name for song in matches)
             raise HiphopssError(f"{name!r}: several songs have this name: take one of: {several}")

@@ -18,7 +18,8 @@ from pathlib import Path
 
 from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.datasets.layouts import find_audio
-from hiphopss.datasets.names import same_song
+from hiphopss.datasets.musdb18 import listed_song as is_known
+from hiphopss.datasets.names import few, same_song
 from hiphopss.datasets.songs import Song, find_songs, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
@@ -105,7 +106,22 @@ def find_estimates(
         (replace(song, subset=song.subset or subset or ""), estimate_stems(song_folder))
         for song, song_folder in match_songs(references, folder, subset)
     ]
-    return named_estimates(folder, songs, model)
+    found = named_estimates(folder, songs, model)
+    _tell_known(found)
+    return found
+
+
+def _tell_known(estimates: Estimates) -> None:
+    """Log the songs that the model was trained on, according to its own record."""
+    trained = (estimates.provenance or {}).get("trained_on", [])
+    if estimates.trained_on_test or not isinstance(trained, list):
+        return
+    known = [s.name for s, _ in estimates.songs if any(same_song(s.name, t) for t in trained)]
+    if known:
+        logger.warning(
+            "%s: %s was trained on %d of the %d songs that are scored: %s",
+            *(estimates.folder, estimates.model, len(known), len(estimates.songs), few(known)),
+        )
 
 
 def named_estimates(
@@ -167,9 +183,13 @@ def match_songs(
         by_name.setdefault(song.name, []).append(song)
     pairs: list[tuple[Song, Path]] = []
     matched: dict[tuple[str, str], Path] = {}
+    others: list[str] = []  # songs of DSD100 or MUSDB18 that the references don't have
     for folder in song_folders(estimates):
         spellings = (name for name in by_name if same_song(name, folder.name))
         songs = by_name.get(folder.name) or [song for name in spellings for song in by_name[name]]
+        if not songs and is_known(folder.name):
+            others.append(folder.name)
+            continue
         if not songs:
             raise HiphopssError(
                 f"{folder}: {told} has no song of this name with stems: name the references first, "
@@ -197,6 +217,8 @@ def match_songs(
             f"{estimates}: no folder of estimates for a song of {told}"
             f"{f' ({subset})' if subset else ''}: separate its mixtures first"
         )
+    if others:
+        logger.warning("%s: not in %s, not evaluated: %s", estimates, told, few(others))
     _tell_missing(estimates, by_name, [song for song, _ in pairs])
     return pairs
 
@@ -210,7 +232,7 @@ def _tell_missing(
     songs = (song for songs in by_name.values() for song in songs)
     missing = [s.name for s in songs if s.subset in subsets and s.key not in keys]
     if missing:
-        logger.warning("%s: no estimates, not evaluated: %s", estimates, ", ".join(missing))
+        logger.warning("%s: no estimates, not evaluated: %s", estimates, few(missing))
 
 
 def estimate_stems(folder: Path) -> dict[str, Path]:

@@ -129,6 +129,8 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[Job]:
                 [*mixture, *song.stems.values(), *stems.values()],
                 tolerance_s=how.length_tolerance_s,
                 downmixed=True,  # or duplicated, on reading
+                mend="export the song's files alike, separate its mixture again, or, if lengths "
+                "differ a little, add --length-tolerance SECONDS",
             )
             if song.key not in jobs:
                 jobs[song.key] = Job(song, [], common.n_samples, common.sample_rate, how)

@@ -29,7 +29,7 @@ def describe_weights(path: str | Path) -> str:
     path = resolve_weights(path)
     info, arrays = read_weights(path)
     provenance = dict(info.provenance)
-    data = provenance.pop("data", [])
+    data, songs = provenance.pop("data", []), provenance.pop("songs", [])
     count = sum(array.size for array in arrays.values())
     width = max(map(len, arrays))
     lines = [
@@ -39,6 +39,7 @@ def describe_weights(path: str | Path) -> str:
         f"signal     {info.config.to_json()}",
         *(f"{name:10} {value}" for name, value in provenance.items()),
         *(f"data       {known['set']}, licence: {known['licence']}" for known in data),
+        *([f"songs      {len(songs)}: {', '.join(songs)}"] if songs else []),
         f"arrays     {len(arrays)}, {count:,} numbers",
         *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
     ]

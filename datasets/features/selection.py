@@ -96,5 +96,8 @@ def _read_without_tests(root: str | Path, subsets: Sequence[str], part: str | No
     kept = training_songs(dev, tests)
     dropped = ", ".join(song.name for song in dev if song not in kept)
     if dropped:
-        logger.warning("%s: test songs, left out of the training: %s", root, dropped)
+        logger.warning(
+            "%s: songs of Test, or of the paper's test set, left out of the training: %s",
+            *(root, dropped),
+        )
     return kept + [song for song in songs if song.subset == "Test" and song not in papers]

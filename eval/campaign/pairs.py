@@ -191,7 +191,8 @@ def put_beside(rows: Iterable[Row], *, name: str = "sisec2016", average: str = "
     ]
     models = list(dict.fromkeys(pair.model for pair in pairs))
     pairs.sort(key=lambda pair: (models.index(pair.model), pair.number))
-    _tell_other_windows(known, pairs)
+    if told := other_windows(known, pairs):
+        logger.warning("%s", told)
     return Beside(known, average, pairs, _standings(known, pairs, average))
 
 
@@ -241,23 +242,35 @@ def _song_pairs(
                 )
 
 
-def _tell_other_windows(known: Campaign, pairs: Sequence[Pair]) -> None:
-    """Log the songs that have windows that the campaign doesn't have, or lack some."""
+def other_windows(known: Campaign, pairs: Sequence[Pair]) -> str:
+    """A sentence on songs that have windows that the campaign doesn't have, or lack some.
+
+    Parameters
+    ----------
+    known : Campaign
+        The campaign.
+    pairs : sequence of Pair
+        Scores beside it.
+
+    Returns
+    -------
+    str
+        Empty if there are none.
+    """
     off = {
         pair.song: f"{pair.song} ({pair.n_windows}, not {pair.n_campaign_windows})"
         for pair in pairs
         if pair.metric == "SDR" and abs(pair.n_windows - pair.n_campaign_windows) > _N_WINDOWS_OFF
     }
-    if off:
-        named = ", ".join(list(off.values())[:_N_NAMED])
-        more = f" and {len(off) - _N_NAMED} more" if len(off) > _N_NAMED else ""
-        logger.warning(
-            "other numbers of windows with scores than in %s: %s%s: only whole songs in windows of "
-            "30 s every 15 s, and estimates that are nowhere silent, can be compared with it",
-            known.title,
-            named,
-            more,
-        )
+    if not off:
+        return ""
+    named = ", ".join(list(off.values())[:_N_NAMED])
+    more = f" and {len(off) - _N_NAMED} more" if len(off) > _N_NAMED else ""
+    return (
+        f"other numbers of windows with scores than in {known.title}: {named}{more}: only whole "
+        "songs in windows of 30 s every 15 s, and estimates that are nowhere silent, can be "
+        "compared with it"
+    )
 
 
 def _standings(known: Campaign, pairs: Sequence[Pair], average: str) -> list[Standing]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import fill
 
-from hiphopss.eval.campaign.pairs import BOTH, Beside, Standing
+from hiphopss.eval.campaign.pairs import BOTH, Beside, Standing, other_windows
 from hiphopss.eval.table import write_csv
 from hiphopss.util.files import written_whole
 
@@ -98,6 +98,8 @@ def notes(beside: Beside) -> list[str]:
         f"A song's score is the {beside.average} over its windows of 30 s (BSS Eval v3, images); "
         "differences are paired, song by song, ± half of their 95 % confidence interval.",
     ]
+    if told := other_windows(known, beside.pairs):
+        found.append(f"Not comparable: {told}.")
     if any(one.place is not None for one in standings):
         found.append(
             f"place: among all systems of the campaign with this target but {known.bound}, this "

@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from hiphopss import __version__
+from hiphopss.datasets.layouts import layout_of
+from hiphopss.datasets.licences import data_of
 from hiphopss.eval.aggregate import MEAN, Summary, format_summary, summarise
 from hiphopss.eval.bss.scores import PAPER_METRICS
 from hiphopss.eval.campaign.pairs import put_beside
@@ -204,7 +206,11 @@ def _campaign_lines(rows: Sequence[Row], models: Collection[str]) -> list[str]:
 
 def origin(stages: Stages) -> str:
     if not stages.songs.generated:
-        return "HHDS and DSD100 are the songs given as such; they are listed below."
+        layout = layout_of(stages.songs.roots.get("DSD100", Path()))
+        given = "HHDS and DSD100 are the songs given as such; they are listed below."
+        if "DSD100" in stages.songs.roots and layout and layout.name == "MUSDB18":
+            given += " A set in the layout of MUSDB18 stands in for DSD100."
+        return given
     return (
         "**On generated songs, not on music.** Generated sets stand in for HHDS and DSD100. The "
         "figures say how this software behaves, not what the paper's models score on their data."
@@ -219,6 +225,9 @@ def settings_lines(stages: Stages, seeds: Sequence[int] = ()) -> list[str]:
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in libraries)
     second = stages.songs.second
     tested = [f"- second test set `{second.name}`: {second.why}"] if second else []
+    if second and second.missing:
+        n_all = len(second.songs) + len(second.missing)
+        tested[0] += f"; here without {', '.join(second.missing)} ({len(second.songs)} of {n_all})"
     return [
         f"- profile `{chosen.name}`: {chosen.epochs} epochs instead of the paper's 40 (others in "
         f"proportion), {patches} patches an epoch",
@@ -236,7 +245,9 @@ def data_lines(stages: Stages) -> list[str]:
             names = ", ".join(song.name for song in songs)
             digest = stages.store.songs_hash(songs)[:16]
             lines.append(f"| {name} | {len(songs)} | {names} | `{digest}` |")
-    return lines
+    every = [song for songs in (groups | stages.songs.tests).values() for song in songs]
+    told = [f"- {known['set']}: licence: {known['licence']}" for known in data_of(every)]
+    return [*lines, "", *told]
 
 
 def _model_lines(
@@ -254,7 +265,9 @@ def _model_lines(
         mark = " †" if e.name in leaky else ""
         if e.name in stages.stand_ins:
             name = stages.stand_ins[e.name].name
-            lines.append(f"| {e.name}{mark} | given: `{name}` | | | | `{digest}` |")
+            info = read_info(weights[e.name])
+            given = f"given: `{name}`, preset `{info.fidelity.name}`"
+            lines.append(f"| {e.name}{mark} | {given} | | | | `{digest}` |")
             continue
         added = "" if e.augmentation == "none" else f", {e.augmentation}"
         epochs = stages.profile.epochs_of(e)

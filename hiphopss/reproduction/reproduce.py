@@ -253,6 +253,9 @@ def given_roots(settings: ReproductionSettings) -> dict[str, Path]:
     return {name: find_root(root) for name, root in given.items() if root is not None}
 
 
+_OPTIONS = {"HHDS": "--hhds", "DSD100": "--dsd"}
+
+
 def require_data(experiments: list[Experiment], settings: ReproductionSettings, dev: dict) -> None:
     """Raise if a model has no songs to train on."""
     by_name = {experiment.name: experiment for experiment in table1()}
@@ -261,7 +264,7 @@ def require_data(experiments: list[Experiment], settings: ReproductionSettings, 
             if not dev.get(experiment.songs):
                 raise HiphopssError(
                     f"{experiment.name}: no {experiment.songs} songs to train on: name their "
-                    f"folder, let weights stand in (--weights {experiment.name}=FILE), or leave "
+                    f"folder ({_OPTIONS[experiment.songs]}), let weights stand in (--weights {experiment.name}=FILE), or leave "
                     "the model out (--models)"
                 )
             if not experiment.init:

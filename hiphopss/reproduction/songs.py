@@ -165,9 +165,10 @@ def choose_songs(
             names=list(test_songs) or None,
         )
         tests[HIP_HOP_TEST] = second.songs
-    except HiphopssError:
+    except HiphopssError as error:
         if test_songs or test_set or "DSD100" in roots:
             raise
+        logger.warning("%s (there is no second test set)", error)
     every_test = [song for songs in tests.values() for song in songs]
     measure_songs(
         [*every_test, *(song for some in sets.values() for song in some)], progress=progress

@@ -234,6 +234,8 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
     }
     if info.provenance.get("released_test_leak"):
         record["released_test_leak"] = True
+    if info.provenance.get("songs"):
+        record["trained_on"] = info.provenance["songs"]
     return record
 
 

@@ -51,6 +51,8 @@ class Run:
         A row for each completed epoch.
     data : list of dict
         ``"set"`` and ``"licence"`` of the known data sets on which it trains.
+    songs : list of str
+        Names of the songs on which it, or what it starts from, trains.
     best : dict of str to np.ndarray
         Weights after the epoch with the least validation loss; none without validation.
     """
@@ -58,6 +60,7 @@ class Run:
     settings: dict
     log: list[dict] = field(default_factory=list)
     data: list[dict[str, str]] = field(default_factory=list)
+    songs: list[str] = field(default_factory=list)
     best: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -89,6 +92,7 @@ def provenance(run: Run) -> dict:
         "epochs": run.epochs_done,
         "final_loss": run.log[-1]["loss"],
         **({"data": run.data} if run.data else {}),
+        "songs": run.songs,
         "versions": {
             "hiphopss": __version__,
             "keras": keras.__version__,

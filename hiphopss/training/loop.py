@@ -251,12 +251,14 @@ def _start(
 ) -> tuple[keras.Model, Run]:
     """The model and the run, at the start or as in the checkpoint."""
     file, data, initial, sha256 = split.file, split.file.data, None, None
+    songs = set(split.training_songs)
     leak = file.released_test_leak or split.validation_file.released_test_leak
     if init is not None:
         info, initial = read_weights(init)
         file.config.require_same(info.config, this=str(file.path), that=str(init))
         leak = leak or info.provenance.get("released_test_leak", False)
         data = merged(info.provenance.get(DATA, []), data)
+        songs |= set(info.provenance.get("songs", []))
         sha256 = info.sha256
     import_keras()
     from hiphopss.network.model import build_model
@@ -267,7 +269,7 @@ def _start(
         "preset": file.fidelity.name,
         "init": sha256,
     }
-    run = Run({"features": file.identity, **more, **settings}, data=data)
+    run = Run({"features": file.identity, **more, **settings}, data=data, songs=sorted(songs))
     model = build_model(file.fidelity, config=file.config, seed=settings["seed"])
     if initial is not None:
         assign_arrays(model, initial, origin=str(init))

@@ -44,6 +44,12 @@ class Split:
     validation: np.ndarray
     told: dict | None = None
 
+    @property
+    def training_songs(self) -> list[str]:
+        """Names of the songs that train."""
+        held = self.told["songs"] if self.told and self.validation_file is self.file else []
+        return [_name(label) for label in _stems(self.file) if label not in held]
+
     def tell(self) -> None:
         """Log which songs validate, and how many patches."""
         if self.told is None:
