@@ -68,10 +68,8 @@ def serve(
         )
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{bound_port}/"
-        print(
-            f"hiphopss demo: {address} (Ctrl-C stops it, and deletes uploads and results)",
-            flush=True,
-        )
+        told = "Ctrl-C stops it, and deletes uploads and results"
+        print(f"hiphopss demo: {address} ({told})", flush=True)
         if open_page:
             Timer(0.5, webbrowser.open, [address]).start()
         with suppress(KeyboardInterrupt):  # this is how users stop the server

@@ -264,8 +264,8 @@ def require_data(experiments: list[Experiment], settings: ReproductionSettings, 
             if not dev.get(experiment.songs):
                 raise HiphopssError(
                     f"{experiment.name}: no {experiment.songs} songs to train on: name their "
-                    f"folder ({_OPTIONS[experiment.songs]}), let weights stand in (--weights {experiment.name}=FILE), or leave "
-                    "the model out (--models)"
+                    f"folder ({_OPTIONS[experiment.songs]}), let weights stand in "
+                    f"(--weights {experiment.name}=FILE), or leave the model out (--models)"
                 )
             if not experiment.init:
                 break
