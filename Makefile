@@ -8,7 +8,7 @@ run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
 
 test: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # The numeric tests once more, as other processors would compute.
 kernels: .venv/installed

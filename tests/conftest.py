@@ -2,6 +2,7 @@
 
 import logging
 import os
+from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,12 @@ from hiphopss.util.keras_backend import import_keras
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "dsd100-sample"
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the files that have most slow tests, so that two processes end together."""
+    n_slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
+    items.sort(key=lambda item: -n_slow[item.path])
 
 
 @pytest.fixture(scope="session")

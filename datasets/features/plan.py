@@ -91,23 +91,21 @@ def plan_features(
     *,
     augmentation: str = "none",
     preset: str | Fidelity = "released",
+    config: SignalConfig | None = None,
     seed: int = 0,
     released_test_leak: bool = False,
     store_phase: bool = False,
     part: str | None = None,
     calibrate: bool = True,
-    progress: bool = True,
 ) -> FeaturePlan:
     """Say what :func:`hiphopss.make_features` would make and take, without making it.
 
     Parameters
     ----------
-    dataset, output, augmentation, preset, seed, released_test_leak, store_phase, part
+    dataset, output, augmentation, preset, config, seed, released_test_leak, store_phase, part
         As in :func:`hiphopss.make_features`. Only the headers of the songs are read.
     calibrate : bool
         Measure for some seconds how fast this machine computes features of this preset.
-    progress : bool
-        Show a progress bar while songs in stem files are measured.
 
     Returns
     -------
@@ -119,7 +117,7 @@ def plan_features(
     HiphopssError
         As in :func:`hiphopss.make_features`, before any work.
     """
-    output, config = Path(output), SignalConfig()
+    output, config = Path(output), config or SignalConfig()
     require_replaceable(output)
     layout = lay_out(
         dataset,
@@ -130,7 +128,6 @@ def plan_features(
         released_test_leak=released_test_leak,
         store_phase=store_phase,
         part=part,
-        progress=progress,
     )
     speed = measure_features(preset, config) if calibrate else None
     return plan_of(layout, output, speed)

@@ -134,11 +134,7 @@ def _features(options: Namespace) -> None:
         "part": options.part,
     }
     if options.plan:
-        print(
-            plan_features(
-                options.dataset, options.output, **chosen, progress=not options.quiet
-            ).text()
-        )
+        print(plan_features(options.dataset, options.output, **chosen).text())
         return
     path = make_features(options.dataset, options.output, **chosen, progress=not options.quiet)
     print(path)

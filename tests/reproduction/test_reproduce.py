@@ -224,7 +224,7 @@ def test_published_weights_stand_in(data, store, tmp_path, published):
     assert transferred.provenance["init"] == digest
     assert (tmp_path / "run" / "weights" / "DSD.pkl").read_bytes() == published.read_bytes()
     report = (tmp_path / "run" / "report.md").read_text("utf-8")
-    assert "| DSD | given: `model_hh_fft_1024.pkl` |" in report
+    assert "| DSD | given: `model_hh_fft_1024.pkl`, preset `released` |" in report
     rows = read_rows(tmp_path / "run" / "metrics.csv")
     assert {row.model for row in rows} == {"DSD", "DSD_HH_2", *BASELINES}
 
