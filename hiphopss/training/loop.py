@@ -217,12 +217,12 @@ def _save(
         kept = run.best_epoch if settings.keeps_best else run.epochs_done
         loss = run.log[kept - 1]["val_loss"]
         made |= {"patience": settings.patience, "kept_epoch": kept, "validation_loss": loss}
+        stopped = run.has_stalled(settings.patience) and run.epochs_done < settings.epochs
         logger.info(
-            "%s: %d epochs%s; weights of epoch %d, validation loss %.5g%s",
-            output,
-            run.epochs_done,
-            f", {settings.patience} without a lower validation loss (a larger patience goes on)"
-            if run.has_stalled(settings.patience)
+            "%s: %d of %d epochs%s; weights of epoch %d, validation loss %.5g%s",
+            *(output, run.epochs_done, settings.epochs),
+            f", as {settings.patience} brought no lower validation loss (a larger patience goes on)"
+            if stopped
             else "",
             *(kept, loss, " (the least)" if kept == run.best_epoch else ""),
         )
@@ -336,6 +336,9 @@ class _Loop:
                 run.log.append({"epoch": run.epochs_done + 1, **logs, **rate})
                 if validation is not None and run.best_epoch == run.epochs_done:
                     run.best = {k: v.copy() for k, v in network_arrays(self.model).items()}
+                if validation is not None:
+                    self._show(bar, logs["loss"])
+                    bar.refresh()
                 hooks.on_epoch_end(run.epochs_done - 1, logs)
                 if self.share.writes:
                     save_checkpoint(

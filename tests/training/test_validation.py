@@ -290,8 +290,8 @@ def test_patience_and_the_best_epoch_survive_an_interruption(
     made = read_info(output).provenance
     assert (made["epochs"], made["kept_epoch"], made["validation_loss"]) == (4, 2, 4.0)
     assert lines.told[-1] == (
-        f"{output}: 4 epochs, 2 without a lower validation loss (a larger patience goes on); "
-        "weights of epoch 2, validation loss 4 (the least)"
+        f"{output}: 4 of 9 epochs, as 2 brought no lower validation loss (a larger patience goes "
+        "on); weights of epoch 2, validation loss 4 (the least)"
     )
     see(np.nan)
     with pytest.raises(HiphopssError, match="the validation loss of epoch 5 is not finite"):
