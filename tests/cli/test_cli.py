@@ -348,7 +348,7 @@ def test_reproduce_by_default_runs_on_generated_songs(tmp_path, run):
     first = (out / "metrics.csv").read_bytes()
     gone = next((out / "store" / "estimates").glob("HH_IA-*/0*"))
     shutil.rmtree(gone)
-    shutil.rmtree(out / "store" / "scores")
+    next((out / "store" / "scores").glob("HH_IA-*.csv")).unlink()
     assert run(*arguments) == (0, printed, "")
     assert gone.is_dir()
     assert (out / "metrics.csv").read_bytes() == first

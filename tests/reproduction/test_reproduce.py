@@ -186,18 +186,18 @@ def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path,
         stages, "make_features", lambda *a, **k: made.append(a) or original(*a, **k)
     )
     weights = set((store / "weights").glob("*.weights.h5"))
-    longer = ReproductionSettings(replace(TINY, epochs=3), **data, models=("HH",))
+    longer = ReproductionSettings(replace(TINY, epochs=3), hhds=data["hhds"], models=("HH",))
     reproduce(tmp_path / "longer", longer, store=store, progress=False)
     assert not made
     new = set((store / "weights").glob("*.weights.h5")) - weights
     assert {path.name.partition("-")[0].partition(".")[0] for path in new} == {"HH"}
 
-    changed = {name: str(shutil.copytree(root, tmp_path / name)) for name, root in data.items()}
+    changed = str(shutil.copytree(data["hhds"], tmp_path / "hhds"))
     stem = tmp_path / "hhds" / "Sources" / "Dev" / "000 - Maker - Dev 0" / "bass.wav"
     soundfile.write(stem, 0.9 * soundfile.read(stem)[0], RATE, subtype="FLOAT")
     reproduce(
         tmp_path / "changed",
-        ReproductionSettings(TINY, **changed, models=("HH",)),
+        ReproductionSettings(TINY, hhds=changed, models=("HH",)),
         store=store,
         progress=False,
     )
@@ -214,7 +214,7 @@ def test_published_weights_stand_in(data, store, tmp_path, published):
     settings = ReproductionSettings(
         TINY,
         preset="released",
-        **data,
+        hhds=data["hhds"],
         models=("DSD", "DSD_HH_2"),
         weights={"DSD": str(published)},
     )
@@ -232,7 +232,11 @@ def test_published_weights_stand_in(data, store, tmp_path, published):
 @pytest.mark.slow
 def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, published):
     settings = ReproductionSettings(
-        TINY, preset="released", **data, models=("HH", "HH_CS"), released_test_leak=True
+        TINY,
+        preset="released",
+        hhds=data["hhds"],
+        models=("HH", "HH_CS"),
+        released_test_leak=True,
     )
     outcome = reproduce(tmp_path / "run", settings, store=store, progress=False)
     rows = read_rows(outcome.files["metrics"])
@@ -270,7 +274,7 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, publ
 def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
     """SIGKILL, then the same command again, as often as HIPHOPSS_KILLS says."""
     kills = int(os.environ.get("HIPHOPSS_KILLS", "1"))
-    settings = {**data, "models": ("HH", "HH_CS")}
+    settings = {"hhds": data["hhds"], "models": ("HH", "HH_CS")}
     program = (
         "import json, sys\n"
         "from dataclasses import replace\n"
