@@ -9,6 +9,7 @@ from hiphopss import SOURCES
 FOREIGN = ("001 - ANiMAL - Clinic A", "002 - ANiMAL - Rockshow", "052 - ANiMAL - Easy Tiger")
 
 KNOCKOUT = "027 - M.E.R.C. Music - Knockout"
+HIP_HOP = (*FOREIGN[:2], KNOCKOUT)
 
 
 def write_songs(root, subset, names):

@@ -7,10 +7,15 @@ import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
+from helpers.songs import noise
 
+from hiphopss.signal import decoded, reading
 from hiphopss.signal.containers import STREAMS
+
+N_SAMPLES = 30011  # no multiple of AAC's frames
 
 
 def ffmpeg_program():
@@ -53,3 +58,23 @@ def make_stem_mp4(path, streams, sample_rate=44100, *, bitrate="256k"):
         command += ["-disposition:a:0", "default", "-f", "mp4", f"file:{path}"]
         subprocess.run(command, check=True)
     return path
+
+
+def streams_of(n_samples=N_SAMPLES, n_channels=2, first=2):
+    """Noise that is different in each stream, and coloured, because AAC spares no bits for hiss."""
+    return {
+        name: np.stack([noise(n_samples, first + i + 7 * c) for c in range(n_channels)], 1)
+        for i, name in enumerate(STREAMS)
+    }
+
+
+def start_anew(monkeypatch):
+    """As if this were a new process."""
+    monkeypatch.setattr(decoded, "_copies", decoded._Copies())
+
+
+def one_line(path, told, read=reading.read, kind=reading.AudioError):
+    with pytest.raises(kind, match=told) as caught:
+        read(path)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)

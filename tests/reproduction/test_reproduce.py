@@ -10,12 +10,11 @@ import subprocess
 import sys
 import time
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import soundfile
-from helpers.hhds import FOREIGN, KNOCKOUT
-from helpers.songs import RATE, noise, read_json, warned, write_song
+from helpers.hhds import HIP_HOP
+from helpers.songs import RATE, read_json
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.features.file import FeatureFile
@@ -25,8 +24,6 @@ from hiphopss.eval.table import LEAK_NOTE, read_rows
 from hiphopss.reproduction import stages
 from hiphopss.reproduction.experiments import TEST_SETS, profile, table1
 from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
-from hiphopss.reproduction.songs import choose_songs
-from hiphopss.reproduction.store import Store
 from hiphopss.training.loop import train
 from hiphopss.training.settings import TrainingSettings
 from hiphopss.util.executor import Executor
@@ -35,23 +32,6 @@ from hiphopss.weights.files import convert_weights, read_info
 TINY = replace(profile("quick"), epochs=2, patches=64)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
-HIP_HOP = [*FOREIGN[:2], KNOCKOUT]
-
-
-@pytest.fixture(scope="module")
-def data(tmp_path_factory):
-    """Two data sets of noise; one of DSD100's hip-hop songs is in its Dev half."""
-    root = tmp_path_factory.mktemp("data")
-    songs = [("HHDS", "Dev", f"{n:03d} - Maker - Dev {n}") for n in range(5)]
-    songs += [("HHDS", "Test", f"{n:03d} - Maker - Test {n}") for n in range(5, 7)]
-    songs += [("DSD100", "Test", name) for name in HIP_HOP]
-    songs += [("DSD100", "Dev", name) for name in (FOREIGN[2], "053 - Band - A", "054 - Band - B")]
-    for number, (collection, subset, name) in enumerate(songs):
-        stems = {
-            s: noise(44100 + 5000 * (number % 3), 8 * number + i) for i, s in enumerate(SOURCES)
-        }
-        write_song(root / collection, subset, name, stems, gain=0.8)
-    return {"hhds": str(root / "HHDS"), "dsd100": str(root / "DSD100")}
 
 
 @pytest.fixture(scope="module")
@@ -313,62 +293,6 @@ def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
         assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
     partial = [p for p in (tmp_path / "killed").rglob(".partial-*")]
     assert not partial
-
-
-def test_bad_test_songs_are_told_before_any_work(data, tmp_path):
-    def copied(name):
-        return {
-            kind.upper(): Path(shutil.copytree(root, tmp_path / name / kind))
-            for kind, root in data.items()
-        }
-
-    test = "Test/005 - Maker - Test 5"
-    roots = copied("short")
-    path = roots["HHDS"] / "Mixtures" / test / "mixture.wav"
-    soundfile.write(path, soundfile.read(path)[0][:-1000], RATE, subtype="FLOAT")
-    with pytest.raises(HiphopssError, match=r"mixture\.wav|vocals\.wav"):
-        choose_songs(roots)
-    path.write_bytes(b"")
-    with pytest.raises(HiphopssError, match=r"mixture\.wav: not an audio file|mixture\.wav"):
-        choose_songs(roots)
-    path.unlink()
-    with pytest.raises(HiphopssError, match=r"Test 5: a test song without mixture\.wav"):
-        choose_songs(roots)
-    with pytest.raises(HiphopssError, match="a test song of the same name as"):
-        choose_songs(copied("named"), ["005 - Maker - Test 5"])
-    roots = copied("both")
-    for kind in ("Sources", "Mixtures"):
-        moved = roots["HHDS"] / kind / "Dev" / "005 - Maker - Test 5"
-        shutil.copytree(roots["HHDS"] / kind / test, moved)
-    with warned("because they are test songs: 005 - Maker - Test 5"):
-        chosen = choose_songs(roots)
-    assert len(chosen.dev["HHDS"]) == 5
-    assert not chosen.generated
-
-
-def test_the_second_test_set_decides_what_is_trained_on(data):
-    roots = {kind.upper(): Path(root) for kind, root in data.items()}
-    papers = choose_songs(roots)
-    assert papers.dev["DSD100"][0].name == FOREIGN[2]
-    with warned(f"because they are test songs: {FOREIGN[2]}"):
-        archive = choose_songs(roots, test_set="hhds-archive")
-    assert [song.name for song in archive.tests["DSD100 hip-hop"]] == list(FOREIGN)
-    assert [song.name for song in archive.dev["DSD100"]] == ["053 - Band - A", "054 - Band - B"]
-    assert (papers.second.name, archive.second.name) == ("paper", "hhds-archive")
-
-
-def test_a_stamp_that_lies_is_seen_through(tmp_path):
-    path = tmp_path / "a.wav"
-    path.write_bytes(b"one")
-    store = Store(tmp_path / "store")
-    first = store.sha256(path)
-    stat = path.stat()
-    path.write_bytes(b"two")
-    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
-    assert store.sha256(path) != first
-    (tmp_path / "store").mkdir()
-    (tmp_path / "store" / "hashes.json").write_text('{"a')
-    assert Store(tmp_path / "store").sha256(path) == store.sha256(path)
 
 
 def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatch):

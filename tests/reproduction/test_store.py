@@ -1,6 +1,7 @@
 """The store's memory of hashes, which several runs write."""
 
 import json
+import os
 
 from hiphopss.datasets.songs import Song
 from hiphopss.reproduction.store import Store
@@ -31,3 +32,17 @@ def test_a_store_that_is_only_looked_at_stays_as_it_is(tmp_path):
     assert path.name == same.name
     assert not (tmp_path / "a").exists()
     assert same.with_name(f"{same.stem}.inputs.json").exists()
+
+
+def test_a_stamp_that_lies_is_seen_through(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"one")
+    store = Store(tmp_path / "store")
+    first = store.sha256(path)
+    stat = path.stat()
+    path.write_bytes(b"two")
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+    assert store.sha256(path) != first
+    (tmp_path / "store").mkdir()
+    (tmp_path / "store" / "hashes.json").write_text('{"a')
+    assert Store(tmp_path / "store").sha256(path) == store.sha256(path)

@@ -1,147 +1,21 @@
 """Data sets: the download, from a server on this machine that acts as Zenodo, and archives."""
 
 import hashlib
-import json
 import re
 import shutil
-import threading
-import zipfile
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import numpy as np
 import pytest
 from helpers.archives import files_in, refused
-from helpers.hhds import write_hhds
 from helpers.songs import told, warned
+from helpers.zenodo import CHUNK, fetch, zip_folder
 
-from hiphopss.datasets.fetch import download, unzip
 from hiphopss.datasets.fetch.dataset import DATASETS, download_dataset
 from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.roots import facts
 from hiphopss.datasets.stems import load_stems
 from hiphopss.util.files import amount
-
-CHUNK = download._CHUNK  # only whole chunks are kept
-
-
-def zip_folder(folder, path, top=""):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(folder.rglob("*")):
-            archive.write(file, f"{top}{file.relative_to(folder)}")
-
-
-@pytest.fixture(scope="module")
-def hhds(tmp_path_factory):
-    """The unpacked archive."""
-    root = write_hhds(tmp_path_factory.mktemp("hhds") / "HHDS")
-    (root / "README").write_bytes(np.random.default_rng(0).bytes(100_000))  # it can't be packed
-    return root
-
-
-@pytest.fixture(scope="module")
-def archive(hhds, tmp_path_factory):
-    """The zip archive, with what a Macintosh adds."""
-    path = tmp_path_factory.mktemp("archive") / "HHDS.zip"
-    zip_folder(hhds, path, "HHDS/")
-    with zipfile.ZipFile(path, "a") as opened:
-        opened.writestr("HHDS/Sources/.DS_Store", b"x")
-        opened.writestr("__MACOSX/HHDS/Sources/Dev/._song", b"x")
-        opened.writestr("HHDS/Sources/__MACOSX/song", b"x")
-    return path
-
-
-class Server:
-    """Acts as Zenodo; what it does wrong is set by a test."""
-
-    def __init__(self, files):
-        self.files = files
-        self.record = {"files": [self._item(name, content) for name, content in files.items()]}
-        self.ranges = True
-        self.cuts = []  # bytes after which the connection breaks, one a download
-        self.shift = 0  # of the ranges that it sends
-        self.status = 200
-        self.asked = []  # path and Range header of each request
-        self.url = None
-
-    def _item(self, name, content):
-        checksum = f"md5:{hashlib.md5(content).hexdigest()}"
-        return {"key": name, "size": len(content), "checksum": checksum, "links": {"self": name}}
-
-    def of_files(self):
-        return [part for path, part in self.asked if "/files/" in path]
-
-    def answer(self, handler):
-        wanted = handler.headers.get("Range")
-        self.asked.append((handler.path, wanted))
-        if handler.path.startswith("/api/records/"):
-            return self._send(handler, 200, self._record())
-        if self.status != 200:
-            return self._send(handler, self.status, b"")
-        content = self.files[handler.path.removesuffix("?download=1").rpartition("/")[2]]
-        if not (wanted and self.ranges):
-            return self._send(handler, 200, content)
-        start = self.shift + int(wanted.removeprefix("bytes=").removesuffix("-"))
-        if start >= len(content):
-            return self._send(handler, 416, b"")
-        span = f"bytes {start}-{len(content) - 1}/{len(content)}"
-        return self._send(handler, 206, content[start:], ("Content-Range", span))
-
-    def _record(self):
-        if isinstance(self.record, bytes):
-            return self.record
-        items = [dict(item) for item in self.record["files"]]
-        for item in items:
-            if "links" in item:
-                item["links"] = {"self": f"{self.url}/files/{item['links']['self']}"}
-        return json.dumps({"files": items}).encode()
-
-    def _send(self, handler, status, content, *headers):
-        handler.send_response(status)
-        for name, value in (("Content-Length", str(len(content))), *headers):
-            handler.send_header(name, value)
-        handler.end_headers()
-        cut = self.cuts.pop(0) if self.cuts and "/files/" in handler.path else len(content)
-        handler.wfile.write(content[:cut])
-        handler.close_connection = True
-
-
-@pytest.fixture
-def serve(monkeypatch):
-    """Start a server with these files."""
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    monkeypatch.setattr(download, "WAIT_S", 0.0)
-    running = []
-
-    def serve(**files):
-        server = Server({name.replace("_zip", ".zip"): files[name] for name in files})
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self):
-                server.answer(self)
-
-            def log_message(self, *arguments):
-                pass
-
-        http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        server.url = f"http://127.0.0.1:{http.server_port}"
-        running.append(http)
-        threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01}).start()
-        return server
-
-    yield serve
-    for http in running:
-        http.shutdown()
-        http.server_close()
-
-
-@pytest.fixture
-def server(serve, archive):
-    return serve(HHDS_zip=archive.read_bytes())
-
-
-def fetch(server, folder, **options):
-    return download_dataset("hhds", folder, base_url=server.url, progress=False, **options)
 
 
 def test_download_gives_the_root_and_nothing_else(server, hhds, tmp_path):
@@ -179,90 +53,6 @@ def test_a_second_call_asks_nobody(server, tmp_path):
     assert server.asked == []
 
 
-def test_a_broken_connection_is_gone_on_with(server, hhds, tmp_path):
-    server.cuts = [2 * CHUNK, CHUNK + 1]
-    root = fetch(server, tmp_path / "hhds")
-    assert server.of_files() == [None, f"bytes={2 * CHUNK}-", f"bytes={3 * CHUNK}-"]
-    assert files_in(root) == files_in(hhds)
-
-
-def test_a_broken_download_is_gone_on_with_by_the_next_call(server, hhds, tmp_path):
-    server.cuts = [2 * CHUNK]
-    answer = server.answer
-
-    def fail_later(handler):
-        if server.of_files():
-            server.status = 503
-        answer(handler)
-
-    server.answer = fail_later
-    message = f"status 503; {2 * CHUNK} of .* are kept.*check the network.*doi.org/10.5281/zenodo"
-    refused(message, fetch, server, tmp_path / "hhds")
-    assert not (tmp_path / "hhds").exists()
-    assert len(server.of_files()) == 1 + download.ATTEMPTS
-    server.answer, server.status = answer, 200
-    server.asked.clear()
-    root = fetch(server, tmp_path / "hhds")
-    assert server.of_files() == [f"bytes={2 * CHUNK}-"]
-    assert files_in(root) == files_in(hhds)
-
-
-def test_a_server_without_ranges_sends_all_again(server, hhds, tmp_path):
-    server.ranges = False
-    server.cuts = [2 * CHUNK]
-    root = fetch(server, tmp_path / "hhds")
-    assert server.of_files() == [None, f"bytes={2 * CHUNK}-"]
-    assert files_in(root) == files_in(hhds)
-
-
-def test_a_server_that_always_breaks_is_given_up(server, tmp_path):
-    server.ranges = False
-    server.cuts = [CHUNK] * 99
-    refused(f"the connection broke; {CHUNK} of", fetch, server, tmp_path / "hhds")
-    assert len(server.of_files()) == 1 + download.ATTEMPTS
-
-
-def test_a_wrong_checksum_starts_anew(server, hhds, tmp_path):
-    content = server.files["HHDS.zip"]
-    server.files["HHDS.zip"] = bytes([content[0] ^ 1]) + content[1:]
-    refused("another checksum.*run it again", fetch, server, tmp_path / "hhds")
-    assert list(tmp_path.iterdir()) == []
-    server.files["HHDS.zip"] = content
-    assert files_in(fetch(server, tmp_path / "hhds")) == files_in(hhds)
-
-
-def test_an_unpacking_that_broke_off_needs_no_second_download(server, hhds, tmp_path, monkeypatch):
-    monkeypatch.setattr(unzip, "MAX_FILES", 1)
-    refused("not unpacked", fetch, server, tmp_path / "hhds")
-    assert not (tmp_path / "hhds").exists()
-    monkeypatch.undo()
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    assert files_in(fetch(server, tmp_path / "hhds")) == files_in(hhds)
-    assert server.of_files() == [None]
-
-
-def test_a_file_of_another_size_is_refused(server, tmp_path):
-    server.cuts = [2 * CHUNK]
-    server.record["files"][0]["size"] += 1
-    refused("another part or size", fetch, server, tmp_path / "hhds")
-
-
-def test_a_part_that_the_server_does_not_know_is_dropped(server, tmp_path):
-    (item,) = server.record["files"]
-    part = tmp_path / f".hhds-{item['checksum'][-8:]}.zip.part"
-    part.write_bytes(bytes(item["size"] + 1))
-    item["size"] += 2
-    refused("another part or size", fetch, server, tmp_path / "hhds")
-    assert server.of_files() == [f"bytes={item['size'] - 1}-", None]
-    assert not part.exists()
-
-
-def test_another_range_than_asked_for_is_refused(server, tmp_path):
-    server.cuts = [2 * CHUNK]
-    server.shift = 1
-    refused("another part or size", fetch, server, tmp_path / "hhds")
-
-
 def test_of_several_archives_the_largest_is_taken(serve, archive, hhds, tmp_path):
     server = serve(HHDS_zip=archive.read_bytes(), extras_zip=b"x", readme=b"y" * 10**6)
     with warned(r"taking HHDS\.zip, the largest, and not extras\.zip"):
@@ -272,37 +62,6 @@ def test_of_several_archives_the_largest_is_taken(serve, archive, hhds, tmp_path
 
 def test_a_record_without_an_archive_is_told(serve, tmp_path):
     refused(r"no \.zip in the record.*readme", fetch, serve(readme=b"x"), tmp_path / "hhds")
-
-
-def test_the_other_shape_of_record_is_read(server, hhds, tmp_path):
-    (item,) = server.record["files"]
-    server.record["files"] = [
-        {
-            "filename": item["key"],
-            "filesize": item["size"],
-            "checksum": item["checksum"].removeprefix("md5:"),
-        }
-    ]
-    assert files_in(fetch(server, tmp_path / "hhds")) == files_in(hhds)
-    assert server.asked[-1][0] == "/records/823037/files/HHDS.zip?download=1"
-
-
-@pytest.mark.parametrize(
-    "record", [b"<html>log in</html>", b"[]", b'{"files": [{"key": "a.zip", "checksum": "md5:0"}]}']
-)
-def test_an_answer_that_is_no_record_is_told(server, tmp_path, record):
-    server.record = record
-    refused("isn't a Zenodo record", fetch, server, tmp_path / "hhds")
-
-
-def test_no_network_is_told(tmp_path, serve):
-    url = "http://127.0.0.1:1"  # nobody listens there
-    refused(
-        "can't be downloaded .no connection.: check the network.*by hand from",
-        *(download_dataset, "hhds", tmp_path / "hhds"),
-        base_url=url,
-        progress=False,
-    )
 
 
 def test_too_small_a_disk_is_told_before(server, archive, tmp_path, monkeypatch):
