@@ -8,9 +8,15 @@ import soundfile
 from helpers.songs import RATE, noise, write_song
 
 from hiphopss import SOURCES
+from hiphopss.cli import build_parser
+from hiphopss.cli.reproduce import _data_sets
 from hiphopss.datasets import musdb18
 from hiphopss.datasets.dsd100 import dsd100_songs, listed, listed_song
 from hiphopss.datasets.features.audition import audition
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.roots import facts
+from hiphopss.datasets.songs import find_songs, read_songs
+from hiphopss.eval.table import read_rows
 from hiphopss.reproduction.experiments import profile
 from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 from hiphopss.reproduction.songs import choose_songs
@@ -90,3 +96,42 @@ def test_each_set_gives_the_same_table(sets, tmp_path):
         assert "027 - M.E.R.C. Music - Knockout" in report
         assert "second test set `paper`" in report
     assert tables[0] == tables[1]
+
+
+def test_the_verbs_take_musdb18_hq_by_itself(sets, published, tmp_path, run):
+    """Its test folder is separated and scored, and its parts make features."""
+    root, stems = sets / "MUSDB18-HQ", tmp_path / "stems"
+    names = [song.name for song in find_songs(root / "test")]
+    some = [root / "test" / name for name in names[:2]]
+    assert run("separate", *some, "-o", stems, "--weights", published, "-q")[0] == 0
+    assert sorted(path.name for path in stems.iterdir() if path.is_dir()) == names[:2]
+    status, printed, error = run("evaluate", root, stems, "-o", tmp_path / "scores.csv", "-q")
+    assert (status, "Test: means over songs" in printed) == (0, True)
+    assert "no estimates, not evaluated" in error
+    rows = read_rows(tmp_path / "scores.csv")
+    assert {(row.subset, row.song) for row in rows} == {("Test", name) for name in names[:2]}
+
+    features = tmp_path / "validation.h5"
+    options = ["--part", "validation", "--preset", "corrected", "-q"]
+    status, _, error = run("features", root, "-o", features, *options)
+    assert (status, "ANiMAL - " in error) == (0, True)
+    with FeatureFile(features) as file:
+        used = {part.song for segment in file.segments() for part in segment.parts}
+    in_training = {song.name for song in read_songs(root, ("Dev",))}
+    assert used == in_training & set(facts()["musdb18"]["validation"]) - {"ANiMAL - Rockshow"}
+
+
+def test_musdb_path_stands_in_for_dsd_path(sets, tmp_path, run, monkeypatch):
+    """DSD100's own variable goes before it."""
+    monkeypatch.setenv("HHDS_PATH", str(sets / "HHDS"))
+    monkeypatch.setenv("MUSDB_PATH", str(sets / "MUSDB18-HQ"))
+    monkeypatch.delenv("DSD_PATH", raising=False)
+    chosen = build_parser().parse_args(["reproduce", "-o", "run", "--profile", "paper"])
+    assert _data_sets(chosen) == (str(sets / "HHDS"), str(sets / "MUSDB18-HQ"))
+    monkeypatch.setenv("DSD_PATH", str(sets / "DSD100"))
+    assert _data_sets(chosen) == (str(sets / "HHDS"), str(sets / "DSD100"))
+    monkeypatch.delenv("DSD_PATH")
+    monkeypatch.setenv("MUSDB_PATH", str(tmp_path / "nowhere"))
+    status, _, error = run("reproduce", "-o", tmp_path / "run", "--profile", "paper")
+    assert (status, error.count("\n")) == (2, 1)
+    assert "MUSDB_PATH=" in error

@@ -15,6 +15,7 @@ from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 from hiphopss.network.model import build_model
+from hiphopss.separation.files import SeparationSettings, separate_files
 from hiphopss.training.loop import epoch_batches, train
 from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.steps import compile_model
@@ -232,7 +233,7 @@ def test_resumed_training_ends_with_the_same_weights(features, tmp_path, publish
     assert not np.array_equal(expected["conv1/kernel"], start["conv1/kernel"])
 
 
-def test_weights_inherit_the_licences_of_features_and_initial_weights(dataset, tmp_path):
+def test_weights_inherit_songs_and_licences_of_features_and_initial_weights(dataset, tmp_path):
     songs = [
         replace(song, name="051 - AM Contra - Heart Peripheral") for song in read_songs(dataset)
     ]
@@ -240,16 +241,24 @@ def test_weights_inherit_the_licences_of_features_and_initial_weights(dataset, t
     first = {"set": "HHDS", "licence": "see its record"}
     settings = {"config": SignalConfig(), "fidelity": PRESETS["corrected"]}
     init = tmp_path / "init.weights.h5"
-    save_weights(init, build_model("corrected"), provenance={"data": [first]}, **settings)
+    heard = {"data": [first], "songs": ["Someone - Else"]}
+    save_weights(init, build_model("corrected"), provenance=heard, **settings)
     output, once = tmp_path / "m.weights.h5", TrainingSettings(epochs=1, batch_size=8)
     train(features, output, once, init=init, progress=False)
     licence = "for non-commercial, educational use only"
     expected = [first, {"set": "DSD100", "licence": licence}]
     for file in (output, tmp_path / "m.checkpoint.weights.h5"):
         assert read_info(file).provenance["data"] == expected
+        assert read_info(file).provenance["songs"] == [songs[0].name, "Someone - Else"]
     text = describe_weights(output)
     assert "\ndata       HHDS, licence: see its record\n" in text
     assert f"\ndata       DSD100, licence: {licence}\n" in text
+    assert f"\nsongs      2: {songs[0].name}, Someone - Else\n" in text
+    separate_files(
+        [songs[0].mixture], tmp_path / "stems", SeparationSettings(output), progress=False
+    )
+    record = read_json(tmp_path / "stems" / "separation.json")
+    assert record["trained_on"] == [songs[0].name, "Someone - Else"]
 
 
 def test_a_checkpoint_of_another_run_is_refused(features, dataset, tmp_path):

@@ -3,6 +3,7 @@
 import hashlib
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,13 @@ from helpers.archives import files_in, refused
 from helpers.songs import told, warned
 from helpers.zenodo import CHUNK, fetch, zip_folder
 
+from hiphopss import HiphopssError
 from hiphopss.datasets.fetch.dataset import DATASETS, download_dataset
 from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.roots import facts
 from hiphopss.datasets.stems import load_stems
 from hiphopss.util.files import amount
+from hiphopss.util.locks import locked
 
 
 def test_download_gives_the_root_and_nothing_else(server, hhds, tmp_path):
@@ -79,6 +82,15 @@ def test_a_disk_that_fills_up_is_told(server, tmp_path):
     checksum = server.record["files"][0]["checksum"]
     (tmp_path / f".hhds-{checksum[-8:]}.zip.part").symlink_to("/dev/full")
     refused("No space left on device.*make room", fetch, server, tmp_path / "hhds")
+
+
+def test_a_folder_into_which_another_run_downloads_is_left_alone(server, tmp_path):
+    (tmp_path / "hhds").mkdir()
+    with locked(tmp_path / "hhds"), ThreadPoolExecutor(1) as another:
+        tried = another.submit(fetch, server, tmp_path / "hhds")
+        with pytest.raises(HiphopssError, match="hhds: another run is making it"):
+            tried.result()
+    assert server.of_files() == []
 
 
 def test_a_folder_with_other_things_is_left_alone(server, tmp_path):
