@@ -9,6 +9,7 @@ import h5py
 import numpy as np
 import pytest
 import released
+from helpers.songs import read_json
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
 from hiphopss.datasets.features.file import FeatureFile
