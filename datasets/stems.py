@@ -366,16 +366,16 @@ def mixture_gain(
             f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
             f"{len(total)}: export them alike"
         )
-    energy = total @ total
+    energy = _dot(total, total)
     if energy == 0:
         return 1.0
-    common = mixture @ total
+    common = _dot(mixture, total)
     gain = float(common / energy)
     if not mixture.any():
         raise HiphopssError(
             f"{song.mixture}: silent, but the stems of {song.name!r} are not: export it again"
         )
-    rest = 1 - gain * common / (mixture @ mixture)  # share of the mixture's energy
+    rest = 1 - gain * common / _dot(mixture, mixture)  # share of the mixture's energy
     if rest > 0.5:
         raise HiphopssError(
             f"{song.mixture}: not the mixture of the stems of {song.name!r} (half of it is "
@@ -388,3 +388,8 @@ def mixture_gain(
             *(song.mixture, 10 * np.log10(rest)),
         )
     return gain
+
+
+def _dot(first: np.ndarray, second: np.ndarray) -> float:
+    """Inner product of two vectors, whose last digits don't depend on the number of threads."""
+    return float(np.sum(first * second))  # BLAS would divide the sum among its threads

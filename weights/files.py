@@ -8,6 +8,7 @@ switches, the provenance and a SHA-256 of the arrays, which is checked on loadin
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_prese
 from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
+from hiphopss.util.interrupts import held
 from hiphopss.weights.published import PUBLISHED_ARRAYS, read_published, write_published
 from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
 
@@ -143,20 +145,34 @@ def save_weights(
     if not path.name.endswith(SUFFIX):
         raise HiphopssError(f"{path}: a weight file's name must end in {SUFFIX}: rename it")
     info = WeightsInfo(config, fidelity, provenance or {}, digest_of(network_arrays(model)))
-    with written_whole(path) as temporary:
-        write_weights(temporary, model, info)
+    with written_whole(path) as temporary, written_weights(temporary, model, info):
+        pass
     return info
 
 
-def write_weights(path: Path, model: keras.Model, info: WeightsInfo) -> None:
-    """Write a weight file in place, as :func:`save_weights` does to a temporary one."""
+@contextmanager
+def written_weights(path: Path, model: keras.Model, info: WeightsInfo) -> Iterator[h5py.File]:
+    """Yield an HDF5 file with a model's weights and their record, to add more; then write it.
+
+    The file is made in memory, because libhdf5 crashes the process if the disk is full.
+    """
     import h5py
     import keras
 
     bare = keras.Model(model.inputs, model.outputs, name=model.name)  # has no optimiser state
-    bare.save_weights(path)
-    with h5py.File(path, "r+") as file:
+    memory = _NamedMemory()
+    bare.save_weights(memory)
+    with h5py.File(memory, "r+") as file:
         file.attrs[_ATTRIBUTE] = json.dumps(asdict(info), sort_keys=True)
+        yield file
+    path.write_bytes(memory.getbuffer())
+
+
+class _NamedMemory(io.BytesIO):
+    """A file in memory, whose name tells Keras that it is a weight file."""
+
+    def __str__(self) -> str:
+        return f"memory{SUFFIX}"
 
 
 def read_info(path: str | Path) -> WeightsInfo:
@@ -288,6 +304,7 @@ def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
     return loaded_model(info, arrays, origin=str(path)), info
 
 
+@held()
 def loaded_model(info: WeightsInfo, arrays: dict[str, np.ndarray], *, origin: str) -> keras.Model:
     """Build the network for some arrays, with the arrays as its weights.
 

@@ -18,6 +18,7 @@ from hiphopss.datasets.features.layout import FileLayout
 from hiphopss.datasets.features.make import lay_out, make_features, require_replaceable
 from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.songs import Song
+from hiphopss.signal.writing import write
 from hiphopss.util.files import amount, free_space
 
 _NO_DIGEST = "0" * 64  # as long as a SHA-256
@@ -207,8 +208,6 @@ def measure_features(preset: str | Fidelity, config: SignalConfig) -> FeatureSpe
 @contextmanager
 def noise_songs(n_songs: int, seconds: float) -> Iterator[list[Song]]:
     """Yield songs of noise with a mixture, mono in 16 bit, which exist as long as the context."""
-    import soundfile
-
     rate, rng = SignalConfig().sample_rate, np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as folder:
         songs = []
@@ -218,9 +217,9 @@ def noise_songs(n_songs: int, seconds: float) -> Iterator[list[Song]]:
             stems = rng.integers(-3000, 3000, (len(SOURCES), round(seconds * rate)), np.int16)
             paths = {source: place / f"{source}.wav" for source in SOURCES}
             for stem, path in zip(stems, paths.values(), strict=True):
-                soundfile.write(path, stem, rate, subtype="PCM_16")
+                write(path, stem / 2**15, rate)
             mixture = place / "mixture.wav"
-            soundfile.write(mixture, stems.sum(axis=0, dtype=np.int16), rate, subtype="PCM_16")
+            write(mixture, stems.sum(axis=0) / 2**15, rate)
             songs.append(Song(place.name, "Dev", mixture, paths))
         yield songs
 

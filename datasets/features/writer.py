@@ -29,7 +29,9 @@ from hiphopss.datasets.features.file import (
 from hiphopss.datasets.features.layout import FileLayout
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of
+from hiphopss.util.disk import cannot_write
 from hiphopss.util.files import sha256_of
+from hiphopss.util.hdf5 import opened_for_writing
 from hiphopss.util.keras_backend import ALIGNMENT
 
 if TYPE_CHECKING:
@@ -62,15 +64,15 @@ class FrameWriter:
     def __init__(
         self, path: str | Path, sizes: dict[str, int], config: SignalConfig, *, label: str = ""
     ):
+        self._label, self._frame_bytes = label or str(path), 4 * config.bins
         import h5py
 
-        self._label, self._frame_bytes = label or str(path), 4 * config.bins
         reserved = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
         reserved.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
         reserved.set_fill_time(h5py.h5d.FILL_TIME_NEVER)  # parts that are not written are 0
         # Align the frames so that training can use them in place.
         aligned = {"alignment_threshold": self._frame_bytes, "alignment_interval": ALIGNMENT}
-        with h5py.File(path, "w", **aligned) as file:
+        with opened_for_writing(path, "w", **aligned) as file:
             datasets = {
                 name: file.create_dataset(name, (n_frames, config.bins), "<f4", dcpl=reserved)
                 for name, n_frames in sizes.items()
@@ -102,9 +104,7 @@ class FrameWriter:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError as error:
-            raise HiphopssError(
-                f"{self._label}: can't be written ({error.strerror}): is the disk full?"
-            ) from error
+            raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
 
     def close(self) -> None:
         """Close the file."""
@@ -167,9 +167,7 @@ def describe(
     digest : callable
         Gives the SHA-256 of an audio file.
     """
-    import h5py
-
-    with h5py.File(path, "r+") as file:
+    with opened_for_writing(path, "r+") as file:
         write_tables(file, segments, layout.config)
         file.attrs["augmentation"], file.attrs["seed"] = layout.augmentation, layout.seed
         file.attrs["released_test_leak"] = layout.released_test_leak

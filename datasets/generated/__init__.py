@@ -18,6 +18,7 @@ all of them. May import :mod:`hiphopss.util`.
 from __future__ import annotations
 
 import json
+import wave
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,6 @@ def _write_song(
 ) -> float:
     """Write the stems and their sum, scaled to a peak if one is given; return the sum's gain."""
     import numpy as np
-    import soundfile as sf
-
-    from hiphopss.datasets.generated.effects import RATE
 
     written = {source: np.round(stems[source] * 32767).astype(np.int16) for source in SOURCES}
     total = sum(x.astype(np.int64) for x in written.values())
@@ -159,7 +157,15 @@ def _write_song(
     for place in (sources, mixtures):
         place.mkdir(parents=True)
     for source, x in written.items():
-        sf.write(sources / f"{source}.wav", x, RATE, subtype="PCM_16")
-    mixture = np.round(gain * total).astype(np.int16)
-    sf.write(mixtures / "mixture.wav", mixture, RATE, subtype="PCM_16")
+        _write_wav(sources / f"{source}.wav", x)
+    _write_wav(mixtures / "mixture.wav", np.round(gain * total).astype(np.int16))
     return gain
+
+
+def _write_wav(path: Path, samples: Any) -> None:
+    """Write a mono file of 16 bit; with a full disk, Python's own module raises ``OSError``."""
+    from hiphopss.datasets.generated.effects import RATE
+
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, len(samples), "NONE", ""))
+        file.writeframes(samples.astype("<i2").tobytes())

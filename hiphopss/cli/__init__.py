@@ -19,6 +19,8 @@ from typing import NoReturn
 from hiphopss import __version__
 from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, train
 from hiphopss.errors import HiphopssError
+from hiphopss.util.disk import line_of
+from hiphopss.util.interrupts import impatient
 from hiphopss.util.progress import say
 
 
@@ -35,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
     with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with _told(quiet=options.quiet_lines and options.quiet):
+        with impatient(), _told(quiet=options.quiet_lines and options.quiet):
             status = options.run(options) or 0
             sys.stdout.flush()  # a broken pipe shows here
             return status
@@ -47,11 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + 13  # as a shell reports SIGPIPE
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        say(
-            f"hiphopss: error: {where}{error.strerror or error}: mend that and run it again",
-            last=True,
-        )
+        say(f"hiphopss: error: {line_of(error)}", last=True)
         return 2
     except KeyboardInterrupt:
         say("hiphopss: interrupted: run it again to go on", last=True)

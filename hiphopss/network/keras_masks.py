@@ -8,6 +8,7 @@ import numpy as np
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.signal.patches import cut, overlap_add
+from hiphopss.util.interrupts import held
 
 if TYPE_CHECKING:
     import keras
@@ -34,6 +35,7 @@ class KerasNetwork:
         self._config = config
         self._masks = mask_model(model)
 
+    @held()
     def joined_masks(self, magnitudes: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Like :meth:`hiphopss.network.forward.NumpyNetwork.joined_masks`."""
         config, n_patches = self._config, len(weights)

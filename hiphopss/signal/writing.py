@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.reading import BITS
+from hiphopss.util.disk import cannot_write
+
+if TYPE_CHECKING:
+    import soundfile
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +38,8 @@ OUTPUT_LIMITS = {
 """Sampling rates in Hz that libsndfile supports in a format, and the maximum number of channels."""
 
 _CACHED = 2**14  # samples converted at a time
+_BUFFER_BYTES = 1 << 16
+_SET_ADD_PEAK_CHUNK = 0x1050  # libsndfile's number of this command
 
 
 def output_subtype(subtype: str) -> str:
@@ -43,6 +50,8 @@ def output_subtype(subtype: str) -> str:
 
 class Writer:
     """Writes a file block by block; integer sample types are rounded and clipped.
+
+    The same samples give the same bytes: libsndfile's PEAK chunk, which has the time, is left out.
 
     The released code does not clip, so values beyond full scale wrap round (Q13); here they are
     clipped, and :meth:`close` logs a warning with their number.
@@ -96,13 +105,18 @@ class Writer:
         _require_limits(self._label, format, sample_rate, n_channels)
         self._advice = advice
         self._bits = BITS.get(subtype)
-        with self._reported("check that a file can be made there"):
+        try:
+            self._sink = _Sink(path)
+        except OSError as error:
+            raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
+        with self._reported("check that the format can hold this"):
             self._file = soundfile.SoundFile(
-                path, "w", sample_rate, n_channels, subtype, format=format
+                self._sink, "w", sample_rate, n_channels, subtype, format=format
             )
+            _leave_out_time(self._file)
 
     @contextmanager
-    def _reported(self, mend: str = "is the disk full?") -> Iterator[None]:
+    def _reported(self, mend: str = "check the disk") -> Iterator[None]:
         import soundfile
 
         try:
@@ -113,6 +127,10 @@ class Writer:
             raise HiphopssError(
                 f"{self._label}: can't be written ({reason.rstrip('.')}): {mend}"
             ) from error
+        if self._sink.error is not None:
+            raise HiphopssError(
+                f"{self._label}: {cannot_write(self._sink.error)}"
+            ) from self._sink.error
 
     def write(self, waveform: np.ndarray) -> None:
         """Append samples `[shape=(n_samples, n_channels)]`."""
@@ -144,8 +162,12 @@ class Writer:
 
     def close(self) -> None:
         """Finish the file; log a warning if samples were clipped."""
-        with self._reported():
-            self._file.close()
+        try:
+            with self._reported():
+                self._file.close()
+                self._sink.close()
+        finally:
+            self._sink.close()
         if self.n_clipped:
             logger.warning(
                 "%s: %d samples clipped at full scale: %s",
@@ -155,8 +177,63 @@ class Writer:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self.close()
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
+        if error is None:
+            self.close()
+            return
+        with suppress(HiphopssError):  # what was raised first is told, and the file is given up
+            self._file.close()
+        self._sink.close()
+
+
+class _Sink:
+    """A new file for libsndfile, which keeps the system's first error.
+
+    libsndfile itself would only say "System error", and at the end of some formats say nothing.
+    After an error, what it writes is dropped, because its user looks at ``error``.
+    """
+
+    def __init__(self, path: str | Path):
+        self.error: OSError | None = None
+        self._place = 0
+        self._file = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115 (closed by the user)
+
+    def write(self, data: bytes) -> int:
+        if self.error is None:
+            with self._kept():
+                self._file.write(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        if self.error is None:
+            with self._kept():
+                self._place = self._file.seek(offset, whence)
+        return self._place
+
+    def tell(self) -> int:
+        if self.error is None:
+            with self._kept():
+                self._place = self._file.tell()
+        return self._place
+
+    def close(self) -> None:
+        with self._kept():
+            self._file.close()
+
+    @contextmanager
+    def _kept(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self.error = self.error or error
+
+
+def _leave_out_time(file: soundfile.SoundFile) -> None:
+    """Write no PEAK chunk, which has the time of day, into a new file of floating-point samples."""
+    import soundfile
+
+    # soundfile has no name for this command of libsndfile. Formats without the chunk ignore it.
+    soundfile._snd.sf_command(file._file, _SET_ADD_PEAK_CHUNK, soundfile._ffi.NULL, 0)
 
 
 def _require_limits(label: str | Path, format: str, sample_rate: int, n_channels: int) -> None:

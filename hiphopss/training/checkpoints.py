@@ -18,6 +18,7 @@ from hiphopss import __version__
 from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import write_text, written_whole
+from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import import_keras
 from hiphopss.weights.files import (
     SUFFIX,
@@ -27,7 +28,7 @@ from hiphopss.weights.files import (
     network_arrays,
     read_arrays,
     read_info,
-    write_weights,
+    written_weights,
 )
 
 if TYPE_CHECKING:
@@ -102,23 +103,20 @@ def provenance(run: Run) -> dict:
     }
 
 
+@held()
 def save_checkpoint(
     path: Path, model: keras.Model, run: Run, *, config: SignalConfig, fidelity: Fidelity
 ) -> None:
     """Write weights and optimiser state completely, and the log, so that it can be watched."""
-    import h5py
-
     digest = digest_of(network_arrays(model))
     info = WeightsInfo(config, fidelity, provenance(run), digest)
-    with written_whole(path) as temporary:
-        write_weights(temporary, model, info)
-        with h5py.File(temporary, "r+") as stored:
-            group = stored.create_group(_STATE)
-            group.attrs["run"] = json.dumps({"settings": run.settings, "log": run.log})
-            for number, variable in enumerate(model.optimizer.variables):
-                group[str(number)] = variable.numpy()
-            for name, array in run.best.items():
-                group[f"{_BEST}/{name}"] = array
+    with written_whole(path) as temporary, written_weights(temporary, model, info) as stored:
+        group = stored.create_group(_STATE)
+        group.attrs["run"] = json.dumps({"settings": run.settings, "log": run.log})
+        for number, variable in enumerate(model.optimizer.variables):
+            group[str(number)] = variable.numpy()
+        for name, array in run.best.items():
+            group[f"{_BEST}/{name}"] = array
     _write_log(beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 

@@ -26,6 +26,7 @@ from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.split import Split, split_patches
 from hiphopss.training.steps import compile_model, training_steps
 from hiphopss.training.validation import Validation
+from hiphopss.util.interrupts import held, held_between
 from hiphopss.util.keras_backend import import_keras
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
@@ -246,6 +247,7 @@ def _tell_epochs(epochs: int, run: Run, output: Path, checkpoint: Path, share: S
         )
 
 
+@held()
 def _start(
     split: Split, settings: dict, *, init: Path | None, checkpoint: Path | None
 ) -> tuple[keras.Model, Run]:
@@ -358,7 +360,8 @@ class _Loop:
         epoch, begun = self.run.epochs_done, time.perf_counter()
         batches = _epoch(self.split, self.run.settings, epoch)
         bar.set_description(f"epoch {epoch + 1}/{self.settings.epochs}", refresh=False)
-        for n_batches, means in told_batches(hooks, steps(batches), len(batches)):
+        told = told_batches(hooks, steps(batches), len(batches))
+        for n_batches, means in held_between(told):
             self._show(bar, float(means["loss"]))
             bar.update(n_batches * batches.shape[1])
         self._require_finite(means["loss"], "loss")

@@ -18,6 +18,7 @@ import numpy as np
 from hiphopss.config import Fidelity, LossWeights, SignalConfig, resolve_preset
 from hiphopss.datasets.features.file import FeatureFile, Rows
 from hiphopss.training.processes import Share
+from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import frames_in_place, import_keras
 
 if TYPE_CHECKING:
@@ -74,6 +75,7 @@ def compile_model(
     return model
 
 
+@held()
 def training_steps(
     model: keras.Model, features: FeatureFile, share: Share
 ) -> Callable[[np.ndarray], Iterator[tuple[int, dict[str, float]]]]:

@@ -11,6 +11,7 @@ from hiphopss.datasets.features.file import FeatureFile, Rows
 from hiphopss.training.processes import Share
 from hiphopss.training.split import Split
 from hiphopss.training.steps import patches_in_place, read_ahead
+from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import frames_in_place, tensor_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ class Validation:
         self.absolute = split.file.fidelity.absolute_loss
         self._losses = _losses_of(model, split.validation_file)
 
+    @held()
     def loss(self) -> float:
         """The mean loss of batches as large as in the training (docs/released-code.md, section 4).
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.locks import PREFIX, locked
+from hiphopss.util.disk import cannot_write, is_about_writing
+from hiphopss.util.locks import PREFIX, helper_beside, lock_files, locked
 
 _PARTIAL = ".partial-"
 REMAINS = (_PARTIAL, PREFIX)
@@ -33,15 +35,20 @@ def written_whole(path: str | Path) -> Iterator[Path]:
     Raises
     ------
     HiphopssError
-        If the parent folder can't be made or written to, or if ``path`` is a folder with something
-        in it, because a user's files are never removed.
+        If the parent folder can't be made or written to, the disk is full or the like, or if
+        ``path`` is a folder with something in it, because a user's files are never removed.
     """
     path = Path(path)
-    if path.is_dir() and any(path.iterdir()):
-        raise HiphopssError(f"{path}: a folder with something in it: choose another output")
+    _require_empty(path)
     with _temporary_beside(path) as temporary:
+        _require_empty(path)  # another run may have made it meanwhile
         yield temporary
         os.replace(temporary, path)
+
+
+def _require_empty(path: Path) -> None:
+    if path.is_dir() and any(path.iterdir()):
+        raise HiphopssError(f"{path}: a folder with something in it: choose another output")
 
 
 def write_text(path: str | Path, text: str) -> None:
@@ -128,24 +135,48 @@ def filled_whole(folder: str | Path) -> Iterator[Path]:
             os.replace(file, folder / file.name)
 
 
+_in_use: set[Path] = set()  # temporary names on which this process works
+
+
 @contextmanager
 def _temporary_beside(path: Path) -> Iterator[Path]:
     """Yield an unused name beside ``path``; whatever is left there at the end is removed.
 
     The name is always the same, so that a run removes the remains of one that was killed; the lock
-    keeps two runs from using it at once.
+    keeps two runs from using it at once. Where there are no locks, every run has its own.
     """
-    with locked(path):
-        temporary = path.with_name(_PARTIAL + path.name)
-        _remove(temporary)
+    with locked(path) as alone:
+        prefix = _PARTIAL if alone else f"{_PARTIAL}{os.getpid()}-{threading.get_ident()}-"
+        temporary = helper_beside(path, prefix)
+        _in_use.add(temporary)
         try:
+            _remove(temporary)
             yield temporary
+        except OSError as error:
+            if not _is_of(error, temporary):
+                raise
+            raise HiphopssError(f"{path}: {cannot_write(error)}") from error
         finally:
             _remove(temporary)
+            _in_use.discard(temporary)
+
+
+def _is_of(error: OSError, temporary: Path) -> bool:
+    """Whether an error comes from writing to a temporary file or folder."""
+    if error.filename is None:
+        return is_about_writing(error)
+    return Path(os.fsdecode(error.filename)).is_relative_to(temporary)
+
+
+def remove_unfinished() -> None:
+    """Remove what this process has begun to write, because it is about to end at once."""
+    for left in (*_in_use, *lock_files):
+        with suppress(OSError):
+            _remove(left)
 
 
 def _remove(path: Path) -> None:
-    if path.is_dir():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
         path.unlink(missing_ok=True)

@@ -6,16 +6,27 @@ import os
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util import interrupts
 
 ALIGNMENT = 64
 """Memory whose address is a multiple of this number of bytes can become a tensor in place."""
+
+
+N_THREADS = 4
+"""Threads in which TensorFlow computes an operation.
+
+Sums are divided among threads, so their last digits depend on the number, and after a training
+all digits of the weights do. With a number for all machines, they don't depend on the processors
+that a process may use. Of this network's small operations, more threads don't make much of a
+difference.
+"""
 
 
 @contextmanager
@@ -29,15 +40,19 @@ def notices_held_back() -> Iterator[None]:
     saved = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)
+        interrupts.stderr_descriptor = saved
         try:
             yield
         finally:
+            interrupts.stderr_descriptor = 2
             os.dup2(saved, 2)
             os.close(saved)
 
 
 def import_keras() -> ModuleType:
     """Import Keras and its backend (about 4 s with TensorFlow) and return the module.
+
+    If TensorFlow has not begun to compute, it gets :data:`N_THREADS` threads.
 
     Raises
     ------
@@ -46,10 +61,11 @@ def import_keras() -> ModuleType:
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
-    with notices_held_back():
+    with interrupts.held(), notices_held_back():
         try:
             import keras
 
+            _fix_threads(keras.backend.backend())
             keras.ops.zeros(1)  # searches for devices, which writes more notices
         except (ImportError, ValueError) as error:
             backend = os.environ.get("KERAS_BACKEND", "tensorflow")
@@ -58,6 +74,16 @@ def import_keras() -> ModuleType:
                 "variable for TensorFlow"
             ) from error
     return keras
+
+
+def _fix_threads(backend: str) -> None:
+    """Let TensorFlow compute in the same number of threads on every machine."""
+    if backend != "tensorflow":
+        return
+    import tensorflow as tf
+
+    with suppress(RuntimeError):  # it computes already, so somebody else has decided
+        tf.config.threading.set_intra_op_parallelism_threads(N_THREADS)
 
 
 def tensor_of(array: np.ndarray) -> Any:

@@ -6,6 +6,8 @@ even if that is killed, so the remains of a crashed run never block another one.
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import logging
 import os
 import threading
@@ -15,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.disk import cannot_write, reason_of
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -26,20 +29,31 @@ PREFIX = ".lock-"
 
 _GRACE_S = 1.0  # a wait that is not worth telling: small files are written in milliseconds
 _POLL_S = 0.1
+_NAME_BYTES = 255  # longest name of a file, where the system does not tell
+_KEPT_BYTES = 40  # of a name that is shortened: its end, for the suffixes
+_LOCKLESS = {
+    getattr(errno, name)
+    for name in ("ENOLCK", "ENOSYS", "ENOTSUP", "EOPNOTSUPP", "EINVAL")
+    if hasattr(errno, name)
+}
+"""Errors of a file system that has no locks."""
 
 
 class _Held(threading.local):
-    """The outputs whose locks this thread holds."""
+    """The outputs that this thread makes, and whether it holds their locks."""
 
     def __init__(self) -> None:
-        self.paths: set[Path] = set()
+        self.paths: dict[Path, bool] = {}
 
 
 _held = _Held()
 
+lock_files: set[Path] = set()
+"""The lock files that this process holds."""
+
 
 @contextmanager
-def locked(path: str | Path, *, label: str = "", wait: bool = True) -> Iterator[None]:
+def locked(path: str | Path, *, label: str = "", wait: bool = True) -> Iterator[bool]:
     """Hold the lock of an output while it is made. A thread may hold the same lock again.
 
     Parameters
@@ -51,6 +65,11 @@ def locked(path: str | Path, *, label: str = "", wait: bool = True) -> Iterator[
         What the line about waiting begins with, such as the name of a model.
     wait : bool
         Wait until another run has made the output; otherwise that is an error.
+
+    Yields
+    ------
+    bool
+        Whether the lock is held; False on a file system that has no locks.
 
     Raises
     ------
@@ -70,17 +89,20 @@ def locked(path: str | Path, *, label: str = "", wait: bool = True) -> Iterator[
         place = path.parent.resolve() / path.name
         held = _held.paths
         if place in held:
-            yield
+            yield held[place]
             return
         lock = _acquired(path, label, wait)
-        held.add(place)
+        held[place] = lock is not None
+        if lock is not None:
+            lock_files.add(Path(lock.lock_file))
         try:
-            yield
+            yield held[place]
         finally:
-            held.discard(place)
+            del held[place]
             if lock is not None:
                 with suppress(OSError):  # removed while it is held: who waits sees that and retries
                     os.unlink(lock.lock_file)
+                lock_files.discard(Path(lock.lock_file))
                 lock.release()
 
 
@@ -102,28 +124,63 @@ def unmade(path: Path, *, label: str) -> Iterator[bool]:
         yield not path.exists()  # it may have been made while this run waited
 
 
+def helper_beside(path: Path, prefix: str) -> Path:
+    """Path of a helper file beside an output, with the output's suffixes.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    prefix : str
+        Beginning of the helper's name. The output's name follows; if that would be longer than the
+        file system allows, the name's hash and its end do.
+    """
+    name = prefix + path.name
+    if len(os.fsencode(name)) <= _longest_name(path.parent):
+        return path.with_name(name)
+    digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
+    end = path.name[-_KEPT_BYTES:]
+    while len(os.fsencode(end)) > _KEPT_BYTES:
+        end = end[1:]
+    return path.with_name(f"{prefix}{digest}-{end}")
+
+
+def _longest_name(folder: Path) -> int:
+    """Greatest length of a file's name in a folder, in bytes."""
+    try:
+        return os.pathconf(folder, "PC_NAME_MAX")
+    except (AttributeError, OSError, ValueError):  # Windows, or a system that doesn't tell
+        return _NAME_BYTES
+
+
 def _acquired(path: Path, label: str, wait: bool) -> BaseFileLock | None:
     """The lock of an output, held; None if the file system has none."""
     from filelock import FileLock, Timeout
 
     # Not of a thread, because a generator may be closed by another one.
-    lock = FileLock(path.with_name(PREFIX + path.name), thread_local=False)
+    lock = FileLock(helper_beside(path, PREFIX), thread_local=False)
     try:
-        lock.acquire(timeout=_GRACE_S if wait else 0, poll_interval=_POLL_S)
-    except Timeout as error:
-        if not wait:
-            raise HiphopssError(
-                f"{path}: another run is making it: wait until that has ended, or choose another "
-                "output"
-            ) from error
-        what = f"{path.parent.name}/{path.name}"
-        logger.info("%s: waiting for another run that makes %s", label or path, what)
-        lock.acquire(poll_interval=_POLL_S)
+        try:
+            lock.acquire(timeout=_GRACE_S if wait else 0, poll_interval=_POLL_S)
+        except Timeout as error:
+            if not wait:
+                raise HiphopssError(
+                    f"{path}: another run is making it: wait until that has ended, or choose "
+                    "another output"
+                ) from error
+            what = f"{path.parent.name}/{path.name}"
+            logger.info("%s: waiting for another run that makes %s", label or path, what)
+            lock.acquire(poll_interval=_POLL_S)
+    except NotImplementedError:
+        reason = "this file system has no locks"
     except OSError as error:
-        reason = error.strerror or error
-        logger.warning("%s: can't be locked (%s): don't make it in two runs at once", path, reason)
-        return None
-    return lock
+        if error.errno not in _LOCKLESS:
+            raise HiphopssError(f"{path}: {cannot_write(error)}") from error
+        reason = reason_of(error)
+    else:
+        return lock
+    logger.warning("%s: can't be locked (%s): don't make it in two runs at once", path, reason)
+    return None
 
 
 @contextmanager

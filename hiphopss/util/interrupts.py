@@ -1,0 +1,149 @@
+"""Ctrl-C and SIGTERM while a library works that can't bear them.
+
+TensorFlow aborts the process if an interrupt comes while it is imported, and may lose one that
+comes while it compiles. So such work holds them back, and they take effect when it is done. That
+may take long; therefore a command ends at once, without Python's help, when a second one comes or
+some seconds have passed.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any, TypeVar
+
+from hiphopss.util.files import remove_unfinished
+
+Item = TypeVar("Item")
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LINES = {signal.SIGINT: b"hiphopss: interrupted: run it again to go on\n"}
+_GRACE_S = 5.0
+_LOOK_S = 0.05
+
+stderr_descriptor = 2
+"""Where standard error is, while something keeps a library's notices away from descriptor 2."""
+
+
+@dataclass
+class _State:
+    """What this process holds back."""
+
+    depth: int = 0  # of nested contexts, all in the main thread
+    waiting: tuple[int, FrameType | None] | None = None  # the first signal, and where it came
+    before: dict[int, Any] = field(default_factory=dict)  # handlers that are replaced meanwhile
+
+
+_state = _State()
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Let a signal that is held back end this process at once if it, or the user, waits too long.
+
+    This is for commands: it would also end the Python of somebody who uses the library. Outside the
+    main thread, and where something else watches signals already, it does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    receiver, sender = socket.socketpair()
+    with receiver, sender:
+        sender.setblocking(False)
+        other = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
+        if other != -1:
+            signal.set_wakeup_fd(other)
+            yield
+            return
+        watch = threading.Thread(target=_watch, args=(receiver,), daemon=True)
+        watch.start()
+        try:
+            yield
+        finally:
+            signal.set_wakeup_fd(-1)
+            sender.close()  # which ends the thread
+            watch.join()
+
+
+def _watch(receiver: socket.socket) -> None:
+    """Wait for signals; Python's own handlers run only when the main thread is back in Python."""
+    while came := receiver.recv(1):
+        number = came[0]
+        if number not in _SIGNALS or not _state.depth or not _waits_long(receiver):
+            continue
+        remove_unfinished()
+        with suppress(OSError):
+            os.write(stderr_descriptor, _LINES.get(signal.Signals(number), b""))
+        os._exit(128 + number)
+
+
+def _waits_long(receiver: socket.socket) -> bool:
+    """Whether another signal comes, or time passes, before the first one has taken effect."""
+    receiver.settimeout(_LOOK_S)
+    try:
+        for _ in range(round(_GRACE_S / _LOOK_S)):
+            with suppress(TimeoutError):
+                came = receiver.recv(1)
+                if not came or came[0] in _SIGNALS:
+                    return bool(came)
+            if not _state.depth:
+                return False
+        return True
+    finally:
+        receiver.settimeout(None)
+
+
+@contextmanager
+def held() -> Iterator[None]:
+    """Hold back Ctrl-C and SIGTERM; at the end the first one that came takes effect.
+
+    Only the main thread gets signals, so elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    if not _state.depth:
+        _state.before = {number: signal.signal(number, _note) for number in _SIGNALS}
+    _state.depth += 1
+    try:
+        yield
+    finally:
+        _state.depth -= 1
+        if not _state.depth:
+            _let_go()
+
+
+def _note(number: int, frame: FrameType | None) -> None:
+    _state.waiting = _state.waiting or (number, frame)
+
+
+def _let_go() -> None:
+    """Put the handlers back, and call the one of the signal that waits."""
+    for number, handler in _state.before.items():
+        signal.signal(number, handler)
+    waiting, _state.waiting = _state.waiting, None
+    if waiting is None:
+        return
+    before: Callable | int | None = _state.before[waiting[0]]
+    if callable(before):
+        before(*waiting)
+    elif before != signal.SIG_IGN:
+        signal.raise_signal(waiting[0])
+
+
+def held_between(items: Iterable[Item]) -> Iterator[Item]:
+    """Pass items on; signals are held back while one is made, and take effect between them."""
+    iterator = iter(items)
+    while True:
+        with held():
+            try:
+                item = next(iterator)
+            except StopIteration:
+                return
+        yield item
