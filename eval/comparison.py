@@ -13,7 +13,7 @@ from pathlib import Path
 
 from hiphopss.datasets.songs import Song, song_at, song_folders
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.aggregate import Summary, format_summary, summarise
+from hiphopss.eval.aggregate import Summary, format_summary, summarise, summary_path
 from hiphopss.eval.evaluation import Baselines, computed_models, named_folders, write_results
 from hiphopss.eval.matching import (
     Estimates,
@@ -125,6 +125,7 @@ def compare(
     how.check()
     where.check()
     require_writable(csv_path(output))
+    require_writable(summary_path(output))
     given = [folder for _, folder in named_folders(estimates)]
     if references is not None:
         models = [find_estimates(references, f, subset=subset) for f in [*given, *ours]]

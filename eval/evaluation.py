@@ -34,6 +34,7 @@ from hiphopss.eval.scoring import Results, score
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable
+from hiphopss.util.locks import locked
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,7 @@ def evaluate(
     how.check()
     where.check()
     require_writable(csv_path(output))
+    require_writable(summary_path(output))
     models = [
         find_estimates(references, folder, model=name, subset=subset)
         for name, folder in named_folders(estimates)
@@ -193,7 +195,6 @@ def write_results(results: Results, output: str | Path) -> None:
     HiphopssError
         If the files can't be written.
     """
-    write_rows(output, results.rows)
     records = {
         model.model: {
             "audio": _merged(song.facts for song in songs),
@@ -212,8 +213,10 @@ def write_results(results: Results, output: str | Path) -> None:
         "length_tolerance_s": results.how.length_tolerance_s,
         "summary": asdict(protocol.averaging),
     }
-    write_record(output, settings | {"models": records, "versions": _versions()})
-    write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
+    with locked(output):  # so that the files beside one another are of one run
+        write_rows(output, results.rows)
+        write_record(output, settings | {"models": records, "versions": _versions()})
+        write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -24,14 +23,12 @@ from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
 from hiphopss.util.interrupts import held
-from hiphopss.weights.published import PUBLISHED_ARRAYS, read_published, write_published
+from hiphopss.weights.published import read_published
 from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
 
 if TYPE_CHECKING:
     import h5py
     import keras
-
-logger = logging.getLogger(__name__)
 
 SUFFIX = ".weights.h5"
 _ATTRIBUTE = "hiphopss"
@@ -325,66 +322,6 @@ def loaded_model(info: WeightsInfo, arrays: dict[str, np.ndarray], *, origin: st
     model = build_model(info.fidelity, config=info.config)
     assign_arrays(model, arrays, origin=origin)
     return model
-
-
-def convert_weights(source: str | Path, target: str | Path | None = None) -> Path:
-    """Convert a weight file to the other kind; the suffixes of the names determine the direction.
-
-    Parameters
-    ----------
-    source : path-like
-        A weight file of either kind.
-    target : path-like, optional
-        File ending in ``.weights.h5``, or in ``.pkl`` (only for the preset ``released``, since a
-        published file has no fourth decoder). By default the source's name with the other suffix.
-
-    Returns
-    -------
-    Path
-        Path of the target.
-
-    Raises
-    ------
-    HiphopssError
-        As in :func:`read_weights`, and if the target exists, its suffix or preset can't be used, or
-        a ``.pkl`` would hide that the network was trained on test songs (Q3).
-
-    Logs
-    ----
-    WARNING
-        If a ``.pkl`` no longer says on which known data set the network was trained.
-    """
-    source = Path(source)
-    info, arrays = read_weights(source)
-    if target is None:
-        other = ".pkl" if is_hdf5(source) else SUFFIX
-        target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
-    target = Path(target)
-    if target.exists():
-        raise HiphopssError(f"{target}: is there already: name another file, or remove it")
-    if target.name.endswith(".pkl"):
-        if set(arrays) != {name for name, _ in PUBLISHED_ARRAYS}:
-            raise HiphopssError(
-                f"{source}: in the preset {info.fidelity.name!r}, which the published "
-                "format can't hold: only 'released' weights convert to .pkl"
-            )
-        if info.provenance.get("released_test_leak"):
-            raise HiphopssError(
-                f"{source}: trained on test songs (Q3), which a .pkl can't say: keep this file"
-            )
-        with written_whole(target) as temporary:
-            write_published(temporary, arrays)
-        for known in info.provenance.get("data", []):
-            logger.warning(
-                "%s: does not say that it was trained on %s (licence: %s): tell whom you give it",
-                *(target, known["set"], known["licence"]),
-            )
-        return target
-    model = loaded_model(info, arrays, origin=str(source))
-    save_weights(
-        target, model, config=info.config, fidelity=info.fidelity, provenance=info.provenance
-    )
-    return target
 
 
 def is_hdf5(path: str | Path) -> bool:

@@ -22,7 +22,7 @@ from hiphopss.datasets.fetch.unzip import unzip
 from hiphopss.datasets.roots import facts
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import amount, require_space
-from hiphopss.util.locks import locked
+from hiphopss.util.locks import helper_beside, locked
 
 logger = logging.getLogger(__name__)
 
@@ -93,6 +93,9 @@ def download_dataset(
         _require_known(Path(archive), known, progress)
     logger.info("%s: licence: %s", known["title"], known["licence"])
     with locked(folder, wait=False):
+        there = _existing_root(folder, known["holding"])
+        if there is not None:  # another run has just made it
+            return there
         path = Path(archive) if archive is not None else _fetch(folder, known, base_url, progress)
         unzip(path, folder, holding=known["holding"], progress=progress)
         if archive is None:
@@ -120,8 +123,9 @@ def _fetch(folder: Path, known: dict[str, Any], base_url: str | None, progress: 
     page = f"https://doi.org/{known['doi']}"
     file = _archive_of(zenodo_files(known["doi"], base_url=base_url or ZENODO), known, page)
     # The checksum in the name prevents resuming the download of another version.
-    path = folder.with_name(f".{folder.name}-{file.checksum[-8:]}.zip")
-    part = path.with_name(f"{path.name}.part")
+    name = f"{folder.name}-{file.checksum[-8:]}.zip.part"
+    part = helper_beside(folder.with_name(name), ".")
+    path = part.with_suffix("")
     here = next((p.stat().st_size for p in (path, part) if p.exists()), 0)
     logger.info(
         "%s: %s from %s, MD5 %s%s",

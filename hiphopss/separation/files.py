@@ -20,6 +20,7 @@ from hiphopss.signal import reading, writing
 from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure
 from hiphopss.util.files import filled_whole, write_text
+from hiphopss.util.locks import locked
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
 from hiphopss.weights.files import WeightsInfo, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
@@ -155,7 +156,7 @@ def separate_files(
                 )
                 _write_stems(folder, blocks, header, settings, output / name)
                 if not done.folders:  # written before the first track appears, so none lacks it
-                    write_text(output / SEPARATION_RECORD, json.dumps(record, indent=2) + "\n")
+                    _claim(output, record)
         except reading.AudioError as error:
             bad(error)
         else:
@@ -237,6 +238,14 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
     if info.provenance.get("songs"):
         record["trained_on"] = info.provenance["songs"]
     return record
+
+
+def _claim(output: Path, record: dict) -> None:
+    """Write the record, unless another run at the same time has claimed the folder otherwise."""
+    path = output / SEPARATION_RECORD
+    with locked(path):
+        _require_own(output, record, ())
+        write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:

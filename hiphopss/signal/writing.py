@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.ogg import number_by_content
 from hiphopss.signal.reading import BITS
 from hiphopss.util.disk import cannot_write
 
@@ -51,7 +52,8 @@ def output_subtype(subtype: str) -> str:
 class Writer:
     """Writes a file block by block; integer sample types are rounded and clipped.
 
-    The same samples give the same bytes: libsndfile's PEAK chunk, which has the time, is left out.
+    The same samples give the same bytes: libsndfile's PEAK chunk, which has the time, is left out,
+    and an Ogg stream, to which libsndfile gives a number by the time, gets one by its content.
 
     The released code does not clip, so values beyond full scale wrap round (Q13); here they are
     clipped, and :meth:`close` logs a warning with their number.
@@ -94,8 +96,8 @@ class Writer:
         import soundfile
 
         self.n_clipped = 0
-        self._label = label or str(path)
-        self._lossy = format in LOSSY_SUBTYPES
+        self._path, self._label = path, label or str(path)
+        self._lossy, self._is_ogg = format in LOSSY_SUBTYPES, format == "OGG"
         allowed = (LOSSY_SUBTYPES[format],) if self._lossy else OUTPUT_SUBTYPES
         if subtype not in allowed or not soundfile.check_format(format, subtype):
             able = [kind for kind in allowed if soundfile.check_format(format, kind)]
@@ -166,6 +168,10 @@ class Writer:
             with self._reported():
                 self._file.close()
                 self._sink.close()
+            if self._is_ogg:
+                number_by_content(self._path)
+        except OSError as error:
+            raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
         finally:
             self._sink.close()
         if self.n_clipped:

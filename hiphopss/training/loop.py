@@ -26,6 +26,7 @@ from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.split import Split, split_patches
 from hiphopss.training.steps import compile_model, training_steps
 from hiphopss.training.validation import Validation
+from hiphopss.util.files import require_writable
 from hiphopss.util.interrupts import held, held_between
 from hiphopss.util.keras_backend import import_keras
 from hiphopss.util.locks import locked
@@ -162,8 +163,7 @@ def train(
     ------
     HiphopssError
         If a file can't be used, another run is making ``output``, the checkpoint belongs to another
-        run, or the loss is not finite;
-        with a cluster, also as in :func:`hiphopss.training.processes.joined`.
+        run, or the loss is not finite; also as in :func:`hiphopss.training.processes.joined`.
     """
     settings, output = settings or TrainingSettings(), Path(output)
     if not output.name.endswith(SUFFIX):
@@ -172,9 +172,9 @@ def train(
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
     checkpoint = checkpoint_of(output)
-    writes = cluster is None or cluster.process == 0
+    require_writable(checkpoint)  # its name is the longest
     with (
-        locked(output, wait=False) if writes else nullcontext(),
+        locked(output, wait=False) if cluster is None or not cluster.process else nullcontext(),
         FeatureFile(features, settings.fidelity) as file,
         split_patches(file, settings.validation, seed=settings.seed) as split,
     ):
@@ -360,8 +360,7 @@ class _Loop:
         epoch, begun = self.run.epochs_done, time.perf_counter()
         batches = _epoch(self.split, self.run.settings, epoch)
         bar.set_description(f"epoch {epoch + 1}/{self.settings.epochs}", refresh=False)
-        told = told_batches(hooks, steps(batches), len(batches))
-        for n_batches, means in held_between(told):
+        for n_batches, means in held_between(told_batches(hooks, steps(batches), len(batches))):
             self._show(bar, float(means["loss"]))
             bar.update(n_batches * batches.shape[1])
         self._require_finite(means["loss"], "loss")

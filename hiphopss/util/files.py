@@ -12,7 +12,7 @@ from pathlib import Path
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.disk import cannot_write, is_about_writing
-from hiphopss.util.locks import PREFIX, helper_beside, lock_files, locked
+from hiphopss.util.locks import PREFIX, helper_beside, lock_files, locked, longest_name
 
 _PARTIAL = ".partial-"
 REMAINS = (_PARTIAL, PREFIX)
@@ -68,7 +68,7 @@ def require_writable(path: str | Path) -> None:
     Raises
     ------
     HiphopssError
-        If its folder can't be made or written to.
+        If its folder can't be made or written to, or its name is too long.
     """
     parent = Path(path).absolute().parent
     there = next(folder for folder in (parent, *parent.parents) if folder.exists())
@@ -78,6 +78,8 @@ def require_writable(path: str | Path) -> None:
         )
     if not os.access(there, os.W_OK):
         raise HiphopssError(f"{there}: no permission to write here: choose another output")
+    if len(os.fsencode(Path(path).name)) > longest_name(there):
+        raise HiphopssError(f"{path}: too long a name for this disk: choose a shorter one")
 
 
 def amount(n_bytes: int) -> str:

@@ -136,7 +136,7 @@ def helper_beside(path: Path, prefix: str) -> Path:
         file system allows, the name's hash and its end do.
     """
     name = prefix + path.name
-    if len(os.fsencode(name)) <= _longest_name(path.parent):
+    if len(os.fsencode(name)) <= longest_name(path.parent):
         return path.with_name(name)
     digest = hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16]
     end = path.name[-_KEPT_BYTES:]
@@ -145,7 +145,7 @@ def helper_beside(path: Path, prefix: str) -> Path:
     return path.with_name(f"{prefix}{digest}-{end}")
 
 
-def _longest_name(folder: Path) -> int:
+def longest_name(folder: Path) -> int:
     """Greatest length of a file's name in a folder, in bytes."""
     try:
         return os.pathconf(folder, "PC_NAME_MAX")
