@@ -19,7 +19,7 @@ from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import write_text, written_whole
 from hiphopss.util.interrupts import held
-from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.keras_backend import import_keras, threads_in_use
 from hiphopss.weights.files import (
     SUFFIX,
     WeightsInfo,
@@ -94,6 +94,7 @@ def provenance(run: Run) -> dict:
         "final_loss": run.log[-1]["loss"],
         **({"data": run.data} if run.data else {}),
         "songs": run.songs,
+        "threads": threads_in_use(),
         "versions": {
             "hiphopss": __version__,
             "keras": keras.__version__,
@@ -112,7 +113,9 @@ def save_checkpoint(
     info = WeightsInfo(config, fidelity, provenance(run), digest)
     with written_whole(path) as temporary, written_weights(temporary, model, info) as stored:
         group = stored.create_group(_STATE)
-        group.attrs["run"] = json.dumps({"settings": run.settings, "log": run.log})
+        group.attrs["run"] = json.dumps(
+            {"settings": run.settings, "log": run.log, "threads": threads_in_use()}
+        )
         for number, variable in enumerate(model.optimizer.variables):
             group[str(number)] = variable.numpy()
         for name, array in run.best.items():
@@ -194,6 +197,13 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
             variable.assign(state[str(number)][()])
         run.best = {name: state[_BEST][name][()] for name in arrays if _BEST in state}
     run.log = before["log"]
+    threads = before.get("threads", threads_in_use())
+    if threads != threads_in_use():
+        logger.warning(
+            "%s: the epochs so far were computed in %d threads, the next ones in %d, so the result "
+            "is not exactly that of an uninterrupted run: for that, use %d again",
+            *(path, threads, threads_in_use(), threads),
+        )
 
 
 def _write_log(path: Path, log: list[dict]) -> None:

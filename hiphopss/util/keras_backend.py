@@ -14,6 +14,7 @@ import numpy as np
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util import interrupts
+from hiphopss.util.threads import processor_count
 
 ALIGNMENT = 64
 """Memory whose address is a multiple of this number of bytes can become a tensor in place."""
@@ -84,6 +85,16 @@ def _fix_threads(backend: str) -> None:
 
     with suppress(RuntimeError):  # it computes already, so somebody else has decided
         tf.config.threading.set_intra_op_parallelism_threads(N_THREADS)
+
+
+def threads_in_use() -> int:
+    """Number of threads among which the backend divides an operation on processors."""
+    if import_keras().backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        chosen = tf.config.threading.get_intra_op_parallelism_threads()
+        return chosen or processor_count()  # 0 leaves it to TensorFlow
+    return processor_count()
 
 
 def tensor_of(array: np.ndarray) -> Any:
