@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[1]
 # others; the tests of their own rooms should do.
 ROOMS = {
     "tests/signal": ("signal/transform.py", "signal/patches.py", "signal/reading.py"),
-    "tests/weights": ("weights/published.py", "weights/files.py"),
+    "tests/weights/test_published.py": ("weights/published.py",),
+    "tests/weights/test_files.py": ("weights/files.py",),
     "tests/eval/bss": (
         "eval/bss/correlation.py",
         "eval/bss/engine.py",

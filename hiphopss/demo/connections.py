@@ -12,7 +12,9 @@ nginx's ``lingering_close``.
 from __future__ import annotations
 
 import asyncio
+import math
 import sys
+from contextlib import suppress
 from typing import Any, cast
 
 import h11
@@ -23,9 +25,11 @@ from hiphopss.demo.limits import Limits
 from hiphopss.demo.pace import Pace
 from hiphopss.demo.security import bare_answer
 
-BACKLOG = 100  # connections that the operating system holds until they are accepted
 _MOST = 400
-_MOST_REFUSED = 100  # beyond those, while they are being told
+_MOST_LEAVING = 2000  # beyond those, until they have read why they are refused, say
+_BACKLOG = 2048  # and before, in the operating system, until they are accepted
+_FILES = 8192  # so many files the process needs for all of them
+_OWN_FILES = 60
 _TICK = 0.5  # seconds between looks at all connections
 _CLOSING_SECONDS = 5.0  # how long the client may take to read the end of an answer, and to close
 _BRISK = 10  # times the least rate: slower clients give way when all connections are taken
@@ -37,16 +41,26 @@ _TOO_SLOW = "The request took too long: try again"
 _SAID_ALL = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
 
-def most_connections() -> int:
-    """How many connections may be open: each may also need a file for its upload."""
+def allow_files() -> int:
+    """Raise the limit on the open files of this process to what many connections need.
+
+    Returns
+    -------
+    int
+        How many files may be open.
+    """
     if sys.platform == "win32":
-        return _MOST
+        return _FILES
     import resource
 
-    files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    files, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     if files == resource.RLIM_INFINITY:
-        return _MOST
-    return min(_MOST, max(16, (files - _MOST_REFUSED - 60) // 2))
+        return _FILES
+    if files < _FILES:
+        files = _FILES if most == resource.RLIM_INFINITY else min(_FILES, most)
+        with suppress(OSError, ValueError):  # macOS refuses more than a limit of its own
+            resource.setrlimit(resource.RLIMIT_NOFILE, (files, most))
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
 
 
 class Crowd:
@@ -56,14 +70,21 @@ class Crowd:
     ----------
     limits : Limits
         Limits on uploads; the least rate holds for everything that is sent and read.
-    most : int, optional
-        Maximum number of connections; by default :func:`most_connections`.
+    files : int
+        How many files may be open. A connection is one, and may need another for its upload.
     """
 
-    def __init__(self, limits: Limits, *, most: int | None = None):
+    def __init__(self, limits: Limits, *, files: int):
         self.limits = limits
-        self._most = most_connections() if most is None else most
-        self._connections: set[_Connection] = set()
+        # All that wait may be accepted at once. Where that is few, some of a crowd get no answer.
+        self._backlog = min(_BACKLOG, files // 4)
+        files -= self._backlog + _OWN_FILES
+        self._most = min(_MOST, max(8, files // 4))
+        self._most_leaving = min(_MOST_LEAVING, max(8, files - 2 * self._most))
+        self._served: set[_Connection] = set()
+        self._leaving: set[_Connection] = set()  # those that are read to the end
+        self._slow: list[_Connection] = []  # the slowest last, at the time `_looked`
+        self._looked = -math.inf
         self._watching = False
 
     def server(self, config: Config) -> Server:
@@ -73,39 +94,51 @@ class Crowd:
             return _Connection(self, settings)
 
         config.http = cast(Any, connect)
+        config.backlog = self._backlog
         return _Server(config, self)
 
     def admit(self, connection: _Connection, now: float) -> bool:
-        """Take a connection in, if need be in place of the one that is slowest."""
-        if len(self._connections) >= self._most:
-            slowest = max(self._connections, key=lambda c: c.behind(now))
-            if slowest.behind(now) >= _BEHIND:
-                slowest.give_way()
-        admitted = len(self._connections) < self._most
-        if len(self._connections) < self._most + _MOST_REFUSED:
-            self._connections.add(connection)
-            if not self._watching:
-                self._watching = True
-                asyncio.get_running_loop().call_later(_TICK, self._watch)
-        return admitted
+        """Serve a connection, if need be in place of the one that is slowest."""
+        if len(self._served) >= self._most:
+            if now - self._looked > _TICK:
+                self._looked = now
+                slow = [c for c in self._served if c.behind(now) >= _BEHIND]
+                self._slow = sorted(slow, key=lambda c: c.behind(now))
+            while self._slow and len(self._served) >= self._most:
+                slowest = self._slow.pop()
+                if slowest.behind(now) >= _BEHIND:
+                    slowest.give_way()
+        if not self._watching:
+            self._watching = True
+            asyncio.get_running_loop().call_later(_TICK, self._watch)
+        if len(self._served) >= self._most:
+            return False
+        self._served.add(connection)
+        return True
 
-    def __contains__(self, connection: _Connection) -> bool:
-        return connection in self._connections
+    def leave(self, connection: _Connection) -> bool:
+        """Serve a connection no longer; return whether it may be read to the end."""
+        self._served.discard(connection)
+        if len(self._leaving) >= self._most_leaving:
+            return False
+        self._leaving.add(connection)
+        return True
 
     def discard(self, connection: _Connection) -> None:
         """Forget a connection that is closed."""
-        self._connections.discard(connection)
+        self._served.discard(connection)
+        self._leaving.discard(connection)
 
     def close(self) -> None:
         """Close all connections; those that are being answered get a second to read it."""
-        for connection in list(self._connections):
+        for connection in [*self._served, *self._leaving]:
             connection.stop()
 
     def _watch(self) -> None:
         loop = asyncio.get_running_loop()
-        for connection in list(self._connections):
+        for connection in [*self._served, *self._leaving]:
             connection.look(loop.time())
-        self._watching = bool(self._connections)
+        self._watching = bool(self._served or self._leaving)
         if self._watching:
             loop.call_later(_TICK, self._watch)
 
@@ -139,6 +172,7 @@ class _Connection(asyncio.Protocol):
         self._http = _Http(**settings)
         self._passing = False  # whether uvicorn's protocol has the connection
         self._ended = False  # whether the client has said that it sends no more
+        self._closed = False  # whether we have
         self._n_received = self._n_written = 0
         self._counted = 0  # bytes that `_pace` knows of
         self._phase: tuple[str, object] = ("", None)
@@ -178,6 +212,7 @@ class _Connection(asyncio.Protocol):
             self._end_writing()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self._closed = True
         self._crowd.discard(self)
         if self._passing:
             self._passing = False
@@ -190,9 +225,13 @@ class _Connection(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the connection as soon as the client has read everything and closes it as well."""
+        if self._closed:
+            return
+        self._closed = True
         self._leave()
-        if self._ended or self not in self._crowd or self._transport.is_closing():
+        if not self._crowd.leave(self) or self._ended or self._transport.is_closing():
             self._transport.close()
+            self._loop.call_later(_CLOSING_SECONDS, self._transport.abort)
             return
         self._transport.resume_reading()
         self._transport.set_write_buffer_limits(high=0)  # told when everything is written
@@ -208,13 +247,10 @@ class _Connection(asyncio.Protocol):
         return self._brisk.behind(now)
 
     def give_way(self) -> None:
-        """Close the connection now."""
-        self._crowd.discard(self)
-        if self._unanswered():
+        """Close the connection for the sake of another."""
+        if self._passing and self._http.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
             self.write(bare_answer(503, _BUSY))
-        self._leave()
-        self._transport.close()
-        self._loop.call_later(_CLOSING_SECONDS, self._transport.abort)
+        self.close()
 
     def stop(self) -> None:
         """Close the connection because the server stops."""
@@ -230,12 +266,11 @@ class _Connection(asyncio.Protocol):
         phase = self._update(now)
         if phase == "waiting" and self._ended:
             self.close()
-        if self._pace.deadline > now:
+        elif self._pace.deadline > now:
             return
-        if phase == "waiting" and self._http.conn.trailing_data[0]:
-            self.write(bare_answer(408, _TOO_SLOW))
-            self.close()
         elif phase == "waiting":
+            if self._http.conn.trailing_data[0]:
+                self.write(bare_answer(408, _TOO_SLOW))
             self.close()
         else:
             self._leave()
@@ -252,9 +287,6 @@ class _Connection(asyncio.Protocol):
         if self._passing:
             self._passing = False
             self._loop.call_soon(self._http.connection_lost, None)
-
-    def _unanswered(self) -> bool:
-        return self._passing and self._http.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE)
 
     def _update(self, now: float) -> str:
         """Find out what the client has to do next, and how far it got."""

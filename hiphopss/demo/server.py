@@ -74,7 +74,7 @@ def web_server(demo: Demo, *, host: str, name: str | None = None) -> Server:
     from uvicorn import Config
 
     from hiphopss.demo.app import create_app
-    from hiphopss.demo.connections import BACKLOG, Crowd
+    from hiphopss.demo.connections import Crowd, allow_files
 
     config = Config(
         create_app(demo, host=host, name=name),
@@ -82,10 +82,9 @@ def web_server(demo: Demo, *, host: str, name: str | None = None) -> Server:
         access_log=False,
         server_header=False,
         ws="none",
-        backlog=BACKLOG,
         timeout_graceful_shutdown=2,
     )
-    return Crowd(demo.limits).server(config)
+    return Crowd(demo.limits, files=allow_files()).server(config)
 
 
 def _listening(host: str, port: int) -> socket.socket:
