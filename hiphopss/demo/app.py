@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import mimetypes
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -12,16 +13,16 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from hiphopss.demo.catalogue import Model
 from hiphopss.demo.jobs import Full, Job
-from hiphopss.demo.security import Guard
+from hiphopss.demo.security import Guard, retry_headers
 from hiphopss.demo.service import Demo, site_description
-from hiphopss.demo.uploads import Refused, clean_title, inspect, receive
+from hiphopss.demo.uploads import Receptions, Refused, busy, clean_title, inspect
 
 _MEDIA_TYPES = {
     ".js": "text/javascript",
@@ -44,7 +45,7 @@ def static_files() -> dict[str, Path]:
     }
 
 
-def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) -> Starlette:
+def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) -> ASGIApp:
     """Make the application that serves a demo.
 
     Parameters
@@ -60,7 +61,7 @@ def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) 
     # Starlette's types require handlers of any exception, not only of the one they are for.
     answers: dict[Any, Any] = {HTTPException: _plain_error, Refused: _refused}
     pages = {f"/{name}": path for name, path in static.items()} | {"/": static["index.html"]}
-    return Starlette(
+    app = Starlette(
         routes=[
             *(Route(address, _file(path)) for address, path in pages.items()),
             Route("/site.json", handlers.site),
@@ -71,9 +72,9 @@ def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) 
             Route("/results/{id}/result.json", handlers.result),
             Route("/results/{id}/{name}", handlers.track),
         ],
-        middleware=[Middleware(Guard, host=host, name=name)],
         exception_handlers=answers,
     )
+    return Guard(app, host=host, name=name)  # outermost: its headers are for Starlette's errors too
 
 
 def _file(path: Path) -> Callable[[Request], Awaitable[Response]]:
@@ -96,7 +97,10 @@ async def _plain_error(request: Request, error: HTTPException) -> Response:
 
 
 async def _refused(request: Request, refusal: Refused) -> Response:
-    return JSONResponse({"error": str(refusal)}, refusal.status, _UNSTORED)
+    headers = {**_UNSTORED, **retry_headers(refusal.status)}
+    if refusal.status == 408:
+        headers["connection"] = "close"  # the rest of the request would be as slow
+    return JSONResponse({"error": str(refusal)}, refusal.status, headers)
 
 
 class _Handlers:
@@ -104,6 +108,7 @@ class _Handlers:
 
     def __init__(self, demo: Demo):
         self._demo = demo
+        self._receptions = Receptions(demo.limits)
 
     async def site(self, request: Request) -> Response:
         """Describe models, songs and limits."""
@@ -112,25 +117,38 @@ class _Handlers:
 
     async def submit(self, request: Request) -> Response:
         """Start a separation of a bundled song, of an earlier result, or of an uploaded file."""
-        query, queue = request.query_params, self._demo.queue
+        query = request.query_params
         model = self._demo.catalogue.models.get(query.get("model", ""))
         if model is None:
             raise Refused(422, "No model of that name: load the page again")
+        with self._place() as submit:
+            job = self._job_without_upload(query, model)
+            if job:
+                submit(job)
+        if job is None:
+            job = await self._job_of_upload(request, model)
+        return JSONResponse({"job": job.id}, 202, _UNSTORED)
+
+    @contextmanager
+    def _place(self) -> Iterator[Callable[[Job], None]]:
+        """Reserve a place in the queue; give what submits a job there, or leave it free."""
+        queue = self._demo.queue
         try:
             queue.reserve()
         except Full:
-            raise Refused(503, "The queue is full: try again in a minute") from None
+            raise busy() from None
         submitted = False
-        try:
-            job = self._job_without_upload(query, model) or await self._job_of_upload(
-                request, model
-            )
+
+        def submit(job: Job) -> None:
+            nonlocal submitted
             queue.submit(job)
             submitted = True
+
+        try:
+            yield submit
         finally:
             if not submitted:
                 queue.release()
-        return JSONResponse({"job": job.id}, 202, _UNSTORED)
 
     def _job_without_upload(self, query: Mapping[str, str], model: Model) -> Job | None:
         if "song" in query:
@@ -145,25 +163,26 @@ class _Handlers:
         return None
 
     async def _job_of_upload(self, request: Request, model: Model) -> Job:
+        """Receive an upload. It gets a place when it is complete, so slow clients hold none."""
         title = clean_title(request.query_params.get("name"))
         path = self._demo.uploads / secrets.token_urlsafe(16)
         announced = request.headers.get("content-length", "")
         try:
-            await receive(
-                request.stream(),
-                path,
-                limits=self._demo.limits,
-                announced=int(announced) if announced.isdecimal() else None,
+            await self._receptions.receive(
+                request.stream(), path, announced=int(announced) if announced.isdecimal() else None
             )
-            await run_in_threadpool(inspect, path, title=title, limits=self._demo.limits)
-            if await request.is_disconnected():
-                raise ClientDisconnect  # nobody would know the job's id, so nobody could cancel it
+            with self._place() as submit:
+                await run_in_threadpool(inspect, path, title=title, limits=self._demo.limits)
+                if await request.is_disconnected():
+                    raise ClientDisconnect  # nobody would know the job's id to cancel it
+                job = self._demo.separate_upload(path, title, model)
+                submit(job)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, ClientDisconnect):
                 raise Refused(400, "The upload was broken off: try again") from error
             raise
-        return self._demo.separate_upload(path, title, model)
+        return job
 
     async def job(self, request: Request) -> Response:
         """Report the state of a job."""

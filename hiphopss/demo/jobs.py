@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from hiphopss.demo.limits import DISK_FULL
 from hiphopss.demo.results import STAGES
 from hiphopss.errors import HiphopssError
 
@@ -85,7 +86,7 @@ class JobQueue:
     Parameters
     ----------
     limit : int
-        Maximum number of unfinished jobs: being received, queued or running.
+        Maximum number of unfinished jobs: being checked, queued or running.
     tidy : callable
         Called between jobs, and every ten seconds when no job is waiting.
     """
@@ -192,6 +193,8 @@ class JobQueue:
                 self._end(job, "cancelled")
             elif isinstance(error, HiphopssError):
                 self._end(job, "failed", str(error))
+            elif isinstance(error, OSError) and error.errno in DISK_FULL:
+                self._end(job, "failed", "The server's disk is full: try again later")
             else:
                 traceback.print_exc(file=sys.stderr)
                 self._end(job, "failed", f"The server failed ({type(error).__name__}): try again")

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import dataclass
 
 from hiphopss.errors import HiphopssError
 
 FORMATS = ("WAV", "FLAC", "OGG", "MP3")
 """Accepted formats of audio files, by libsndfile's names."""
+
+
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of a full disk."""
 
 
 @dataclass(frozen=True)
@@ -21,16 +26,26 @@ class Limits:
     max_seconds : float
         Maximum length of an uploaded song.
     queue : int
-        Maximum number of unfinished jobs, including those that are being uploaded.
-    idle_seconds, upload_seconds : float
-        Maximum pause of an upload, and its maximum duration.
+        Maximum number of unfinished jobs. An upload becomes one when it is complete.
+    bytes_per_second : int
+        Least rate at which a client must send a request and read an answer.
+    idle_seconds, reading_seconds : float
+        How long a client may be slower than that when it sends, and when it reads.
+    upload_seconds : float
+        Maximum duration of an upload.
+    receiving_bytes : int
+        Maximum number of bytes on the disk of all uploads that are not complete yet; one upload
+        of the maximum size always fits.
     """
 
     max_bytes: int = 100 * 2**20
     max_seconds: float = 600.0
     queue: int = 8
-    idle_seconds: float = 30.0
+    bytes_per_second: int = 8000
+    idle_seconds: float = 10.0
+    reading_seconds: float = 30.0
     upload_seconds: float = 900.0
+    receiving_bytes: int = 2 * 2**30
 
     def __post_init__(self) -> None:
         if self.max_bytes < 1 or not self.max_seconds > 0 or self.queue < 1:

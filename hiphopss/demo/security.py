@@ -7,8 +7,10 @@ host name that it redirects to this machine (DNS rebinding; the host name is che
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
+from http import HTTPStatus
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -25,8 +27,34 @@ _HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
 }
+RETRY_SECONDS = 10
+"""When a client that was told that the server is busy should ask again."""
+
+_STOPPING = "The server stops: start it again"
 _SAFE_METHODS = ("GET", "HEAD")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def bare_answer(status: int, message: str) -> bytes:
+    """Make a whole HTTP answer, after which the connection is closed; with all headers."""
+    body = json.dumps({"error": message}).encode()
+    headers = {**_HEADERS, **_refusal_headers(status, body), "connection": "close"}
+    head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\n"
+    return (head + "".join(f"{n}: {v}\r\n" for n, v in headers.items()) + "\r\n").encode() + body
+
+
+def retry_headers(status: int) -> dict[str, str]:
+    """Header that says when to ask again, if that is what the status means."""
+    return {"retry-after": str(RETRY_SECONDS)} if status == 503 else {}
+
+
+def _refusal_headers(status: int, body: bytes) -> dict[str, str]:
+    return {
+        "content-type": "application/json",
+        "content-length": str(len(body)),
+        "cache-control": "no-store",
+        **retry_headers(status),
+    }
 
 
 class Guard:
@@ -53,8 +81,12 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        started = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal started
             if message["type"] == "http.response.start":
+                started = True
                 present = {name.lower() for name, _ in message["headers"]}
                 message["headers"] = [
                     *message["headers"],
@@ -67,13 +99,22 @@ class Guard:
             await send(message)
 
         refusal = self._refusal(scope)
+        status = 403
         if refusal is None:
-            await self._app(scope, receive, send_guarded)
-            return
+            try:
+                await self._app(scope, receive, send_guarded)
+                return
+            except asyncio.CancelledError:  # uvicorn stops, and this has taken too long
+                if started:
+                    return
+                status, refusal = 503, _STOPPING
         body = json.dumps({"error": refusal}).encode()
-        headers = [(b"content-type", b"application/json"), (b"connection", b"close")]
-        headers.append((b"content-length", str(len(body)).encode()))
-        start = {"type": "http.response.start", "status": 403, "headers": headers}
+        headers = {**_refusal_headers(status, body), "connection": "close"}
+        start = {
+            "type": "http.response.start",
+            "status": status,
+            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+        }
         await send_guarded(start)
         await send({"type": "http.response.body", "body": body})
 

@@ -10,11 +10,15 @@ from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
+from typing import TYPE_CHECKING
 
 from hiphopss.demo.limits import Limits
 from hiphopss.errors import HiphopssError
 
-_CONNECTIONS = 100  # further clients are told to try again later
+if TYPE_CHECKING:
+    from uvicorn import Server
+
+    from hiphopss.demo.service import Demo
 
 
 def serve(
@@ -48,9 +52,6 @@ def serve(
     HiphopssError
         If the port is not available, or if weights or songs can't be used.
     """
-    import uvicorn
-
-    from hiphopss.demo.app import create_app
     from hiphopss.demo.service import Demo
 
     with (
@@ -58,14 +59,6 @@ def serve(
         Demo(weights=weights, songs=songs, limits=limits) as demo,
     ):
         bound_host, bound_port, *_ = listener.getsockname()
-        config = uvicorn.Config(
-            create_app(demo, host=bound_host, name=host),
-            log_level="warning",
-            access_log=False,
-            server_header=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_graceful_shutdown=2,
-        )
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{bound_port}/"
         told = "Ctrl-C stops it, and deletes uploads and results"
@@ -73,7 +66,25 @@ def serve(
         if open_page:
             Timer(0.5, webbrowser.open, [address]).start()
         with suppress(KeyboardInterrupt):  # this is how users stop the server
-            uvicorn.Server(config).run(sockets=[listener])
+            web_server(demo, host=bound_host, name=host).run(sockets=[listener])
+
+
+def web_server(demo: Demo, *, host: str, name: str | None = None) -> Server:
+    """Make the web server of a demo; see :func:`hiphopss.demo.app.create_app`."""
+    from uvicorn import Config
+
+    from hiphopss.demo.app import create_app
+    from hiphopss.demo.connections import Crowd, allow_files
+
+    config = Config(
+        create_app(demo, host=host, name=name),
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        ws="none",
+        timeout_graceful_shutdown=2,
+    )
+    return Crowd(demo.limits, files=allow_files()).server(config)
 
 
 def _listening(host: str, port: int) -> socket.socket:

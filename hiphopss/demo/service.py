@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import time
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
@@ -24,6 +23,9 @@ from hiphopss.demo.limits import FORMATS, Limits
 from hiphopss.demo.results import Report, Result, add_model, add_true_stems, read_original
 from hiphopss.demo.store import ResultStore
 from hiphopss.errors import HiphopssError
+from hiphopss.util.scratch import Scratch, remove_left_behind
+
+_SWEEP_SECONDS = 600.0
 
 
 class Catalogue:
@@ -136,7 +138,8 @@ class Demo:
         limits: Limits | None = None,
     ):
         self.limits = limits or Limits()
-        self._folder = Path(tempfile.mkdtemp(prefix="hiphopss-demo-"))
+        self._scratch = Scratch()  # which also removes what killed servers left
+        self._folder = self._scratch.folder
         try:
             self.uploads = self._folder / "uploads"
             self.uploads.mkdir()
@@ -144,10 +147,11 @@ class Demo:
                 self._folder / "songs", weights=weights, songs=songs, seconds=seconds
             )
         except BaseException:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            self._scratch.remove()
             raise
+        self._swept = time.monotonic()
         self.store = ResultStore(self._folder / "results")
-        self.queue = JobQueue(limit=self.limits.queue, tidy=self.store.tidy)
+        self.queue = JobQueue(limit=self.limits.queue, tidy=self._tidy)
         self._of_song: dict[str, str] = {}  # ids of the results of the songs on offer
 
     def __enter__(self) -> Self:
@@ -155,7 +159,13 @@ class Demo:
 
     def __exit__(self, *_: object) -> None:
         self.queue.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._scratch.remove()
+
+    def _tidy(self) -> None:
+        self.store.tidy()
+        if time.monotonic() - self._swept > _SWEEP_SECONDS:
+            remove_left_behind()
+            self._swept = time.monotonic()
 
     def separate_upload(self, upload: Path, title: str, model: Model) -> Job:
         """Make a job for an uploaded file, which is deleted as soon as it is decoded."""

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from pathlib import Path
 
-from hiphopss.demo.limits import FORMATS, Limits
+from hiphopss.demo.limits import DISK_FULL, FORMATS, Limits
+from hiphopss.demo.pace import Pace
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
 
@@ -25,61 +27,106 @@ class Refused(HiphopssError):
         self.status = status
 
 
+class Receptions:
+    """The uploads that are being received, which may take up a limited part of the disk.
+
+    When they take up more, the one that began first ends: many slow clients then can't keep others
+    out for long.
+
+    Parameters
+    ----------
+    limits : Limits
+        Limits of size and time.
+    """
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+        self._running: list[_Reception] = []  # oldest first
+
+    async def receive(
+        self, pieces: AsyncIterator[bytes], path: Path, *, announced: int | None = None
+    ) -> None:
+        """Write an upload to a file as it arrives.
+
+        Parameters
+        ----------
+        pieces : async iterator of bytes
+            The body of the request.
+        path : Path
+            File to write.
+        announced : int, optional
+            Size of the body according to the client; used to refuse early, but not trusted.
+
+        Raises
+        ------
+        Refused
+            If the upload is too large, empty or too slow, or if there is no room for it.
+        """
+        if announced is not None and announced > self._limits.max_bytes:
+            raise self._too_large()
+        reception = _Reception(asyncio.timeout(None))
+        self._running.append(reception)
+        try:
+            async with reception.timeout:
+                await self._write(pieces, path, reception)
+        except TimeoutError as error:
+            if reception.gives_way:
+                raise busy() from error
+            raise Refused(408, "The upload took too long: try again") from error
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            raise Refused(503, "The server's disk is full: try again later") from error
+        finally:
+            self._running.remove(reception)
+        if not reception.n_bytes:
+            raise Refused(422, "The file is empty: choose another")
+
+    async def _write(self, pieces: AsyncIterator[bytes], path: Path, reception: _Reception) -> None:
+        limits, clock = self._limits, asyncio.get_running_loop().time
+        pace = Pace(clock(), patience=limits.idle_seconds, rate=limits.bytes_per_second)
+        latest = clock() + limits.upload_seconds
+        reception.timeout.reschedule(min(pace.deadline, latest))
+        with open(path, "wb") as file:
+            async for piece in pieces:
+                reception.n_bytes += len(piece)
+                if reception.n_bytes > limits.max_bytes:
+                    raise self._too_large()
+                file.write(piece)
+                self._make_room()
+                if not reception.gives_way:
+                    reception.timeout.reschedule(min(pace.moved(len(piece), clock()), latest))
+
+    def _make_room(self) -> None:
+        most = max(self._limits.receiving_bytes, self._limits.max_bytes)
+        staying = [r for r in self._running if not (r.gives_way or r.timeout.expired())]
+        if sum(reception.n_bytes for reception in staying) > most:
+            staying[0].gives_way = True
+            staying[0].timeout.reschedule(0)
+
+    def _too_large(self) -> Refused:
+        most = f"{self._limits.max_bytes / 2**20:g} MB"
+        return Refused(413, f"The file is larger than {most}: convert it to MP3 or OGG")
+
+
+@dataclass(eq=False)
+class _Reception:
+    timeout: asyncio.Timeout
+    n_bytes: int = 0
+    gives_way: bool = False
+
+
+def busy() -> Refused:
+    """The refusal when there are too many uploads or jobs."""
+    return Refused(503, "The server is busy, and the queue is full: try again in a minute")
+
+
 def clean_title(name: str | None) -> str:
     """Make the title of a song from its file's name, which may be any text."""
     last = re.split(r"[/\\]", name or "")[-1]
     printable = "".join(c if c.isprintable() else " " for c in last)
     stem = re.sub(r"\.(wave?|flac|og[ga]|opus|mp3)$", "", printable, flags=re.IGNORECASE)
     return " ".join(stem.split())[:_TITLE_LENGTH] or "Song"
-
-
-async def receive(
-    pieces: AsyncIterator[bytes], path: Path, *, limits: Limits, announced: int | None = None
-) -> None:
-    """Write an upload to a file as it arrives.
-
-    Parameters
-    ----------
-    pieces : async iterator of bytes
-        The body of the request.
-    path : Path
-        File to write.
-    limits : Limits
-        Limits of size and time.
-    announced : int, optional
-        Size of the body according to the client; it is used to refuse early, but not trusted.
-
-    Raises
-    ------
-    Refused
-        If the upload is too large, empty or too slow.
-    """
-    too_large = Refused(
-        413, f"The file is larger than {limits.max_bytes / 2**20:g} MB: convert it to MP3 or OGG"
-    )
-    n_bytes = 0
-    oversized = announced is not None and announced > limits.max_bytes
-    try:
-        async with asyncio.timeout(limits.upload_seconds):
-            with open(path, "wb") as file:
-                while True:
-                    async with asyncio.timeout(limits.idle_seconds):
-                        piece = await anext(pieces, None)
-                    if piece is None:
-                        break
-                    n_bytes += len(piece)
-                    # Browsers show a response only after sending everything, so read some more.
-                    if n_bytes > 2 * limits.max_bytes:
-                        raise too_large
-                    oversized = oversized or n_bytes > limits.max_bytes
-                    if not oversized:
-                        file.write(piece)
-    except TimeoutError as error:
-        raise Refused(408, "The upload took too long: try again") from error
-    if oversized:
-        raise too_large
-    if not n_bytes:
-        raise Refused(422, "The file is empty: choose another")
 
 
 def inspect(path: Path, *, title: str, limits: Limits) -> None:

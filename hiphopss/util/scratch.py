@@ -39,7 +39,7 @@ class Scratch:
     """
 
     def __init__(self) -> None:
-        _remove_left_behind()
+        remove_left_behind()
         self.folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
         self._process = os.getpid()
         self._lock: IO[str] | None = None
@@ -55,7 +55,7 @@ class Scratch:
         if self._lock is not None:
             self._lock.close()
         shutil.rmtree(self.folder, ignore_errors=True)
-        _remove_left_behind()
+        remove_left_behind()
 
 
 def _lock(folder: Path) -> IO[str] | None:
@@ -73,7 +73,7 @@ def _lock(folder: Path) -> IO[str] | None:
     return file
 
 
-def _remove_left_behind() -> None:
+def remove_left_behind() -> None:
     """Remove this user's folders of processes that have ended without removing them."""
     if sys.platform == "win32":
         return
