@@ -37,13 +37,9 @@ from .training.processes import Cluster
 from .training.settings import TrainingSettings
 from .training.steps import compile_model
 from .util.executor import Executor
+from .weights.converting import convert_weights
 from .weights.description import describe_weights
-from .weights.files import (
-    convert_weights,
-    load_model,
-    load_published,
-    save_weights,
-)
+from .weights.files import load_model, load_published, save_weights
 from .weights.registry import list_weights
 
 __version__: str

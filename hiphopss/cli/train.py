@@ -176,6 +176,6 @@ def _weights_list(options: Namespace) -> None:
 
 
 def _weights_convert(options: Namespace) -> None:
-    from hiphopss.weights.files import convert_weights
+    from hiphopss.weights.converting import convert_weights
 
     print(convert_weights(options.file, options.output))

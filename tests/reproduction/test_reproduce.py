@@ -27,7 +27,8 @@ from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 from hiphopss.training.loop import train
 from hiphopss.training.settings import TrainingSettings
 from hiphopss.util.executor import Executor
-from hiphopss.weights.files import convert_weights, read_info
+from hiphopss.weights.converting import convert_weights
+from hiphopss.weights.files import read_info
 
 TINY = replace(profile("quick"), epochs=2, patches=64)
 MODELS = [model.name for model in table1()]

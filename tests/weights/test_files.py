@@ -10,9 +10,9 @@ import released
 from helpers.songs import warned
 
 from hiphopss import PRESETS, HiphopssError, SignalConfig
+from hiphopss.weights.converting import convert_weights
 from hiphopss.weights.description import describe_weights
 from hiphopss.weights.files import (
-    convert_weights,
     load_model,
     load_published,
     network_arrays,

@@ -20,7 +20,7 @@ from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 from hiphopss.training.steps import read_ahead
-from hiphopss.weights.files import convert_weights
+from hiphopss.weights.converting import convert_weights
 
 
 def read_stems(dataset, subset, name):
