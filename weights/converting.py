@@ -9,11 +9,11 @@ import numpy as np
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import written_whole
+from hiphopss.util.hdf5 import is_hdf5
 from hiphopss.util.locks import locked
 from hiphopss.weights.files import (
     SUFFIX,
     WeightsInfo,
-    is_hdf5,
     loaded_model,
     read_weights,
     save_weights,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hiphopss.weights.files import is_hdf5, read_weights
+from hiphopss.util.hdf5 import is_hdf5
+from hiphopss.weights.files import read_weights
 from hiphopss.weights.registry import resolve_weights
 
 

@@ -20,11 +20,12 @@ import numpy as np
 
 from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_preset, standalone
 from hiphopss.errors import HiphopssError
-from hiphopss.network.spec import fit_arrays
+from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
+from hiphopss.util.hdf5 import HDF5File, is_hdf5
 from hiphopss.util.interrupts import held
 from hiphopss.weights.published import read_published
-from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
+from hiphopss.weights.registry import is_leaky_by_name, resolve_weights, shipped_hashes
 
 if TYPE_CHECKING:
     import h5py
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 
 SUFFIX = ".weights.h5"
 _ATTRIBUTE = "hiphopss"
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_LAYERS, _VARIABLES = "layers", "vars"  # Keras keeps the arrays of a layer in layers/KEY/vars
 
 
 @dataclass(frozen=True)
@@ -137,11 +138,18 @@ def save_weights(
     -------
     WeightsInfo
         Record that was written with the arrays.
+
+    Raises
+    ------
+    HiphopssError
+        If the file can't be written, or as in :func:`require_finite`.
     """
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise HiphopssError(f"{path}: a weight file's name must end in {SUFFIX}: rename it")
-    info = WeightsInfo(config, fidelity, provenance or {}, digest_of(network_arrays(model)))
+    arrays = network_arrays(model)
+    require_finite(arrays, origin=str(path))
+    info = WeightsInfo(config, fidelity, provenance or {}, digest_of(arrays))
     with written_whole(path) as temporary, written_weights(temporary, model, info):
         pass
     return info
@@ -188,13 +196,13 @@ def read_info(path: str | Path) -> WeightsInfo:
     Raises
     ------
     HiphopssError
-        If the file is missing, damaged, or not one of the two kinds.
+        If the file can't be read, is damaged, or is not one of the two kinds.
     """
     path = Path(path)
     if not is_hdf5(path):
         return read_weights(path)[0]
-    with _opened(path) as file:
-        return _info(path, file)
+    with opened_own(path) as file:
+        return read_record(file)
 
 
 def read_arrays(path: str | Path) -> dict[str, np.ndarray]:
@@ -220,7 +228,8 @@ def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
     Raises
     ------
     HiphopssError
-        As in :func:`read_info`, and if the arrays have changed since they were written.
+        As in :func:`read_info`, and if the arrays have changed since they were written, are not
+        those of the network, or are not finite.
     """
     path = Path(path)
     if not is_hdf5(path):
@@ -230,50 +239,78 @@ def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
         if is_leaky_by_name(path):
             provenance["released_test_leak"] = True
         return WeightsInfo(SignalConfig(), resolve_preset("released"), provenance, digest), arrays
-    with _opened(path) as file:
-        info, arrays = _info(path, file), {}
-        for group in file["layers"].values():
-            variables = group["vars"]  # named "0", "1", ...; its attribute is the layer's name
-            layer = variables.attrs["name"]
-            names = ("bias",) if layer == "output" else ("kernel", "bias", "extra_bias")
-            for name, key in zip(names, sorted(variables), strict=False):
-                arrays[f"{layer}/{name}"] = np.asarray(variables[key])
+    with opened_own(path) as file:
+        return read_own(file)
+
+
+def opened_own(path: Path) -> HDF5File:
+    """Open one of the project's own weight files; errors as in :class:`HDF5File`."""
+    return HDF5File(path, mend="make or copy it again", known=shipped_hashes())
+
+
+def read_own(file: HDF5File) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
+    """Read one of the project's own weight files; see :func:`read_weights`."""
+    info, places = read_record(file), _places(file)
+    shapes = array_shapes(info.config, info.fidelity)
+    for name in shapes | places:
+        found = file.arrays[places[name]].shape if name in places else "nothing"
+        if found != shapes.get(name, "nothing"):
+            raise HiphopssError(
+                f"{file.path}: array {name}: found {found}, expected "
+                f"{shapes.get(name, 'nothing')}: use a weight file of this network"
+            )
+    arrays = {name: file.array(places[name]) for name in shapes}
     if digest_of(arrays) != info.sha256:
         raise HiphopssError(
-            f"{path}: the SHA-256 of its arrays is not the one it records, so it is damaged or "
-            "was edited: make or copy it again"
+            f"{file.path}: the SHA-256 of its arrays is not the one it records, so it is damaged "
+            "or was edited: make or copy it again"
         )
+    require_finite(arrays, origin=str(file.path))
     return info, arrays
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """Open one of the project's own weight files."""
-    import h5py
-
-    try:
-        file = h5py.File(path, "r")
-    except OSError as error:
-        raise HiphopssError(f"{path}: a damaged HDF5 file: make or copy it again") from error
-    with file:
-        yield file
-
-
-def _info(path: Path, file: h5py.File) -> WeightsInfo:
-    """Read the record of one of the project's own files."""
-    text = file.attrs.get(_ATTRIBUTE)
-    if text is None:
+def read_record(file: HDF5File) -> WeightsInfo:
+    """Read the record of one of the project's own files, and check that the file is sound."""
+    text, origin = file.groups[""].get(_ATTRIBUTE), str(file.path)
+    if not isinstance(text, str):
         raise HiphopssError(
-            f"{path}: an HDF5 file without hiphopss settings, so not one of its weight files: "
+            f"{origin}: an HDF5 file without hiphopss settings, so not one of its weight files: "
             "use one that `hiphopss train` wrote, or a published .pkl"
         )
+    file.require_sound()
     stored = json.loads(text)
     return WeightsInfo(
-        read_settings(SignalConfig, stored["config"], origin=str(path)),
-        read_settings(Fidelity, stored["fidelity"], origin=str(path)),
+        read_settings(SignalConfig, stored["config"], origin=origin),
+        read_settings(Fidelity, stored["fidelity"], origin=origin),
         stored["provenance"],
         stored["sha256"],
     )
+
+
+def _places(file: HDF5File) -> dict[str, str]:
+    """The path of the data set of each array, by the array's name."""
+    places = {}
+    for path, attributes in file.groups.items():
+        if not (path.startswith(f"{_LAYERS}/") and path.endswith(f"/{_VARIABLES}")):
+            continue
+        layer = attributes.get("name")
+        names = ("bias",) if layer == "output" else ("kernel", "bias", "extra_bias")
+        # They are called "0", "1", ... in the group.
+        held = sorted(name for name in file.arrays if name.rpartition("/")[0] == path)
+        for number, own in enumerate(held):
+            name = names[number] if number < len(names) else f"number {number}"
+            places[f"{layer}/{name}"] = own
+    return places
+
+
+def require_finite(arrays: dict[str, np.ndarray], *, origin: str) -> None:
+    """Raise :class:`HiphopssError` if an array of a network has values that are not finite."""
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise HiphopssError(
+                f"{origin}: array {name} has values that are not finite: its training diverged or "
+                "it was edited, so use other weights"
+            )
 
 
 def load_model(path: str | Path) -> tuple[keras.Model, WeightsInfo]:
@@ -322,15 +359,6 @@ def loaded_model(info: WeightsInfo, arrays: dict[str, np.ndarray], *, origin: st
     model = build_model(info.fidelity, config=info.config)
     assign_arrays(model, arrays, origin=origin)
     return model
-
-
-def is_hdf5(path: str | Path) -> bool:
-    """Whether a file is one of the project's own; errors as in :func:`read_info`."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(_HDF5_SIGNATURE)) == _HDF5_SIGNATURE
-    except OSError as error:
-        raise HiphopssError(f"{path}: can't be read ({error.strerror}): check the path") from error
 
 
 def digest_of(arrays: dict[str, np.ndarray]) -> str:

@@ -71,6 +71,12 @@ def registry() -> tuple[Entry, ...]:
     return tuple(Entry(**entry) for entry in facts["weights"])
 
 
+@lru_cache
+def shipped_hashes() -> frozenset[str]:
+    """SHA-256 of the shipped files."""
+    return frozenset(entry.sha256 for entry in registry() if entry.shipped)
+
+
 def resolve_weights(given: str | Path | None) -> Path:
     """Find a weight file by path, by name in the registry, or by default.
 

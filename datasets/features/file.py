@@ -24,20 +24,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
 from hiphopss.datasets.features.augmentation import feature_switches
+from hiphopss.datasets.features.content import as_dicts, frames_of, places_of, table_of
 from hiphopss.errors import HiphopssError
+from hiphopss.util.hdf5 import HDF5File, LookError
 from hiphopss.util.keras_backend import ALIGNMENT
-
-if TYPE_CHECKING:
-    import h5py
 
 FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
@@ -171,30 +169,34 @@ class FeatureFile:
     Raises
     ------
     HiphopssError
-        If the file is missing, is not a feature file of this format, or was made with other
-        switches.
+        If the file can't be read, is damaged, is not a feature file of this format, or was made
+        with other switches.
     """
 
     def __init__(self, path: str | Path, fidelity: Fidelity | None = None):
-        import h5py
-
         self.path = Path(path)
-        if not self.path.is_file():
+        try:
+            self._file = HDF5File(path, mend="make it again with `hiphopss features`")
+        except HiphopssError as error:
+            if not isinstance(error.__cause__, FileNotFoundError):
+                raise
             raise HiphopssError(
                 f"{path}: no such file: make it with `hiphopss features DATASET -o {path}`"
-            )
-        try:
-            self._file = h5py.File(self.path, "r")
-        except OSError as error:
-            raise HiphopssError(
-                f"{path}: not an HDF5 file, or damaged: make it again with `hiphopss features`"
             ) from error
-        attributes = self._file.attrs
-        if attributes.get("format") != FORMAT or MIXTURE not in self._file:
+        try:
+            self._read(fidelity)
+        except BaseException:
             self._file.close()
+            raise
+
+    def _read(self, fidelity: Fidelity | None) -> None:
+        """Read everything but the frames."""
+        path, attributes = self.path, self._file.groups[""]
+        if attributes.get("format") != FORMAT or MIXTURE not in self._file:
             raise HiphopssError(
                 f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
             )
+        self._file.require_sound()
         origin = str(path)
         self.config = read_settings(SignalConfig, json.loads(attributes["config"]), origin=origin)
         made = read_settings(Fidelity, json.loads(attributes["fidelity"]), origin=origin)
@@ -203,7 +205,6 @@ class FeatureFile:
         needed = feature_switches(self.fidelity, self.augmentation)
         for name, value in feature_switches(made, self.augmentation).items():
             if value != needed[name]:
-                self._file.close()
                 raise HiphopssError(
                     f"{path}: made with {name} {value}, but {needed[name]} is asked for: make the "
                     "features again with that setting"
@@ -211,32 +212,35 @@ class FeatureFile:
         self.released_test_leak = bool(attributes["released_test_leak"])
         self.provenance = self._json(PROVENANCE)
         self.data: list[dict[str, str]] = self.provenance.get(DATA, [])
-        self.starts = self._file[STARTS][:]
-        self.owners = self._file[PATCH_SEGMENT][:]
         self.mixture, self.sources = self._frames(MIXTURE), self._frames(TARGETS)
-        table, parts = self._file[SEGMENTS][:], self._file[PARTS][:]
-        self._offsets = parts["first_frame"] - table["first_frame"][:, None]
+        self._table = table_of(self._file, SEGMENTS, SEGMENT_COLUMNS)
+        self._parts = table_of(self._file, PARTS, fields(Part), width=len(SOURCES))
+        self.starts, self.owners = places_of(
+            self._file, self.config, self._table, self._parts, len(self.sources)
+        )
+        parts = self._parts.numbers
+        self._offsets = parts["first_frame"] - self._table.numbers["first_frame"][:, None]
         self._silent = parts["first_frame"] == SILENT
         gains = np.where(self._silent, 0, parts["target_gain"])
         self._gains = np.float32(self.config.scale) * gains.astype(np.float32)
 
     def _frames(self, name: str) -> np.ndarray:
         """Map frames of the file to an array: HDF5's reads would take most of a batch's time."""
-        dataset = self._file[name]
-        if not dataset.size:  # everything is silent, and patches are made of these frames
-            silence = _aligned((self.config.context, self.config.bins))
-            silence[:] = 0
-            return silence
-        frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
-        return np.asarray(frames)  # a plain array of the same memory is quicker to slice
+        frames = frames_of(self._file, name, self.config)
+        if frames is None:  # everything is silent, and patches are made of these frames
+            frames = _aligned((self.config.context, self.config.bins))
+            frames[:] = 0
+        return frames
 
     def _json(self, name: str) -> dict:
-        return json.loads(self._file[name][()])
+        if name not in self._file.texts:
+            raise self._file.error(f"has no text {name}")
+        return json.loads(self._file.texts[name])
 
     @property
     def identity(self) -> str:
         """SHA-256 of everything that determines the content: settings, audio files, segments."""
-        attributes = self._file.attrs
+        attributes = self._file.groups[""]
         content = {name: value for name, value in self.provenance.items() if name != DATA}
         told = [str(attributes["config"]), self.fidelity.to_json()]
         told.append(str(attributes["released_test_leak"]))
@@ -261,12 +265,10 @@ class FeatureFile:
 
     def segments(self) -> list[Segment]:
         """The table of segments, with their parts."""
-        parts = [
-            tuple(Part(**row) for row in rows)
-            for rows in _as_dicts(self._file[PARTS], fields(Part))
-        ]
-        rows = _as_dicts(self._file[SEGMENTS], SEGMENT_COLUMNS)
-        return [Segment(**row, parts=own) for row, own in zip(rows, parts, strict=True)]
+        parts = [Part(**row) for row in as_dicts(self._parts)]
+        rows = as_dicts(self._table)
+        of_segments = zip(*[iter(parts)] * len(SOURCES), strict=True)
+        return [Segment(**row, parts=own) for row, own in zip(rows, of_segments, strict=True)]
 
     def frames(self, segment: Segment) -> tuple[np.ndarray, np.ndarray]:
         """Read all frames of a segment, without the network's scale factor.
@@ -284,11 +286,18 @@ class FeatureFile:
             if part.first_frame != SILENT:
                 own = self.sources[part.first_frame : part.first_frame + segment.n_frames]
                 np.multiply(own, np.float32(part.target_gain), out=target)
-        return np.array(self.mixture[rows]), targets
+        return self._finite(np.array(self.mixture[rows])), self._finite(targets)
+
+    def _finite(self, frames: np.ndarray) -> np.ndarray:
+        if not np.isfinite(frames).all():
+            raise self._file.error("has frames that are not finite")
+        return frames
 
     def phase(self, segment: Segment) -> np.ndarray:
         """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if it is stored."""
-        return self._file[PHASE][segment.first_frame : segment.first_frame + segment.n_frames]
+        phase = frames_of(self._file, PHASE, self.config)
+        rows = slice(segment.first_frame, segment.first_frame + segment.n_frames)
+        return self._finite(np.array(self.mixture[:0] if phase is None else phase[rows]))
 
     def room(self, n_patches: int) -> tuple[np.ndarray, np.ndarray]:
         """Allocate arrays that :meth:`read` can fill with ``n_patches`` patches."""
@@ -358,14 +367,19 @@ def is_feature_file(path: str | Path) -> bool:
     ----------
     path : path-like
         File, which must exist.
-    """
-    import h5py
 
+    Raises
+    ------
+    HiphopssError
+        If it can't be read.
+    """
     try:
-        with h5py.File(path, "r") as file:
-            return "format" in file.attrs and MIXTURE in file
-    except OSError:  # not HDF5, or damaged
-        return False
+        with HDF5File(path, mend="make it again") as file:
+            return "format" in file.groups[""] and MIXTURE in file
+    except HiphopssError as error:
+        if isinstance(error.__cause__, LookError):  # not HDF5, or damaged
+            return False
+        raise
 
 
 def _aligned(shape: tuple[int, ...]) -> np.ndarray:
@@ -374,16 +388,3 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
     start = -memory.ctypes.data % ALIGNMENT
     return memory[start : start + n_bytes].view(np.float32).reshape(shape)
-
-
-def _as_dicts(table: h5py.Dataset, columns: Sequence[Field]) -> list:
-    """Rows of a table of any shape as (nested lists of) dicts, with text decoded."""
-    text = {column.name for column in columns if column.type == "str"}
-
-    def convert(rows: Any) -> Any:
-        if isinstance(rows, list):
-            return [convert(row) for row in rows]
-        row = dict(zip(table.dtype.names, rows, strict=True))
-        return {name: value.decode() if name in text else value for name, value in row.items()}
-
-    return convert(table[:].tolist())

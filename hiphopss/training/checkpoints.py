@@ -18,6 +18,7 @@ from hiphopss import __version__
 from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import write_text, written_whole
+from hiphopss.util.hdf5 import HDF5File
 from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import import_keras, threads_in_use
 from hiphopss.weights.files import (
@@ -26,8 +27,10 @@ from hiphopss.weights.files import (
     assign_arrays,
     digest_of,
     network_arrays,
-    read_arrays,
+    opened_own,
     read_info,
+    read_own,
+    require_finite,
     written_weights,
 )
 
@@ -109,8 +112,9 @@ def save_checkpoint(
     path: Path, model: keras.Model, run: Run, *, config: SignalConfig, fidelity: Fidelity
 ) -> None:
     """Write weights and optimiser state completely, and the log, so that it can be watched."""
-    digest = digest_of(network_arrays(model))
-    info = WeightsInfo(config, fidelity, provenance(run), digest)
+    arrays = network_arrays(model)
+    require_finite(arrays, origin=str(path))
+    info = WeightsInfo(config, fidelity, provenance(run), digest_of(arrays))
     with written_whole(path) as temporary, written_weights(temporary, model, info) as stored:
         group = stored.create_group(_STATE)
         group.attrs["run"] = json.dumps(
@@ -177,14 +181,12 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
     HiphopssError
         If the file is not a checkpoint, or belongs to another run.
     """
-    import h5py
-
-    arrays = read_arrays(path)
-    with h5py.File(path, "r") as stored:
-        if _STATE not in stored:
+    with opened_own(path) as stored:
+        _, arrays = read_own(stored)
+        text = stored.groups.get(_STATE, {}).get("run")
+        if not isinstance(text, str):
             raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
-        state = stored[_STATE]
-        before = json.loads(state.attrs["run"])
+        before = json.loads(text)
         for name, value in run.settings.items():
             if before["settings"].get(name) != value:
                 raise HiphopssError(
@@ -194,8 +196,12 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
         # Only now, because the weights of another preset would raise a less helpful error first.
         assign_arrays(model, arrays, origin=str(path))
         for number, variable in enumerate(model.optimizer.variables):
-            variable.assign(state[str(number)][()])
-        run.best = {name: state[_BEST][name][()] for name in arrays if _BEST in state}
+            variable.assign(_state(stored, str(number), tuple(variable.shape)))
+        if f"{_STATE}/{_BEST}" in stored.groups:
+            run.best = {
+                name: _state(stored, f"{_BEST}/{name}", array.shape)
+                for name, array in arrays.items()
+            }
     run.log = before["log"]
     threads = before.get("threads", threads_in_use())
     if threads != threads_in_use():
@@ -204,6 +210,19 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
             "is not exactly that of an uninterrupted run: for that, use %d again",
             *(path, threads, threads_in_use(), threads),
         )
+
+
+def _state(stored: HDF5File, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """An array of the state of a run: finite numbers, or whole ones, which are only counts."""
+    place = stored.arrays.get(f"{_STATE}/{name}")
+    if place is None or place.shape != shape or (shape and place.dtype != "<f4"):
+        raise HiphopssError(
+            f"{stored.path}: lacks a part of the optimiser's state ({name}), or has another one: "
+            "use --restart to begin anew, or another output"
+        )
+    array = stored.array(f"{_STATE}/{name}", place.dtype)
+    require_finite({name: array}, origin=str(stored.path))
+    return array
 
 
 def _write_log(path: Path, log: list[dict]) -> None:

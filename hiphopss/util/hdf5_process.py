@@ -1,0 +1,229 @@
+"""The process that looks through HDF5 files for this one (:mod:`hiphopss.util.hdf5_child`).
+
+It is started when it is first needed, and serves one file after another. If a file crashes it, or
+takes too much time or memory, only it ends, and the next file gets a new one.
+"""
+
+from __future__ import annotations
+
+import atexit
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from pathlib import Path
+from typing import IO, Any
+
+from hiphopss.errors import HiphopssError
+from hiphopss.util import hdf5_child
+from hiphopss.util.hdf5_child import ASK, LENGTH, MESSAGE
+
+_WAIT_S = 8
+"""Seconds within which a small file is looked through, even by a busy machine."""
+
+_BYTES_PER_S = 128 << 20
+"""Larger files get more time: a second more for each of these."""
+
+_SERVED = 1 << 20  # bytes that are sent at once at most
+
+_ENVIRONMENT = {
+    "OPENBLAS_NUM_THREADS": "1",  # threads would take memory, and time to start
+    "HDF5_PLUGIN_PRELOAD": "::",  # libhdf5 loads no code that a file asks for
+}
+
+
+class LookError(Exception):
+    """A file could not be looked through; the message is what to say of the file."""
+
+
+class _Ended(Exception):
+    """The process ended before it told a result; the message is what to say of the file."""
+
+
+class _Child:
+    """A running process."""
+
+    def __init__(self) -> None:
+        found = [importlib.util.find_spec(name) for name in ("h5py", "numpy")]
+        places = {str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin}
+        # Isolated, and without the site's start-up: it needs nothing but these two packages.
+        command = [sys.executable, "-I", "-S", hdf5_child.__file__, *places]
+        self.process = subprocess.Popen(
+            command,
+            bufsize=0,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            cwd=Path(hdf5_child.__file__).parent,
+            env={**os.environ, **_ENVIRONMENT},
+            start_new_session=True,  # Ctrl-C is for this process; Windows has these flags for it
+            creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
+        )
+        self._pipes: tuple[Any, Any] = self.process.stdin, self.process.stdout
+        self.is_fresh, self._late = True, False
+
+    def ask(self, file: IO[bytes], size: int, most: int) -> bytes:
+        """Have a file looked through; see :func:`look_through`."""
+        self.is_fresh = False
+        timer = threading.Timer(_WAIT_S + size / _BYTES_PER_S, self._stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            self._send(LENGTH.pack(size))
+            while True:
+                kind, place, n_bytes = MESSAGE.unpack(self._receive(MESSAGE.size))
+                if kind != ASK:
+                    if place > most:
+                        raise LookError("a damaged HDF5 file (its tables are larger than it is)")
+                    return self._receive(place)
+                file.seek(min(place, size))
+                data = file.read(min(n_bytes, _SERVED))
+                self._send(LENGTH.pack(len(data)) + data)
+        finally:
+            timer.cancel()
+
+    def close(self) -> None:
+        """End the process."""
+        self.process.kill()
+        self.process.wait()
+        self.let_go()
+
+    def let_go(self) -> None:
+        """Leave the process to another one from which this one was forked."""
+        self.process.returncode = self.process.returncode or 0  # nothing waits for it here
+        for pipe in self._pipes:
+            with suppress(OSError):
+                pipe.close()
+
+    def _stop(self) -> None:
+        self._late = True
+        self.process.kill()
+
+    def _send(self, data: bytes) -> None:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._pipes[0].write(rest) :]
+        except OSError as error:
+            raise self._ended() from error
+
+    def _receive(self, n_bytes: int) -> bytes:
+        data = bytearray(n_bytes)
+        rest = memoryview(data)
+        while rest:
+            n_read = self._pipes[1].readinto(rest)
+            if not n_read:
+                raise self._ended()
+            rest = rest[n_read:]
+        return bytes(data)
+
+    def _ended(self) -> _Ended | LookError:
+        """The error for the end of the process, which depends on how it ended."""
+        status = self.process.wait()
+        if self._late or status == -getattr(signal, "SIGXCPU", 0):
+            return LookError("a damaged HDF5 file (looking through it does not end)")
+        return _Ended("a damaged HDF5 file (libhdf5 crashes on it)")
+
+
+_running: _Child | None = None
+_lock = threading.Lock()
+
+
+def look_through(file: IO[bytes], size: int) -> tuple[dict[str, Any], memoryview]:
+    """Have the process look through a file, as :func:`hiphopss.util.hdf5_child.look` does.
+
+    Parameters
+    ----------
+    file : binary file
+        An open file, unbuffered. The process gets its bytes from here, and opens no file.
+    size : int
+        Its number of bytes.
+
+    Returns
+    -------
+    facts : dict
+        What is in the file. It is as little to be trusted as the file.
+    blobs : memoryview
+        The columns of its tables, one after another.
+
+    Raises
+    ------
+    LookError
+        If the file crashes the process, or takes it too much time or memory.
+    OSError
+        If the file can't be read.
+    HiphopssError
+        If the process can't be started.
+    """
+    # What the file holds is told in about as many bytes as the file has; JSON adds some to texts.
+    with _lock:
+        answer = _answer(file, size, 2 * size + (1 << 20))
+    (n_head,) = LENGTH.unpack_from(answer)
+    body = memoryview(answer)[LENGTH.size :]
+    facts = json.loads(bytes(body[:n_head]))
+    if facts.get("failed") == "memory":
+        raise LookError("a damaged HDF5 file (looking through it takes too much memory)")
+    if "failed" in facts:
+        raise LookError("a damaged HDF5 file")
+    return facts, body[n_head:]
+
+
+def _answer(file: IO[bytes], size: int, most: int) -> bytes:
+    """Ask the process; ask a new one if one that is not new has ended, perhaps for want of work."""
+    global _running
+    while True:
+        child = _running or _started()
+        was_fresh, _running = child.is_fresh, None  # kept again if all goes well
+        try:
+            answer = child.ask(file, size, most)
+        except _Ended as ended:
+            child.close()
+            if was_fresh:
+                raise LookError(str(ended)) from ended
+            continue
+        except BaseException:
+            child.close()
+            raise
+        _running = child
+        return answer
+
+
+def start() -> None:
+    """Start the process ahead of its first use, so that it does so while this one is busy."""
+    global _running
+    with _lock:
+        _running = _running or _started()
+
+
+def _started() -> _Child:
+    try:
+        return _Child()
+    except OSError as error:
+        raise HiphopssError(
+            f"{sys.executable}: can't be started to look through HDF5 files ({error.strerror}): "
+            "end other programs, or install Python again"
+        ) from error
+
+
+@atexit.register
+def _close() -> None:
+    global _running
+    if _running is not None:
+        _running.close()
+        _running = None
+
+
+def _forget() -> None:
+    """In a process forked from this one: the running process belongs to the parent."""
+    global _running, _lock
+    if _running is not None:
+        _running.let_go()
+    _running, _lock = None, threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget)
