@@ -22,6 +22,7 @@ from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_prese
 from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
+from hiphopss.weights.provenance import parse_stored
 from hiphopss.weights.published import PUBLISHED_ARRAYS, read_published, write_published
 from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
 
@@ -254,12 +255,12 @@ def _info(path: Path, file: h5py.File) -> WeightsInfo:
             f"{path}: an HDF5 file without hiphopss settings, so not one of its weight files: "
             "use one that `hiphopss train` wrote, or a published .pkl"
         )
-    stored = json.loads(text)
+    stored = parse_stored(text, origin=path)
     return WeightsInfo(
-        read_settings(SignalConfig, stored["config"], origin=str(path)),
-        read_settings(Fidelity, stored["fidelity"], origin=str(path)),
-        stored["provenance"],
-        stored["sha256"],
+        read_settings(SignalConfig, stored.config, origin=str(path)),
+        read_settings(Fidelity, stored.fidelity, origin=str(path)),
+        stored.provenance,
+        stored.sha256,
     )
 
 

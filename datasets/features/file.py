@@ -31,10 +31,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 
-from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
+from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.datasets.features.augmentation import feature_switches
+from hiphopss.datasets.features.record import parse_paths, parse_provenance, read_attributes
 from hiphopss.errors import HiphopssError
 from hiphopss.util.keras_backend import ALIGNMENT
+from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     import h5py
@@ -113,7 +115,8 @@ class Segment:
         """Description in one line: time, augmentation, version and songs."""
         stop = (self.start + self.n_samples) / sample_rate
         times = f"{self.start / sample_rate:7.1f}..{stop:<7.1f} s"
-        return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
+        version, songs = printable(self.version), printable(" | ".join(self.songs))
+        return f"{times} {printable(self.augmentation):14} {version:34} {songs}"
 
 
 class Rows(NamedTuple):
@@ -190,15 +193,15 @@ class FeatureFile:
                 f"{path}: not an HDF5 file, or damaged: make it again with `hiphopss features`"
             ) from error
         attributes = self._file.attrs
-        if attributes.get("format") != FORMAT or MIXTURE not in self._file:
+        if not np.array_equal(attributes.get("format"), FORMAT) or MIXTURE not in self._file:
             self._file.close()
             raise HiphopssError(
                 f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
             )
-        origin = str(path)
-        self.config = read_settings(SignalConfig, json.loads(attributes["config"]), origin=origin)
-        made = read_settings(Fidelity, json.loads(attributes["fidelity"]), origin=origin)
-        self.augmentation = attributes["augmentation"]
+        described = read_attributes(attributes, origin=path)
+        self.config, made = described.config, described.fidelity
+        self.augmentation = described.augmentation
+        self.released_test_leak = described.released_test_leak
         self.fidelity = fidelity or made
         needed = feature_switches(self.fidelity, self.augmentation)
         for name, value in feature_switches(made, self.augmentation).items():
@@ -208,8 +211,7 @@ class FeatureFile:
                     f"{path}: made with {name} {value}, but {needed[name]} is asked for: make the "
                     "features again with that setting"
                 )
-        self.released_test_leak = bool(attributes["released_test_leak"])
-        self.provenance = self._json(PROVENANCE)
+        self.provenance = parse_provenance(self._text(PROVENANCE), origin=path)
         self.data: list[dict[str, str]] = self.provenance.get(DATA, [])
         self.starts = self._file[STARTS][:]
         self.owners = self._file[PATCH_SEGMENT][:]
@@ -230,8 +232,10 @@ class FeatureFile:
         frames = np.memmap(self.path, "<f4", "r", dataset.id.get_offset(), dataset.shape)
         return np.asarray(frames)  # a plain array of the same memory is quicker to slice
 
-    def _json(self, name: str) -> dict:
-        return json.loads(self._file[name][()])
+    def _text(self, name: str) -> object:
+        """A text of the file, None if there is none; the parser tells whether it is text."""
+        dataset = self._file.get(name)
+        return dataset[()] if getattr(dataset, "shape", None) == () else None
 
     @property
     def identity(self) -> str:
@@ -239,7 +243,7 @@ class FeatureFile:
         attributes = self._file.attrs
         content = {name: value for name, value in self.provenance.items() if name != DATA}
         told = [str(attributes["config"]), self.fidelity.to_json()]
-        told.append(str(attributes["released_test_leak"]))
+        told.append(str(self.released_test_leak))
         told.append(json.dumps(content, sort_keys=True))
         told += map(str, self.segments())
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
@@ -252,7 +256,7 @@ class FeatureFile:
     @property
     def paths(self) -> dict[str, str]:
         """Paths of the audio files when they were read, by ``<subset>/<song>/<source>``."""
-        return self._json(PATHS)
+        return parse_paths(self._text(PATHS), origin=self.path)
 
     @property
     def has_phase(self) -> bool:
@@ -384,6 +388,10 @@ def _as_dicts(table: h5py.Dataset, columns: Sequence[Field]) -> list:
         if isinstance(rows, list):
             return [convert(row) for row in rows]
         row = dict(zip(table.dtype.names, rows, strict=True))
-        return {name: value.decode() if name in text else value for name, value in row.items()}
+        # As Python holds names of files that are not UTF-8.
+        return {
+            name: value.decode("utf-8", "surrogateescape") if name in text else value
+            for name, value in row.items()
+        }
 
     return convert(table[:].tolist())

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -19,6 +19,7 @@ from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import write_text, written_whole
 from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.records import Finite, parse_record
 from hiphopss.weights.files import (
     SUFFIX,
     WeightsInfo,
@@ -77,6 +78,19 @@ class Run:
     def has_stalled(self, patience: int | None) -> bool:
         """Whether the last ``patience`` epochs, all without improvement, end the run."""
         return patience is not None and self.epochs_done >= self.best_epoch + patience
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a checkpoint says of its run."""
+
+    settings: dict[str, Any]
+    log: list[dict[str, int | Finite]]
+
+    def __post_init__(self) -> None:
+        columns = {frozenset(row) for row in self.log}
+        if len(columns) > 1 or not all({"epoch", "loss"} <= names for names in columns):
+            raise ValueError("rows of the log lack columns")
 
 
 def beside(path: Path, ending: str, suffix: str = SUFFIX) -> Path:
@@ -163,8 +177,8 @@ def furthest(output: Path, others: Sequence[Path], *, epochs: int) -> tuple[int,
 def _epochs_in(checkpoint: Path) -> int:
     """Number of epochs of a checkpoint; 0 if there is none that can be read."""
     try:
-        return int(read_info(checkpoint).provenance["epochs"])
-    except (HiphopssError, KeyError):
+        return read_info(checkpoint).provenance.get("epochs") or 0
+    except HiphopssError:
         return 0
 
 
@@ -183,9 +197,11 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
         if _STATE not in stored:
             raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
         state = stored[_STATE]
-        before = json.loads(state.attrs["run"])
+        before = parse_record(
+            state.attrs.get("run"), Recorded, origin=path, mend="use --restart to begin anew"
+        )
         for name, value in run.settings.items():
-            if before["settings"].get(name) != value:
+            if before.settings.get(name) != value:
                 raise HiphopssError(
                     f"{path}: a checkpoint of another run (another {name}): "
                     "use --restart to begin anew, or another output"
@@ -195,7 +211,7 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
         for number, variable in enumerate(model.optimizer.variables):
             variable.assign(state[str(number)][()])
         run.best = {name: state[_BEST][name][()] for name in arrays if _BEST in state}
-    run.log = before["log"]
+    run.log = before.log
 
 
 def _write_log(path: Path, log: list[dict]) -> None:

@@ -16,7 +16,6 @@ from hiphopss.eval.table import (
     Row,
     is_uncertain,
     leaky_models,
-    read_json_object,
     read_rows,
     record_path,
     rows_from_scores,
@@ -99,7 +98,10 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
         (b"song,SDR\na,1\n", "its first line must be song,subset"),
         (b"\xff\xfe\x00", "UTF-8"),
         ((",".join(COLUMNS) + "\na,,bass,0.0\n").encode(), "row 2 has 4 cells instead of 11"),
-        ((",".join(COLUMNS) + "\na,,bass,0.0,x,,,,,m,\n").encode(), "row 2.*'x'"),
+        (
+            (",".join(COLUMNS) + "\na,,bass,0.0,x,,,,,m,\n").encode(),
+            "row 2: expected a number.*, got text .at SDR",
+        ),
         ((",".join(COLUMNS) + "\na,,bass,,1,,,,,m,\n").encode(), "row 2"),
         (
             (",".join(COLUMNS) + 2 * "\na,,bass,0.0,1,,,,,m,").encode(),
@@ -141,10 +143,7 @@ def test_tables_are_joined_with_their_records(tmp_path):
     paths = [tmp_path / "b.csv", tmp_path / "a.csv"]
     write_rows(tmp_path / "all.csv", (row for path in paths for row in read_rows(path)))
     assert read_rows(tmp_path / "all.csv") == tables["b"] + tables["a"]
-    records = {path.name: read_json_object(record_path(path)) for path in paths}
-    assert records == {"a.csv": {"mode": "images"}, "b.csv": None}
-    write_record(tmp_path / "all.csv", {"tables": records})
-    assert read_json_object(record_path(tmp_path / "all.csv")) == {"tables": records}
+    assert json.loads(record_path(paths[1]).read_text("utf-8")) == {"mode": "images"}
 
 
 def test_tables_of_the_same_model_are_not_joined(tmp_path):
@@ -156,11 +155,7 @@ def test_tables_of_the_same_model_are_not_joined(tmp_path):
     assert not (tmp_path / "all.csv").exists()
 
 
-def test_a_record_that_is_no_object_is_named(tmp_path):
-    for text in ("{", "[1]"):
-        (tmp_path / "a.json").write_text(text)
-        with pytest.raises(HiphopssError, match=r"a\.json: .*mend or remove it"):
-            read_json_object(record_path(tmp_path / "a.csv"))
+def test_a_record_is_written_beside_its_table(tmp_path):
     write_record(tmp_path / "a.csv", {"b": 1, "a": "±"})
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"a": "±", "b": 1}
 

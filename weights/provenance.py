@@ -1,0 +1,58 @@
+"""What a weight file says of itself, as a schema."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from msgspec import Meta
+
+from hiphopss.config import KnownData
+from hiphopss.util.records import Sha256, fit_record, parse_record
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Those keys of a provenance that this package reads; others may hold anything."""
+
+    released_test_leak: bool = False
+    data: list[KnownData] = field(default_factory=list)
+    songs: list[str] = field(default_factory=list)
+    epochs: Annotated[int, Meta(ge=0)] | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The JSON object in a weight file; what else it holds is from a newer version, and ignored."""
+
+    config: dict[str, Any]
+    fidelity: dict[str, Any]
+    provenance: dict[str, Any]
+    sha256: Sha256
+
+
+def parse_stored(text: object, *, origin: str | Path) -> Stored:
+    """Read the JSON object of a weight file.
+
+    Parameters
+    ----------
+    text : object
+        Attribute of the file.
+    origin : path-like
+        Name of the file in messages.
+
+    Returns
+    -------
+    Stored
+        Its settings are still to be read by :func:`hiphopss.config.read_settings`.
+
+    Raises
+    ------
+    HiphopssError
+        If it is no such object.
+    """
+    mend = "make or copy it again"
+    stored = parse_record(text, Stored, origin=origin, mend=mend)
+    fit_record(stored.provenance, Provenance, origin=f"{origin}: provenance", mend=mend)
+    return stored
