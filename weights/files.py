@@ -22,7 +22,7 @@ from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_prese
 from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
-from hiphopss.weights.provenance import parse_stored
+from hiphopss.weights.provenance import parse_stored, require_provenance
 from hiphopss.weights.published import PUBLISHED_ARRAYS, read_published, write_published
 from hiphopss.weights.registry import is_leaky_by_name, resolve_weights
 
@@ -133,7 +133,8 @@ def save_weights(
     config, fidelity
         Settings with which it was built and trained.
     provenance : dict
-        Anything that JSON can hold.
+        Anything that JSON can hold; the keys of :class:`hiphopss.weights.provenance.Provenance` as
+        they are there.
 
     Returns
     -------
@@ -143,6 +144,7 @@ def save_weights(
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise HiphopssError(f"{path}: a weight file's name must end in {SUFFIX}: rename it")
+    require_provenance(provenance or {}, origin=path)
     info = WeightsInfo(config, fidelity, provenance or {}, digest_of(network_arrays(model)))
     with written_whole(path) as temporary:
         write_weights(temporary, model, info)

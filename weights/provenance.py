@@ -11,6 +11,8 @@ from msgspec import Meta
 from hiphopss.config import KnownData
 from hiphopss.util.records import Sha256, fit_record, parse_record
 
+_MEND = "make or copy it again"
+
 
 @dataclass(frozen=True)
 class Provenance:
@@ -52,7 +54,13 @@ def parse_stored(text: object, *, origin: str | Path) -> Stored:
     HiphopssError
         If it is no such object.
     """
-    mend = "make or copy it again"
-    stored = parse_record(text, Stored, origin=origin, mend=mend)
-    fit_record(stored.provenance, Provenance, origin=f"{origin}: provenance", mend=mend)
+    stored = parse_record(text, Stored, origin=origin, mend=_MEND)
+    require_provenance(stored.provenance, origin=origin, mend=_MEND)
     return stored
+
+
+def require_provenance(
+    provenance: dict[str, Any], *, origin: str | Path, mend: str = "mend it"
+) -> None:
+    """Raise :class:`~hiphopss.errors.HiphopssError` unless it fits :class:`Provenance`."""
+    fit_record(provenance, Provenance, origin=f"{origin}: provenance", mend=mend)

@@ -103,7 +103,7 @@ def zenodo_files(doi: str, *, base_url: str = ZENODO) -> list[RemoteFile]:
 class _Listed:
     """A file in a record: Zenodo's form changed in October 2023, and later changed back."""
 
-    checksum: Annotated[str, Meta(pattern="^(md5:)?[0-9a-fA-F]{32}$")]
+    checksum: Annotated[str, Meta(pattern=r"^(md5:)?[0-9a-fA-F]{32}\Z")]
     key: str = ""
     filename: str = ""
     size: Annotated[int, Meta(ge=0)] | None = None

@@ -38,7 +38,7 @@ MOST_TABLE_BYTES = 2**28
 Finite = Annotated[float, msgspec.Meta(ge=-sys.float_info.max, le=sys.float_info.max)]
 """A number that is neither NaN nor infinite."""
 
-Sha256 = Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{64}$")]
+Sha256 = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{64}\Z")]
 
 _DEPTH = 32  # brackets in brackets
 _MOST_TOLD = 200  # characters of a message that may quote the file
@@ -158,6 +158,8 @@ def fit_record(
         return msgspec.convert(value, kind, strict=strict)
     except msgspec.ValidationError as error:
         raise HiphopssError(f"{origin}: {_misfit(str(error))}: {mend}") from error
+    except UnicodeError as error:  # where something else than text is expected
+        raise HiphopssError(f"{origin}: its record is not text in UTF-8: {mend}") from error
     except HiphopssError as error:  # of a class that checks itself
         raise HiphopssError(f"{origin}: {error}") from error
 
