@@ -61,6 +61,7 @@ setup(
         "threadpoolctl>=3,<4",
         "loky>=3.5,<4",
         "filelock>=4,<5",
+        "msgspec>=0.20,<1",
         "matplotlib>=3.9,<4",
         "lazy_loader>=0.4,<1",
         "requests>=2.31,<3",

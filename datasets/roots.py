@@ -6,10 +6,10 @@ section 7).
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import tomllib
+from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
@@ -18,11 +18,28 @@ from typing import Any
 from hiphopss.datasets.layouts import SUBSETS, layout_of
 from hiphopss.datasets.songs import Song, no_root, read_songs
 from hiphopss.errors import HiphopssError
+from hiphopss.util.records import read_object
 
 logger = logging.getLogger(__name__)
 
 RECORD = "generated.json"
 """File in the root of a generated set that lists its songs' names, splits and styles."""
+
+
+@dataclass(frozen=True)
+class _Made:
+    """A generated song."""
+
+    name: str
+    split: str
+    style: str | None = None
+
+
+@dataclass(frozen=True)
+class _Generated:
+    """The content of ``generated.json``; what else it tells is for people."""
+
+    songs: list[_Made]
 
 
 @lru_cache
@@ -162,15 +179,7 @@ def generated_songs(root: Path) -> list[dict[str, Any]] | None:
     path = root / RECORD
     if not path.exists():
         return None
-    try:
-        songs = json.loads(path.read_text("utf-8"))["songs"]
-        if not all(isinstance(song["name"], str) for song in songs):
-            raise TypeError
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise HiphopssError(
-            f"{path}: can't read the songs of the generated set from this: generate it again"
-        ) from error
-    return songs
+    return read_object(path, _Generated, mend="generate the set again")["songs"]
 
 
 def warn_unless_complete(dataset: str, songs: list[Song], root: Path) -> None:

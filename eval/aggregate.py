@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from statistics import median
 
@@ -25,6 +25,7 @@ from hiphopss.eval.bss.scores import PAPER_METRICS
 from hiphopss.eval.protocols import ACCOMPANIMENT, Averaging
 from hiphopss.eval.table import METRICS, Row, write_csv
 from hiphopss.util.files import written_whole
+from hiphopss.util.text import printable
 
 MEAN = "mean"
 """Name of the row that is the mean over a song's sources."""
@@ -217,9 +218,13 @@ def format_summary(summaries: Sequence[Summary], *, what: str | None = None) -> 
         Lines without a final newline; ``-`` marks undefined values. A metric has a column only if
         one is defined, but SDR, SIR and SAR always have.
     """
+    shown = [
+        replace(s, model=printable(s.model), subset=printable(s.subset), source=printable(s.source))
+        for s in summaries
+    ]
     return "\n\n".join(
-        _format_block(what, subset, [s for s in summaries if s.subset == subset])
-        for subset in dict.fromkeys(s.subset for s in summaries)
+        _format_block(what, subset, [s for s in shown if s.subset == subset])
+        for subset in dict.fromkeys(s.subset for s in shown)
     )
 
 
@@ -250,7 +255,7 @@ def _format_block(what: str | None, subset: str, summaries: Sequence[Summary]) -
         start = len(line)
         for column, metric in enumerate(metrics):
             # A wide interval uses space of the next column, whose position does not change.
-            width = start + 14 * column + 7 - len(line)
+            width = max(1, start + 14 * column + 7 - len(line))
             half = mean.ci95[metric]
             line += f" {_number(mean.mean[metric]):>{width}}"
             line += "" if half is None else f" ±{_number(half)}"

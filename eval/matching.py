@@ -16,14 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES
+from hiphopss.config import SEPARATION_RECORD, SOURCES, SeparationRecord
 from hiphopss.datasets.layouts import find_audio
 from hiphopss.datasets.musdb18 import listed_song as is_known
 from hiphopss.datasets.names import few, same_song
 from hiphopss.datasets.songs import Song, find_songs, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
-from hiphopss.eval.table import read_json_object
+from hiphopss.util.records import read_object
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +114,7 @@ def find_estimates(
 def _tell_known(estimates: Estimates) -> None:
     """Log the songs that the model was trained on, according to its own record."""
     trained = (estimates.provenance or {}).get("trained_on", [])
-    if estimates.trained_on_test or not isinstance(trained, list):
+    if estimates.trained_on_test:
         return
     known = [s.name for s, _ in estimates.songs if any(same_song(s.name, t) for t in trained)]
     if known:
@@ -148,7 +148,9 @@ def named_estimates(
     HiphopssError
         If ``separation.json`` can't be read.
     """
-    provenance = read_json_object(Path(folder) / SEPARATION_RECORD)
+    path, provenance = Path(folder) / SEPARATION_RECORD, None
+    if path.exists():
+        provenance = read_object(path, SeparationRecord, mend="mend or remove it")
     name = str(model or (provenance or {}).get("model") or Path(folder).resolve().name)
     return Estimates(name, Path(folder), list(songs), provenance)
 

@@ -24,6 +24,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.scores import METRICS as BSS_METRICS
 from hiphopss.eval.bss.scores import Scores
 from hiphopss.util.files import write_text, written_whole
+from hiphopss.util.records import Finite, fit_record, read_table
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ class Row:
     song: str
     subset: str
     source: str
-    window_start_s: float
+    window_start_s: Finite
     SDR: float | None
     SIR: float | None
     SAR: float | None
@@ -80,6 +81,7 @@ LEAK_NOTE = "trained on test songs (Q3)"
 This is true of the released features of HH_CS (docs/released-code.md, section 6)."""
 
 _JOINT = "; "
+_MOST_DB = 1e5  # ratios of numbers in double precision are within 7,000 dB
 
 
 def with_leak_note(rows: Iterable[Row]) -> list[Row]:
@@ -235,7 +237,8 @@ def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence]) -> N
     lines : iterable of sequence
         Cells; None is written as an empty cell, and a float in full.
     """
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    # Bytes of names that are not text become escapes.
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(lines)  # csv writes repr() of a float, and "" for None
@@ -271,61 +274,32 @@ def read_rows(path: str | Path) -> list[Row]:
     HiphopssError
         If the file can't be read or is not such a table.
     """
-    try:
-        # A spreadsheet program may have written a byte order mark before the header.
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            lines = list(csv.reader(file))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        reason = getattr(error, "strerror", None) or "not a CSV file in UTF-8"
-        raise HiphopssError(
-            f"{path}: can't read this table ({reason}): give a CSV file of scores"
-        ) from error
-    columns = tuple(lines[0]) if lines else ()
+    lines = read_table(path, mend="give a CSV file of scores")
+    _, header = next(lines, (1, []))
+    columns = tuple(header)
     if columns not in (COLUMNS, _OLDER_COLUMNS):
         raise HiphopssError(
             f"{path}: not a table of scores: its first line must be {','.join(COLUMNS)}"
         )
-    rows = [
-        _parsed(path, columns, number, cells) for number, cells in enumerate(lines[1:], 2) if cells
-    ]
+    rows = [_parsed(path, columns, number, cells) for number, cells in lines]
     _require_unique(Path(path), rows)
     return rows
 
 
 def _parsed(path: str | Path, columns: Sequence[str], number: int, cells: list[str]) -> Row:
     """Convert one line to a row."""
+    mend = "evaluate again, or mend the row"
     if len(cells) != len(columns):
         raise HiphopssError(
-            f"{path}: row {number} has {len(cells)} cells instead of {len(columns)}: "
-            "evaluate again, or mend the row"
+            f"{path}: row {number} has {len(cells)} cells instead of {len(columns)}: {mend}"
         )
-    values: dict[str, Any] = dict(zip(columns, cells, strict=True))
-    try:
-        values["window_start_s"] = float(values["window_start_s"])
-        for name in METRICS:  # the cell is empty where a score is undefined
-            values[name] = _defined(float(values.get(name) or "nan"))
-    except ValueError as error:
-        raise HiphopssError(
-            f"{path}: row {number}: {error}: evaluate again, or mend the row"
-        ) from error
-    return Row(**values)
-
-
-def read_json_object(path: str | Path) -> dict | None:
-    """Read the object in a JSON file; None if the file does not exist.
-
-    Raises
-    ------
-    HiphopssError
-        If the file can't be read or does not hold an object.
-    """
-    path = Path(path)
-    if not path.exists():
-        return None
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise HiphopssError(f"{path}: can't read this as JSON: mend or remove it") from error
-    if not isinstance(value, dict):
-        raise HiphopssError(f"{path}: holds no JSON object: mend or remove it")
-    return value
+    values = dict(zip(columns, cells, strict=True))
+    for name in METRICS:  # the cell is empty where a score is undefined
+        values[name] = values.get(name, "").strip() or "nan"
+    values["window_start_s"] = values["window_start_s"].strip()
+    row = fit_record(values, Row, origin=f"{path}: row {number}", mend=mend, strict=False)
+    scores: dict[str, Any] = {name: _defined(getattr(row, name)) for name in METRICS}
+    for name, score in scores.items():
+        if score is not None and _MOST_DB < abs(score) < math.inf:
+            raise HiphopssError(f"{path}: row {number}: {name} {score:g} is no score in dB: {mend}")
+    return replace(row, **scores)

@@ -7,7 +7,7 @@ of :class:`Fidelity`: what depends on which code is mirrored reads a switch.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import asdict, astuple, dataclass, field, fields, replace
 from typing import TypeVar
 
 from hiphopss.errors import HiphopssError
@@ -17,8 +17,11 @@ SOURCES = ("vocals", "bass", "drums", "other")
 
 ``other`` is last: with the preset ``released`` it has no decoder of its own (Q1)."""
 
+WINDOWS = ("blackmanharris", "hann")
+"""Names of the windows of the transform."""
+
 SEPARATION_RECORD = "separation.json"
-"""File in a folder of estimates that records what made them; its key ``model`` names the model."""
+"""File in a folder of estimates that records what made them (:class:`SeparationRecord`)."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class SignalConfig:
     frame, hop : int
         Frame (also FFT) length and frame period, in samples.
     window : str
-        Symmetric analysis and synthesis window: ``"blackmanharris"`` or ``"hann"``.
+        Symmetric analysis and synthesis window, one of :data:`WINDOWS`.
     scale : float
         Factor by which magnitudes are multiplied before they reach the network.
     context, overlap : int
@@ -51,11 +54,26 @@ class SignalConfig:
     block_seconds: float = 30.0
 
     def __post_init__(self) -> None:
+        for name, (least, most) in _RANGES.items():
+            value = getattr(self, name)
+            if not least <= value <= most:  # nor is NaN
+                raise HiphopssError(
+                    f"signal settings: {name} {value:g}: give {least:g} to {most:g}"
+                )
+        if self.window not in WINDOWS:
+            raise HiphopssError(
+                f"signal settings: no window named {self.window!r}: choose {', '.join(WINDOWS)}"
+            )
         bad_overlap = self.overlap >= self.context or self.context % self.patch_hop
         if self.frame != 2 * self.hop or bad_overlap:
             raise HiphopssError(
                 "signal settings: a frame must be two hops, and the context a multiple of "
                 "context - overlap"
+            )
+        if self.context * self.bins > _MOST_OF_A_PATCH:
+            raise HiphopssError(
+                f"signal settings: a patch of {self.context} frames of {self.bins} bins: give "
+                f"settings whose product is {_MOST_OF_A_PATCH:,} at most"
             )
 
     @property
@@ -74,13 +92,27 @@ class SignalConfig:
 
     def require_same(self, other: SignalConfig, *, this: str, that: str) -> None:
         """Raise :class:`HiphopssError` if two files were made with different settings."""
-        for field in fields(self):
-            mine, theirs = getattr(self, field.name), getattr(other, field.name)
+        for setting in fields(self):
+            mine, theirs = getattr(self, setting.name), getattr(other, setting.name)
             if mine != theirs:
                 raise HiphopssError(
-                    f"{this}: made with {field.name} {mine}, but {that} with {theirs}: "
+                    f"{this}: made with {setting.name} {mine}, but {that} with {theirs}: "
                     "make both with the same settings"
                 )
+
+
+_RANGES = {
+    "sample_rate": (1, 768_000),
+    "frame": (2, 2**16),
+    "hop": (1, 2**15),
+    "scale": (1e-6, 1e6),
+    "context": (15, 1024),  # the network's filters span 15 frames
+    "overlap": (0, 1023),
+    "block_seconds": (1e-3, 3600.0),
+}
+"""Least and largest values of signal settings, so that no file can ask for unbounded work."""
+
+_MOST_OF_A_PATCH = 2**19  # of which separation has some hundred in memory
 
 
 @dataclass(frozen=True)
@@ -194,19 +226,61 @@ def read_settings(kind: type[Settings], values: dict, *, origin: str) -> Setting
     Raises
     ------
     HiphopssError
-        If the file has other fields, because another version of this package made it.
+        If the file has other fields, because another version of this package made it, or if a value
+        has the wrong type or is out of range.
     """
-    if set(values) != {field.name for field in fields(kind)}:
+    from hiphopss.util.records import fit_record
+
+    if set(values) != {setting.name for setting in fields(kind)}:
         raise HiphopssError(
             f"{origin}: made by another version of hiphopss (its settings have other fields): "
             "make it again with this one"
         )
-    return kind(**values)
+    return fit_record(values, kind, origin=origin, mend="make it again, or use another file")
 
 
 def standalone(fidelity: Fidelity, config: SignalConfig) -> tuple[Fidelity, SignalConfig]:
     """Both settings as used by the released stand-alone separation script (Q6)."""
     return replace(fidelity, standalone_separation=True), replace(config, window="hann")
+
+
+@dataclass(frozen=True)
+class KnownData:
+    """A known data set and its licence, as features and weights made of its songs record them."""
+
+    set: str
+    licence: str
+
+
+@dataclass(frozen=True)
+class SeparationRecord:
+    """The content of ``separation.json``; other programs may write only some of its keys.
+
+    Attributes
+    ----------
+    model : str or None
+        Name of the model in tables of scores.
+    weights, sha256, preset : str
+        Name of the weight file, its hash, and its preset.
+    config, fidelity : dict
+        Fields of :class:`SignalConfig` and :class:`Fidelity`.
+    mono : bool
+        Whether the average of the channels was separated.
+    released_test_leak : bool
+        Whether the model was trained on test songs (Q3).
+    trained_on : list of str
+        Names of the songs on which it was trained.
+    """
+
+    model: str | None = None
+    weights: str = ""
+    sha256: str = ""
+    preset: str = ""
+    config: dict[str, float | str] = field(default_factory=dict)
+    fidelity: dict[str, bool] = field(default_factory=dict)
+    mono: bool = False
+    released_test_leak: bool = False
+    trained_on: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

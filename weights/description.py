@@ -5,8 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from hiphopss.util.hdf5 import is_hdf5
+from hiphopss.util.text import printable
 from hiphopss.weights.files import read_weights
 from hiphopss.weights.registry import resolve_weights
+
+_MOST = 2000  # characters of a line
 
 
 def describe_weights(path: str | Path) -> str:
@@ -20,7 +23,8 @@ def describe_weights(path: str | Path) -> str:
     Returns
     -------
     str
-        Preset, hash, settings, provenance with the data sets and their licences, and arrays.
+        Preset, hash, settings, provenance with the data sets and their licences, and arrays. Each
+        fact is one line; what can't be seen is escaped, and long facts are cut short.
 
     Raises
     ------
@@ -44,4 +48,4 @@ def describe_weights(path: str | Path) -> str:
         f"arrays     {len(arrays)}, {count:,} numbers",
         *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
     ]
-    return "\n".join(lines)
+    return "\n".join(printable(line, most=_MOST) for line in lines)

@@ -24,6 +24,7 @@ from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
 from hiphopss.util.hdf5 import HDF5File, is_hdf5
 from hiphopss.util.interrupts import held
+from hiphopss.weights.provenance import parse_stored, require_provenance
 from hiphopss.weights.published import read_published
 from hiphopss.weights.registry import is_leaky_by_name, resolve_weights, shipped_hashes
 
@@ -132,7 +133,8 @@ def save_weights(
     config, fidelity
         Settings with which it was built and trained.
     provenance : dict
-        Anything that JSON can hold.
+        Anything that JSON can hold; the keys of :class:`hiphopss.weights.provenance.Provenance` as
+        they are there.
 
     Returns
     -------
@@ -147,6 +149,7 @@ def save_weights(
     path = Path(path)
     if not path.name.endswith(SUFFIX):
         raise HiphopssError(f"{path}: a weight file's name must end in {SUFFIX}: rename it")
+    require_provenance(provenance or {}, origin=path)
     arrays = network_arrays(model)
     require_finite(arrays, origin=str(path))
     info = WeightsInfo(config, fidelity, provenance or {}, digest_of(arrays))
@@ -278,12 +281,12 @@ def read_record(file: HDF5File) -> WeightsInfo:
             "use one that `hiphopss train` wrote, or a published .pkl"
         )
     file.require_sound()
-    stored = json.loads(text)
+    stored = parse_stored(text, origin=origin)
     return WeightsInfo(
-        read_settings(SignalConfig, stored["config"], origin=origin),
-        read_settings(Fidelity, stored["fidelity"], origin=origin),
-        stored["provenance"],
-        stored["sha256"],
+        read_settings(SignalConfig, stored.config, origin=origin),
+        read_settings(Fidelity, stored.fidelity, origin=origin),
+        stored.provenance,
+        stored.sha256,
     )
 
 

@@ -30,12 +30,14 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from hiphopss.config import SOURCES, Fidelity, SignalConfig, read_settings
+from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.datasets.features.augmentation import feature_switches
 from hiphopss.datasets.features.content import as_dicts, frames_of, places_of, table_of
+from hiphopss.datasets.features.record import parse_paths, parse_provenance, read_attributes
 from hiphopss.errors import HiphopssError
 from hiphopss.util.hdf5 import HDF5File, LookError
 from hiphopss.util.keras_backend import ALIGNMENT
+from hiphopss.util.text import printable
 
 FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
@@ -111,7 +113,8 @@ class Segment:
         """Description in one line: time, augmentation, version and songs."""
         stop = (self.start + self.n_samples) / sample_rate
         times = f"{self.start / sample_rate:7.1f}..{stop:<7.1f} s"
-        return f"{times} {self.augmentation:14} {self.version:34} {' | '.join(self.songs)}"
+        version, songs = printable(self.version), printable(" | ".join(self.songs))
+        return f"{times} {printable(self.augmentation):14} {version:34} {songs}"
 
 
 class Rows(NamedTuple):
@@ -197,10 +200,10 @@ class FeatureFile:
                 f"{path}: not a feature file of format {FORMAT}: make it with `hiphopss features`"
             )
         self._file.require_sound()
-        origin = str(path)
-        self.config = read_settings(SignalConfig, json.loads(attributes["config"]), origin=origin)
-        made = read_settings(Fidelity, json.loads(attributes["fidelity"]), origin=origin)
-        self.augmentation = attributes["augmentation"]
+        described = read_attributes(attributes, origin=path)
+        self.config, made = described.config, described.fidelity
+        self.augmentation = described.augmentation
+        self.released_test_leak = described.released_test_leak
         self.fidelity = fidelity or made
         needed = feature_switches(self.fidelity, self.augmentation)
         for name, value in feature_switches(made, self.augmentation).items():
@@ -209,8 +212,7 @@ class FeatureFile:
                     f"{path}: made with {name} {value}, but {needed[name]} is asked for: make the "
                     "features again with that setting"
                 )
-        self.released_test_leak = bool(attributes["released_test_leak"])
-        self.provenance = self._json(PROVENANCE)
+        self.provenance = parse_provenance(self._text(PROVENANCE), origin=path)
         self.data: list[dict[str, str]] = self.provenance.get(DATA, [])
         self.mixture, self.sources = self._frames(MIXTURE), self._frames(TARGETS)
         self._table = table_of(self._file, SEGMENTS, SEGMENT_COLUMNS)
@@ -232,10 +234,10 @@ class FeatureFile:
             frames[:] = 0
         return frames
 
-    def _json(self, name: str) -> dict:
+    def _text(self, name: str) -> str:
         if name not in self._file.texts:
             raise self._file.error(f"has no text {name}")
-        return json.loads(self._file.texts[name])
+        return self._file.texts[name]
 
     @property
     def identity(self) -> str:
@@ -243,7 +245,7 @@ class FeatureFile:
         attributes = self._file.groups[""]
         content = {name: value for name, value in self.provenance.items() if name != DATA}
         told = [str(attributes["config"]), self.fidelity.to_json()]
-        told.append(str(attributes["released_test_leak"]))
+        told.append(str(self.released_test_leak))
         told.append(json.dumps(content, sort_keys=True))
         told += map(str, self.segments())
         return hashlib.sha256("\n".join(told).encode()).hexdigest()
@@ -256,7 +258,7 @@ class FeatureFile:
     @property
     def paths(self) -> dict[str, str]:
         """Paths of the audio files when they were read, by ``<subset>/<song>/<source>``."""
-        return self._json(PATHS)
+        return parse_paths(self._text(PATHS), origin=self.path)
 
     @property
     def has_phase(self) -> bool:

@@ -9,18 +9,20 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated
 from urllib.parse import quote
+
+from msgspec import Meta
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import require_space
 from hiphopss.util.progress import BYTES, progress_bar
+from hiphopss.util.records import parse_record
 
 if TYPE_CHECKING:
     import requests
@@ -92,26 +94,40 @@ def zenodo_files(doi: str, *, base_url: str = ZENODO) -> list[RemoteFile]:
             if attempt == ATTEMPTS or not _may_pass(error):
                 raise HiphopssError(_unreachable(url, error, page)) from error
         time.sleep(WAIT_S * attempt)
-    try:
-        items = response.json()["files"]
-        return [_remote_file(item, f"{base_url}/records/{number}") for item in items]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise HiphopssError(
-            f"{url}: the answer isn't a Zenodo record (a proxy's page?): {_by_hand(page)}"
-        ) from error
+    told = f"{url}: the answer isn't a Zenodo record (a proxy's page?)"
+    record = parse_record(response.content, _Record, origin=told, mend=_by_hand(page))
+    return [_remote_file(item, f"{base_url}/records/{number}") for item in record.files]
 
 
-def _remote_file(item: dict[str, Any], record_url: str) -> RemoteFile:
-    """Read either form of record: Zenodo's changed in October 2023, and later changed back."""
-    name = item["key"] if "key" in item else item["filename"]
-    size = item["size"] if "size" in item else item["filesize"]
-    checksum = f"md5:{item['checksum'].removeprefix('md5:').lower()}"
-    if not re.fullmatch("md5:[0-9a-f]{32}", checksum):
-        raise ValueError(checksum)
-    url = f"{record_url}/files/{quote(name)}?download=1"
-    if "key" in item:  # in the other form, this link is not a download
-        url = item["links"]["self"]
-    return RemoteFile(str(name), str(url), int(size), checksum)
+@dataclass(frozen=True)
+class _Listed:
+    """A file in a record: Zenodo's form changed in October 2023, and later changed back."""
+
+    checksum: Annotated[str, Meta(pattern=r"^(md5:)?[0-9a-fA-F]{32}\Z")]
+    key: str = ""
+    filename: str = ""
+    size: Annotated[int, Meta(ge=0)] | None = None
+    filesize: Annotated[int, Meta(ge=0)] | None = None
+    links: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not (self.key or self.filename) or (self.key and "self" not in self.links):
+            raise ValueError("a file without a name or an address")
+        if self.size is None and self.filesize is None:
+            raise ValueError("a file without a size")
+
+
+@dataclass(frozen=True)
+class _Record:
+    files: list[_Listed]
+
+
+def _remote_file(item: _Listed, record_url: str) -> RemoteFile:
+    name = item.key or item.filename
+    size = item.filesize if item.size is None else item.size
+    # In the other form, the link is not a download.
+    url = item.links["self"] if item.key else f"{record_url}/files/{quote(name)}?download=1"
+    return RemoteFile(name, url, size or 0, f"md5:{item.checksum.removeprefix('md5:').lower()}")
 
 
 def download(file: RemoteFile, path: Path, *, page: str, progress: bool = True) -> Path:

@@ -22,6 +22,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.util.disk import line_of
 from hiphopss.util.interrupts import impatient
 from hiphopss.util.progress import say
+from hiphopss.util.text import printing_safely
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with impatient(), _told(quiet=options.quiet_lines and options.quiet):
+        with impatient(), printing_safely(), _told(quiet=options.quiet_lines and options.quiet):
             status = options.run(options) or 0
             sys.stdout.flush()  # a broken pipe shows here
             return status
@@ -89,7 +90,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"hiphopss: error: {message}: see `{self.prog} --help`", file=sys.stderr)
+        say(f"hiphopss: error: {message}: see `{self.prog} --help`")
         raise SystemExit(2)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from hiphopss.cli.common import Verbs, add_preset, add_quiet, add_verb
+from hiphopss.util.text import printable
 
 
 def add_generate(verbs: Verbs) -> None:
@@ -42,7 +43,7 @@ def _generate(options: Namespace) -> None:
         seed=options.seed,
         progress=not options.quiet,
     )
-    print(path)
+    print(printable(path))
 
 
 def add_download(verbs: Verbs) -> None:
@@ -73,7 +74,7 @@ def _download(options: Namespace) -> None:
     path = download_dataset(
         options.dataset, options.output, archive=options.archive, progress=not options.quiet
     )
-    print(path)
+    print(printable(path))
 
 
 def add_features(verbs: Verbs) -> None:
@@ -137,7 +138,7 @@ def _features(options: Namespace) -> None:
         print(plan_features(options.dataset, options.output, **chosen).text())
         return
     path = make_features(options.dataset, options.output, **chosen, progress=not options.quiet)
-    print(path)
+    print(printable(path))
 
 
 def add_audition(verbs: Verbs) -> None:
@@ -165,4 +166,4 @@ def _audition(options: Namespace) -> None:
     if output is None:
         output = f"{options.features.removesuffix('.h5')}-segment-{options.segment}"
     paths = audition(options.features, options.segment, output, dataset=options.dataset)
-    print(*paths, sep="\n")
+    print(*map(printable, paths), sep="\n")

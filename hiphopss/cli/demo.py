@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from hiphopss.cli.common import Verbs, add_quiet, add_verb
+from hiphopss.util.text import printable
 
 
 def add_demo(verbs: Verbs) -> None:
@@ -55,7 +56,7 @@ def _demo(options: Namespace) -> None:
         folder = export_site(
             options.export, weights=options.weights, songs=options.songs, progress=not options.quiet
         )
-        print(folder)
+        print(printable(folder))
         return
     from hiphopss.demo.server import serve
 

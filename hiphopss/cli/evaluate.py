@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.errors import HiphopssError
+from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     from hiphopss.eval.protocols import Scoring
@@ -145,7 +146,7 @@ def _evaluate(options: Namespace) -> None:
     noted = sum(map(is_uncertain, rows))
     if noted:
         print(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
-    print(f"\n{options.output}")
+    print(f"\n{printable(options.output)}")
 
 
 def add_compare(verbs: Verbs) -> None:
@@ -209,7 +210,7 @@ def _compare(options: Namespace) -> None:
     )
     print(_told(scoring["how"]))
     print(comparison.text())
-    print(f"\n{options.output}")
+    print(f"\n{printable(options.output)}")
 
 
 def _compare_with_campaign(options: Namespace) -> None:
@@ -243,4 +244,4 @@ def _compare_with_campaign(options: Namespace) -> None:
     print(found.text())
     print()
     for file in found.files:
-        print(file)
+        print(printable(file))

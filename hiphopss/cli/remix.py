@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
 from hiphopss.config import SOURCES
+from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     from hiphopss.remixing.mixing import Mix
@@ -117,4 +118,4 @@ def _remix(options: Namespace) -> None:
     )
     if done.lowered_db:
         logger.info("lowered by %.1f dB", done.lowered_db)
-    print(done.path)
+    print(printable(done.path))

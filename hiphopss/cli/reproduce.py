@@ -9,6 +9,7 @@ from dataclasses import replace
 from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
+from hiphopss.util.text import printable
 
 _DSD100_VARIABLES = {"DSD_PATH": "dsd100", "MUSDB_PATH": "musdb18"}
 """Variables that name DSD100 or what stands in for it, the first one first."""
@@ -168,7 +169,7 @@ def _reproduce(options: Namespace) -> None:
         if options.seeds is not None:
             given["n_seeds"] = options.seeds
         outcome = ablate(options.output, AblationSettings(**given), **how)
-    print(outcome.summary, "", *outcome.files.values(), sep="\n")
+    print(outcome.summary, "", *map(printable, outcome.files.values()), sep="\n")
 
 
 def _names(listed: str | None) -> tuple[str, ...]:

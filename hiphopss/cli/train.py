@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
 from hiphopss.errors import HiphopssError
+from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     from hiphopss.training.processes import Cluster
@@ -106,7 +107,7 @@ def _train(options: Namespace) -> None:
             progress=not options.quiet,
         )
     if not options.process:
-        print(path)
+        print(printable(path))
 
 
 def _validation(text: str) -> float | str:
@@ -178,4 +179,4 @@ def _weights_list(options: Namespace) -> None:
 def _weights_convert(options: Namespace) -> None:
     from hiphopss.weights.converting import convert_weights
 
-    print(convert_weights(options.file, options.output))
+    print(printable(convert_weights(options.file, options.output)))

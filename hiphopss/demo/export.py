@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from hiphopss.demo.app import static_files
@@ -18,11 +19,19 @@ from hiphopss.demo.service import Catalogue, begin_result, site_description
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import filled_whole
 from hiphopss.util.progress import progress_bar
+from hiphopss.util.records import read_record
 
 logger = logging.getLogger(__name__)
 
 EXPORT_RECORD = "export.json"
 """File that lists the files of an export, so that the next export replaces only these."""
+
+
+@dataclass(frozen=True)
+class _Export:
+    """The content of ``export.json``."""
+
+    files: list[str]
 
 
 def export_site(
@@ -105,13 +114,13 @@ def _earlier_files(folder: Path) -> list[PurePosixPath]:
     if not folder.is_dir() or not any(folder.iterdir()):
         return []
     try:
-        names = json.loads((folder / EXPORT_RECORD).read_text("utf-8"))["files"]
-        files = [PurePosixPath(name) for name in names]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        record = read_record(folder / EXPORT_RECORD, _Export, mend="choose another folder")
+    except HiphopssError as error:
         raise HiphopssError(
             f"{folder}: holds something that is not an export of the demo: choose another folder"
         ) from error
-    if any(file.is_absolute() or ".." in file.parts for file in files):
+    files = [PurePosixPath(name) for name in record.files]
+    if any(file.is_absolute() or ".." in file.parts or "\0" in str(file) for file in files):
         raise HiphopssError(
             f"{folder / EXPORT_RECORD}: names files elsewhere: choose another folder"
         )

@@ -23,6 +23,7 @@ from hiphopss.eval.table import LEAK_NOTE, Row, is_uncertain, leaky_models
 from hiphopss.reproduction.experiments import HIP_HOP_TEST, Claim, Experiment, claims
 from hiphopss.reproduction.stages import Stages
 from hiphopss.util.files import write_text
+from hiphopss.util.text import printable
 from hiphopss.weights.files import read_info
 
 _LIBRARIES = ("keras", "numpy", "scipy", "scikit-learn")
@@ -242,7 +243,7 @@ def data_lines(stages: Stages) -> list[str]:
     groups = {f"{name} Dev (training)": songs for name, songs in stages.songs.dev.items()}
     for name, songs in (groups | stages.songs.tests).items():
         if songs:
-            names = ", ".join(song.name for song in songs)
+            names = ", ".join(printable(song.name) for song in songs)
             digest = stages.store.songs_hash(songs)[:16]
             lines.append(f"| {name} | {len(songs)} | {names} | `{digest}` |")
     every = [song for songs in (groups | stages.songs.tests).values() for song in songs]
@@ -266,7 +267,7 @@ def _model_lines(
         if e.name in stages.stand_ins:
             name = stages.stand_ins[e.name].name
             info = read_info(weights[e.name])
-            given = f"given: `{name}`, preset `{info.fidelity.name}`"
+            given = f"given: `{printable(name)}`, preset `{info.fidelity.name}`"
             lines.append(f"| {e.name}{mark} | {given} | | | | `{digest}` |")
             continue
         added = "" if e.augmentation == "none" else f", {e.augmentation}"

@@ -274,7 +274,7 @@ def require_data(experiments: list[Experiment], settings: ReproductionSettings, 
 
 def _claim(record: Path, settings: ReproductionSettings) -> None:
     told = json.dumps(asdict(settings), indent=1, sort_keys=True) + "\n"
-    if record.exists() and record.read_text("utf-8") != told:
+    if record.exists() and record.read_bytes() != told.encode():
         logger.warning(
             "%s: the report of an earlier run with other settings will be replaced", record.parent
         )

@@ -11,16 +11,29 @@ import json
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from hiphopss import __version__
 from hiphopss.datasets.songs import Song
+from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.ffmpeg import ffmpeg_version, find_ffmpeg
 from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
+from hiphopss.util.records import Sha256, read_record
 
 _LENGTH = 12  # hexadecimal digits of the hash in a name
 _RECORD = ".inputs.json"  # ending of the file beside an output that has its inputs
+
+
+class _Known(NamedTuple):
+    """A file whose hash is known while its size, times and inode don't change."""
+
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    inode: int
+    sha256: Sha256
 
 
 class Store:
@@ -38,12 +51,12 @@ class Store:
         self.root, self._writes = Path(root), writes
         self._known_path = self.root / "hashes.json"
         self._known = self._remembered()
-        self._new: dict[str, list] = {}  # what this run has found out
+        self._new: dict[str, _Known] = {}  # what this run has found out
 
-    def _remembered(self) -> dict[str, list]:
+    def _remembered(self) -> dict[str, _Known]:
         """Hashes of files from earlier runs; they only save reading the files again."""
-        with suppress(OSError, ValueError):
-            return json.loads(self._known_path.read_text("utf-8"))
+        with suppress(HiphopssError):  # a file that can't be read is as good as none
+            return read_record(self._known_path, dict[str, _Known], mend="remove it")
         return {}
 
     def path(self, stage: str, name: str, inputs: dict, suffix: str = "") -> Path:
@@ -94,8 +107,9 @@ class Store:
         wanted = json.loads(json.dumps({"hiphopss": __version__, **inputs, free: None}))
         found = []
         for record in sorted((self.root / stage).glob(f"{name}-*{_RECORD}")):
-            with suppress(OSError, ValueError):  # a record that can't be read is no help
-                if {**json.loads(record.read_text("utf-8")), free: None} == wanted:
+            with suppress(HiphopssError):  # a record that can't be read is no help
+                inputs_of = read_record(record, dict[str, Any], mend="remove it")
+                if {**inputs_of, free: None} == wanted:
                     found.append(record.with_name(record.name.removesuffix(_RECORD) + suffix))
         return found
 
@@ -108,11 +122,11 @@ class Store:
         decoder = f" by ffmpeg {ffmpeg_version(find_ffmpeg(path))}" if is_inside(path) else ""
         path = container_of(path).absolute()
         state = path.stat()
-        stamp = [state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino]
+        stamp = (state.st_size, state.st_mtime_ns, state.st_ctime_ns, state.st_ino)
         known = self._known.get(str(path))
         if known is None or known[:-1] != stamp:
-            self._known[str(path)] = self._new[str(path)] = [*stamp, sha256_of(path)]
-        return f"{self._known[str(path)][-1]}{decoder}"
+            known = self._known[str(path)] = self._new[str(path)] = _Known(*stamp, sha256_of(path))
+        return f"{known.sha256}{decoder}"
 
     def songs_hash(self, songs: Iterable[Song]) -> str:
         """Hash of songs: their names, subsets, and the content of all their files."""

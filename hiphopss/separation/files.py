@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES
+from hiphopss.config import SEPARATION_RECORD, SOURCES, SeparationRecord
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
@@ -22,6 +22,7 @@ from hiphopss.signal.decoded import measure
 from hiphopss.util.files import filled_whole, write_text
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
+from hiphopss.util.records import read_object
 from hiphopss.weights.files import WeightsInfo, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
 
@@ -260,10 +261,7 @@ def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
                     "was separated with these weights: choose another output"
                 )
         return
-    try:
-        before = json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise HiphopssError(f"{path}: can't read this as JSON: remove it") from error
+    before = read_object(path, SeparationRecord, mend="remove it, or choose another output")
     for name, value in record.items():
         if name != "weights" and before.get(name) != value:  # a file may have been renamed
             raise HiphopssError(

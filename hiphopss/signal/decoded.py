@@ -31,6 +31,7 @@ from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import STREAMS, container_of
 from hiphopss.signal.ffmpeg import decode, find_ffmpeg
 from hiphopss.util.progress import progress_bar
+from hiphopss.util.records import read_record
 from hiphopss.util.scratch import Scratch
 
 logger = logging.getLogger(__name__)
@@ -319,6 +320,14 @@ def _cut_alike(container: Path, files: list[Path], *, tell: bool) -> list[Stream
 # lengths that are remembered
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """What the memory of a stem file holds."""
+
+    stamp: list[int | str]
+    streams: list[Stream]
+
+
 def _memory_of(container: Path) -> Path | None:
     """The file that remembers a stem file's streams; None if the user has no cache folder."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
@@ -344,13 +353,12 @@ def _stamp(container: Path, key: _Key) -> list:
 
 def _remembered(container: Path, key: _Key) -> list[Stream] | None:
     memory = _memory_of(container)
-    # An unreadable, old or strange file is as good as none.
-    with suppress(OSError, ValueError, TypeError, KeyError):
+    with suppress(OSError, HiphopssError):  # an unreadable, old or strange file is as good as none
         if memory is not None:
-            told = json.loads(memory.read_text("utf-8"))
-            streams = [Stream(*map(int, stream)) for stream in told["streams"]]
-            if told["stamp"] == _stamp(container, key) and len(streams) == len(STREAMS):
-                return streams
+            told = read_record(memory, _Memory, mend="remove it")
+            fits = len(told.streams) == len(STREAMS) and min(map(min, told.streams)) > 0
+            if fits and told.stamp == _stamp(container, key):
+                return told.streams
     return None
 
 

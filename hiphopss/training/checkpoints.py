@@ -10,9 +10,10 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
+from msgspec import Meta
 
 from hiphopss import __version__
 from hiphopss.config import Fidelity, SignalConfig
@@ -21,6 +22,7 @@ from hiphopss.util.files import write_text, written_whole
 from hiphopss.util.hdf5 import HDF5File
 from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import import_keras, threads_in_use
+from hiphopss.util.records import Finite, parse_record
 from hiphopss.weights.files import (
     SUFFIX,
     WeightsInfo,
@@ -81,6 +83,20 @@ class Run:
     def has_stalled(self, patience: int | None) -> bool:
         """Whether the last ``patience`` epochs, all without improvement, end the run."""
         return patience is not None and self.epochs_done >= self.best_epoch + patience
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """What a checkpoint says of its run."""
+
+    settings: dict[str, Any]
+    log: list[dict[str, int | Finite]]
+    threads: Annotated[int, Meta(ge=1)] | None = None
+
+    def __post_init__(self) -> None:
+        columns = {frozenset(row) for row in self.log}
+        if len(columns) > 1 or not all({"epoch", "loss"} <= names for names in columns):
+            raise ValueError("rows of the log lack columns")
 
 
 def beside(path: Path, ending: str, suffix: str = SUFFIX) -> Path:
@@ -168,8 +184,8 @@ def furthest(output: Path, others: Sequence[Path], *, epochs: int) -> tuple[int,
 def _epochs_in(checkpoint: Path) -> int:
     """Number of epochs of a checkpoint; 0 if there is none that can be read."""
     try:
-        return int(read_info(checkpoint).provenance["epochs"])
-    except (HiphopssError, KeyError):
+        return read_info(checkpoint).provenance.get("epochs") or 0
+    except HiphopssError:
         return 0
 
 
@@ -186,9 +202,9 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
         text = stored.groups.get(_STATE, {}).get("run")
         if not isinstance(text, str):
             raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
-        before = json.loads(text)
+        before = parse_record(text, Recorded, origin=path, mend="use --restart to begin anew")
         for name, value in run.settings.items():
-            if before["settings"].get(name) != value:
+            if before.settings.get(name) != value:
                 raise HiphopssError(
                     f"{path}: a checkpoint of another run (another {name}): "
                     "use --restart to begin anew, or another output"
@@ -202,8 +218,8 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
                 name: _state(stored, f"{_BEST}/{name}", array.shape)
                 for name, array in arrays.items()
             }
-    run.log = before["log"]
-    threads = before.get("threads", threads_in_use())
+    run.log = before.log
+    threads = threads_in_use() if before.threads is None else before.threads
     if threads != threads_in_use():
         logger.warning(
             "%s: the epochs so far were computed in %d threads, the next ones in %d, so the result "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -63,10 +64,11 @@ class TrainingSettings:
 
     def check(self) -> None:
         """Raise :class:`HiphopssError` if a setting makes no sense."""
-        if self.epochs < 1 or self.batch_size < 1 or not self.learning_rate > 0 or self.seed < 0:
+        rate = self.learning_rate
+        if self.epochs < 1 or self.batch_size < 1 or not 0 < rate < math.inf or self.seed < 0:
             raise HiphopssError(
-                f"epochs {self.epochs}, batch size {self.batch_size}, learning rate "
-                f"{self.learning_rate}, seed {self.seed}: all must be positive (a seed may be 0)"
+                f"epochs {self.epochs}, batch size {self.batch_size}, learning rate {rate}, seed "
+                f"{self.seed}: all must be positive and finite (a seed may be 0)"
             )
         if self.patches_per_epoch is not None and self.patches_per_epoch < 1:
             raise HiphopssError(f"patches per epoch {self.patches_per_epoch}: give 1 or more")

@@ -3,6 +3,8 @@
 - ``files``: writing files completely or not at all. ``locks``: one run at a time makes an output.
 - ``scratch``: a temporary folder. ``progress``: bars and lines on standard error.
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
+- ``text``: showing names and other text of strangers. ``records``: reading what files say of
+  themselves.
 - ``keras_backend``: importing Keras quietly, and turning arrays into tensors.
 
 May import :mod:`hiphopss.errors`.

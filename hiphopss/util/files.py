@@ -54,7 +54,8 @@ def _require_empty(path: Path) -> None:
 def write_text(path: str | Path, text: str) -> None:
     """Write a text file in UTF-8, completely or not at all; errors as in :func:`written_whole`."""
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        # Bytes of names that are not text become escapes, which JSON reads back as they were.
+        temporary.write_text(text, "utf-8", "backslashreplace", newline="\n")
 
 
 def require_writable(path: str | Path) -> None:

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from hiphopss.util.text import printable
+
 if TYPE_CHECKING:
     from tqdm import tqdm
 
@@ -36,6 +38,8 @@ def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any
     from tqdm import tqdm
 
     interval = 0.1 if sys.stderr.isatty() else 10
+    if "desc" in options:  # may name a file
+        options["desc"] = printable(options["desc"])
     bar = tqdm(iterable, disable=not show, mininterval=interval, **options)
     if show:
         _shown.add(bar)
@@ -50,10 +54,11 @@ def say(line: str, *, last: bool = False) -> None:
     Parameters
     ----------
     line : str
-        Line to print.
+        Line to print, through :func:`hiphopss.util.text.printable`.
     last : bool
         Close the bars first, because an error ends the work that they count.
     """
+    line = printable(line)
     bars = [bar for bar in _shown if not bar.disable]  # closing a bar disables it
     if last:
         for bar in bars:

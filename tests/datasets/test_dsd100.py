@@ -135,7 +135,7 @@ def test_songs_of_ones_own_in_that_layout_keep_their_names(tmp_path):
 def test_the_list_of_a_generated_set_that_cant_be_read_is_told(generated):
     (generated / "generated.json").write_text('{"songs": [1]}')
     refused(
-        r"generated\.json: can't read the songs.*generate it again",
+        r"generated\.json: expected an object, .*generate the set again",
         *(second_test_set,),
         dsd100=generated,
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
+from helpers.mutations import TEXTS
 from helpers.songs import noise, nothing_warned, read_json, warned, write_song
 
 from hiphopss import SOURCES
@@ -239,6 +240,17 @@ def test_export_leaves_out_what_can_not_be_read_to_its_end(own_song, published, 
     with pytest.raises(HiphopssError, match=r"Cut\.wav: "):
         export_site(tmp_path / "new", weights=[published], songs=own_song, progress=False)
     assert not (tmp_path / "new").exists()
+
+
+def test_a_record_of_an_export_that_is_none_is_refused_before_any_work(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    others = (b'{"files": 5}', b'{"files": "abc"}', b'{"files": [null]}', b'{"files": {"a": 1}}')
+    elsewhere = (b'{"files": ["../mine.txt"]}', b'{"files": ["/a"]}', b'{"files": ["a\\u0000"]}')
+    for text in (*TEXTS, *others, *elsewhere):
+        (tmp_path / "export.json").write_bytes(text)
+        with pytest.raises(HiphopssError, match=r"choose another folder$"):
+            export_site(tmp_path, progress=False)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["export.json", "mine.txt"]
 
 
 def test_folders_without_songs_are_refused(tmp_path):

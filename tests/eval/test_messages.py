@@ -58,7 +58,7 @@ BREAK = {
     ),
     "no JSON": (
         lambda data, net: (net / "separation.json").write_text("{"),
-        r"separation\.json: can't read this as JSON",
+        r"separation\.json: not JSON",
     ),
 }
 

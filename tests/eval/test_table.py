@@ -7,8 +7,10 @@ import sys
 
 import numpy as np
 import pytest
+from helpers.mutations import one_line_or_fine
 
 from hiphopss import HiphopssError
+from hiphopss.eval.aggregate import format_summary, summarise
 from hiphopss.eval.bss.scores import Scores
 from hiphopss.eval.table import (
     COLUMNS,
@@ -16,7 +18,6 @@ from hiphopss.eval.table import (
     Row,
     is_uncertain,
     leaky_models,
-    read_json_object,
     read_rows,
     record_path,
     rows_from_scores,
@@ -99,7 +100,10 @@ def test_a_byte_order_mark_does_no_harm(tmp_path):
         (b"song,SDR\na,1\n", "its first line must be song,subset"),
         (b"\xff\xfe\x00", "UTF-8"),
         ((",".join(COLUMNS) + "\na,,bass,0.0\n").encode(), "row 2 has 4 cells instead of 11"),
-        ((",".join(COLUMNS) + "\na,,bass,0.0,x,,,,,m,\n").encode(), "row 2.*'x'"),
+        (
+            (",".join(COLUMNS) + "\na,,bass,0.0,x,,,,,m,\n").encode(),
+            "row 2: expected a number.*, got text .at SDR",
+        ),
         ((",".join(COLUMNS) + "\na,,bass,,1,,,,,m,\n").encode(), "row 2"),
         (
             (",".join(COLUMNS) + 2 * "\na,,bass,0.0,1,,,,,m,").encode(),
@@ -115,6 +119,48 @@ def test_a_wrong_table_is_named_in_one_line(tmp_path, content, message):
         read_rows(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+
+
+CELLS = (
+    *("", "nan", "inf", "-inf", "1e999", "1e308", "-1e308", "1_0", " 5 ", "0x10", "x", "\x00"),
+    *("\u202e", "=cmd|'/c calc'!A1", '"', '"a,b"', "\u0663", "NaN(5)", "-0.0", "5e-324", "\ufeff"),
+    *("a\tb", "\x1b[2J", "x" * 200_000, "a,b", '"a\nb"'),
+)
+
+
+@pytest.mark.parametrize("number", range(len(COLUMNS)))
+def test_a_table_with_any_cell_is_read_and_written_again_or_refused(tmp_path, number):
+    """And what is read can be averaged and shown: control characters are escaped."""
+    good = ["a", "Test", "bass", "0.0", "1.5", "2", "-3.25", "", "0.5", "m", "note"]
+    path, again = tmp_path / "a.csv", tmp_path / "again.csv"
+    for cell in CELLS:
+        cells = [*good[:number], cell, *good[number + 1 :]]
+        text = f"{','.join(COLUMNS)}\n{','.join(cells)}\n"
+        path.write_text(text, "utf-8", newline="")
+        rows = one_line_or_fine(read_rows, path)
+        if rows is not None:
+            write_rows(again, rows)
+            assert read_rows(again) == rows
+            summary = format_summary(summarise(rows))
+            assert summary.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "latin-1", "cp1252"])
+def test_tables_in_other_encodings_are_refused_with_the_line(tmp_path, encoding):
+    path = tmp_path / "a.csv"
+    write_rows(path, make_rows()[1])  # of a song with "ß"
+    path.write_text(path.read_text("utf-8"), encoding)
+    with pytest.raises(HiphopssError, match=r"line \d is not UTF-8: save|its first line must be"):
+        read_rows(path)
+
+
+def test_names_that_are_no_text_are_written_as_escapes(tmp_path):
+    name = b"caf\xe9".decode("utf-8", "surrogateescape")
+    row = Row(name, "", "bass", 0.0, 1.0, None, None, None, "m")
+    write_rows(tmp_path / "a.csv", [row])
+    assert read_rows(tmp_path / "a.csv")[0].song == r"caf\udce9"
+    write_record(tmp_path / "a.csv", {"songs": [name]})
+    assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"songs": [name]}
 
 
 def test_names_that_are_no_csv_are_refused(tmp_path):
@@ -141,10 +187,7 @@ def test_tables_are_joined_with_their_records(tmp_path):
     paths = [tmp_path / "b.csv", tmp_path / "a.csv"]
     write_rows(tmp_path / "all.csv", (row for path in paths for row in read_rows(path)))
     assert read_rows(tmp_path / "all.csv") == tables["b"] + tables["a"]
-    records = {path.name: read_json_object(record_path(path)) for path in paths}
-    assert records == {"a.csv": {"mode": "images"}, "b.csv": None}
-    write_record(tmp_path / "all.csv", {"tables": records})
-    assert read_json_object(record_path(tmp_path / "all.csv")) == {"tables": records}
+    assert json.loads(record_path(paths[1]).read_text("utf-8")) == {"mode": "images"}
 
 
 def test_tables_of_the_same_model_are_not_joined(tmp_path):
@@ -156,11 +199,7 @@ def test_tables_of_the_same_model_are_not_joined(tmp_path):
     assert not (tmp_path / "all.csv").exists()
 
 
-def test_a_record_that_is_no_object_is_named(tmp_path):
-    for text in ("{", "[1]"):
-        (tmp_path / "a.json").write_text(text)
-        with pytest.raises(HiphopssError, match=r"a\.json: .*mend or remove it"):
-            read_json_object(record_path(tmp_path / "a.csv"))
+def test_a_record_is_written_beside_its_table(tmp_path):
     write_record(tmp_path / "a.csv", {"b": 1, "a": "±"})
     assert json.loads((tmp_path / "a.json").read_text("utf-8")) == {"a": "±", "b": 1}
 

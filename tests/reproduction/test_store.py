@@ -3,6 +3,8 @@
 import json
 import os
 
+from helpers.mutations import mutated
+
 from hiphopss.datasets.songs import Song
 from hiphopss.reproduction.store import Store
 
@@ -46,3 +48,21 @@ def test_a_stamp_that_lies_is_seen_through(tmp_path):
     (tmp_path / "store").mkdir()
     (tmp_path / "store" / "hashes.json").write_text('{"a')
     assert Store(tmp_path / "store").sha256(path) == store.sha256(path)
+
+
+def test_a_memory_of_any_content_changes_no_hash(tmp_path):
+    path = tmp_path / "a.wav"
+    path.write_bytes(b"one")
+    store = Store(tmp_path / "store")
+    first = store.sha256(path)
+    store.files_hash(tmp_path)
+    memory = tmp_path / "store" / "hashes.json"
+    known = json.loads(memory.read_text("utf-8"))
+    assert known[str(path)][-1] == first
+    for text in mutated(known):
+        memory.write_bytes(text)
+        assert len(Store(tmp_path / "store").sha256(path)) == 64
+    for record in ("[1]", "{", '{"seed": 1}'):
+        (tmp_path / "store" / "features").mkdir(exist_ok=True)
+        (tmp_path / "store" / "features" / "x-1.inputs.json").write_text(record)
+        assert not store.siblings("features", "x", {"seed": 0}, free="epochs")
