@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
+from hiphopss.cli.streams import finished
 from hiphopss.errors import HiphopssError
 
 if TYPE_CHECKING:
@@ -141,9 +141,7 @@ def _leaving_at_once_after_errors(cluster: Cluster | None) -> Iterator[None]:
 
 
 def _leave(status: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    os._exit(finished(status))
 
 
 def add_weights(verbs: Verbs) -> None:

@@ -35,7 +35,8 @@ def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any
     """
     from tqdm import tqdm
 
-    interval = 0.1 if sys.stderr.isatty() else 10
+    show = show and sys.stderr is not None  # it is None if it was closed before the start
+    interval = 0.1 if show and sys.stderr.isatty() else 10
     bar = tqdm(iterable, disable=not show, mininterval=interval, **options)
     if show:
         _shown.add(bar)
@@ -54,6 +55,8 @@ def say(line: str, *, last: bool = False) -> None:
     last : bool
         Close the bars first, because an error ends the work that they count.
     """
+    if sys.stderr is None:
+        return
     bars = [bar for bar in _shown if not bar.disable]  # closing a bar disables it
     if last:
         for bar in bars:
