@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import signal
 import sys
 import warnings
@@ -17,20 +16,31 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from hiphopss import __version__
-from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, train
+from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, streams, train
 from hiphopss.errors import HiphopssError
 from hiphopss.util.disk import line_of
 from hiphopss.util.interrupts import impatient
 from hiphopss.util.progress import say
-from hiphopss.util.text import printing_safely
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    The status is 2 for an error that the user can solve, and 1 if only some of the inputs could be
-    processed.
+    The status is 2 for an error that the user can solve, 1 if only some of the inputs could be
+    processed, and 141 if nobody reads the output to its end (``| head``), as that of programs that
+    the signal SIGPIPE ends: there is nothing to mend, so nothing is said.
     """
+    streams.open_closed_streams()
+    with streams.encodable():
+        try:
+            status = _answer(arguments)
+        except SystemExit as stop:  # after --help, and if options are wrong
+            raise SystemExit(streams.finished(int(stop.code or 0))) from None
+        return streams.finished(status)
+
+
+def _answer(arguments: list[str] | None) -> int:
+    """Parse the arguments, run the verb, and turn its errors into lines and a status."""
     options, unknown = build_parser().parse_known_args(arguments)
     if unknown:
         options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
@@ -38,23 +48,25 @@ def main(arguments: list[str] | None = None) -> int:
     with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        with impatient(), printing_safely(), _told(quiet=options.quiet_lines and options.quiet):
-            status = options.run(options) or 0
-            sys.stdout.flush()  # a broken pipe shows here
-            return status
+        with impatient(), _told(quiet=options.quiet_lines and options.quiet):
+            return options.run(options) or 0
     except HiphopssError as error:
-        say(f"hiphopss: error: {error}", last=True)
-        return 2
-    except BrokenPipeError:  # for example `| head`: nobody reads any more
-        # What is still buffered would break the pipe again when Python ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + 13  # as a shell reports SIGPIPE
+        return _failed(f"error: {error}", 2)
     except OSError as error:
-        say(f"hiphopss: error: {line_of(error)}", last=True)
-        return 2
+        if streams.is_broken_pipe(error):
+            return streams.BROKEN_PIPE
+        if status := streams.finished(0):  # it was the output's
+            return status
+        return _failed(f"error: {line_of(error)}", 2)
     except KeyboardInterrupt:
-        say("hiphopss: interrupted: run it again to go on", last=True)
-        return 130
+        return _failed("interrupted: run it again to go on", 130)
+
+
+def _failed(line: str, status: int) -> int:
+    """Say why the command ends, and return its exit status."""
+    with suppress(OSError):  # nobody reads standard error any more
+        say(f"hiphopss: {line}", last=True)
+    return status
 
 
 @contextmanager
@@ -90,8 +102,7 @@ class _Parser(argparse.ArgumentParser):
     """Reports an error in one line, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        say(f"hiphopss: error: {message}: see `{self.prog} --help`")
-        raise SystemExit(2)
+        raise SystemExit(_failed(f"error: {message}: see `{self.prog} --help`", 2))
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from hiphopss.cli.common import Verbs, add_preset, add_quiet, add_verb
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 
@@ -43,7 +44,7 @@ def _generate(options: Namespace) -> None:
         seed=options.seed,
         progress=not options.quiet,
     )
-    print(printable(path))
+    tell(printable(path))
 
 
 def add_download(verbs: Verbs) -> None:
@@ -74,7 +75,7 @@ def _download(options: Namespace) -> None:
     path = download_dataset(
         options.dataset, options.output, archive=options.archive, progress=not options.quiet
     )
-    print(printable(path))
+    tell(printable(path))
 
 
 def add_features(verbs: Verbs) -> None:
@@ -135,10 +136,10 @@ def _features(options: Namespace) -> None:
         "part": options.part,
     }
     if options.plan:
-        print(plan_features(options.dataset, options.output, **chosen).text())
+        tell(plan_features(options.dataset, options.output, **chosen).text())
         return
     path = make_features(options.dataset, options.output, **chosen, progress=not options.quiet)
-    print(printable(path))
+    tell(printable(path))
 
 
 def add_audition(verbs: Verbs) -> None:
@@ -160,10 +161,10 @@ def _audition(options: Namespace) -> None:
     from hiphopss.datasets.features.audition import audition, list_segments
 
     if options.segment is None:
-        print(list_segments(options.features))
+        tell(list_segments(options.features))
         return
     output = options.output
     if output is None:
         output = f"{options.features.removesuffix('.h5')}-segment-{options.segment}"
     paths = audition(options.features, options.segment, output, dataset=options.dataset)
-    print(*map(printable, paths), sep="\n")
+    tell(*map(printable, paths))

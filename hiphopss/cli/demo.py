@@ -5,6 +5,7 @@ from __future__ import annotations
 from argparse import Namespace
 
 from hiphopss.cli.common import Verbs, add_quiet, add_verb
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 
@@ -56,7 +57,7 @@ def _demo(options: Namespace) -> None:
         folder = export_site(
             options.export, weights=options.weights, songs=options.songs, progress=not options.quiet
         )
-        print(printable(folder))
+        tell(printable(folder))
         return
     from hiphopss.demo.server import serve
 

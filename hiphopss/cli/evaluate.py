@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.errors import HiphopssError
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
@@ -141,12 +142,12 @@ def _evaluate(options: Namespace) -> None:
         museval_json=options.museval_json,
         **scoring,
     )
-    print(_told(scoring["how"]))
-    print(format_summary(summarise(rows, scoring["how"].resolved().averaging)))
+    tell(_told(scoring["how"]))
+    tell(format_summary(summarise(rows, scoring["how"].resolved().averaging)))
     noted = sum(map(is_uncertain, rows))
     if noted:
-        print(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
-    print(f"\n{printable(options.output)}")
+        tell(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
+    tell(f"\n{printable(options.output)}")
 
 
 def add_compare(verbs: Verbs) -> None:
@@ -208,9 +209,9 @@ def _compare(options: Namespace) -> None:
         subset=options.subset,
         **scoring,
     )
-    print(_told(scoring["how"]))
-    print(comparison.text())
-    print(f"\n{printable(options.output)}")
+    tell(_told(scoring["how"]))
+    tell(comparison.text())
+    tell(f"\n{printable(options.output)}")
 
 
 def _compare_with_campaign(options: Namespace) -> None:
@@ -241,7 +242,7 @@ def _compare_with_campaign(options: Namespace) -> None:
         subset=options.subset,
         **_scoring(options),
     )
-    print(found.text())
-    print()
+    tell(found.text())
+    tell("")
     for file in found.files:
-        print(printable(file))
+        tell(printable(file))

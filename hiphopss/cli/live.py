@@ -7,6 +7,7 @@ from argparse import Namespace, RawDescriptionHelpFormatter
 from hiphopss.cli.common import Verbs, add_verb, add_weights_option
 from hiphopss.cli.remix import add_mix, mix_of
 from hiphopss.live.control_help import COMMANDS, KEYS
+from hiphopss.util.progress import tell
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
@@ -64,7 +65,7 @@ def _live(options: Namespace) -> None:
     from hiphopss.live.session import LiveSettings, Pcm, run_live
 
     if options.list_devices:
-        print(list_devices())
+        tell(list_devices())
         return
     if options.output is None:
         raise HiphopssError("live: nowhere to play to: give --output")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
 from hiphopss.config import SOURCES
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
@@ -118,4 +119,4 @@ def _remix(options: Namespace) -> None:
     )
     if done.lowered_db:
         logger.info("lowered by %.1f dB", done.lowered_db)
-    print(printable(done.path))
+    tell(printable(done.path))

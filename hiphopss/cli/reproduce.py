@@ -9,6 +9,7 @@ from dataclasses import replace
 from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 _DSD100_VARIABLES = {"DSD_PATH": "dsd100", "MUSDB_PATH": "musdb18"}
@@ -158,7 +159,7 @@ def _reproduce(options: Namespace) -> None:
     if options.plan:
         if options.ablate is not None:
             raise HiphopssError("--plan: is of the paper's models alone: leave out --ablate")
-        print(plan(options.output, ReproductionSettings(**given), **how).text())
+        tell(plan(options.output, ReproductionSettings(**given), **how).text())
         return
     if options.ablate is None:
         if options.seeds is not None:
@@ -169,7 +170,7 @@ def _reproduce(options: Namespace) -> None:
         if options.seeds is not None:
             given["n_seeds"] = options.seeds
         outcome = ablate(options.output, AblationSettings(**given), **how)
-    print(outcome.summary, "", *map(printable, outcome.files.values()), sep="\n")
+    tell(outcome.summary, "", *map(printable, outcome.files.values()))
 
 
 def _names(listed: str | None) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import logging
 from argparse import Namespace
 
 from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 logger = logging.getLogger(__name__)
@@ -54,7 +55,7 @@ def _separate(options: Namespace) -> int:
         options.inputs, options.output, settings, leave_out=True, progress=not options.quiet
     )
     for folder in folders:
-        print(printable(folder))
+        tell(printable(folder))
     if not left_out:
         return 0
     n_songs = len(folders) + len(left_out)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import atexit
 import os
-import sys
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
+from hiphopss.cli.streams import finished
 from hiphopss.errors import HiphopssError
+from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def _train(options: Namespace) -> None:
             progress=not options.quiet,
         )
     if not options.process:
-        print(printable(path))
+        tell(printable(path))
 
 
 def _validation(text: str) -> float | str:
@@ -142,9 +143,7 @@ def _leaving_at_once_after_errors(cluster: Cluster | None) -> Iterator[None]:
 
 
 def _leave(status: int) -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(status)
+    os._exit(finished(status))
 
 
 def add_weights(verbs: Verbs) -> None:
@@ -167,16 +166,16 @@ def add_weights(verbs: Verbs) -> None:
 def _weights_info(options: Namespace) -> None:
     from hiphopss.weights.description import describe_weights
 
-    print(describe_weights(options.file))
+    tell(describe_weights(options.file))
 
 
 def _weights_list(options: Namespace) -> None:
     from hiphopss.weights.registry import list_weights
 
-    print(list_weights())
+    tell(list_weights())
 
 
 def _weights_convert(options: Namespace) -> None:
     from hiphopss.weights.converting import convert_weights
 
-    print(printable(convert_weights(options.file, options.output)))
+    tell(printable(convert_weights(options.file, options.output)))

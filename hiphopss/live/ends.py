@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -249,15 +248,8 @@ class RawOutput(Output):
         """Write samples `[shape=(n_block, n_channels)]` to the pipe."""
         if self._kind.kind == "i":
             samples = self._clipped(np.rint(samples * np.float32(32767)), -32768, 32767)
-        try:
-            self._stream.write(samples.astype(self._kind).tobytes())
-            self._stream.flush()
-        except BrokenPipeError as error:
-            # Data that are still buffered would break the pipe again when Python exits.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())
-            raise HiphopssError(
-                "standard output: nobody reads it any more: keep its reader running"
-            ) from error
+        self._stream.write(samples.astype(self._kind).tobytes())
+        self._stream.flush()
 
 
 class DeviceOutput(Output):
@@ -381,9 +373,11 @@ def standard(name: str) -> BinaryIO:
     Raises
     ------
     HiphopssError
-        If it is a terminal, because people can't type or read raw audio.
+        If it is a terminal, because people can't type or read raw audio, or if it is closed.
     """
     stream = getattr(sys, name)
+    if stream is None:
+        raise HiphopssError(f"{name}: is closed: pipe raw audio, or name a file")
     if stream.isatty():
         raise HiphopssError(_TERMINAL[name])
     return stream.buffer

@@ -37,7 +37,8 @@ def notices_held_back() -> Iterator[None]:
     The backend's C++ code writes to file descriptor 2 before it can be told not to.
     """
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    sys.stderr.flush()
+    if sys.stderr is not None:
+        sys.stderr.flush()
     saved = os.dup(2)
     with tempfile.TemporaryFile() as notices:
         os.dup2(notices.fileno(), 2)

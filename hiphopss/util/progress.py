@@ -37,7 +37,8 @@ def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any
     """
     from tqdm import tqdm
 
-    interval = 0.1 if sys.stderr.isatty() else 10
+    show = show and sys.stderr is not None  # it is None if it was closed before the start
+    interval = 0.1 if show and sys.stderr.isatty() else 10
     if "desc" in options:  # may name a file
         options["desc"] = printable(options["desc"])
     bar = tqdm(iterable, disable=not show, mininterval=interval, **options)
@@ -58,6 +59,8 @@ def say(line: str, *, last: bool = False) -> None:
     last : bool
         Close the bars first, because an error ends the work that they count.
     """
+    if sys.stderr is None:
+        return
     line = printable(line)
     bars = [bar for bar in _shown if not bar.disable]  # closing a bar disables it
     if last:
@@ -75,3 +78,13 @@ def say(line: str, *, last: bool = False) -> None:
         print(line if terminal else f"\n{line}", file=sys.stderr, flush=True)
         for bar in bars:
             bar.refresh(nolock=True)
+
+
+def tell(*texts: object) -> None:
+    """Print results on standard output, each on a line of its own, as they are seen.
+
+    Ends of lines pass unchanged, because tables have them: what a name has of them is to be escaped
+    where the name is put into a line, with :func:`hiphopss.util.text.printable`.
+    """
+    for text in texts:
+        print(printable(text, lines=True))

@@ -6,11 +6,7 @@ writing round so that a name looks like another one, or that begin a new line.
 
 from __future__ import annotations
 
-import sys
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
-from typing import Any, TextIO
 
 _UNSEEN = ("Cc", "Cf", "Cs", "Zl", "Zp")  # controls, formats, surrogates, ends of lines
 _JOINERS = "\u200c\u200d"  # formats that some scripts and emoji need
@@ -45,30 +41,3 @@ def _escaped(char: str) -> str:
     if "\udc80" <= char <= "\udcff":  # how Python holds a byte that is not text
         return f"\\x{ord(char) - 0xDC00:02x}"
     return char.encode("unicode_escape").decode("ascii")
-
-
-class _Printable:
-    """A text stream that writes only what is seen; everything else is the given stream's."""
-
-    def __init__(self, stream: TextIO):
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        return self._stream.write(printable(text, lines=True))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
-
-
-@contextmanager
-def printing_safely() -> Iterator[None]:
-    """Within this context, what is printed on standard output passes through :func:`printable`.
-
-    Ends of lines pass unchanged, because tables have them: what a name has of them is to be escaped
-    where the name is put into a line.
-    """
-    if sys.stdout is None:  # it was closed before the start
-        yield
-        return
-    with redirect_stdout(_Printable(sys.stdout)):
-        yield
