@@ -45,7 +45,8 @@ def convert_weights(source: str | Path, target: str | Path | None = None) -> Pat
     info, arrays = read_weights(source)
     if target is None:
         other = ".pkl" if is_hdf5(source) else SUFFIX
-        target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
+        name = source.name.removesuffix(SUFFIX).removesuffix(".gz").removesuffix(".pkl")
+        target = source.with_name(name + other)
     target = Path(target)
     if target.exists():
         raise HiphopssError(f"{target}: is there already: name another file, or remove it")
