@@ -54,7 +54,8 @@ def convert_weights(source: str | Path, target: str | Path | None = None) -> Pat
     info, arrays = read_weights(source)
     if target is None:
         other = ".pkl" if is_hdf5(source) else SUFFIX
-        target = source.with_name(source.name.removesuffix(SUFFIX).removesuffix(".pkl") + other)
+        name = source.name.removesuffix(SUFFIX).removesuffix(".gz").removesuffix(".pkl")
+        target = source.with_name(name + other)
     target = Path(target)
     with locked(target):  # another run may be making it
         if target.exists():

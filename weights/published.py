@@ -19,6 +19,7 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.weights.wrappings import RESAVE, pickle_bytes, what_asks_for, what_needs
 
 PUBLISHED_ARRAYS = (
     ("conv1/kernel", (50, 1, 1, 513)),
@@ -70,7 +71,10 @@ class _Dtype:
 
     def resolve(self) -> np.dtype:
         if self.code.lstrip("<>=|") not in ("f4", "f8"):
-            raise _Unreadable(f"holds an array of type {self.code!r}, not float32 or float64")
+            wrapped = "an array of objects" if self.code.lstrip("<>=|")[:1] == "O" else None
+            raise _Unreadable(
+                f"holds an array of type {self.code!r}, not float32 or float64", wrapped
+            )
         if self.order not in ("<", ">"):
             raise _Unreadable(f"holds an array of byte order {self.order!r}")
         return np.dtype(self.order + self.code.lstrip("<>=|"))
@@ -88,7 +92,11 @@ class _Array:
 
 
 class _Unreadable(Exception):
-    """The file can't be a published file; the message says why."""
+    """The file can't be a published file; the message says why, and ``held`` what it holds."""
+
+    def __init__(self, message: str, held: str | None = None):
+        super().__init__(message)
+        self.held = held
 
 
 def _text(value: object) -> str:
@@ -144,7 +152,9 @@ class _ArrayUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in self._allowed:
             wanted = repr(f"{module}.{name}"[:80])  # quoted, because it may hold line ends
-            raise _Unreadable(f"asks for {wanted}, which a list of arrays does not need")
+            raise _Unreadable(
+                f"asks for {wanted}, which a list of arrays does not need", what_asks_for(module)
+            )
         return self._allowed[module, name]
 
     def persistent_load(self, pid: object) -> NoReturn:
@@ -159,7 +169,10 @@ def _require_plain(data: bytes) -> None:
     """
     for opcode, argument, _ in pickletools.genops(data):
         if opcode.name not in _PLAIN_OPCODES:
-            raise _Unreadable(f"has a {opcode.name}, which a list of arrays does not need")
+            raise _Unreadable(
+                f"has a {opcode.name}, which a list of arrays does not need",
+                what_needs(opcode.name),
+            )
         if opcode.name in ("PUT", "BINPUT", "LONG_BINPUT") and (argument or 0) > len(data):
             raise _Unreadable("numbers its parts beyond its own length")
 
@@ -182,18 +195,15 @@ def read_pickle(path: str | Path) -> list[np.ndarray]:
     HiphopssError
         If the file is missing, is not a pickle, needs anything but arrays, or is not a list.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise HiphopssError(f"{path}: can't be read ({error.strerror}): check the path") from error
+    data = pickle_bytes(path)
     try:
         _require_plain(data)
         content = _ArrayUnpickler(data).load()
     except _Unreadable as error:
-        raise HiphopssError(
-            f"{path}: refused: the pickle {error}; use a published file as it was downloaded"
-        ) from error
+        mend = "use a published file as it was downloaded"
+        if error.held is not None:
+            mend = f"it seems to hold {error.held}: {RESAVE}"
+        raise HiphopssError(f"{path}: refused: the pickle {error}; {mend}") from error
     except Exception as error:  # a damaged pickle can raise nearly any error
         raise HiphopssError(
             f"{path}: not a pickle, or a damaged one ({type(error).__name__}): download it again, "
@@ -203,9 +213,21 @@ def read_pickle(path: str | Path) -> list[np.ndarray]:
         isinstance(item, _Array) and item.values is not None for item in content
     ):
         raise HiphopssError(
-            f"{path}: the pickle is not a list of arrays: use a published file as it was downloaded"
+            f"{path}: the pickle is not a list of arrays, but {_kind(content)}: use a published "
+            f"file as it was downloaded, or {RESAVE}"
         )
     return [item.values for item in content]
+
+
+def _kind(content: object) -> str:
+    """What a pickle holds that is not a list of arrays."""
+    if isinstance(content, _Array):
+        return "one array"
+    if not isinstance(content, list | tuple):
+        return "something else"
+    inner = [item for item in content if not isinstance(item, _Array)]
+    held = "lists" if inner and isinstance(inner[0], list | tuple) else "other things"
+    return f"a list with {held} in it"
 
 
 def read_published(path: str | Path) -> dict[str, np.ndarray]:

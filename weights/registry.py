@@ -121,7 +121,8 @@ def _names() -> dict[str, Entry]:
 
 def is_leaky_by_name(path: str | Path) -> bool:
     """Whether a published file, by its name, was trained on test songs (Q3)."""
-    return any(e.file == Path(path).name and e.released_test_leak for e in registry())
+    name = Path(path).name.removesuffix(".gz")
+    return any(e.file == name and e.released_test_leak for e in registry())
 
 
 def describe_default() -> str:

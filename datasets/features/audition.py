@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,13 @@ from hiphopss.config import SOURCES
 from hiphopss.datasets.dsd100 import named_as_dsd100
 from hiphopss.datasets.features.file import FeatureFile, Segment
 from hiphopss.datasets.features.source_signals import SourceSignals
+from hiphopss.datasets.layouts import song_name
+from hiphopss.datasets.names import same_song
 from hiphopss.datasets.roots import all_songs, find_root
-from hiphopss.datasets.songs import Song
+from hiphopss.datasets.songs import Song, song_at
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import writing
-from hiphopss.signal.containers import container_of
+from hiphopss.signal.containers import container_of, is_container
 from hiphopss.signal.transform import istft
 from hiphopss.util.files import filled_whole, sha256_of
 
@@ -109,14 +112,29 @@ def _recorded_songs(
 
 
 def _song(file: FeatureFile, subset: str, name: str) -> Song:
-    stems = {s: file.paths.get(f"{subset}/{name}/{s}") for s in SOURCES}
-    return Song(name, subset, None, {s: Path(path) for s, path in stems.items() if path})
+    """The song at the recorded paths, as it would be found in a data set.
+
+    The paths are only taken for those of a song's stems: so a feature file that others made can't
+    name any other file to be opened.
+    """
+    recorded = {s: file.paths.get(f"{subset}/{name}/{s}") for s in SOURCES}
+    stems = {source: Path(path) for source, path in recorded.items() if path}
+    entries = {c if is_container(c := container_of(p)) else p.parent for p in stems.values()}
+    for path in stems.values():
+        if not os.path.exists(container_of(path)):
+            raise HiphopssError(f"{path}: not there any more: add --dataset and where it is now")
+    found = {entry: song_at(entry).stems for entry in entries if same_song(name, song_name(entry))}
+    if list(found.values()) != [stems]:
+        raise HiphopssError(
+            f"{file.path}: its record of where {name!r} was does not name a song's stems: add "
+            "--dataset and where it is"
+        )
+    return Song(name, subset, None, stems)
 
 
 def _require_unchanged(file: FeatureFile, name: str, path: Path) -> None:
-    if not container_of(path).exists():
-        raise HiphopssError(f"{path}: not there any more: add --dataset and where it is now")
-    if sha256_of(container_of(path)) != file.provenance["sha256"].get(name):
+    container = container_of(path)
+    if not container.is_file() or sha256_of(container) != file.provenance["sha256"].get(name):
         raise HiphopssError(
             f"{path}: not the stem that {file.path} was made from: name the right data set, or "
             "make the features again"

@@ -18,9 +18,9 @@ _KINDS = (
 )
 
 _MENDS: dict[type[OSError], str] = {
-    FileNotFoundError: "no such file: check the path",
-    PermissionError: "no permission to read it: change its permissions, or copy it",
-    NotADirectoryError: "a part of the path is not a folder: check the path",
+    FileNotFoundError: "check the path",
+    PermissionError: "change its permissions, or copy it",
+    NotADirectoryError: "check the path",
 }
 
 
@@ -56,11 +56,10 @@ def unreadable(path: str | Path, error: OSError | ValueError) -> HiphopssError:
     """The error for a file that the system doesn't read."""
     if isinstance(error, ValueError):
         return HiphopssError(f"{str(path)!r}: no name of a file: check the path")
-    for kind, mend in _MENDS.items():
-        if isinstance(error, kind):
-            return HiphopssError(f"{path}: {mend}")
+    mends = (mend for kind, mend in _MENDS.items() if isinstance(error, kind))
     return HiphopssError(
-        f"{path}: can't be read ({error.strerror or error}): check the path and its disk"
+        f"{path}: can't be read ({error.strerror or error}): "
+        f"{next(mends, 'check the path and its disk')}"
     )
 
 
