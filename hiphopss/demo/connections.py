@@ -195,6 +195,8 @@ class _Connection(asyncio.Protocol):
         self._n_received += len(data)
         if self._passing:
             self._http.data_received(data)
+        if self._n_received - self._n_before > 2 * self._crowd.limits.max_bytes:
+            self.look(self._loop.time())
 
     def eof_received(self) -> bool:
         self._ended = True

@@ -56,9 +56,8 @@ def songs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def server(songs, published):
     """The address of a demo with two models."""
-    uvicorn = pytest.importorskip("uvicorn")
-    from hiphopss.demo.app import create_app
     from hiphopss.demo.limits import Limits
+    from hiphopss.demo.server import web_server
     from hiphopss.demo.service import Demo
 
     limits = Limits(max_bytes=3_000_000)
@@ -66,7 +65,7 @@ def server(songs, published):
         Demo(weights=["generated", published], songs=songs, seconds=SECONDS, limits=limits) as demo,
         socket.create_server(("127.0.0.1", 0)) as listener,
     ):
-        service = uvicorn.Server(uvicorn.Config(create_app(demo), log_level="error"))
+        service = web_server(demo, host="127.0.0.1")
         thread = threading.Thread(target=service.run, kwargs={"sockets": [listener]})
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}/"

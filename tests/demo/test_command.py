@@ -20,6 +20,10 @@ def test_server_runs_and_stops(tmp_path, published):
     songs, scratch = tmp_path / "songs", tmp_path / "scratch"
     songs.mkdir()
     scratch.mkdir()
+    left = scratch / "hiphopss-scratch-old"  # of a server that was killed: nobody has its lock
+    (left / "uploads").mkdir(parents=True)
+    (left / "uploads" / "song").write_bytes(bytes(1000))
+    (left / "in-use").touch()
     soundfile.write(songs / "mine.wav", noise(9000, 1), 44100)
     (songs / "broken.wav").write_text("no audio")
     environment = {**os.environ, "TMPDIR": str(scratch)}
@@ -37,7 +41,7 @@ def test_server_runs_and_stops(tmp_path, published):
             foreign = urllib.request.Request(address, headers={"Host": "evil.example"})
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(foreign)
-            assert len(list(scratch.iterdir())) == 1
+            assert len(list(scratch.iterdir())) == (2 if sys.platform == "win32" else 1)
         finally:
             server.send_signal(signal.SIGINT)
         assert server.wait(PATIENCE) == 0
@@ -45,7 +49,7 @@ def test_server_runs_and_stops(tmp_path, published):
             f"hiphopss: warning: {songs / 'broken.wav'}: not an audio file that libsndfile reads: "
             "convert it to WAV or FLAC (the song is left out)\n"
         )
-    assert list(scratch.iterdir()) == []
+    assert [path for path in scratch.iterdir() if path != left] == []
 
 
 def test_port_that_is_taken(run):
