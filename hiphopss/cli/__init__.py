@@ -30,13 +30,13 @@ def main(arguments: list[str] | None = None) -> int:
     The status is 2 for an error that the user can solve, and 1 if only some of the inputs could be
     processed.
     """
-    options, unknown = build_parser().parse_known_args(arguments)
-    if unknown:
-        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     # With an ordinary exit, incomplete files are removed.
     with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
+        options, unknown = build_parser().parse_known_args(arguments)
+        if unknown:
+            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with impatient(), _told(quiet=options.quiet_lines and options.quiet):
             status = options.run(options) or 0
             sys.stdout.flush()  # a broken pipe shows here
