@@ -41,13 +41,13 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _answer(arguments: list[str] | None) -> int:
     """Parse the arguments, run the verb, and turn its errors into lines and a status."""
-    options, unknown = build_parser().parse_known_args(arguments)
-    if unknown:
-        options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     # With an ordinary exit, incomplete files are removed.
     with suppress(ValueError):  # outside the main thread
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
+        options, unknown = build_parser().parse_known_args(arguments)
+        if unknown:
+            options.parser.error(f"unrecognized arguments: {' '.join(unknown)}")
         with impatient(), _told(quiet=options.quiet_lines and options.quiet):
             return options.run(options) or 0
     except HiphopssError as error:

@@ -222,8 +222,8 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
     threads = threads_in_use() if before.threads is None else before.threads
     if threads != threads_in_use():
         logger.warning(
-            "%s: the epochs so far were computed in %d threads, the next ones in %d, so the result "
-            "is not exactly that of an uninterrupted run: for that, use %d again",
+            "%s: the epochs so far were computed in %s threads, the next ones in %s, so the result "
+            "is not exactly that of an uninterrupted run: for that, use %s again",
             *(path, threads, threads_in_use(), threads),
         )
 

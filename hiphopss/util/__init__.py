@@ -1,6 +1,8 @@
 """Room of tools that have nothing to do with music.
 
 - ``files``: writing files completely or not at all. ``locks``: one run at a time makes an output.
+- ``disk``: what a full disk means. ``hdf5_writing``: HDF5 files, which a full disk must not crash.
+- ``interrupts``: Ctrl-C while libraries can't bear it.
 - ``scratch``: a temporary folder. ``progress``: bars and lines on standard error.
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
 - ``text``: showing names and other text of strangers. ``records``: reading what files say of

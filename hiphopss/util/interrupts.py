@@ -9,8 +9,8 @@ some seconds have passed.
 from __future__ import annotations
 
 import os
+import select
 import signal
-import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -26,6 +26,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES = {signal.SIGINT: b"hiphopss: interrupted: run it again to go on\n"}
 _GRACE_S = 5.0
 _LOOK_S = 0.05
+_END = bytes(2)  # in place of numbers of signals: one for each loop that may be reading
 
 stderr_descriptor = 2
 """Where standard error is, while something keeps a library's notices away from descriptor 2."""
@@ -50,32 +51,30 @@ def impatient() -> Iterator[None]:
     This is for commands: it would also end the Python of somebody who uses the library. Outside the
     main thread, and where something else watches signals already, it does nothing.
     """
-    if threading.current_thread() is not threading.main_thread():
+    if os.name == "nt" or threading.current_thread() is not threading.main_thread():
         yield
         return
-    receiver, sender = socket.socketpair()
-    with receiver, sender:
-        sender.setblocking(False)
-        other = signal.set_wakeup_fd(sender.fileno(), warn_on_full_buffer=False)
-        if other != -1:
-            signal.set_wakeup_fd(other)
-            yield
-            return
-        watch = threading.Thread(target=_watch, args=(receiver,), daemon=True)
+    numbers, end = os.pipe()  # Python writes the number of each signal into it
+    os.set_blocking(end, False)
+    other = signal.set_wakeup_fd(end, warn_on_full_buffer=False)
+    watch = threading.Thread(target=_watch, args=(numbers,), daemon=True)
+    if other == -1:
         watch.start()
-        try:
-            yield
-        finally:
-            signal.set_wakeup_fd(-1)
-            sender.close()  # which ends the thread
+    try:
+        yield
+    finally:
+        signal.set_wakeup_fd(other)
+        if other == -1:
+            os.write(end, _END)
             watch.join()
+        os.close(end)
+        os.close(numbers)
 
 
-def _watch(receiver: socket.socket) -> None:
+def _watch(numbers: int) -> None:
     """Wait for signals; Python's own handlers run only when the main thread is back in Python."""
-    while came := receiver.recv(1):
-        number = came[0]
-        if number not in _SIGNALS or not _state.depth or not _waits_long(receiver):
+    while number := os.read(numbers, 1)[0]:
+        if number not in _SIGNALS or not _state.depth or not _waits_long(numbers):
             continue
         remove_unfinished()
         with suppress(OSError):
@@ -83,20 +82,16 @@ def _watch(receiver: socket.socket) -> None:
         os._exit(128 + number)
 
 
-def _waits_long(receiver: socket.socket) -> bool:
+def _waits_long(numbers: int) -> bool:
     """Whether another signal comes, or time passes, before the first one has taken effect."""
-    receiver.settimeout(_LOOK_S)
-    try:
-        for _ in range(round(_GRACE_S / _LOOK_S)):
-            with suppress(TimeoutError):
-                came = receiver.recv(1)
-                if not came or came[0] in _SIGNALS:
-                    return bool(came)
-            if not _state.depth:
-                return False
-        return True
-    finally:
-        receiver.settimeout(None)
+    for _ in range(round(_GRACE_S / _LOOK_S)):
+        if select.select([numbers], [], [], _LOOK_S)[0]:
+            number = os.read(numbers, 1)[0]
+            if not number or number in _SIGNALS:
+                return bool(number)
+        if not _state.depth:
+            return False
+    return True
 
 
 @contextmanager

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.songs import RATE, noise, nothing_warned, warned, write_song
+from threadpoolctl import threadpool_limits
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets.songs import read_songs
@@ -86,3 +87,15 @@ def test_blocks_of_stems_that_end_apart_are_refused(tmp_path):
     stems = {source: tmp_path / f"{source}.wav" for source in ("bass", "drums")}
     with pytest.raises(HiphopssError, match=r"drums\.wav: cut off, it is shorter"):
         list(stem_blocks(stems, 1))
+
+
+def test_the_gain_does_not_depend_on_the_number_of_threads(tmp_path):
+    """BLAS divides long sums among threads, and then adds them up in another order."""
+    stems = np.stack([noise(600_000, seed) for seed in range(4)])
+    write_song(tmp_path, "Dev", "long", dict(zip(SOURCES, stems, strict=True)), gain=0.7)
+    (song,) = read_songs(tmp_path, ("Dev",))
+    gains = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads, user_api="blas"):
+            gains.append(mixture_gain(song, stems, RATE))
+    assert gains[0] == gains[1]
