@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.decoding import native_path
 from hiphopss.signal.reading import BITS
 
 logger = logging.getLogger(__name__)
@@ -98,7 +99,7 @@ class Writer:
         self._bits = BITS.get(subtype)
         with self._reported("check that a file can be made there"):
             self._file = soundfile.SoundFile(
-                path, "w", sample_rate, n_channels, subtype, format=format
+                native_path(path), "w", sample_rate, n_channels, subtype, format=format
             )
 
     @contextmanager
