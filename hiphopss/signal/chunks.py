@@ -25,6 +25,7 @@ _MOST_CHUNKS = 10_000
 """Chunks that are looked at: a hostile file could have millions of empty ones."""
 
 _MPEG = (0x50, 0x55)  # tags of WAV's sample types
+_BY_LIBSNDFILE = (1, 2, 3, 6, 7, 0x11, 0x14, 0x31, 0x38, 0x40, 0x64, 0xFFFE)
 _LARGEST = 2**32 - 1
 _W64_DATA = b"data\xf3\xac\xd3\x11\x8c\xd1\x00\xc0\x4f\x8e\xdb\x8a"
 
@@ -52,7 +53,9 @@ class _Samples(NamedTuple):
 
 
 def read_at(file: BinaryIO, start: int, n_bytes: int) -> bytes:
-    """Some bytes of a file; fewer at its end."""
+    """Some bytes of a file; fewer at its end, and none behind it."""
+    if start >= 2**62:  # more than a system can seek to
+        return b""
     file.seek(start)
     return file.read(n_bytes)
 
@@ -161,7 +164,10 @@ def _wav(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
 
     end = _end_of_samples(file, data.start, stated, stop, follows)
     samples, rest = _Samples(data.start, stated, end), _next(file, end, stop, _is_wav)
-    if struct.unpack(f"{order}H", fmt[:2])[0] in _MPEG:
+    (tag,) = struct.unpack(f"{order}H", fmt[:2])
+    if tag not in (*_MPEG, *_BY_LIBSNDFILE):
+        return Layout("WAV", (), demuxer="wav"), None
+    if tag in _MPEG:
         found = mpeg.layout(file, samples.start, samples.end)
         if found is not None:
             return Layout("MP3", found.parts, max(found.stated, samples.ratio)), rest
@@ -249,7 +255,13 @@ def _aiff(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
     n_bytes = min(end - begin + 8, _LARGEST - 2**16)
     n_all = struct.pack(">I", min(begin - start + n_bytes - 16, _LARGEST))
     sizes = struct.pack(">I", n_bytes)
-    pieces = [(start, start + 4), n_all, (start + 8, data.start - 4), sizes, (data.start, end)]
+    pieces: list[Piece] = [
+        (start, start + 4),
+        n_all,
+        (start + 8, data.start - 4),
+        sizes,
+        (data.start, end),
+    ]
     return Layout("AIFF", (Part(joined(pieces)),), samples.ratio, "aiff"), rest
 
 
@@ -280,7 +292,7 @@ def w64(file: BinaryIO, start: int, stop: int) -> Layout:
     if stated == end - begin and (end == stop or follows(end)):  # libsndfile may read beyond
         return Layout("W64", _whole(file, start, stop), demuxer="w64")
     n_all, sizes = ((n).to_bytes(8, "little") for n in (end - start, end - at))
-    pieces = [(start, start + 16), n_all, (start + 24, at + 16), sizes, (begin, end)]
+    pieces: list[Piece] = [(start, start + 16), n_all, (start + 24, at + 16), sizes, (begin, end)]
     ratio = _Samples(begin, stated, end).ratio
     return Layout("W64", (Part(joined(pieces)),), ratio, "w64")
 
@@ -328,6 +340,6 @@ def au(file: BinaryIO, start: int, stop: int) -> Layout:
     if stated == end - begin:
         return Layout("AU", _whole(file, start, stop), demuxer="au")
     n_bytes = struct.pack(f"{order}I", min(end - begin, _LARGEST))
-    pieces = [(start, start + 8), n_bytes, (start + 12, end)]
+    pieces: list[Piece] = [(start, start + 8), n_bytes, (start + 12, end)]
     ratio = _Samples(begin, stated, end).ratio
     return Layout("AU", (Part(joined(pieces)),), ratio, "au")

@@ -221,11 +221,17 @@ class Reader:
             if self._parts:
                 self._open(self._parts[0])
             else:
-                self._warn_of_early_end()
+                self._end()
         return n_read
 
-    def _warn_of_early_end(self) -> None:
+    def _end(self) -> None:
+        """Tell of an end that comes early."""
         header = self.header
+        if not self._n_read:
+            raise AudioError(
+                f"{self._name}: damaged, none of it can be decoded: copy, download or export it "
+                "again"
+            )
         if self._n_read < header.n_samples - header.sample_rate * _TOLERATED:
             logger.warning(
                 "%s: ends at %.1f s, where %.1f s were expected: get it again if it is damaged",
@@ -329,8 +335,8 @@ def opened(path: str | Path, *, most_seconds: float | None = None) -> Iterator[R
     """
     path = Path(path)
     if containers.is_inside(path):
-        with decoded(path) as copy, Reader(copy, Layout("MP4"), path, subtype="AAC") as reader:
-            yield reader
+        with decoded(path) as copy, Reader(copy, Layout("MP4"), path, subtype="AAC") as stream:
+            yield stream
         return
     require_file(path)
     if containers.is_container(path):

@@ -186,6 +186,8 @@ def decode_song(
     wrong = b"\n".join(line for line in lines if _WRONG.search(line))
     there = _wav_seconds(file)
     if any(full in wrong for full in _FULL) or b"matches no streams" in done.stderr or not there:
+        if not wrong and done.returncode == 0:
+            raise AudioError(f"{path}: has no samples: use another file")
         raise _failure(path, folder, 1, wrong or done.stderr)
     stream = next((line for line in lines if _STREAM.search(line)), b"")
     length = _LENGTH.search(done.stderr) if b": Video:" not in done.stderr else None

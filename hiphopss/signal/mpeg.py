@@ -99,6 +99,16 @@ class _Count(NamedTuple):
     lame: bytes  # with the silence at the ends, from "LAME3.100" on; may be empty
     known: bool  # whether libmpg123 understands it
 
+    def silence(self) -> tuple[int, int]:
+        """Samples that encoder and decoder add at the beginning, and the rest of those at the end.
+
+        They are as libmpg123 takes them, which adds its own delay.
+        """
+        if not self.lame:
+            return _DELAY, 0
+        delay, padding = self.lame[21] << 4 | self.lame[22] >> 4, (self.lame[22] & 15) << 8
+        return delay + _DELAY, padding + self.lame[23] - _DELAY
+
 
 def layout(file: BinaryIO, start: int, stop: int) -> Layout | None:
     """The layout of MPEG audio between two places of a file; None if there is none.
@@ -144,7 +154,9 @@ def _missing(run: _Run, stop: int) -> int:
 def _is_plain(run: _Run, file: BinaryIO, start: int, stop: int) -> bool:
     """Whether libmpg123 will read the whole file, with the right length, and in silence."""
     count = run.count
-    if count is None or not count.known or count.n_frames != run.n_frames or len(run.pieces) != 1:
+    if count is None or not _is_usable(count, run) or len(run.pieces) != 1:
+        return False
+    if count.n_frames != run.n_frames:
         return False
     if (start, stop) != (0, os.fstat(file.fileno()).st_size):
         return False
@@ -159,20 +171,30 @@ def _is_plain(run: _Run, file: BinaryIO, start: int, stop: int) -> bool:
     )
 
 
+def _is_usable(count: _Count, run: _Run) -> bool:
+    """Whether libmpg123 can be left to cut off the silence at the ends."""
+    frame = _frame(run.head)
+    assert frame is not None
+    return count.known and sum(count.silence()) < run.n_frames * frame.sound[2]
+
+
 def _part(run: _Run) -> Part:
     """What libsndfile gets to read in place of an MP3."""
     frame = _frame(run.head)
     assert frame is not None
     layer, _, n_samples, _ = frame.sound
     n_bytes = sum(p[1] - p[0] for p in run.pieces if isinstance(p, tuple))
-    if run.count is None or not run.count.known or layer != 3 or not frame.size:
+    if run.count is None or layer != 3 or not frame.size or not _is_usable(run.count, run):
         # libmpg123 guesses from the size. With an own count it would cut off its decoder's delay.
         n_zeros = max(0, run.n_frames * frame.size - n_bytes) + 2**13
-        return Part((*joined(run.pieces), bytes(n_zeros)), run.n_frames * n_samples)
+        n_there = run.n_frames * n_samples
+        if run.count and run.count.lame and run.is_ended and frame.size:
+            n_there = max(0, n_there - sum(run.count.silence()))  # it is shorter than its silence
+        return Part((*joined(run.pieces), bytes(n_zeros)), n_there)
     lame = run.count.lame
     if lame and not run.is_ended:
         # The silence at the end belongs to an end that is not there, or not the end.
-        delay = lame[21] << 4 | lame[22] >> 4
+        delay = run.count.silence()[0] - _DELAY
         lame = lame[:21] + (delay << 12 | _DELAY).to_bytes(3, "big") + lame[24:]
     tag = b"Info" + struct.pack(">III", 3, run.n_frames, 0)
     head, size = _roomy(run.head, 4 + frame.side + len(tag) + max(len(lame), 36) + 140)
@@ -272,7 +294,7 @@ class _Scan:
         """Where frames would start that hold these counts."""
         frame = _frame(head)
         side = frame.side if frame else 32
-        places = set()
+        places: set[int] = set()
         for at, name in counts.items():
             offset = _VBRI_AT if name == b"VBRI" else 4 + side
             places.update((at - offset, at - offset - 2))  # with a checksum
@@ -294,7 +316,13 @@ class _Scan:
                 behind = 8 + 4 * (flags & 1) + 2 * (flags & 2) + 25 * (flags & 4) + (flags & 8) // 2
                 lame = tag[behind : behind + 36]
                 has_ends = len(lame) >= 24 and lame[0] != 0
-                return _Count(at, n_frames, n_bytes, lame if has_ends else b"", flags & 3 == 3)
+                return _Count(
+                    at,
+                    n_frames,
+                    n_bytes,
+                    lame if has_ends else b"",
+                    n_frames > 0 and flags & 3 == 3,
+                )
         return None
 
     def _sync(self, at: int, stop: int, sound: tuple | None) -> int | None:
@@ -316,6 +344,9 @@ class _Scan:
         frame = _frame(self._bytes(at, 4))
         if frame is None:
             return False
+        is_count = frame.sound[0] == 3 and frame.size and self._count(at, frame, frame.size)
+        if sound is None and is_count:
+            return True
         alike = frame.sound
         for number in range(_CHAIN):
             frame = _frame(self._bytes(at, 4))
