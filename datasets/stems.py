@@ -54,6 +54,7 @@ def require_alike(
     *,
     tolerance_s: float = 0.0,
     downmixed: bool = False,
+    whole: bool = True,
     mend: str = "export the song's files alike, or separate its mixture again",
 ) -> Common:
     """Check the headers and ends of a song's files, which is fast, before any work begins.
@@ -66,6 +67,8 @@ def require_alike(
         Lengths must differ by less than this time, in seconds: codecs such as MP3 add padding.
     downmixed : bool
         Ignore the numbers of channels, because the caller averages the channels.
+    whole : bool
+        Refuse files that are cut off.
     mend : str
         What to do if files differ, for the message.
 
@@ -81,6 +84,9 @@ def require_alike(
         number of channels (one channel matches any number). The message names both files.
     """
     headers = {path: reading.read_header(path, end=True) for path in paths}
+    for path, header in headers.items():
+        if whole and header.cut_off:
+            raise cut_off(path, header)
     (first, common), *others = headers.items()
     for path, header in others:
         if header.sample_rate != common.sample_rate:
@@ -111,11 +117,10 @@ def _unlike(
     return HiphopssError(f"{path}: {found} {unit}, but {other} has {wanted}: {mend}")
 
 
-def cut_off(path: Path) -> HiphopssError:
-    """The error for a file that is shorter than its header says."""
-    return HiphopssError(
-        f"{path}: cut off, it is shorter than its header says: export or copy it again"
-    )
+def cut_off(path: Path, header: reading.Header | None = None) -> HiphopssError:
+    """The error for a file that is shorter than its header says, or than the song's others."""
+    told = header.cut_off if header else "cut off, it is shorter than its header says"
+    return HiphopssError(f"{path}: {told}: export or copy it again")
 
 
 def song_length(song: Song, sample_rate: int) -> int:
@@ -253,13 +258,11 @@ def _read_into(samples: np.ndarray, path: Path) -> None:
     would wait for memory, for which processes compete.
     """
     n_read = 0
-    with reading.opened(path) as file:
-        # Each piece ends in a seek, after which an MP3 decoder has lost its state.
-        exact = file.subtype.startswith(("PCM", "FLOAT", "DOUBLE"))
-        block = np.empty((_PIECE if exact else file.frames, file.channels))
-        while len(piece := file.read(out=block)):
-            reading.require_finite(piece, path)
-            if file.channels != samples.shape[1]:
+    with reading.opened(path) as reader:
+        block = np.empty((_PIECE, reader.header.n_channels))
+        while n_more := reader.fill(block):
+            piece = reading.require_finite(block[:n_more], path)
+            if piece.shape[1] != samples.shape[1]:
                 piece = fit_channels(piece, samples.shape[1], path)
             wanted = samples[n_read : n_read + len(piece)]
             wanted[:] = piece[: len(wanted)]

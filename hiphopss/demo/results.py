@@ -52,6 +52,8 @@ class Result:
         Sample type of every track.
     top : float
         Level of the brightest colour of every spectrogram, in dB.
+    note : str
+        What people should know of the song: that it is cut off. Usually empty.
     versions : list of dict
         Versions of the stems, in the form that the page reads.
     """
@@ -64,6 +66,7 @@ class Result:
     n_samples: int
     subtype: str
     top: float
+    note: str = ""
     versions: list[dict] = field(default_factory=list)
 
     def has(self, version: str) -> bool:
@@ -91,6 +94,7 @@ class Result:
             "sample_rate": self.sample_rate,
             "channels": self.n_channels,
             "n_samples": self.n_samples,
+            "note": self.note,
             "original": _track("original"),
             "versions": self.versions,
         }
@@ -168,12 +172,12 @@ def read_original(
     HiphopssError
         If the file can't be decoded or is too long.
     """
-    header = reading.read_header(source)
+    header = reading.read_header(source, most_seconds=max_seconds)
     rate, subtype = header.sample_rate, "PCM_24" if header.subtype in _FINE else "PCM_16"
     target = folder / _track_files("original")[0]
     n_samples = 0
     with _Flac(target, rate, header.n_channels, subtype) as flac:
-        for block in reading.read_blocks(source):
+        for block in reading.read_blocks(source, most_seconds=max_seconds):
             n_samples += len(block)
             if max_seconds is not None and n_samples > max_seconds * rate:
                 raise HiphopssError(
@@ -188,6 +192,7 @@ def read_original(
     result = Result(
         id, title, folder, rate, header.n_channels, n_samples, subtype, float(levels.max())
     )
+    result.note = header.cut_off or ""
     _draw(result, folder, "original", levels)
     return result
 
@@ -297,5 +302,5 @@ def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:
 
 def _beginning(path: Path, n_samples: int) -> np.ndarray:
     """Read the first samples of a track, averaged over its channels."""
-    with reading.opened(path) as file:
-        return reading.to_mono(file.read(n_samples, dtype="float32", always_2d=True))
+    with reading.opened(path) as reader:
+        return reading.to_mono(reader.read(n_samples))

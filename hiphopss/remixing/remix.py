@@ -101,7 +101,7 @@ def remix(
     source, output = Path(source), Path(output)
     stems = _stem_files(source) if source.is_dir() or is_stem_file(source) else None
     files = list(stems.values()) if stems else [source]
-    common = require_alike(files)
+    common = require_alike(files, whole=stems is not None)
     if any(output.resolve() == file.resolve() for file in files):
         raise HiphopssError(f"{output}: is the input: choose another output")
     kind, subtype = output_kind(output, subtype, given=common.subtype)
@@ -212,7 +212,7 @@ def _mixed_song(
     separator = Separator.from_weights(weights, engine=engine)
     blocks = separate_blocks(separator, reading.read_blocks(path), sample_rate)
     stems = (block.swapaxes(1, 2) for block in blocks)
-    for stem_block, mixture in _alongside(stems, reading.read_blocks(path)):
+    for stem_block, mixture in _alongside(stems, reading.read_blocks(path, tell=False)):
         yield mix(stem_block, settings, mixture=mixture.T).T
 
 

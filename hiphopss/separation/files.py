@@ -83,8 +83,7 @@ def separate_files(
 ) -> Separated:
     """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
 
-    If a song is shorter than its header or libsndfile indicates, a warning is logged: this happens
-    with truncated MP3 files.
+    If a song is cut off, a warning is logged, and what is there of it is separated.
 
     Parameters
     ----------
@@ -151,7 +150,7 @@ def separate_files(
             with filled_whole(output / name) as folder, bar:
                 blocks = separate_blocks(
                     separator,
-                    _mixture(tracks[name], header, mono=settings.mono),
+                    _mixture(tracks[name], mono=settings.mono),
                     header.sample_rate,
                     bar.update,
                 )
@@ -180,17 +179,10 @@ def _headers(
     return headers
 
 
-def _mixture(path: Path, header: reading.Header, *, mono: bool) -> Iterator[np.ndarray]:
-    """Read a song's blocks; warn if it is a second shorter than its header (or estimate) says."""
-    n_samples = 0
+def _mixture(path: Path, *, mono: bool) -> Iterator[np.ndarray]:
+    """Read a song's blocks, with all channels or their average."""
     for block in reading.read_blocks(path):
-        n_samples += len(block)
         yield reading.to_mono(block)[:, None] if mono else block
-    if n_samples < header.n_samples - header.sample_rate:
-        logger.warning(
-            "%s: ends at %.1f s, where %.1f s were expected: get it again if it is cut off",
-            *(path, n_samples / header.sample_rate, header.seconds),
-        )
 
 
 def _write_stems(

@@ -1,9 +1,9 @@
-"""Reading the streams of stem files (:mod:`hiphopss.signal.containers`) by decoding the files.
+"""Copies of files that only ffmpeg decodes: stem files (:mod:`hiphopss.signal.containers`), songs.
 
 A file is decoded as a whole, to WAV files in a temporary folder. The last two files stay decoded,
 so that reading all stems of a song, or those of two songs in turn, decodes each file once. Each
-process has its own copies; they are removed when it ends. A song of 4 minutes takes 430 MB there.
-A file is refused rather than patched up if any part of it is damaged.
+process has its own copies; they are removed when it ends. A stem file of 4 minutes takes 430 MB
+there, a song 85 MB. A stem file is refused rather than patched up if any part of it is damaged.
 
 How long a stream is, to the sample, is only known after decoding. So the lengths are remembered in
 the user's cache folder, ``$XDG_CACHE_HOME/hiphopss/streams`` or ``~/.cache/hiphopss/streams``: one
@@ -21,7 +21,7 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,9 @@ from typing import NamedTuple
 
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import STREAMS, container_of
-from hiphopss.signal.ffmpeg import decode, find_ffmpeg
+from hiphopss.signal.ffmpeg import Song, decode, decode_song, find_ffmpeg
+from hiphopss.signal.kinds import require_file
+from hiphopss.signal.pieces import Layout
 from hiphopss.util.progress import progress_bar
 from hiphopss.util.records import read_record
 from hiphopss.util.scratch import Scratch
@@ -60,8 +62,11 @@ class Stream(NamedTuple):
     n_channels: int
 
 
-_Key = tuple[str, int, int]
-"""Path, size and time of a file, which tell whether it is still the same."""
+_Key = tuple[str, int, int, str]
+"""Path, size and time of a file, which tell whether it is still the same, and what is decoded."""
+
+_Make = Callable[[Path], list[Path]]
+"""Function that decodes a file to others in an empty folder."""
 
 
 @dataclass
@@ -84,6 +89,7 @@ class _Copies:
         self._scratch: Scratch | None = None
         self._n_made = 0
         self.streams: dict[_Key, list[Stream]] = {}
+        self.songs: dict[_Key, Song] = {}
 
     def prepare(self) -> None:
         """Make the temporary folder, which also removes those of processes that were killed."""
@@ -97,15 +103,14 @@ class _Copies:
                 ) from error
 
     @contextmanager
-    def of(self, container: Path) -> Iterator[list[Path]]:
-        """The decoded streams of a file, which exist while the body runs."""
-        key = _key(container)
+    def of(self, key: _Key, make: _Make) -> Iterator[list[Path]]:
+        """The files that ``make`` makes, which exist while the body runs."""
         copy = self._taken(key)
         try:
             with copy.decoding:
                 # A system may clear its temporary folder of old files.
                 if not (copy.files and all(file.exists() for file in copy.files)):
-                    self._decode(container, key, copy)
+                    self._decode(copy, make)
             yield copy.files
         finally:
             self._give_back(key, copy)
@@ -136,21 +141,14 @@ class _Copies:
                 self._copies.pop(key, None)
                 shutil.rmtree(copy.folder, ignore_errors=True)
 
-    def _decode(self, container: Path, key: _Key, copy: _Copy) -> None:
+    def _decode(self, copy: _Copy, make: _Make) -> None:
         shutil.rmtree(copy.folder, ignore_errors=True)
         try:
             copy.folder.mkdir(parents=True)
-            files = decode(container, copy.folder, n_streams=len(STREAMS), demuxer="mov")
-            if _is_cut_off(container):
-                raise AudioError(f"{container}: cut off: copy, download or export it again")
-            streams = _cut_alike(container, files, tell=key not in self.streams)
+            copy.files = make(copy.folder)
         except BaseException:
             shutil.rmtree(copy.folder, ignore_errors=True)
             raise
-        copy.files = files
-        if self.streams.get(key) != streams:
-            self.streams[key] = streams
-            _remember(container, key, streams)
 
 
 _copies = _Copies()
@@ -193,8 +191,64 @@ def decoded(path: Path) -> Iterator[Path]:
     WARNING
         If the streams differ a little in length; they are cut to the shortest.
     """
-    with _copies.of(container_of(path)) as files:
+    container = container_of(path)
+    with _copies.of(*_of_stem_file(container)) as files:
         yield files[STREAMS.index(path.name)]
+
+
+def _of_stem_file(container: Path) -> tuple[_Key, _Make]:
+    """Key of a stem file, and the function that decodes it."""
+    key = _key(container)
+
+    def make(folder: Path) -> list[Path]:
+        files = decode(container, folder, n_streams=len(STREAMS), demuxer="mov")
+        if _is_cut_off(container):
+            raise AudioError(f"{container}: cut off: copy, download or export it again")
+        streams = _cut_alike(container, files, tell=key not in _copies.streams)
+        if _copies.streams.get(key) != streams:
+            _copies.streams[key] = streams
+            _remember(container, key, streams)
+        return files
+
+    return key, make
+
+
+@contextmanager
+def decoded_song(
+    path: Path, layout: Layout, *, most_seconds: float | None = None
+) -> Iterator[Song]:
+    """Give a WAV file of the first audio stream of a file, while the body runs.
+
+    Parameters
+    ----------
+    path : Path
+        File to decode.
+    layout : Layout
+        Its format, which ffmpeg is told.
+    most_seconds : float, optional
+        Decode little more than that.
+
+    Yields
+    ------
+    Song
+        The WAV file, which others may read at the same time, and what is known of the stream.
+
+    Raises
+    ------
+    AudioError
+        If there is no ffmpeg, or if the file is damaged or has no audio stream.
+    HiphopssError
+        If there is no space for the WAV file.
+    """
+    key = _key(path, f"{layout.demuxer} {most_seconds}")
+
+    def make(folder: Path) -> list[Path]:
+        song = decode_song(path, folder, layout, most_seconds=most_seconds)
+        _copies.songs[key] = song
+        return [song.file]
+
+    with _copies.of(key, make) as (file,):
+        yield _copies.songs[key]._replace(file=file)
 
 
 def stream_header(path: Path) -> Stream:
@@ -214,7 +268,7 @@ def stream_header(path: Path) -> Stream:
             _copies.prepare()  # worker processes may decode, and be killed
             _copies.streams[key] = known
     if key not in _copies.streams:
-        with _copies.of(container):
+        with _copies.of(*_of_stem_file(container)):
             pass
     return _copies.streams[key][STREAMS.index(path.name)]
 
@@ -251,19 +305,16 @@ def measure(containers: Iterable[Path], *, progress: bool = True) -> None:
         unknown, show=progress, desc="stem files (their lengths are then known)", unit="file"
     )
     for container in bar:
-        with suppress(AudioError), _copies.of(container):
+        with suppress(AudioError), _copies.of(*_of_stem_file(container)):
             pass
 
 
-def _key(container: Path) -> _Key:
-    if not container.is_file():
-        raise AudioError(f"{container}: no such file: check the path")
-    if not os.access(container, os.R_OK):
-        raise AudioError(f"{container}: can't be opened: check its permissions")
-    state = container.stat()
-    if not state.st_size:
-        raise AudioError(f"{container}: empty: copy, download or export it again")
-    return str(container.absolute()), state.st_size, state.st_mtime_ns
+def _key(path: Path, what: str = "streams") -> _Key:
+    require_file(path)
+    if not os.access(path, os.R_OK):
+        raise AudioError(f"{path}: can't be opened: check its permissions")
+    state = path.stat()
+    return str(path.absolute()), state.st_size, state.st_mtime_ns, what
 
 
 def _is_cut_off(container: Path) -> bool:
@@ -348,7 +399,7 @@ def _stamp(container: Path, key: _Key) -> list:
     """
     program = find_ffmpeg(container)
     state = os.stat(program)
-    return [*key[1:], program, state.st_size, state.st_mtime_ns]
+    return [*key[1:3], program, state.st_size, state.st_mtime_ns]
 
 
 def _remembered(container: Path, key: _Key) -> list[Stream] | None:

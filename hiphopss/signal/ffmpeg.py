@@ -12,8 +12,10 @@ import shutil
 import subprocess
 from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from hiphopss.errors import AudioError, HiphopssError
+from hiphopss.signal.pieces import Layout
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +26,29 @@ _BROKEN = b"partial file"
 """Message about a file that ends early, after which ffmpeg nevertheless reports success."""
 
 _FULL = (b"No space left on device", b"Disk quota exceeded")
+
+
+_WRONG = re.compile(rb"\[(error|fatal|panic)\]")
+_STREAM = re.compile(rb"^\[info\]\s+Stream #0:\d+.*: Audio: ")
+_LENGTH = re.compile(rb"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)", re.MULTILINE)
+
+
+class Song(NamedTuple):
+    """A decoded audio stream.
+
+    Attributes
+    ----------
+    file : Path
+        WAV file in single precision.
+    subtype : str
+        libsndfile's name of the sample type that the stream had, or the name of a lossy codec.
+    stated : float
+        As in :class:`hiphopss.signal.pieces.Layout`.
+    """
+
+    file: Path
+    subtype: str
+    stated: float
 
 
 def find_ffmpeg(path: str | Path) -> str:
@@ -100,18 +125,123 @@ def decode(path: Path, folder: Path, *, n_streams: int, demuxer: str) -> list[Pa
     WARNING
         If ffmpeg decodes the file but reports errors.
     """
-    command = [find_ffmpeg(path), "-nostdin", "-hide_banner", "-v", "error", "-xerror"]
-    # With "file:", no name of a file is an option or an address.
-    command += ["-protocol_whitelist", "file,pipe", "-f", demuxer]
-    command += ["-i", f"file:{path.absolute()}"]
+    command = [find_ffmpeg(path), "-v", "error", "-xerror", *_input(path, demuxer)]
     files = [folder / f"{number}.wav" for number in range(n_streams)]
     for number, file in enumerate(files):
-        command += ["-map", f"0:a:{number}", "-map_metadata", "-1", "-c:a", "pcm_f32le"]
-        # "bitexact": without the muxer's name, with which libsndfile wouldn't change the file.
-        command += ["-fflags", "+bitexact", "-rf64", "auto", "-f", "wav", f"file:{file}"]
+        command += _output(number, file)
+    done = _run(command, path)
+    if done.returncode or _BROKEN in done.stderr:
+        raise _failure(path, folder, n_streams, done.stderr)
+    if done.stderr.strip():
+        _warn(path, done.stderr)
+    return files
+
+
+def decode_song(
+    path: Path, folder: Path, layout: Layout, *, most_seconds: float | None = None
+) -> Song:
+    """Decode the first audio stream of a file to a WAV file in single precision.
+
+    Parameters
+    ----------
+    path : Path
+        File to decode.
+    folder : Path
+        Existing, empty folder for the WAV file: for 4 minutes of stereo, 85 MB.
+    layout : Layout
+        The file's format.
+    most_seconds : float, optional
+        Decode one second more than that at most.
+
+    Returns
+    -------
+    Song
+        The WAV file, and what is known of the stream.
+
+    Raises
+    ------
+    AudioError
+        If ffmpeg is missing, or if the file is damaged or has no audio stream.
+    HiphopssError
+        If ffmpeg can't be started, or if the disk is full.
+
+    Logs
+    ----
+    WARNING
+        If ffmpeg decodes the file but reports errors.
+    """
+    assert layout.demuxer is not None
+    program = shutil.which("ffmpeg")
+    if program is None:
+        raise AudioError(
+            f"{path}: only ffmpeg can decode it ({layout.kind}), which is not on the PATH: install "
+            "ffmpeg (https://ffmpeg.org/download.html), or convert it to WAV or FLAC"
+        )
+    file = folder / "song.wav"
+    command = [program, "-v", "level+info", "-nostats", *_input(path, layout.demuxer)]
+    if most_seconds is not None:
+        command += ["-t", f"{most_seconds + 1:g}"]
+    done = _run([*command, *_output(0, file)], path)
+    lines = done.stderr.splitlines()
+    wrong = b"\n".join(line for line in lines if _WRONG.search(line))
+    there = _wav_seconds(file)
+    if any(full in wrong for full in _FULL) or b"matches no streams" in done.stderr or not there:
+        if not wrong and done.returncode == 0:
+            raise AudioError(f"{path}: has no samples: use another file")
+        raise _failure(path, folder, 1, wrong or done.stderr)
+    stream = next((line for line in lines if _STREAM.search(line)), b"")
+    length = _LENGTH.search(done.stderr) if b": Video:" not in done.stderr else None
+    stated = 1.0
+    if _BROKEN in wrong and length:
+        hours, minutes, seconds = (float(number) for number in length.groups())
+        stated = max(1.0, (3600 * hours + 60 * minutes + seconds) / there)
+    if wrong.strip() and stated == 1:
+        _warn(path, wrong)
+    return Song(file, _sample_type(stream.decode("utf-8", "replace"), layout), stated)
+
+
+def _wav_seconds(path: Path) -> float:
+    """Length of a WAV file that ffmpeg wrote; 0 if it wrote none, or nothing into it."""
+    import soundfile
+
+    try:
+        return soundfile.info(path).duration
+    except soundfile.SoundFileError:
+        return 0.0
+
+
+def _sample_type(stream: str, layout: Layout) -> str:
+    """libsndfile's name of a stream's sample type, or the name of a lossy codec."""
+    codec = re.search(r": Audio: (\w+)", stream)
+    name = codec.group(1).upper() if codec else layout.kind.upper()
+    kind = re.search(r", (u8|s16|s32|flt|dbl)p?\b(?: \((\d+) bit\))?", stream)
+    if kind is None:
+        return name
+    if kind.group(1) in ("flt", "dbl"):
+        return "FLOAT" if name.startswith(("PCM_", "WAVPACK")) else name
+    bits = int(kind.group(2) or {"u8": 8, "s16": 16, "s32": 32}[kind.group(1)])
+    return "PCM_U8" if bits <= 8 else f"PCM_{min(n for n in (16, 24, 32) if n >= bits)}"
+
+
+def _input(path: Path, demuxer: str) -> list[str]:
+    """Options that name a file and its format."""
+    # With "file:", no name of a file is an option or an address.
+    safely = ["-nostdin", "-hide_banner", "-protocol_whitelist", "file,pipe", "-f", demuxer]
+    return [*safely, "-i", f"file:{path.absolute()}"]
+
+
+def _output(number: int, file: Path) -> list[str]:
+    """Options that write an audio stream to a WAV file."""
+    stream = ["-map", f"0:a:{number}", "-map_metadata", "-1", "-c:a", "pcm_f32le"]
+    # "bitexact": without the muxer's name, with which libsndfile wouldn't change the file.
+    return [*stream, "-fflags", "+bitexact", "-rf64", "auto", "-f", "wav", f"file:{file}"]
+
+
+def _run(command: list[str], path: Path) -> subprocess.CompletedProcess[bytes]:
+    """Run ffmpeg to the end."""
     try:
         # On a time-out, Ctrl-C or any other exception, ffmpeg is killed.
-        done = subprocess.run(
+        return subprocess.run(
             command, stdin=subprocess.DEVNULL, capture_output=True, timeout=_TIME_LIMIT_S
         )
     except subprocess.TimeoutExpired as error:
@@ -123,14 +253,13 @@ def decode(path: Path, folder: Path, *, n_streams: int, demuxer: str) -> list[Pa
             f"{command[0]}: can't be run ({error.strerror}), but only it can decode {path}: "
             "install ffmpeg again"
         ) from error
-    if done.returncode or _BROKEN in done.stderr:
-        raise _failure(path, folder, n_streams, done.stderr)
-    if done.stderr.strip():
-        logger.warning(
-            "%s: decoded, but ffmpeg says %r: get the file again if it sounds wrong",
-            *(path, _first_line(done.stderr)),
-        )
-    return files
+
+
+def _warn(path: Path, told: bytes) -> None:
+    logger.warning(
+        "%s: decoded, but ffmpeg says %r: get the file again if it sounds wrong",
+        *(path, _first_line(told)),
+    )
 
 
 def _failure(path: Path, folder: Path, n_streams: int, told: bytes) -> HiphopssError:
@@ -140,6 +269,8 @@ def _failure(path: Path, folder: Path, n_streams: int, told: bytes) -> HiphopssE
             f"{folder}: the disk is full, so {path} can't be decoded: free some space (85 MB for "
             "each stream of 4 minutes), set TMPDIR to another folder, or use fewer processes"
         )
+    if b"matches no streams" in told and n_streams == 1:
+        return AudioError(f"{path}: has no audio track: use another file")
     if b"matches no streams" in told:
         return AudioError(
             f"{path}: has fewer than {n_streams} audio streams: export it with all of them"
@@ -153,5 +284,5 @@ def _failure(path: Path, folder: Path, n_streams: int, told: bytes) -> HiphopssE
 def _first_line(told: bytes) -> str:
     """What was wrong first, without the names of ffmpeg's parts in front of it."""
     first = told.decode("utf-8", "replace").strip().partition("\n")[0]
-    plain = re.sub(r"^(\[[^]]*\] )+", "", first)
+    plain = re.sub(r"^(\[[^]]*\]\s+)+", "", first)
     return "".join(c for c in plain if c.isprintable())[:100] or "nothing"

@@ -1,42 +1,55 @@
-"""Reading audio files of any rate and sample type that libsndfile supports, and resampling.
+"""Reading audio files of any rate and sample type that libsndfile or ffmpeg decode, and resampling.
 
 The streams of a stem file (:mod:`hiphopss.signal.containers`) are read like files.
 
-Integer samples are divided by the largest value of their type (32767 for 16 bit), as in the
-released code, and :mod:`hiphopss.signal.writing` multiplies by it, so that a file that is read and
-written again is unchanged.
+A file is read to its real end, whatever its header says (:mod:`hiphopss.signal.decoding`). It is
+called cut off where the header states a length that isn't there; what is there can still be used.
+
+Integer samples of 16 bits and more are divided by the largest value of their type (32767 for 16
+bit), as in the released code, and :mod:`hiphopss.signal.writing` multiplies by it, so that a file
+that is read and written again is unchanged. Samples of 8 bits are divided by 128: by 127, a file
+would become 0.07 dB louder than others, and clip.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from hiphopss.errors import AudioError
 from hiphopss.signal import containers
-from hiphopss.signal.decoded import decoded, stream_header
+from hiphopss.signal.decoded import stream_header
+from hiphopss.signal.decoding import Header, Reader, opened
 
-if TYPE_CHECKING:
-    from soundfile import SoundFile
+logger = logging.getLogger(__name__)
+
+__all__ = [
+    *("AUDIO_SUFFIXES", "BITS", "FFMPEG_SUFFIXES", "Audio", "AudioError", "Header", "Reader"),
+    *("opened", "read", "read_blocks", "read_header", "require_finite", "resample"),
+    *("resample_blocks", "resampled_length", "to_mono", "warn_if_cut_off"),
+]
 
 AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
-    *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
+    *(".wav", ".wave", ".bwf", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
+    *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64", ".bw64"),
 )
 """Suffixes of audio files that libsndfile reads, in lower case."""
+
+FFMPEG_SUFFIXES = (
+    *(".m4a", ".m4b", ".mp4", ".m4v", ".mov", ".3gp", ".aac", ".wma", ".wmv", ".asf", ".mka"),
+    *(".mkv", ".webm", ".avi", ".amr", ".ape", ".wv", ".tta", ".tak", ".mpc", ".dsf", ".dff"),
+    *(".ac3", ".dts", ".ra", ".rm", ".flv", ".ts", ".mpg", ".mpeg"),
+)
+"""Suffixes of files that only ffmpeg decodes, in lower case."""
 
 BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24, "PCM_32": 32}
 """Bits of the integer sample types, by libsndfile's names."""
 
 _BLOCK = 2**17  # samples read at a time, 3 s
-_END = 1000  # samples read to check that the end of a file is there
-# libsndfile's error codes; higher ones belong to particular formats
-_UNKNOWN_FORMAT, _SYSTEM_ERROR, _MALFORMED, _UNKNOWN_ENCODING = 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -50,40 +63,13 @@ class Audio:
     sample_rate : int
         Sampling rate in Hz.
     subtype : str
-        libsndfile's name of the file's sample type, such as ``"PCM_16"``; ``"AAC"`` for the stream
-        of a stem file.
+        libsndfile's name of the file's sample type, such as ``"PCM_16"``; ffmpeg's name of the
+        codec in upper case, such as ``"AAC"``, for a lossy one that libsndfile doesn't decode.
     """
 
     waveform: np.ndarray
     sample_rate: int
     subtype: str
-
-
-@dataclass(frozen=True)
-class Header:
-    """The content of a file's header.
-
-    Attributes
-    ----------
-    n_samples : int
-        Number of samples of each channel.
-    sample_rate : int
-        Sampling rate in Hz.
-    n_channels : int
-        Number of channels.
-    subtype : str
-        libsndfile's name of the sample type, as in :class:`Audio`.
-    """
-
-    n_samples: int
-    sample_rate: int
-    n_channels: int
-    subtype: str
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return self.n_samples / self.sample_rate
 
 
 def read(path: str | Path, *, exact: bool = False) -> Audio:
@@ -92,7 +78,8 @@ def read(path: str | Path, *, exact: bool = False) -> Audio:
     Parameters
     ----------
     path : path-like
-        A WAV, FLAC, OGG, MP3 or any other file that libsndfile reads, or the stream of a stem file.
+        A WAV, FLAC, OGG, MP3 or any other file that libsndfile or ffmpeg decodes, or the stream of
+        a stem file.
     exact : bool
         Return double precision, with integers as libsndfile scales them: divided by a power of
         two, so that no digit is lost. Scores don't depend on the scale.
@@ -108,23 +95,35 @@ def read(path: str | Path, *, exact: bool = False) -> Audio:
         If the file is missing, unreadable, empty, damaged, or has samples that are not finite.
     HiphopssError
         If a stem file can't be decoded for want of ffmpeg or of space.
+
+    Logs
+    ----
+    WARNING
+        If the file is cut off, or ends early because it is damaged.
     """
-    with opened(path) as file:
+    with opened(path) as reader:
+        warn_if_cut_off(path, reader.header)
+        header = reader.header
         if exact:
-            waveform = require_finite(file.read(dtype="float64", always_2d=True), path)
+            waveform = require_finite(reader.read(dtype="float64"), path)
         else:
-            waveform = _decode(file, -1, path)
-        subtype = containers.SUBTYPE if containers.is_inside(path) else file.subtype
-        return Audio(waveform, file.samplerate, subtype)
+            waveform = _decode(reader, -1, path)
+        return Audio(waveform, header.sample_rate, header.subtype)
 
 
-def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
+def read_blocks(
+    path: str | Path, *, tell: bool = True, most_seconds: float | None = None
+) -> Iterator[np.ndarray]:
     """Read a file block by block, so that memory use does not grow with its length.
 
     Parameters
     ----------
     path : path-like
         As in :func:`read`.
+    tell : bool
+        Log a warning if the file is cut off.
+    most_seconds : float, optional
+        As in :func:`opened`.
 
     Yields
     ------
@@ -136,18 +135,29 @@ def read_blocks(path: str | Path) -> Iterator[np.ndarray]:
     AudioError
         As in :func:`read`. Damage and samples that are not finite are found on reaching them.
     """
-    with opened(path) as file:
-        while len(block := _decode(file, _BLOCK, path)):
+    with opened(path, most_seconds=most_seconds) as reader:
+        if tell:
+            warn_if_cut_off(path, reader.header)
+        # Of many channels, fewer samples, so that memory is bounded.
+        n_block = min(_BLOCK, 2 * _BLOCK // reader.header.n_channels)
+        while len(block := _decode(reader, n_block, path)):
             yield block
 
 
-def _decode(file: SoundFile, n_samples: int, path: str | Path) -> np.ndarray:
-    """Read samples (all for -1) of an open file, divided by their type's largest value."""
-    waveform = require_finite(file.read(n_samples, dtype="float32", always_2d=True), path)
-    if file.subtype in BITS:  # libsndfile divides by 2^(bits - 1)
-        half = 2 ** (BITS[file.subtype] - 1)
+def _decode(reader: Reader, n_samples: int, path: str | Path) -> np.ndarray:
+    """Read samples (all for -1), divided by their type's largest value."""
+    waveform = require_finite(reader.read(n_samples), path)
+    bits = BITS.get(reader.header.subtype, 8)
+    if bits > 8:  # libsndfile divides by 2^(bits - 1)
+        half = 2 ** (bits - 1)
         waveform *= np.float32(half / (half - 1))
     return waveform
+
+
+def warn_if_cut_off(path: str | Path, header: Header) -> None:
+    """Log a warning if a file is cut off, with how much of it there is."""
+    if header.cut_off:
+        logger.warning("%s: %s: get it again if you need the rest", path, header.cut_off)
 
 
 def require_finite(samples: np.ndarray, path: str | Path) -> np.ndarray:
@@ -157,82 +167,33 @@ def require_finite(samples: np.ndarray, path: str | Path) -> np.ndarray:
     return samples
 
 
-def read_header(path: str | Path, *, end: bool = False) -> Header:
-    """Read a file's header without decoding the file; errors as in :func:`read`.
+def read_header(
+    path: str | Path, *, end: bool = False, most_seconds: float | None = None
+) -> Header:
+    """Read a file's header, and find out how long it really is; errors as in :func:`read`.
 
-    A stem file has to be decoded, but its streams' lengths are remembered.
+    This decodes nothing but files that only ffmpeg decodes; the lengths of the streams of stem
+    files are remembered.
 
     Parameters
     ----------
     path : path-like
         As in :func:`read`.
     end : bool
-        Also check, quickly, that the last samples can be read: the header of a truncated FLAC file
-        states a length that is not there. Other formats simply end where they are cut off.
+        Decode the file if its header states a length that is hardly possible, to count the samples.
+    most_seconds : float, optional
+        As in :func:`opened`.
     """
     if containers.is_inside(path):  # decoding it, at least once, has checked its end
         return Header(*stream_header(Path(path)), containers.SUBTYPE)
-    with opened(path) as file:
-        header = Header(file.frames, file.samplerate, file.channels, file.subtype)
-        if end:
-            file.seek(max(file.frames - _END, 0))
-            file.read(_END)
-    return header
-
-
-@contextmanager
-def opened(path: str | Path) -> Iterator[SoundFile]:
-    """Open an audio file for reading, as a ``soundfile.SoundFile``.
-
-    The stream of a stem file is opened as its decoded copy, whose samples are floating point.
-
-    Raises
-    ------
-    AudioError
-        If the file is missing, unreadable or empty, or if the body finds it damaged.
-    HiphopssError
-        As in :func:`read`.
-    """
-    import soundfile
-
-    if containers.is_inside(path):
-        with decoded(Path(path)) as copy, opened(copy) as file:
-            yield file
-        return
-    if not Path(path).is_file():
-        raise AudioError(f"{path}: no such file: check the path")
-    if containers.is_container(path):
-        raise AudioError(f"{path}: has several streams: name one, such as {Path(path) / 'mixture'}")
-    damaged = f"{path}: damaged or cut off: copy, download or export it again"
-    try:
-        if not Path(path).stat().st_size:
-            raise AudioError(f"{path}: empty: copy, download or export it again")
-        file = soundfile.SoundFile(path)
-    except UnicodeError as error:
-        raise AudioError(
-            f"{str(path)!r}: the file's name is not in the system's encoding: rename it"
-        ) from error
-    except (soundfile.SoundFileError, OSError, TypeError) as error:  # TypeError: NAME.raw
-        told = {
-            _MALFORMED: damaged,
-            _SYSTEM_ERROR: f"{path}: can't be opened: check its permissions",
-            **dict.fromkeys(
-                (None, _UNKNOWN_FORMAT, _UNKNOWN_ENCODING),
-                f"{path}: not an audio file that libsndfile reads: convert it to WAV or FLAC",
-            ),
-        }
-        other = (
-            f"{path}: not an audio file that libsndfile reads, or a damaged one: get it again, or "
-            "convert it to WAV or FLAC"
-        )
-        raise AudioError(told.get(getattr(error, "code", None), other)) from error
-    try:
-        with file:
-            if file.frames == 0:
-                raise AudioError(f"{path}: has no samples: use another file")
-            yield file
-    except soundfile.SoundFileError as error:
-        raise AudioError(damaged) from error
+    with opened(path, most_seconds=most_seconds) as reader:
+        header = reader.header
+        if end and reader.is_doubtful:
+            n_samples = 0
+            while len(block := reader.read(_BLOCK // header.n_channels + 1)):
+                n_samples += len(block)
+            header = replace(header, n_samples=n_samples)
+        return header
 
 
 def to_mono(waveform: np.ndarray) -> np.ndarray:

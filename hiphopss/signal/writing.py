@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.signal.ogg import number_by_content
+from hiphopss.signal.ogg_serial import number_by_content
 from hiphopss.signal.reading import BITS
 from hiphopss.util.disk import cannot_write
 

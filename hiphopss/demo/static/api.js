@@ -28,6 +28,7 @@
  * @property {number} sample_rate
  * @property {number} channels
  * @property {number} n_samples
+ * @property {string} [note]  What to know of it, such as that the file was cut off.
  * @property {Track} original
  * @property {Version[]} versions
  * @property {boolean} [removable]  Whether it can be removed from the server.

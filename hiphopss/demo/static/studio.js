@@ -188,7 +188,11 @@ export class Studio extends EventTarget {
   #showSong(result) {
     byId("song-title").textContent = result.title;
     const channels = result.channels === 1 ? "mono" : "stereo";
-    byId("song-facts").textContent = `${result.sample_rate / 1000} kHz, ${channels}`;
+    byId("song-facts").textContent = [
+      `${result.sample_rate / 1000} kHz`,
+      channels,
+      ...(result.note ? [result.note] : []),
+    ].join(", ");
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
     for (const edge of EDGES) byId(`loop-${edge}`).setAttribute("aria-valuemax", result.seconds);

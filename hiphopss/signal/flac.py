@@ -1,0 +1,164 @@
+"""FLAC files: whether all samples are there that the header states, and tags in front of it.
+
+The header may also state no length, if the encoder wrote to a pipe. The last frame tells its own
+place, so the real length is known without decoding.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, NamedTuple
+
+from hiphopss.signal.pieces import Layout, Part, joined
+
+_SYNC = re.compile(rb"\xff[\xf8\xf9]")
+_MAGIC = b"fLaC\0\0\0\x22"
+_LARGEST_FRAME = 2**21  # 65,535 samples of 8 channels and 32 bits
+_SIZES = {1: 192, **{n: 576 << (n - 2) for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
+
+
+def _table(polynomial: int, bits: int) -> list[int]:
+    top, mask = 1 << (bits - 1), (1 << bits) - 1
+    table = []
+    for byte in range(256):
+        crc = byte << (bits - 8)
+        for _ in range(8):
+            crc = (crc << 1 ^ (polynomial if crc & top else 0)) & mask
+        table.append(crc)
+    return table
+
+
+_CRC8, _CRC16 = _table(0x07, 8), _table(0x8005, 16)
+
+
+class _Frame(NamedTuple):
+    at: int  # place in the data
+    first: int  # number of its first sample
+    n_samples: int
+
+
+def layout(file: BinaryIO, start: int, stop: int) -> Layout:
+    """The layout of a FLAC file between two places of a file."""
+    parts: list[Part] = []
+    stated = 1.0
+    at: int | None = start
+    while at is not None:
+        behind = _behind(file, at, stop)
+        part, ratio = _part(file, at, behind or stop)
+        parts.append(part)
+        stated, at = max(stated, ratio), behind
+    as_it_is = ((0, os.fstat(file.fileno()).st_size),)
+    if len(parts) == 1 and parts[0].pieces == as_it_is:
+        return Layout("FLAC", (Part(),), demuxer="flac")
+    return Layout("FLAC", tuple(parts), stated, "flac")
+
+
+def _behind(file: BinaryIO, start: int, stop: int) -> int | None:
+    """Where another FLAC file starts that was joined to this one."""
+    at, overlap = start + 4, b""
+    file.seek(at)
+    while at < stop:
+        piece = file.read(min(2**20, stop - at))
+        if not piece:
+            return None
+        found = (overlap + piece).find(_MAGIC)
+        if found >= 0:
+            return at - len(overlap) + found
+        at += len(piece)
+        overlap = piece[-len(_MAGIC) + 1 :]
+    return None
+
+
+def _part(file: BinaryIO, start: int, stop: int) -> tuple[Part, float]:
+    """One file, with the length that it really has, and what the header states divided by that."""
+    file.seek(start)
+    head = file.read(42)
+    plain = Part(joined([(start, stop)]))
+    if len(head) < 42 or head[4] & 0x7F or head[5:8] != b"\0\0\x22":
+        return plain, 1.0
+    block = int.from_bytes(head[10:12], "big")
+    word = int.from_bytes(head[18:26], "big")
+    stated = word & (2**36 - 1)
+    for size in (2**15, _LARGEST_FRAME):
+        begin = max(start + 42, stop - size)
+        file.seek(begin)
+        data = file.read(stop - begin)
+        frames = list(_frames(data, block))
+        last = next((f for f in frames[::-1] if f.first + f.n_samples == stated), None)
+        if last is not None and _ends(data[last.at :]):
+            return plain, 1.0
+    found = _last_whole(data, frames)
+    if found is None:
+        return plain, 1.0
+    frame, end = found
+    there = frame.first + frame.n_samples
+    if stated and there > stated:
+        return plain, 1.0  # something else that looked like a frame
+    sizes = (word >> 36 << 36 | there).to_bytes(8, "big")
+    pieces = joined([(start, start + 18), sizes, (start + 26, begin + end)])
+    return Part(pieces), max(stated / there, 1.0)
+
+
+def _frames(data: bytes, block: int) -> Iterator[_Frame]:
+    """What looks like a frame's header, with a right checksum."""
+    for match in _SYNC.finditer(data):
+        at = match.start()
+        head = data[at : at + 16]
+        if len(head) < 16 or head[2] >> 4 == 0 or head[2] & 15 == 15 or head[3] & 1:
+            continue
+        if head[3] >> 4 > 10 or head[3] >> 1 & 7 == 3:
+            continue
+        number, n_bytes = _number(head[4:11])
+        if not n_bytes:
+            continue
+        code, rate, place = head[2] >> 4, head[2] & 15, 4 + n_bytes
+        n_samples = _SIZES.get(code, 0)
+        if code in (6, 7):
+            n_samples = int.from_bytes(head[place : place + code - 5], "big") + 1
+            place += code - 5
+        place += {12: 1, 13: 2, 14: 2}.get(rate, 0)
+        if place >= len(head) or _crc(head[:place], _CRC8, 8) != head[place]:
+            continue
+        yield _Frame(at, number if head[1] & 1 else number * block, n_samples)
+
+
+def _number(data: bytes) -> tuple[int, int]:
+    """A number in the manner of UTF-8, and how many bytes it takes; none if it isn't one."""
+    first = data[0]
+    n_bytes = 8 - (first ^ 0xFF).bit_length()  # ones in front
+    if n_bytes == 0:
+        return first, 1
+    if n_bytes == 1 or n_bytes > 7 or any(c >> 6 != 2 for c in data[1:n_bytes]):
+        return 0, 0
+    number = first & (0x7F >> n_bytes)
+    for byte in data[1:n_bytes]:
+        number = number << 6 | byte & 0x3F
+    return number, n_bytes
+
+
+def _last_whole(data: bytes, frames: list[_Frame]) -> tuple[_Frame, int] | None:
+    """The last frame of which no byte is missing, and where it ends."""
+    ends = [*(frame.at for frame in frames[1:]), len(data)][: len(frames)]
+    for frame, end in list(zip(frames, ends, strict=True))[::-1][:20]:
+        if _crc(data[frame.at : end - 2], _CRC16, 16) == int.from_bytes(data[end - 2 : end], "big"):
+            return frame, end
+    return None
+
+
+def _ends(data: bytes) -> bool:
+    """Whether a frame that starts here also ends: with a checksum, behind which may be anything."""
+    crc = 0
+    for byte in data:
+        crc = (crc << 8 & 0xFFFF) ^ _CRC16[crc >> 8 ^ byte]
+        if crc == 0:
+            return True
+    return False
+
+
+def _crc(data: bytes, table: list[int], bits: int) -> int:
+    crc, mask, shift = 0, (1 << bits) - 1, bits - 8
+    for byte in data:
+        crc = (crc << 8 & mask) ^ table[crc >> shift ^ byte]
+    return crc
