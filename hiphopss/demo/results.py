@@ -7,6 +7,7 @@ at all: it is made in a temporary folder, and its files are moved when all are r
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
@@ -23,6 +24,7 @@ from hiphopss.demo.drawing import spectrogram, write_peaks, write_spectrogram
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.separator import separate_blocks
 from hiphopss.signal import reading
+from hiphopss.signal.writing import Sink
 
 TRUE = "true"
 """Id and kind of the version with the true stems."""
@@ -117,8 +119,9 @@ class _Flac:
 
         self._bits = 24 if subtype == "PCM_24" else 16
         try:
+            self._sink = Sink(path)
             self._file = soundfile.SoundFile(
-                path, "w", sample_rate, n_channels, subtype, format="FLAC"
+                self._sink, "w", sample_rate, n_channels, subtype, format="FLAC"
             )
         except soundfile.SoundFileError as error:
             raise HiphopssError(
@@ -129,13 +132,17 @@ class _Flac:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
         self._file.close()
+        self._sink.close()
+        if error is None:
+            self._sink.require_written()
 
     def write(self, block: np.ndarray) -> None:
         full_scale = 2 ** (self._bits - 1) - 1  # the factor by which reading divides
         scaled = np.clip(np.rint(block * np.float64(full_scale)), -full_scale - 1, full_scale)
         self._file.write(scaled.astype(np.int32) << (32 - self._bits))
+        self._sink.require_written()
 
 
 def read_original(
@@ -270,7 +277,7 @@ def _add_version(
             _draw(result, folder, f"{id}.{source}")
         with zipfile.ZipFile(folder / f"{id}.zip", "w") as archive:  # FLAC needs no compression
             for track, source in zip(tracks, SOURCES, strict=True):
-                archive.write(track, f"{source}.flac")
+                _pack(archive, track, f"{source}.flac")
         report("drawing", 1)
         for file in folder.iterdir():
             os.replace(file, result.folder / file.name)
@@ -279,6 +286,14 @@ def _add_version(
         for source, scores in zip(SOURCES, metrics, strict=True)
     }
     result.add({"id": id, "name": name, "kind": kind, "zip": f"{id}.zip", "stems": stems})
+
+
+def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:
+    """Put a file into an archive without its time, so that equal stems are equal archives."""
+    entry = zipfile.ZipInfo(name)  # dated 1980, which is as early as zip can say
+    entry.file_size, entry.external_attr = path.stat().st_size, 0o644 << 16
+    with open(path, "rb") as file, archive.open(entry, "w") as packed:
+        shutil.copyfileobj(file, packed)
 
 
 def _measure(result: Result, tracks: list[Path]) -> list[dict | None]:

@@ -107,10 +107,7 @@ class Writer:
         _require_limits(self._label, format, sample_rate, n_channels)
         self._advice = advice
         self._bits = BITS.get(subtype)
-        try:
-            self._sink = _Sink(path)
-        except OSError as error:
-            raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
+        self._sink = Sink(path, self._label)
         with self._reported("check that the format can hold this"):
             self._file = soundfile.SoundFile(
                 self._sink, "w", sample_rate, n_channels, subtype, format=format
@@ -129,10 +126,7 @@ class Writer:
             raise HiphopssError(
                 f"{self._label}: can't be written ({reason.rstrip('.')}): {mend}"
             ) from error
-        if self._sink.error is not None:
-            raise HiphopssError(
-                f"{self._label}: {cannot_write(self._sink.error)}"
-            ) from self._sink.error
+        self._sink.require_written()
 
     def write(self, waveform: np.ndarray) -> None:
         """Append samples `[shape=(n_samples, n_channels)]`."""
@@ -192,32 +186,53 @@ class Writer:
         self._sink.close()
 
 
-class _Sink:
+class Sink:
     """A new file for libsndfile, which keeps the system's first error.
 
     libsndfile itself would only say "System error", and at the end of some formats say nothing.
-    After an error, what it writes is dropped, because its user looks at ``error``.
+    After an error, what it writes is dropped, and :meth:`require_written` raises.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    label : str or Path, optional
+        Name of the file in errors, if it is not ``path``.
+
+    Raises
+    ------
+    HiphopssError
+        If it can't be made.
     """
 
-    def __init__(self, path: str | Path):
-        self.error: OSError | None = None
+    def __init__(self, path: str | Path, label: str | Path | None = None):
+        self._label = label or path
+        self._error: OSError | None = None
         self._place = 0
-        self._file = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115 (closed by the user)
+        try:
+            self._file = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115 (closed by the user)
+        except OSError as error:
+            raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
+
+    def require_written(self) -> None:
+        """Raise :class:`HiphopssError` if something could not be written."""
+        if self._error is not None:
+            raise HiphopssError(f"{self._label}: {cannot_write(self._error)}") from self._error
 
     def write(self, data: bytes) -> int:
-        if self.error is None:
+        if self._error is None:
             with self._kept():
                 self._file.write(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        if self.error is None:
+        if self._error is None:
             with self._kept():
                 self._place = self._file.seek(offset, whence)
         return self._place
 
     def tell(self) -> int:
-        if self.error is None:
+        if self._error is None:
             with self._kept():
                 self._place = self._file.tell()
         return self._place
@@ -231,7 +246,7 @@ class _Sink:
         try:
             yield
         except OSError as error:
-            self.error = self.error or error
+            self._error = self._error or error
 
 
 def _leave_out_time(file: soundfile.SoundFile) -> None:
