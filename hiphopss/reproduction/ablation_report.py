@@ -17,6 +17,7 @@ from hiphopss.reproduction.report import data_lines, origin, settings_lines
 from hiphopss.reproduction.results import Outcome
 from hiphopss.reproduction.stages import Stages
 from hiphopss.util.files import write_text, written_whole
+from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -91,7 +92,7 @@ def write_ablation(
         "\n".join(["## What was run", "", *settings_lines(stages, list(scores))]),
         "\n".join(data_lines(stages)),
     ]
-    write_text(paths["ablation"], "\n\n".join(parts) + "\n")
+    write_text(paths["ablation"], printable("\n\n".join(parts), lines=True) + "\n")
     return Outcome("\n\n".join(tables), paths)
 
 

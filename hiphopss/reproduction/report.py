@@ -180,7 +180,7 @@ def write_report(
         _note_lines(experiments, rows, leaky),
     ]
     text = "\n\n".join("\n".join(part).strip() for part in parts if part)
-    write_text(path, text + "\n")
+    write_text(path, printable(text, lines=True) + "\n")
 
 
 def _result_lines(name: str, rows: Sequence[Row], figure: str) -> list[str]:
