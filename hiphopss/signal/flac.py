@@ -15,6 +15,7 @@ from hiphopss.signal.pieces import Layout, Part, joined
 
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _MAGIC = b"fLaC\0\0\0\x22"
+_PROBES, _PROBED = 16, 2**15  # places at which a file is looked at, and bytes at each
 _LARGEST_FRAME = 2**21  # 65,535 samples of 8 channels and 32 bits
 _SIZES = {1: 192, **{n: 576 << (n - 2) for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
 
@@ -45,7 +46,7 @@ def layout(file: BinaryIO, start: int, stop: int) -> Layout:
     stated = 1.0
     at: int | None = start
     while at is not None:
-        behind = _behind(file, at, stop)
+        behind = _behind(file, at, stop) if _may_be_joined(file, at, stop) else None
         part, ratio = _part(file, at, behind or stop)
         parts.append(part)
         stated, at = max(stated, ratio), behind
@@ -53,6 +54,36 @@ def layout(file: BinaryIO, start: int, stop: int) -> Layout:
     if len(parts) == 1 and parts[0].pieces == as_it_is:
         return Layout("FLAC", (Part(),), demuxer="flac")
     return Layout("FLAC", tuple(parts), stated, "flac")
+
+
+def _may_be_joined(file: BinaryIO, start: int, stop: int) -> bool:
+    """Whether another file may stand behind the first, which only a search through all of it shows.
+
+    The search takes as long as some percent of decoding. In one file, frames have rising numbers,
+    and the last one is that which the header says.
+    """
+    file.seek(start)
+    head = file.read(42)
+    block, stated = int.from_bytes(head[10:12], "big"), int.from_bytes(head[18:26], "big")
+    step = (stop - start) // _PROBES
+    if step < _PROBED:
+        return True
+    file.seek(stop - _PROBED)
+    ends = {frame.first + frame.n_samples for frame in _frames(file.read(_PROBED), block)}
+    if stated & (2**36 - 1) not in ends:
+        return True
+    before = -1
+    for at in range(start, stop - step, step):
+        file.seek(at + 4)
+        data = file.read(_PROBED if at > start else step)  # a silent file is small
+        if _MAGIC in data:
+            return True
+        frame = next(_frames(data[-_PROBED:], block), None)
+        if frame is not None:
+            if frame.first < before:
+                return True
+            before = frame.first
+    return False
 
 
 def _behind(file: BinaryIO, start: int, stop: int) -> int | None:

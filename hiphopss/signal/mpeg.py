@@ -30,7 +30,7 @@ _KBPS = {  # by MPEG-1 or not, and layer
     (False, 3): (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160),
 }
 _HEADER = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][^\xf0-\xff]", re.DOTALL)
-_COUNTS = re.compile(rb"Xing|Info|VBRI")
+_COUNTS = (b"Xing", b"Info", b"VBRI")
 _VBRI_AT = 36
 _DELAY = 529  # samples that every decoder is late; libmpg123 needs at least as much padding
 
@@ -41,11 +41,14 @@ _MOST_TRIES = 100_000  # a hostile file could be full of headers
 _CHAIN = 3  # frames in a row that are no accident
 
 
+_Sound = tuple[int, int, int, bool]
+
+
 class _Frame(NamedTuple):
     """What a frame's header says."""
 
     size: int  # in bytes; 0 in the "free" format, whose size only the next header tells
-    sound: tuple[int, int, int, bool]  # layer, rate, samples of a frame, mono
+    sound: _Sound  # layer, rate, samples of a frame, mono
 
     @property
     def side(self) -> int:
@@ -229,7 +232,7 @@ class _Scan:
         if found is None:
             return []
         runs: list[_Run] = []
-        sound: tuple | None = None
+        sound: _Sound | None = None
         place: int | None = found
         while place is not None:
             begin = place
@@ -244,12 +247,13 @@ class _Scan:
                 runs[-1].pieces += [pieces]
                 runs[-1].n_frames += n_frames
                 begin = pieces[1]
-            place = self._sync(behind_tags(self._file, begin, self._stop), self._stop, sound)
+            after = max(behind_tags(self._file, begin, self._stop), place + 1)
+            place = self._sync(after, self._stop, sound)
         for run in runs:
             run.pieces = list(joined(run.pieces))
         return runs
 
-    def _frames(self, at: int, sound: tuple) -> Iterator[tuple]:
+    def _frames(self, at: int, sound: _Sound) -> Iterator[tuple]:
         """Stretches of frames without a gap, each from a count of frames on if there is one.
 
         Yields
@@ -258,26 +262,33 @@ class _Scan:
             Header of the first frame, where the frames are, their number, and the count.
         """
         begin, head, n_frames, count = at, self._bytes(at, 4), 0, None
+        sizes: dict[bytes, int] = {}
+        tag_at = 4 + _Frame(0, sound).side
         while True:
             window = self._window(at)
-            counts = {self._at + m.start(): m.group() for m in _COUNTS.finditer(window)}
-            places = self._places(counts, head) if counts else {}
             position, last, origin = at - self._at, len(window) - 4, self._at
+            end = self._stop - origin
             partial = False
             while position <= last:
-                frame = _frame(window[position : position + 4])
-                if frame is None or frame.sound != sound:
+                start = window[position : position + 4]
+                size = sizes.get(start, -1)
+                if size <= 0:  # not seen yet, not like the others, or of the free format
+                    frame = _frame(start)
+                    if frame is None or frame.sound != sound:
+                        break
+                    size = frame.size or self._free_size(origin + position, frame)
+                    sizes[start] = frame.size
+                if not size or position + size > end:
                     break
-                size = frame.size or self._free_size(origin + position, frame)
-                if not size or origin + position + size > self._stop:
-                    break
-                if places and origin + position in places:
-                    told = self._count(origin + position, frame, size)
+                # The first frame is looked at in all ways; joined MP3s, in the usual one.
+                tag = window[position + tag_at : position + tag_at + 4]
+                if tag in _COUNTS or (not n_frames and count is None):
+                    told = self._count(origin + position, sound, size)
                     if told is not None:
                         if n_frames:
                             yield head, (begin, origin + position), n_frames, count
                         begin, n_frames = origin + position + size, 0
-                        head, count = window[position : position + 4], told
+                        head, count = start, told
                         position += size
                         continue
                 position += size
@@ -290,20 +301,10 @@ class _Scan:
                     yield head, (begin, at), n_frames, count
                 return
 
-    def _places(self, counts: dict[int, bytes], head: bytes) -> set[int]:
-        """Where frames would start that hold these counts."""
-        frame = _frame(head)
-        side = frame.side if frame else 32
-        places: set[int] = set()
-        for at, name in counts.items():
-            offset = _VBRI_AT if name == b"VBRI" else 4 + side
-            places.update((at - offset, at - offset - 2))  # with a checksum
-        return places
-
-    def _count(self, at: int, frame: _Frame, size: int) -> _Count | None:
+    def _count(self, at: int, sound: _Sound, size: int) -> _Count | None:
         """The count of frames that a frame holds."""
-        data = self._bytes(at, size)
-        for offset in (_VBRI_AT, 4 + frame.side, 6 + frame.side):
+        data, side = self._bytes(at, size), _Frame(size, sound).side
+        for offset in (_VBRI_AT, 4 + side, 6 + side):
             tag = data[offset:]
             if tag[:4] == b"VBRI" and len(tag) >= 18:
                 n_bytes, n_frames = struct.unpack(">II", tag[10:18])
@@ -325,7 +326,7 @@ class _Scan:
                 )
         return None
 
-    def _sync(self, at: int, stop: int, sound: tuple | None) -> int | None:
+    def _sync(self, at: int, stop: int, sound: _Sound | None) -> int | None:
         """Where the next frames are that are no accident, from a place on."""
         first = at
         for _ in range(_MOST_TRIES):
@@ -339,12 +340,12 @@ class _Scan:
             at += 1 if found else 0
         return None
 
-    def _is_chain(self, at: int, sound: tuple | None, *, at_start: bool) -> bool:
+    def _is_chain(self, at: int, sound: _Sound | None, *, at_start: bool) -> bool:
         """Whether frames follow one another here; two will do where the first has to be one."""
         frame = _frame(self._bytes(at, 4))
         if frame is None:
             return False
-        is_count = frame.sound[0] == 3 and frame.size and self._count(at, frame, frame.size)
+        is_count = frame.sound[0] == 3 and frame.size and self._count(at, frame.sound, frame.size)
         if sound is None and is_count:
             return True
         alike = frame.sound
