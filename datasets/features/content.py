@@ -16,6 +16,7 @@ from hiphopss.config import SignalConfig
 from hiphopss.util.hdf5 import HDF5File, Table
 
 _TYPES = {"int": "<i8", "float": "<f8"}
+_AT_ONCE = 4096  # frames that are checked together
 
 
 def frames_of(file: HDF5File, name: str, config: SignalConfig) -> np.ndarray | None:
@@ -134,6 +135,14 @@ def places_of(
     if not _within(within, 0, (n_frames - config.context)[owners]):
         raise file.error("its table patch_start has values that are out of range")
     return starts, owners
+
+
+def require_finite_frames(file: HDF5File, frames: dict[str, np.ndarray]) -> None:
+    """Raise :class:`HiphopssError` if any frame, of arrays by name, is not finite. Reads all."""
+    for name, some in frames.items():
+        for first in range(0, len(some), _AT_ONCE):
+            if not np.isfinite(some[first : first + _AT_ONCE]).all():
+                raise file.error(f"{name} has frames that are not finite")
 
 
 def as_dicts(table: Table) -> list[dict[str, Any]]:

@@ -158,6 +158,9 @@ def add_audition(verbs: Verbs) -> None:
 
 
 def _audition(options: Namespace) -> None:
+    from hiphopss.util.hdf5_process import start_for
+
+    start_for(options.features)
     from hiphopss.datasets.features.audition import audition, list_segments
 
     if options.segment is None:

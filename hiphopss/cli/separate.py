@@ -41,6 +41,9 @@ def add_separate(verbs: Verbs) -> None:
 
 
 def _separate(options: Namespace) -> int:
+    from hiphopss.util.hdf5_process import start_for
+
+    start_for(options.weights)
     from hiphopss.separation.files import SeparationSettings, separate_files
 
     settings = SeparationSettings(

@@ -80,6 +80,9 @@ def add_train(verbs: Verbs) -> None:
 
 
 def _train(options: Namespace) -> None:
+    from hiphopss.util.hdf5_process import start_for
+
+    start_for(options.features)
     from hiphopss.training.loop import train
     from hiphopss.training.settings import TrainingSettings
     from hiphopss.weights.registry import resolve_weights
@@ -164,6 +167,9 @@ def add_weights(verbs: Verbs) -> None:
 
 
 def _weights_info(options: Namespace) -> None:
+    from hiphopss.util.hdf5_process import start_for
+
+    start_for(options.file)
     from hiphopss.weights.description import describe_weights
 
     tell(describe_weights(options.file))
@@ -176,6 +182,9 @@ def _weights_list(options: Namespace) -> None:
 
 
 def _weights_convert(options: Namespace) -> None:
+    from hiphopss.util.hdf5_process import start_for
+
+    start_for(options.file)
     from hiphopss.weights.converting import convert_weights
 
     tell(printable(convert_weights(options.file, options.output)))

@@ -21,8 +21,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.hdf5_child import look
-from hiphopss.util.hdf5_process import LookError, look_through
+from hiphopss.util.hdf5_child import LookError, look
 from hiphopss.util.opening import open_file, unreadable
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -193,6 +192,8 @@ class HDF5File:
             if hashlib.sha256(data).hexdigest() in known:
                 facts, parts = look(io.BytesIO(data))
                 return facts, memoryview(b"".join(parts))
+        from hiphopss.util.hdf5_process import look_through
+
         try:
             found = look_through(self._file, before.st_size)
         finally:

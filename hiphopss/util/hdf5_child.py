@@ -41,6 +41,10 @@ _ROWS = 8192  # rows of a table that are read together
 _LINKS = {1: "a soft link", 64: "a link into another file"}
 
 
+class LookError(Exception):
+    """A file could not be looked through; the message is what to say of the file."""
+
+
 class _Problem(Exception):
     """An object is not as the project writes it; the message says how it is."""
 

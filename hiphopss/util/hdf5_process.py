@@ -20,7 +20,7 @@ from typing import IO, Any
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util import hdf5_child
-from hiphopss.util.hdf5_child import ASK, LENGTH, MESSAGE
+from hiphopss.util.hdf5_child import ASK, LENGTH, MESSAGE, LookError
 
 _WAIT_S = 8
 """Seconds within which a small file is looked through, even by a busy machine."""
@@ -34,10 +34,6 @@ _ENVIRONMENT = {
     "OPENBLAS_NUM_THREADS": "1",  # threads would take memory, and time to start
     "HDF5_PLUGIN_PRELOAD": "::",  # libhdf5 loads no code that a file asks for
 }
-
-
-class LookError(Exception):
-    """A file could not be looked through; the message is what to say of the file."""
 
 
 class _Ended(Exception):
@@ -93,7 +89,7 @@ class _Child:
         self.let_go()
 
     def let_go(self) -> None:
-        """Leave the process to another one from which this one was forked."""
+        """Leave the process to itself, or to another one from which this one was forked."""
         self.process.returncode = self.process.returncode or 0  # nothing waits for it here
         for pipe in self._pipes:
             with suppress(OSError):
@@ -192,11 +188,18 @@ def _answer(file: IO[bytes], size: int, most: int) -> bytes:
         return answer
 
 
-def start() -> None:
-    """Start the process ahead of its first use, so that it does so while this one is busy."""
+def start_for(*paths: str | Path | None) -> None:
+    """Start the process ahead if any of these files needs it: it starts while this one does.
+
+    Parameters
+    ----------
+    *paths : path-like or None
+        HDF5 files that will be read soon, or whatever a user gave in their place.
+    """
     global _running
-    with _lock:
-        _running = _running or _started()
+    if any(str(path).endswith(".h5") and os.path.isfile(str(path)) for path in paths):
+        with _lock:
+            _running = _running or _started()
 
 
 def _started() -> _Child:
@@ -213,7 +216,8 @@ def _started() -> _Child:
 def _close() -> None:
     global _running
     if _running is not None:
-        _running.close()
+        _running.process.kill()
+        _running.let_go()
         _running = None
 
 
