@@ -15,6 +15,7 @@ import numpy as np
 from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
+from hiphopss.separation.hashes import SONGS, STEMS, song_record, stem_hashes
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
 from hiphopss.signal import reading, writing
 from hiphopss.signal.containers import container_of, is_inside
@@ -130,7 +131,7 @@ def separate_files(
     headers = _headers(tracks, bad, progress=progress)
     info, arrays = read_weights(weights)
     record = _record(weights, info, settings)
-    _require_own(output, record, headers)
+    songs = _require_own(output, record, headers)
     if settings.standalone_script:
         info = info.in_standalone_script()
     network = build_network(info, arrays, engine=settings.engine, origin=str(weights))
@@ -154,8 +155,10 @@ def separate_files(
                     bar.update,
                 )
                 _write_stems(folder, blocks, header, settings, output / name)
-                if not done.folders:  # written before the first track appears, so none lacks it
-                    write_text(output / SEPARATION_RECORD, json.dumps(record, indent=2) + "\n")
+                songs[name] = {**song_record(tracks[name]), STEMS: stem_hashes(folder)}
+                # Written before the track appears, so that none lacks it.
+                told = {**record, SONGS: dict(sorted(songs.items()))}
+                write_text(output / SEPARATION_RECORD, json.dumps(told, indent=2) + "\n")
         except reading.AudioError as error:
             bad(error)
         else:
@@ -239,8 +242,14 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
     return record
 
 
-def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
-    """Raise if new stems would replace or join stems that were made in another way."""
+def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> dict:
+    """Raise if new stems would replace or join stems that were made in another way.
+
+    Returns
+    -------
+    dict
+        What the record there says of the tracks there.
+    """
     path = output / SEPARATION_RECORD
     if not path.exists():
         for name in tracks:
@@ -250,7 +259,7 @@ def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
                     f"{output / name / found[0]}.wav: is there already, and nothing says that it "
                     "was separated with these weights: choose another output"
                 )
-        return
+        return {}
     try:
         before = json.loads(path.read_text("utf-8"))
     except ValueError as error:
@@ -260,3 +269,4 @@ def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
             raise HiphopssError(
                 f"{path}: the stems here were made with another {name}: choose another output"
             )
+    return dict(before.get(SONGS) or {})
