@@ -225,7 +225,7 @@ def write_results(results: Results, output: str | Path) -> None:
         "summary": asdict(protocol.averaging),
     }
     write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
-    made = {"table": sha256_of(output), "summary": sha256_of(summary_path(output))}
+    made = {"sha256": {"table": sha256_of(output), "summary": sha256_of(summary_path(output))}}
     read = {"models": records, "references": references, "versions": _versions()}
     write_record(output, settings | made | read)
 

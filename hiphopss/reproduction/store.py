@@ -180,7 +180,12 @@ def record_outcome(
     record : str
         Name of the record in the folder.
     """
-    made = {path.relative_to(output).as_posix(): sha256_of(path) for path in files}
+    made = {
+        path.relative_to(output).as_posix(): sha256_of(path)
+        for file in files
+        for path in {file, file.with_suffix(".svg")}  # figures are written as both
+        if path.exists()
+    }
     inside = {
         path.relative_to(store.root).as_posix(): store.files_hash(path)
         if path.is_dir()

@@ -117,6 +117,8 @@ class Check:
         for name, digest in sorted(digests.items()):
             path = files.get(name)
             found.append(
-                (MISSING, f"{name} is not there") if path is None else self.problem(path, digest, made)
+                (MISSING, f"{name} is not there")
+                if path is None
+                else self.problem(path, digest, made)
             )
         return worst(found)

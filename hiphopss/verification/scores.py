@@ -59,8 +59,8 @@ def check_scores(check: Check, path: Path, depth: int) -> None:
 def _check_table(
     check: Check, path: Path, record: dict[str, Any], strange: set[str], depth: int
 ) -> None:
-    digests = {"table": as_text(record.get("table")), "summary": as_text(record.get("summary"))}
-    if not all(digests.values()):
+    digests = as_hashes(record.get("sha256"))
+    if not digests:
         check.found(depth, "scores", path, NOT_RECORDED, "the SHA-256 of the table")
         return
     files = {"table": path, "summary": summary_path(path)}
