@@ -33,7 +33,7 @@ from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.scoring import Results, score
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
 from hiphopss.util.executor import Executor
-from hiphopss.util.files import require_writable
+from hiphopss.util.files import require_writable, sha256_of
 from hiphopss.util.locks import locked
 
 
@@ -181,7 +181,10 @@ def computed_models(
 
 
 def write_results(results: Results, output: str | Path) -> None:
-    """Write the table of scores, the record of how it was made, and a summary.
+    """Write the table of scores, a summary, and the record of how they were made.
+
+    The record has the SHA-256 of the files that were read and written, for
+    :func:`hiphopss.verify`.
 
     Parameters
     ----------
@@ -199,9 +202,18 @@ def write_results(results: Results, output: str | Path) -> None:
         model.model: {
             "audio": _merged(song.facts for song in songs),
             "provenance": model.provenance,
+            "estimates": {
+                _label(song): scores.estimates
+                for (song, _), scores in zip(model.songs, songs, strict=True)
+                if scores.estimates
+            },
         }
         for model, songs in zip(results.models, results.songs, strict=True)
     }
+    references: dict[str, dict[str, str]] = {}
+    for model, songs in zip(results.models, results.songs, strict=True):
+        for (song, _), scores in zip(model.songs, songs, strict=True):
+            references.setdefault(_label(song), {}).update(scores.references)
     protocol = results.how.resolved()
     settings = {
         "protocol": protocol.name,
@@ -215,8 +227,15 @@ def write_results(results: Results, output: str | Path) -> None:
     }
     with locked(output):  # so that the files beside one another are of one run
         write_rows(output, results.rows)
-        write_record(output, settings | {"models": records, "versions": _versions()})
         write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
+        made = {"sha256": {"table": sha256_of(output), "summary": sha256_of(summary_path(output))}}
+        read = {"models": records, "references": references, "versions": _versions()}
+        write_record(output, settings | made | read)
+
+
+def _label(song: Song) -> str:
+    """Name of a song in the record."""
+    return "/".join(filter(None, song.key))
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

@@ -9,14 +9,16 @@ estimates, and is evaluated with the vocals as a pair, apart from the sources.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
 from hiphopss.config import SOURCES
 from hiphopss.datasets import stems as files
+from hiphopss.datasets.layouts import MIXTURE
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.eval.baselines.baseline import SUBTYPE
 from hiphopss.eval.bss.ratios import si_sdr, usdr
@@ -25,7 +27,9 @@ from hiphopss.eval.bss.song_filters import SongFilterReferences
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.protocols import ACCOMPANIMENT, Protocol, Scoring
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
+from hiphopss.signal.containers import container_of
 from hiphopss.signal.reading import read_header
+from hiphopss.util.files import sha256_of
 from hiphopss.util.threads import blas_in_one_thread
 
 PAIR = (SOURCES[0], ACCOMPANIMENT)
@@ -44,11 +48,16 @@ class SongScores:
         Length of each window, in seconds.
     facts : dict of str to set
         Sampling rate and sample types of the files.
+    references, estimates : dict of str to str
+        SHA-256 of the files that were read, by source; of the references also that of the mixture,
+        if the estimates were computed from it.
     """
 
     rows: list[Row]
     duration_s: float
     facts: dict[str, set]
+    references: dict[str, str]
+    estimates: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ def score_song(job: Job) -> list[SongScores]:
     n_channels = max(header.n_channels for header in headers)
     if protocol.channels != "as_references":
         n_channels = 1 if protocol.channels == "mono" else max(n_channels, 2)
-    results = []
+    results, read = [], _hashes(song.stems)
     with blas_in_one_thread():
         references = _memory(len(SOURCES), job.n_samples, n_channels)
         files.read_exact(song.stems, job.n_samples, n_channels, out=references)
@@ -128,8 +137,24 @@ def score_song(job: Job) -> list[SongScores]:
                 "estimate_sample_type": sample_types,
             }
             noted = with_leak_note(rows) if model.trained_on_test else rows
-            results.append(SongScores(noted, n_window / rate, facts))
+            mixture = {MIXTURE: require_mixture(song)} if model.baseline else {}
+            results.append(
+                SongScores(
+                    rows=noted,
+                    duration_s=n_window / rate,
+                    facts=facts,
+                    references=read | _hashes(mixture),
+                    estimates=_hashes(dict(model.songs[0][1])),
+                )
+            )
     return results
+
+
+def _hashes(paths: Mapping[str, Path]) -> dict[str, str]:
+    """SHA-256 of files; that of a stem file stands for each of its streams."""
+    files = {container_of(path) for path in paths.values()}
+    found = {file: sha256_of(file) for file in files}
+    return {name: found[container_of(path)] for name, path in paths.items()}
 
 
 class _Evaluation:

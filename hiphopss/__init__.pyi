@@ -37,6 +37,8 @@ from .training.processes import Cluster
 from .training.settings import TrainingSettings
 from .training.steps import compile_model
 from .util.executor import Executor
+from .verification.findings import Finding, Verification
+from .verification.verify import verify
 from .weights.converting import convert_weights
 from .weights.description import describe_weights
 from .weights.files import load_model, load_published, save_weights
@@ -47,14 +49,15 @@ __version__: str
 # fmt: off
 __all__ = [
     "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
-    "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "HiphopssError", "Limits",
-    "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings", "Scores",
-    "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "StreamingSeparator",
-    "TrainingSettings", "__version__", "ablate", "audition", "bss_eval", "build_model", "compare",
-    "compare_with_campaign", "compile_model", "convert_weights", "describe_weights",
-    "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
-    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix", "plan",
-    "plan_features", "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights",
-    "separate", "separate_files", "serve", "train",
+    "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "Finding", "HiphopssError",
+    "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings",
+    "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song",
+    "StreamingSeparator", "TrainingSettings", "Verification", "__version__", "ablate", "audition",
+    "bss_eval", "build_model", "compare", "compare_with_campaign", "compile_model",
+    "convert_weights", "describe_weights", "download_dataset", "evaluate", "export_site",
+    "find_songs", "generate", "list_devices", "list_segments", "list_weights", "load_model",
+    "load_published", "make_features", "mix", "plan", "plan_features", "profile", "read_songs",
+    "remix", "reproduce", "run_live", "save_weights", "separate", "separate_files", "serve",
+    "train", "verify",
 ]
 # fmt: on

@@ -35,6 +35,7 @@ def describe_weights(path: str | Path) -> str:
     info, arrays = read_weights(path)
     provenance = dict(info.provenance)
     data, songs = provenance.pop("data", []), provenance.pop("songs", [])
+    stems = provenance.pop("stems", {})
     count = sum(array.size for array in arrays.values())
     width = max(map(len, arrays))
     lines = [
@@ -45,6 +46,7 @@ def describe_weights(path: str | Path) -> str:
         *(f"{name:10} {value}" for name, value in provenance.items()),
         *(f"data       {known['set']}, licence: {known['licence']}" for known in data),
         *([f"songs      {len(songs)}: {', '.join(songs)}"] if songs else []),
+        *([f"stems      {len(stems)} files, with their SHA-256"] if stems else []),
         f"arrays     {len(arrays)}, {count:,} numbers",
         *(f"  {name:{width}} {array.shape}" for name, array in arrays.items()),
     ]

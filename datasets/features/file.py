@@ -15,7 +15,8 @@ attributes of a file are:
   (:class:`Segment`).
 - ``parts`` `[shape=(n_segments, n_sources)]`: a table of the sources of segments (:class:`Part`).
 - ``provenance``, ``paths``: JSON with the SHA-256 and the path of every audio file that was read;
-  in ``provenance`` also the known data sets of the songs with their licences, as ``data``.
+  in ``provenance`` also the known data sets of the songs with their licences, as ``data``, and
+  checksums of the frames, as ``frames``, which ``hiphopss verify`` compares.
 - attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
   ``fidelity`` (JSON), ``source_order``.
 """
@@ -49,6 +50,7 @@ FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
 STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
 PROVENANCE, PATHS = "provenance", "paths"
+FRAMES = "frames"  # in the provenance: the checksum of each dataset of frames
 DATA = "data"  # in the provenance: the known data sets of the songs, with their licences
 SILENT = -1
 """``first_frame`` of a part that is silence."""
@@ -249,7 +251,8 @@ class FeatureFile:
     def identity(self) -> str:
         """SHA-256 of everything that determines the content: settings, audio files, segments."""
         attributes = self._file.groups[""]
-        content = {name: value for name, value in self.provenance.items() if name != DATA}
+        beside = {DATA, FRAMES}  # of the same content, and missing in older files
+        content = {name: value for name, value in self.provenance.items() if name not in beside}
         told = [str(attributes["config"]), self.fidelity.to_json()]
         told.append(str(self.released_test_leak))
         told.append(json.dumps(content, sort_keys=True))

@@ -128,7 +128,7 @@ def make_features(
         with FrameWriter(temporary, layout.sizes, config, label=str(output)) as writer:
             signals = SourceSignals(config, layout.fidelity)
             filled = _fill(writer, layout.segments, signals, progress)
-        describe(temporary, filled, layout)
+        describe(temporary, filled, layout, checksums=writer.checksums)
     if replaced:
         logger.info("%s: replaced the feature file that was there", output)
     return output

@@ -13,9 +13,11 @@ import numpy as np
 
 from hiphopss import __version__
 from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.datasets.features.checksums import checksum
 from hiphopss.datasets.features.file import (
     DATA,
     FORMAT,
+    FRAMES,
     PARTS,
     PATCH_SEGMENT,
     PATHS,
@@ -59,6 +61,9 @@ class FrameWriter:
     ----------
     names : tuple of str
         Names of the datasets.
+    checksums : dict of str to int
+        Of the frames of each dataset that were written, as
+        :func:`~hiphopss.datasets.features.checksums.checksum` gives it.
     """
 
     def __init__(
@@ -79,6 +84,7 @@ class FrameWriter:
             }
             self._offsets = {name: data.id.get_offset() for name, data in datasets.items()}
         self.names = tuple(sizes)
+        self.checksums = dict.fromkeys(sizes, 0)
         self._file = io.FileIO(path, "r+")
 
     def put(self, name: str, first: int, frames: np.ndarray) -> None:
@@ -98,7 +104,9 @@ class FrameWriter:
         HiphopssError
             If the frames can't be written.
         """
-        rest = np.ascontiguousarray(frames, "<f4").data.cast("B")
+        frames = np.ascontiguousarray(frames, "<f4")
+        self.checksums[name] = checksum(frames, first, self.checksums[name])
+        rest = frames.data.cast("B")
         try:
             self._file.seek(self._offsets[name] + first * self._frame_bytes)
             while rest:
@@ -153,6 +161,7 @@ def describe(
     segments: list[Segment],
     layout: FileLayout,
     digest: Callable[[Path], str] = sha256_of,
+    checksums: dict[str, int] | None = None,
 ) -> None:
     """Write the tables and attributes of a file whose frames are there.
 
@@ -166,15 +175,22 @@ def describe(
         Content and settings of the file.
     digest : callable
         Gives the SHA-256 of an audio file.
+    checksums : dict of str to int, optional
+        Those of the frames.
     """
     with opened_for_writing(path, "r+") as file:
         write_tables(file, segments, layout.config)
         file.attrs["augmentation"], file.attrs["seed"] = layout.augmentation, layout.seed
         file.attrs["released_test_leak"] = layout.released_test_leak
-        _write_attributes(file, layout, digest)
+        _write_attributes(file, layout, digest, checksums)
 
 
-def _write_attributes(file: h5py.File, layout: FileLayout, digest: Callable[[Path], str]) -> None:
+def _write_attributes(
+    file: h5py.File,
+    layout: FileLayout,
+    digest: Callable[[Path], str],
+    checksums: dict[str, int] | None,
+) -> None:
     file.attrs["format"] = FORMAT
     file.attrs["config"] = layout.config.to_json()
     file.attrs["fidelity"] = layout.fidelity.to_json()
@@ -185,6 +201,8 @@ def _write_attributes(file: h5py.File, layout: FileLayout, digest: Callable[[Pat
     hashes = {file: digest(file) for file in {container_of(path) for path in stems.values()}}
     read = {name: hashes[container_of(path)] for name, path in stems.items()}
     made = {"version": __version__, "sha256": read, **({DATA: layout.data} if layout.data else {})}
+    if checksums is not None:
+        made[FRAMES] = checksums
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}
     file[PATHS] = json.dumps(paths, sort_keys=True)

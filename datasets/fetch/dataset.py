@@ -42,7 +42,7 @@ def download_dataset(
 
     The archive is kept beside ``folder`` under a name that starts with a dot until it is unpacked,
     then removed. An interrupted download is resumed, in the same call or the next. ``folder``
-    appears when it is complete.
+    appears when it is complete. Its ``downloaded.json`` has the size and CRC-32 of each file.
 
     Parameters
     ----------
@@ -97,7 +97,11 @@ def download_dataset(
         if there is not None:  # another run has just made it
             return there
         path = Path(archive) if archive is not None else _fetch(folder, known, base_url, progress)
-        unzip(path, folder, holding=known["holding"], progress=progress)
+        told = {
+            "set": dataset,
+            **{name: known[name] for name in ("doi", "archive", "md5") if name in known},
+        }
+        unzip(path, folder, holding=known["holding"], told=told, progress=progress)
         if archive is None:
             path.unlink()
     return folder

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import lzma
 import re
 import stat
@@ -11,7 +12,7 @@ import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import require_space, written_whole
@@ -19,6 +20,10 @@ from hiphopss.util.progress import BYTES, progress_bar
 
 if TYPE_CHECKING:
     from tqdm import tqdm
+
+RECORD = "downloaded.json"
+"""File in the root of an unpacked data set that says which archive it is from, and of each file the
+size and CRC-32, as the archive has them."""
 
 MAX_FILES = 20_000
 MAX_BYTES = 64 << 30
@@ -36,7 +41,12 @@ Member = tuple[zipfile.ZipInfo, tuple[str, ...]]
 
 
 def unzip(
-    archive: str | Path, folder: str | Path, *, holding: Sequence[str], progress: bool = True
+    archive: str | Path,
+    folder: str | Path,
+    *,
+    holding: Sequence[str],
+    told: dict[str, Any] | None = None,
+    progress: bool = True,
 ) -> Path:
     """Unpack one folder of a zip archive.
 
@@ -52,6 +62,8 @@ def unzip(
     holding : sequence of str
         Names of folders. The folder in the archive that contains all of them (perhaps the archive's
         top) is unpacked, without its parent folders.
+    told : dict, optional
+        What to write into :data:`RECORD` in the folder, besides the size and CRC-32 of each file.
     progress : bool
         Show a progress bar on standard error.
 
@@ -81,6 +93,10 @@ def unzip(
         ):
             for info, parts in inside:
                 _extract(opened, info, temporary.joinpath(*parts), bar)
+            if told is not None:
+                files = {"/".join(parts): [info.file_size, info.CRC] for info, parts in inside}
+                text = json.dumps({**told, "files": files}, indent=1, ensure_ascii=False)
+                (temporary / RECORD).write_text(text + "\n", "utf-8")
     return folder
 
 

@@ -24,7 +24,7 @@ from typing import Any
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
-from hiphopss.util.files import written_whole
+from hiphopss.util.files import sha256_of, written_whole
 from hiphopss.util.progress import progress_bar
 
 VERSION = 1
@@ -48,7 +48,8 @@ def generate(
 
     The folder gets ``Mixtures/{Dev,Test}/<song>/mixture.wav``,
     ``Sources/{Dev,Test}/<song>/{bass,drums,other,vocals}.wav`` (mono, 44.1 kHz, 16 bit) and
-    ``generated.json``, which describes each song. The folder appears when it is complete.
+    ``generated.json``, which describes each song and has the SHA-256 of its files. The folder
+    appears when it is complete.
     A mixture is its gain (in ``generated.json``) times the sum of the four written stems,
     rounded to 16 bits. It is normalised in ``"hhds"``, as the paper says about HHDS, and is the
     plain sum in ``"dsd100"``.
@@ -100,7 +101,8 @@ def generate(
             stems, facts = render_song(chosen, song, seconds=seconds, seed=seed)
             name = chosen.song_name(song, facts["title"])
             gain = _write_song(folder, song.split, name, stems, chosen.facts.get("mixture_peak"))
-            songs.append({"name": name, "split": song.split, "mixture_gain": gain, **facts})
+            told = {"name": name, "split": song.split, "mixture_gain": gain, **facts}
+            songs.append({**told, "sha256": _hashes(folder, song.split, name)})
             bar.update()
         record = {
             "collection": collection,
@@ -142,6 +144,13 @@ def require_sensible(
         raise HiphopssError(f"seed is {seed}: choose 0 or more")
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise HiphopssError(f"{root}: is there already: choose a new folder or delete this one")
+
+
+def _hashes(folder: Path, split: str, name: str) -> dict[str, str]:
+    """SHA-256 of a song's files, for ``hiphopss verify``."""
+    files = {source: folder / "Sources" / split / name / f"{source}.wav" for source in SOURCES}
+    files["mixture"] = folder / "Mixtures" / split / name / "mixture.wav"
+    return {source: sha256_of(path) for source, path in files.items()}
 
 
 def _write_song(

@@ -16,7 +16,18 @@ from contextlib import contextmanager, suppress
 from typing import NoReturn
 
 from hiphopss import __version__
-from hiphopss.cli import data, demo, evaluate, live, remix, reproduce, separate, streams, train
+from hiphopss.cli import (
+    data,
+    demo,
+    evaluate,
+    live,
+    remix,
+    reproduce,
+    separate,
+    streams,
+    train,
+    verify,
+)
 from hiphopss.errors import HiphopssError
 from hiphopss.util.disk import line_of
 from hiphopss.util.interrupts import impatient
@@ -128,6 +139,7 @@ def build_parser() -> argparse.ArgumentParser:
         reproduce.add_reproduce,
         demo.add_demo,
         train.add_weights,
+        verify.add_verify,
     ):
         add(verbs)
     return parser

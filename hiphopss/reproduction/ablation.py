@@ -110,8 +110,12 @@ def ablate(
         logger.info("seed %d (%d of %d)", seed, number, len(seeds))
         scores[seed] = _scores(replace(stages, seed=seed), models, chosen)
     from hiphopss.reproduction.ablation_report import write_ablation
+    from hiphopss.reproduction.store import ABLATION_OUTCOME_RECORD, record_outcome
 
-    return write_ablation(output, stages, chosen, scores, measure(chosen, scores))
+    outcome = write_ablation(output, stages, chosen, scores, measure(chosen, scores))
+    files = outcome.files.values()
+    record_outcome(output, stages.store, files, record=ABLATION_OUTCOME_RECORD)
+    return outcome
 
 
 def _scores(

@@ -112,6 +112,7 @@ def reproduce(
         If settings don't fit together, or if a stage fails.
     """
     from hiphopss.reproduction.results import write_outcome
+    from hiphopss.reproduction.store import record_outcome
 
     output, settings = Path(output), settings or ReproductionSettings()
     experiments, stages = prepare(output, settings, store=store, where=where, progress=progress)
@@ -119,7 +120,10 @@ def reproduce(
     folders = [stages.estimates(e, weights[e.name]) for e in experiments]
     baselines = stages.baselines()
     scored = {how.protocol: stages.scores(folders, baselines, how) for how in stages.scorings}
-    return write_outcome(output, stages, experiments, weights, scored)
+    outcome = write_outcome(output, stages, experiments, weights, scored)
+    kept = [*weights.values(), *folders]
+    record_outcome(output, stages.store, outcome.files.values(), kept)
+    return outcome
 
 
 def prepare(

@@ -21,9 +21,15 @@ from hiphopss.signal.ffmpeg import ffmpeg_version, find_ffmpeg
 from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
 from hiphopss.util.records import Sha256, read_record
+from hiphopss.weights.files import read_info
 
 _LENGTH = 12  # hexadecimal digits of the hash in a name
-_RECORD = ".inputs.json"  # ending of the file beside an output that has its inputs
+RECORD_ENDING = ".inputs.json"
+"""Ending of the file beside an output that has its inputs."""
+OUTCOME_RECORD = "outcome.json"
+"""File in a run's folder with the hashes of what the run has made."""
+ABLATION_OUTCOME_RECORD = "ablation_outcome.json"
+"""The same for an ablation."""
 
 
 class _Known(NamedTuple):
@@ -80,9 +86,8 @@ class Store:
             ``<root>/<stage>/<name>-<hash of the inputs><suffix>``.
         """
         inputs = {"hiphopss": __version__, **inputs}
-        told = json.dumps(inputs, sort_keys=True)
-        digest = hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
-        record = self.root / stage / f"{name}-{digest}{_RECORD}"
+        digest = digest_of_inputs(inputs)
+        record = self.root / stage / f"{name}-{digest}{RECORD_ENDING}"
         if self._writes and not record.exists():
             write_text(record, json.dumps(inputs, indent=1, sort_keys=True) + "\n")
         return self.root / stage / f"{name}-{digest}{suffix}"
@@ -106,11 +111,11 @@ class Store:
         """
         wanted = json.loads(json.dumps({"hiphopss": __version__, **inputs, free: None}))
         found = []
-        for record in sorted((self.root / stage).glob(f"{name}-*{_RECORD}")):
+        for record in sorted((self.root / stage).glob(f"{name}-*{RECORD_ENDING}")):
             with suppress(HiphopssError):  # a record that can't be read is no help
                 inputs_of = read_record(record, dict[str, Any], mend="remove it")
                 if {**inputs_of, free: None} == wanted:
-                    found.append(record.with_name(record.name.removesuffix(_RECORD) + suffix))
+                    found.append(record.with_name(record.name.removesuffix(RECORD_ENDING) + suffix))
         return found
 
     def sha256(self, path: Path) -> str:
@@ -157,3 +162,50 @@ class Store:
             self._known = self._remembered() | self._new
             write_text(self._known_path, json.dumps(self._known))
         self._new = {}
+
+
+def digest_of_inputs(inputs: dict) -> str:
+    """The hash in the name of an output that has these inputs."""
+    told = json.dumps(inputs, sort_keys=True)
+    return hashlib.sha256(told.encode()).hexdigest()[:_LENGTH]
+
+
+def record_outcome(
+    output: Path,
+    store: Store,
+    files: Iterable[Path],
+    kept: Iterable[Path] = (),
+    *,
+    record: str = OUTCOME_RECORD,
+) -> None:
+    """Record the hashes of what a run has made, for :func:`hiphopss.verify`.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of the run.
+    store : Store
+        Store of the run.
+    files : iterable of Path
+        Files in the folder.
+    kept : iterable of Path
+        Weight files and folders of estimates from which they were made. Those outside of the
+        store, which stand in for models, are left out.
+    record : str
+        Name of the record in the folder.
+    """
+    made = {
+        path.relative_to(output).as_posix(): sha256_of(path)
+        for file in files
+        for path in {file, file.with_suffix(".svg")}  # figures are written as both
+        if path.exists()
+    }
+    inside = {
+        path.relative_to(store.root).as_posix(): store.files_hash(path)
+        if path.is_dir()
+        else read_info(path).sha256
+        for path in kept
+        if path.is_relative_to(store.root)
+    }
+    text = json.dumps({"files": made, "store": inside}, indent=1, sort_keys=True)
+    write_text(output / record, text + "\n")

@@ -59,6 +59,9 @@ class Run:
         ``"set"`` and ``"licence"`` of the known data sets on which it trains.
     songs : list of str
         Names of the songs on which it, or what it starts from, trains.
+    stems : dict of str to str
+        SHA-256 of the files of these songs, by ``<subset>/<song>/<source>``, for
+        :func:`hiphopss.verify`.
     best : dict of str to np.ndarray
         Weights after the epoch with the least validation loss; none without validation.
     """
@@ -67,6 +70,7 @@ class Run:
     log: list[dict] = field(default_factory=list)
     data: list[dict[str, str]] = field(default_factory=list)
     songs: list[str] = field(default_factory=list)
+    stems: dict[str, str] = field(default_factory=dict)
     best: dict[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -114,6 +118,7 @@ def provenance(run: Run) -> dict:
         **({"data": run.data} if run.data else {}),
         "songs": run.songs,
         "threads": threads_in_use(),
+        "stems": run.stems,
         "versions": {
             "hiphopss": __version__,
             "keras": keras.__version__,

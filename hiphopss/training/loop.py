@@ -253,7 +253,7 @@ def _start(
 ) -> tuple[keras.Model, Run]:
     """The model and the run, at the start or as in the checkpoint."""
     file, data, initial, sha256 = split.file, split.file.data, None, None
-    songs = set(split.training_songs)
+    songs, stems = set(split.training_songs), split.training_stems
     leak = file.released_test_leak or split.validation_file.released_test_leak
     if init is not None:
         info, initial = read_weights(init)
@@ -261,17 +261,19 @@ def _start(
         leak = leak or info.provenance.get("released_test_leak", False)
         data = merged(info.provenance.get(DATA, []), data)
         songs |= set(info.provenance.get("songs", []))
+        stems = info.provenance.get("stems", {}) | stems
         sha256 = info.sha256
     import_keras()
     from hiphopss.network.model import build_model
 
     more = {
+        "features": file.identity,
         "augmentation": file.augmentation,
         "released_test_leak": leak,
         "preset": file.fidelity.name,
         "init": sha256,
     }
-    run = Run({"features": file.identity, **more, **settings}, data=data, songs=sorted(songs))
+    run = Run(more | settings, data=data, songs=sorted(songs), stems=stems)
     model = build_model(file.fidelity, config=file.config, seed=settings["seed"])
     if initial is not None:
         assign_arrays(model, initial, origin=str(init))

@@ -47,8 +47,18 @@ class Split:
     @property
     def training_songs(self) -> list[str]:
         """Names of the songs that train."""
-        held = self.told["songs"] if self.told and self.validation_file is self.file else []
-        return [_name(label) for label in _stems(self.file) if label not in held]
+        return [_name(label) for label in _stems(self.file) if label not in self._held]
+
+    @property
+    def training_stems(self) -> dict[str, str]:
+        """SHA-256 of the files of the songs that train, by ``<subset>/<song>/<source>``."""
+        files = self.file.provenance["sha256"].items()
+        return {stem: digest for stem, digest in files if _label(stem) not in self._held}
+
+    @property
+    def _held(self) -> list[str]:
+        """Labels of the songs of the file that are held out."""
+        return self.told["songs"] if self.told and self.validation_file is self.file else []
 
     def tell(self) -> None:
         """Log which songs validate, and how many patches."""
@@ -187,8 +197,13 @@ def _stems(file: FeatureFile) -> dict[str, frozenset[str]]:
     """SHA-256 of the stems of each song, by ``<subset>/<song>``."""
     found: dict[str, set[str]] = {}
     for stem, digest in file.provenance["sha256"].items():
-        found.setdefault(stem.rpartition("/")[0], set()).add(digest)
+        found.setdefault(_label(stem), set()).add(digest)
     return {label: frozenset(digests) for label, digests in found.items()}
+
+
+def _label(stem: str) -> str:
+    """Label of the song of a stem that is called ``SUBSET/NAME/SOURCE``."""
+    return stem.rpartition("/")[0]
 
 
 def _name(label: str) -> str:

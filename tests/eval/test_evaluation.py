@@ -23,6 +23,7 @@ from hiphopss.eval.matching import Estimates
 from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.table import LEAK_NOTE, read_rows
 from hiphopss.util import executor
+from hiphopss.util.files import sha256_of
 
 LEAKLESS = {"released_test_leak": False}
 
@@ -172,6 +173,10 @@ def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tm
     assert {row.model for row in rows} == {"HH_CS"}
     record = json.loads((tmp_path / "scores.json").read_text())
     assert record.pop("versions").keys() == {"hiphopss", "mir_eval", "numpy", "scipy"}
+    assert record.pop("sha256")["table"] == sha256_of(tmp_path / "scores.csv")
+    songs = record.pop("references")
+    assert songs.keys() == record["models"]["HH_CS"].pop("estimates").keys()
+    assert songs["Test/a"]["bass"] == sha256_of(references / "Sources" / "Test" / "a" / "bass.wav")
     assert record == {
         "protocol": "sources, but window 30 s, hop 15 s",
         "measure": "bss_eval_v3",

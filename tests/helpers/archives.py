@@ -3,10 +3,16 @@
 import pytest
 
 from hiphopss import HiphopssError
+from hiphopss.datasets.fetch.unzip import RECORD
 
 
 def files_in(root):
-    return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+    """What each file below a folder holds, but for the record of a download."""
+    return {
+        str(path.relative_to(root)): path.read_bytes()
+        for path in root.rglob("*")
+        if path.is_file() and path != root / RECORD
+    }
 
 
 def refused(pattern, action, *arguments, **options):

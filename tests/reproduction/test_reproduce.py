@@ -16,7 +16,7 @@ import soundfile
 from helpers.hhds import HIP_HOP
 from helpers.songs import RATE, read_json
 
-from hiphopss import SOURCES, HiphopssError
+from hiphopss import SOURCES, HiphopssError, verify
 from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
@@ -89,6 +89,15 @@ def test_eight_models_on_two_test_sets(finished, data, store):
     assert (output / "fig1_released.png").stat().st_size > 20_000
     assert (output / "fig1.svg").read_text("utf-8").count("HH_COMBI") == 2
     assert "HHDS test: means over songs" in outcome.summary
+
+
+@pytest.mark.slow
+def test_a_run_is_what_its_records_say_back_to_the_songs(finished, data, store):
+    output, _ = finished
+    found = verify(output, look_in=[store, *data.values()], progress=False)
+    assert {finding.state for finding in found.findings} == {"ok"}
+    seen = {finding.kind for finding in found.findings}
+    assert {"run", "file", "weights", "features", "estimates", "stems", "track", "song"} <= seen
 
 
 @pytest.mark.slow

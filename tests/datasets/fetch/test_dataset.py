@@ -12,7 +12,7 @@ from helpers.archives import files_in, refused
 from helpers.songs import told, warned
 from helpers.zenodo import CHUNK, fetch, zip_folder
 
-from hiphopss import HiphopssError
+from hiphopss import HiphopssError, verify
 from hiphopss.datasets.fetch.dataset import DATASETS, download_dataset
 from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.roots import facts
@@ -25,6 +25,7 @@ def test_download_gives_the_root_and_nothing_else(server, hhds, tmp_path):
     folder = tmp_path / "data" / "hhds"
     assert fetch(server, folder) == folder
     assert files_in(folder) == files_in(hhds)
+    assert verify(folder, progress=False).findings[0].state == "ok"
     assert [p.name for p in folder.parent.iterdir()] == ["hhds"]
     assert server.asked == [("/api/records/823037", None), ("/files/HHDS.zip", None)]
     stems = load_stems(hhds_songs(folder)[0], 44100)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from hiphopss import verify
 from hiphopss.config import SOURCES
 from hiphopss.datasets.generated import effects, generate, song, style
 from hiphopss.datasets.generated.collection import load_collection
@@ -87,6 +88,11 @@ def test_layout_is_that_of_dsd100(root, record):
     assert names[0].startswith("001 - Generated - ")
 
 
+def test_its_record_has_the_hashes_of_its_files(root):
+    found = verify(root, progress=False)
+    assert [finding.state for finding in found.findings] == ["ok"] * (1 + 18)
+
+
 def test_files_are_mono_16_bit_and_equally_long(root):
     for path in root.rglob("*.wav"):
         info = sf.info(path)
@@ -140,7 +146,7 @@ def test_songs_are_documented_and_differ(record):
 
 
 def test_a_seed_gives_what_it_gave_in_version_1(root, record):
-    added = ("name", "split", "mixture_gain", "style")
+    added = ("name", "split", "mixture_gain", "style", "sha256")
     for entry, (digest, *levels) in zip(record["songs"], VERSION_1, strict=True):
         facts = {key: value for key, value in entry.items() if key not in added}
         text = json.dumps(facts, sort_keys=True).encode()

@@ -64,12 +64,22 @@ def tables(path):
     return [path.with_name(name).read_bytes() for name in names]
 
 
+def scored(path):
+    """The same, without the hashes of the files that were read."""
+    *written, record = tables(path)
+    told = json.loads(record)
+    del told["references"]
+    for model in told["models"].values():
+        del model["estimates"]
+    return [*written, told]
+
+
 @pytest.mark.parametrize("mode", ["sources", "images"])
 def test_tables_are_those_of_folders_of_estimates(data, tmp_path, mode):
     rows = run(data, tmp_path / "computed.csv", mode=mode)
     assert [(row.model, row.song) for row in rows[::4]] == [(m, s) for m in MODELS for s in "ab"]
     run_here(data, written(data), tmp_path / "files.csv", mode=mode)
-    assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
+    assert scored(tmp_path / "computed.csv") == scored(tmp_path / "files.csv")
 
 
 def test_processes_compute_what_one_does(data, tmp_path):
@@ -88,7 +98,7 @@ def test_mir_eval_scores_them_one_by_one(data, tmp_path):
     for folder in folders[1:]:
         shutil.rmtree(folder / "a")
     run_here(data, folders, tmp_path / "files.csv", engine="mir_eval")
-    assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
+    assert scored(tmp_path / "computed.csv") == scored(tmp_path / "files.csv")
 
 
 def test_padded_mixtures_are_cut_as_files_are(data, tmp_path):
@@ -101,7 +111,7 @@ def test_padded_mixtures_are_cut_as_files_are(data, tmp_path):
         compare(tmp_path / "net", tmp_path / "computed.csv", **bounds, **options)
     with warned(r"6500 samples, but .* has 7200"):
         compare(written(data), tmp_path / "files.csv", **settings(n_jobs=1), **options)
-    assert tables(tmp_path / "computed.csv") == tables(tmp_path / "files.csv")
+    assert scored(tmp_path / "computed.csv") == scored(tmp_path / "files.csv")
 
 
 def test_dictionaries_are_learnt_once_and_before(data, tmp_path, monkeypatch):

@@ -1,0 +1,94 @@
+"""Checking a folder of stems: the stems, the weights that made them, and the songs they are of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from hiphopss.config import SEPARATION_RECORD, SOURCES
+from hiphopss.datasets.songs import song_folders
+from hiphopss.errors import HiphopssError
+from hiphopss.separation.hashes import SONGS, STEMS
+from hiphopss.verification.check import Check
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE
+from hiphopss.verification.songs import MOVED, check_song_file
+from hiphopss.verification.values import as_hashes, as_object, as_text, is_plain, read_object
+from hiphopss.verification.weights import check_weights
+from hiphopss.weights.files import read_info
+
+
+def check_stems(check: Check, folder: Path, depth: int) -> None:
+    """Check a folder of stems with its ``separation.json``.
+
+    Parameters
+    ----------
+    check : Check
+        Gets the findings.
+    folder : Path
+        The folder.
+    depth : int
+        Depth of the finding.
+    """
+    if check.again(depth, "stems", folder):
+        return
+    try:
+        record = read_object(folder / SEPARATION_RECORD)
+        there = [path.name for path in song_folders(folder) if _has_stems(path)]
+    except (HiphopssError, OSError) as error:
+        check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
+        return
+    songs = as_object(record.get(SONGS))
+    names = sorted({*songs, *there})
+    told = f"{len(names)} songs, by model {as_text(record.get('model')) or '?'}"
+    check.found(depth, "stems", folder, OK, told)
+    _check_maker(check, record, depth + 1)
+    for name in names:
+        _check_track(check, folder, name, songs.get(name), depth + 1)
+
+
+def _check_maker(check: Check, record: dict[str, Any], depth: int) -> None:
+    digest, name = as_text(record.get("sha256")), as_text(record.get("weights"))
+    if not digest:
+        check.found(depth, "weights", name, NOT_RECORDED, "which weights made the stems")
+        return
+    path = check.places.weights(digest, name)
+    if path is None:
+        told = f"not found, SHA-256 {digest}: {MOVED}"
+        check.found(depth, "weights", name, MISSING, told)
+        return
+    try:
+        same = read_info(path).sha256 == digest
+    except (HiphopssError, OSError) as error:
+        check.unreadable(depth, "weights", path, error)
+        return
+    if same:
+        check_weights(check, path, depth)
+    else:
+        told = f"not the weights that made the stems, which have the SHA-256 {digest}: {MOVED}"
+        check.found(depth, "weights", path, DIFFERS, told)
+
+
+def _check_track(check: Check, folder: Path, name: str, entry: Any, depth: int) -> None:
+    if not is_plain(name):
+        told = f"{SEPARATION_RECORD} has a song whose name leads out of the folder"
+        check.found(depth, "track", name, UNREADABLE, told)
+        return
+    digests = {
+        source: digest
+        for source, digest in as_hashes(as_object(entry).get(STEMS)).items()
+        if source in SOURCES
+    }
+    if digests:
+        files = {source: folder / name / f"{source}.wav" for source in digests}
+        state, told = check.problems(files, digests, "written")
+        check.found(depth, "track", folder / name, state, told or f"{len(digests)} stems")
+    else:
+        gone = [s for s in SOURCES if not (folder / name / f"{s}.wav").is_file()]
+        told = f"no {' and '.join(gone)}" if gone else "hashes of its stems"
+        check.found(depth, "track", folder / name, MISSING if gone else NOT_RECORDED, told)
+    song = as_object(entry)
+    check_song_file(check, depth + 1, name, as_text(song.get("file")), as_text(song.get("sha256")))
+
+
+def _has_stems(folder: Path) -> bool:
+    return any((folder / f"{source}.wav").exists() for source in SOURCES)

@@ -1,0 +1,106 @@
+"""Checking a weight file or a checkpoint, and what it was trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from hiphopss.errors import HiphopssError
+from hiphopss.util.files import sha256_of
+from hiphopss.verification.check import Check
+from hiphopss.verification.features import by_song, check_features
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK
+from hiphopss.verification.places import is_own
+from hiphopss.verification.songs import MOVED, check_songs
+from hiphopss.verification.values import as_hashes, as_object, as_text
+from hiphopss.weights.files import read_info, read_weights
+from hiphopss.weights.registry import Entry, registry
+
+
+def check_weights(check: Check, path: Path, depth: int, kind: str = "weights") -> None:
+    """Check a weight file: its arrays, the features it was trained on, and what it started from.
+
+    Parameters
+    ----------
+    check : Check
+        Gets the findings.
+    path : Path
+        The project's own ``.weights.h5``, a checkpoint, or a published ``.pkl``.
+    depth : int
+        Depth of the finding.
+    kind : str
+        What it is called.
+    """
+    if check.again(depth, kind, path):
+        return
+    try:
+        info = read_info(path)
+    except (HiphopssError, OSError) as error:
+        check.unreadable(depth, kind, path, error)
+        return
+    entry = _known(path)
+    try:
+        arrays = read_weights(path)[1]
+        check.advance(path.stat().st_size)
+    except HiphopssError as error:  # the record can be read, but the arrays are others
+        check.found(depth, kind, path, DIFFERS, str(error).removeprefix(f"{path}: "))
+    else:
+        odd = [name for name, array in arrays.items() if not np.isfinite(array).all()]
+        told = f"arrays match their SHA-256, finite, preset {info.fidelity.name}"
+        if not is_own(path):
+            told = f"finite, preset {info.fidelity.name}; a published file, SHA-256 {info.sha256}"
+        if odd:
+            told = f"{odd[0]} has values that are not finite: train again"
+        other = entry is not None and sha256_of(path) != entry.sha256
+        if other:
+            told = "not the file that the registry lists under this name: get it again"
+        check.found(depth, kind, path, DIFFERS if odd or other else OK, told)
+    _check_origin(check, info.provenance, depth + 1, shipped=entry is not None and entry.shipped)
+
+
+def _known(path: Path) -> Entry | None:
+    """The entry of the registry that a file must match; None if it is no such file."""
+    for entry in registry():
+        named = entry.sha256 and path.name == entry.file
+        if named and (not entry.shipped or sha256_of(path) == entry.sha256):
+            return entry
+    return None
+
+
+def _check_origin(check: Check, made: dict[str, Any], depth: int, *, shipped: bool) -> None:
+    """Check what weights were trained on."""
+    identity, init = as_text(made.get("features")), as_text(made.get("init"))
+    stems = as_hashes(made.get("stems"))
+    if init:
+        path = check.places.weights(init)
+        if path is None:
+            told = f"the weights that the training started from, SHA-256 {init}: {MOVED}"
+            check.found(depth, "weights", "", MISSING, told)
+        else:
+            check_weights(check, path, depth)
+    if not identity:
+        check.found(depth, "features", "", NOT_RECORDED, "what the weights were trained on")
+        return
+    if shipped and not stems:
+        check.found(depth, "features", "", NOT_RECORDED, "not shipped, nor are the songs")
+        return
+    _check_training(check, depth, identity, stems)
+    validation = as_text(as_object(made.get("validation")).get("features"))
+    if validation:
+        _check_training(check, depth, validation, {}, "validation")
+
+
+def _check_training(
+    check: Check, depth: int, identity: str, stems: dict[str, str], kind: str = "features"
+) -> None:
+    """Check a feature file, or else the songs by the hashes that the weights have of them."""
+    path = check.places.features(identity)
+    if path is not None:
+        check_features(check, path, depth)
+        return
+    told = f"not found: {MOVED}"
+    check.found(depth, kind, f"identity {identity[:16]}", MISSING, told)
+    if kind == "features":
+        check_songs(check, depth + 1, by_song(stems))
