@@ -10,7 +10,7 @@ from pathlib import Path
 from hiphopss.demo.limits import FORMATS, Limits
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
-from hiphopss.signal.kinds import look_at
+from hiphopss.signal.formats.kinds import look_at
 
 BY_FFMPEG = ("MP4", "AAC", "ASF", "Matroska")
 """Formats that are also accepted where the server has ffmpeg, by the names of ``signal.kinds``."""
