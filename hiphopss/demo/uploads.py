@@ -12,7 +12,7 @@ from hiphopss.demo.limits import DISK_FULL, FORMATS, Limits
 from hiphopss.demo.pace import Pace
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
-from hiphopss.signal.kinds import look_at
+from hiphopss.signal.formats.kinds import look_at
 
 BY_FFMPEG = ("MP4", "AAC", "ASF", "Matroska")
 """Formats that are also accepted where the server has ffmpeg, by the names of ``signal.kinds``."""

@@ -5,35 +5,29 @@ so that reading all stems of a song, or those of two songs in turn, decodes each
 process has its own copies; they are removed when it ends. A stem file of 4 minutes takes 430 MB
 there, a song 85 MB. A stem file is refused rather than patched up if any part of it is damaged.
 
-How long a stream is, to the sample, is only known after decoding. So the lengths are remembered in
-the user's cache folder, ``$XDG_CACHE_HOME/hiphopss/streams`` or ``~/.cache/hiphopss/streams``: one
-small file for each stem file, which is valid while neither the stem file nor ffmpeg is replaced.
-Whether it can be written makes no difference but time.
+How long a stream is, to the sample, is only known after decoding; :mod:`hiphopss.signal.lengths`
+remembers it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 import os
 import shutil
-import tempfile
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import STREAMS, container_of
 from hiphopss.signal.ffmpeg import Song, decode, decode_song, find_ffmpeg
-from hiphopss.signal.kinds import require_file
-from hiphopss.signal.pieces import Layout
+from hiphopss.signal.formats.kinds import require_file
+from hiphopss.signal.formats.pieces import Layout
+from hiphopss.signal.lengths import Key, Stream, remember, remembered
 from hiphopss.util.progress import progress_bar
-from hiphopss.util.records import read_record
 from hiphopss.util.scratch import Scratch
 
 logger = logging.getLogger(__name__)
@@ -42,28 +36,6 @@ _KEPT = 2  # files that stay decoded
 _PADDING = 4096
 """Samples by which the streams of a file may differ in length: AAC has frames of 1024 samples, and
 an encoder may add one or two at each end."""
-
-
-class Stream(NamedTuple):
-    """What a header would say about a stream.
-
-    Attributes
-    ----------
-    n_samples : int
-        Number of samples of each channel.
-    sample_rate : int
-        Sampling rate in Hz.
-    n_channels : int
-        Number of channels.
-    """
-
-    n_samples: int
-    sample_rate: int
-    n_channels: int
-
-
-_Key = tuple[str, int, int, str]
-"""Path, size and time of a file, which tell whether it is still the same, and what is decoded."""
 
 _Make = Callable[[Path], list[Path]]
 """Function that decodes a file to others in an empty folder."""
@@ -85,11 +57,11 @@ class _Copies:
     def __init__(self) -> None:
         # Reentrant, because a reader that nobody needs any more may be collected at any moment.
         self._lock = threading.RLock()
-        self._copies: OrderedDict[_Key, _Copy] = OrderedDict()
+        self._copies: OrderedDict[Key, _Copy] = OrderedDict()
         self._scratch: Scratch | None = None
         self._n_made = 0
-        self.streams: dict[_Key, list[Stream]] = {}
-        self.songs: dict[_Key, Song] = {}
+        self.streams: dict[Key, list[Stream]] = {}
+        self.songs: dict[Key, Song] = {}
 
     def prepare(self) -> None:
         """Make the temporary folder, which also removes those of processes that were killed."""
@@ -103,7 +75,7 @@ class _Copies:
                 ) from error
 
     @contextmanager
-    def of(self, key: _Key, make: _Make) -> Iterator[list[Path]]:
+    def of(self, key: Key, make: _Make) -> Iterator[list[Path]]:
         """The files that ``make`` makes, which exist while the body runs."""
         copy = self._taken(key)
         try:
@@ -115,7 +87,7 @@ class _Copies:
         finally:
             self._give_back(key, copy)
 
-    def _taken(self, key: _Key) -> _Copy:
+    def _taken(self, key: Key) -> _Copy:
         self.prepare()
         with self._lock:
             if key not in self._copies and self._scratch is not None:
@@ -127,7 +99,7 @@ class _Copies:
             self._drop_unused()
         return copy
 
-    def _give_back(self, key: _Key, copy: _Copy) -> None:
+    def _give_back(self, key: Key, copy: _Copy) -> None:
         with self._lock:
             copy.users -= 1
             if not copy.users and not copy.files:  # it could not be decoded
@@ -196,7 +168,7 @@ def decoded(path: Path) -> Iterator[Path]:
         yield files[STREAMS.index(path.name)]
 
 
-def _of_stem_file(container: Path) -> tuple[_Key, _Make]:
+def _of_stem_file(container: Path) -> tuple[Key, _Make]:
     """Key of a stem file, and the function that decodes it."""
     key = _key(container)
 
@@ -207,7 +179,7 @@ def _of_stem_file(container: Path) -> tuple[_Key, _Make]:
         streams = _cut_alike(container, files, tell=key not in _copies.streams)
         if _copies.streams.get(key) != streams:
             _copies.streams[key] = streams
-            _remember(container, key, streams)
+            remember(container, key, streams)
         return files
 
     return key, make
@@ -263,7 +235,7 @@ def stream_header(path: Path) -> Stream:
     key = _key(container)
     if key not in _copies.streams:
         find_ffmpeg(container)
-        known = _remembered(container, key)
+        known = remembered(container, key)
         if known is not None:
             _copies.prepare()  # worker processes may decode, and be killed
             _copies.streams[key] = known
@@ -297,7 +269,7 @@ def measure(containers: Iterable[Path], *, progress: bool = True) -> None:
         with suppress(AudioError):
             key = _key(container)
             find_ffmpeg(container)
-            if key not in _copies.streams and _remembered(container, key) is None:
+            if key not in _copies.streams and remembered(container, key) is None:
                 unknown.append(container)
     if not unknown:
         return
@@ -309,7 +281,7 @@ def measure(containers: Iterable[Path], *, progress: bool = True) -> None:
             pass
 
 
-def _key(path: Path, what: str = "streams") -> _Key:
+def _key(path: Path, what: str = "streams") -> Key:
     require_file(path)
     if not os.access(path, os.R_OK):
         raise AudioError(f"{path}: can't be opened: check its permissions")
@@ -366,66 +338,3 @@ def _cut_alike(container: Path, files: list[Path], *, tell: bool) -> list[Stream
             with soundfile.SoundFile(file, "r+") as opened:
                 opened.truncate(shortest.n_samples)
     return [stream._replace(n_samples=shortest.n_samples) for stream in streams]
-
-
-# lengths that are remembered
-
-
-@dataclass(frozen=True)
-class _Memory:
-    """What the memory of a stem file holds."""
-
-    stamp: list[int | str]
-    streams: list[Stream]
-
-
-def _memory_of(container: Path) -> Path | None:
-    """The file that remembers a stem file's streams; None if the user has no cache folder."""
-    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
-    if not base.is_absolute():  # also if it isn't set
-        try:
-            base = Path.home() / ".cache"
-        except RuntimeError:
-            return None
-    name = hashlib.sha256(os.fsencode(container.absolute())).hexdigest()[:32]
-    return base / "hiphopss" / "streams" / f"{name}.json"
-
-
-def _stamp(container: Path, key: _Key) -> list:
-    """What a remembered length depends on: the file, and the program that decoded it.
-
-    Versions of ffmpeg differ: 2.8 keeps 2048 samples of padding that later ones cut off
-    (https://github.com/faroit/stempeg/issues/2).
-    """
-    program = find_ffmpeg(container)
-    state = os.stat(program)
-    return [*key[1:3], program, state.st_size, state.st_mtime_ns]
-
-
-def _remembered(container: Path, key: _Key) -> list[Stream] | None:
-    memory = _memory_of(container)
-    with suppress(OSError, HiphopssError):  # an unreadable, old or strange file is as good as none
-        if memory is not None:
-            told = read_record(memory, _Memory, mend="remove it")
-            fits = len(told.streams) == len(STREAMS) and min(map(min, told.streams)) > 0
-            if fits and told.stamp == _stamp(container, key):
-                return told.streams
-    return None
-
-
-def _remember(container: Path, key: _Key, streams: list[Stream]) -> None:
-    memory = _memory_of(container)
-    if memory is None:
-        return
-    with suppress(OSError):  # only time is lost
-        told = {"stamp": _stamp(container, key), "streams": streams}
-        memory.parent.mkdir(parents=True, exist_ok=True)
-        # Its own name, because other processes may write the same.
-        handle, temporary = tempfile.mkstemp(dir=memory.parent, suffix=".new")
-        try:
-            with open(handle, "w", encoding="utf-8") as file:
-                json.dump(told, file)
-            os.replace(temporary, memory)
-        finally:
-            with suppress(OSError):
-                os.unlink(temporary)

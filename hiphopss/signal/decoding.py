@@ -1,7 +1,7 @@
 """Decoding an audio file from its beginning to its real end, with libsndfile or through ffmpeg.
 
-What a header says of the length is not believed: :mod:`hiphopss.signal.kinds` finds out what is
-there. A file is read in one go, without seeking, because some of its formats can't seek.
+What a header says of the length is not believed: :mod:`hiphopss.signal.formats.kinds` finds out
+what is there. A file is read in one go, without seeking, because some of its formats can't seek.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ import numpy as np
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal import containers
 from hiphopss.signal.decoded import decoded, decoded_song
-from hiphopss.signal.kinds import look_at, require_file
-from hiphopss.signal.pieces import Layout, Part, PieceFile
+from hiphopss.signal.formats.kinds import look_at, require_file
+from hiphopss.signal.formats.pieces import Layout, Part, PieceFile
 from hiphopss.signal.quiet import quiet_c
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Reader:
     Attributes
     ----------
     kind : str
-        Name of the file's format, as in :class:`hiphopss.signal.pieces.Layout`.
+        Name of the file's format, as in :class:`hiphopss.signal.formats.pieces.Layout`.
     header : Header
         Length, rate, channels and sample type. The length is what the parts promise, which damage
         inside can shorten.
@@ -136,6 +136,10 @@ class Reader:
             raise AudioError(
                 f"{self._name}: a sampling rate of {first[0]} Hz, which no music has: is it "
                 "damaged? Get it again"
+            )
+        if n_samples == 0 and layout.stated > 1:
+            raise AudioError(
+                f"{self._name}: cut off: none of it is there: copy, download or export it again"
             )
         if n_samples == 0:
             raise AudioError(f"{self._name}: has no samples: use another file")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hiphopss.errors import AudioError, HiphopssError
-from hiphopss.signal.pieces import Layout
+from hiphopss.signal.formats.pieces import Layout
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ class Song(NamedTuple):
     subtype : str
         libsndfile's name of the sample type that the stream had, or the name of a lossy codec.
     stated : float
-        As in :class:`hiphopss.signal.pieces.Layout`.
+        As in :class:`hiphopss.signal.formats.pieces.Layout`.
     """
 
     file: Path

@@ -40,7 +40,8 @@ class Layout:
     Attributes
     ----------
     kind : str
-        Name of the format: libsndfile's name, or one of :data:`hiphopss.signal.kinds.BY_FFMPEG`.
+        Name of the format: libsndfile's name, or one in ``BY_FFMPEG`` of
+        :mod:`hiphopss.signal.formats.kinds`; empty if it isn't known.
     parts : tuple of Part
         The stretches of audio, one after the other; none where libsndfile can't read the format.
     stated : float

@@ -1,15 +1,7 @@
-"""MPEG audio (MP3): finding every frame, so that no length has to be guessed.
-
-The first frame of an MP3 may hold no sound but a count of frames (Xing's, Info or VBRI). libsndfile
-guesses the length of a file without it, reads as far as a wrong count says, and complains on the
-terminal about anything between frames. So frames are looked for here, which takes some
-milliseconds, and where libsndfile would go wrong it gets nothing but frames, behind a right count.
-MP3s that were joined are decoded one by one, because each has its own silence at its ends.
-"""
+"""MPEG audio (MP3): every frame of a file, and the counts of frames among them."""
 
 from __future__ import annotations
 
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -18,7 +10,7 @@ from functools import lru_cache
 from typing import BinaryIO, NamedTuple
 
 from hiphopss.errors import AudioError
-from hiphopss.signal.pieces import Layout, Part, Piece, joined
+from hiphopss.signal.formats.pieces import Piece, joined
 
 _RATES = (44100, 48000, 32000)
 _KBPS = {  # by MPEG-1 or not, and layer
@@ -32,7 +24,7 @@ _KBPS = {  # by MPEG-1 or not, and layer
 _HEADER = re.compile(rb"\xff[\xe2-\xe7\xf2-\xf7\xfa-\xff][^\xf0-\xff]", re.DOTALL)
 _COUNTS = (b"Xing", b"Info", b"VBRI")
 _VBRI_AT = 36
-_DELAY = 529  # samples that every decoder is late; libmpg123 needs at least as much padding
+DELAY = 529  # samples that every decoder is late; libmpg123 needs at least as much padding
 
 _READ = 2**20  # bytes at a time
 _SLACK = 256  # bytes by which a count may be wrong: it may include a tag at the end
@@ -41,14 +33,14 @@ _MOST_TRIES = 100_000  # a hostile file could be full of headers
 _CHAIN = 3  # frames in a row that are no accident
 
 
-_Sound = tuple[int, int, int, bool]
+Sound = tuple[int, int, int, bool]
 
 
-class _Frame(NamedTuple):
+class Frame(NamedTuple):
     """What a frame's header says."""
 
     size: int  # in bytes; 0 in the "free" format, whose size only the next header tells
-    sound: _Sound  # layer, rate, samples of a frame, mono
+    sound: Sound  # layer, rate, samples of a frame, mono
 
     @property
     def side(self) -> int:
@@ -60,7 +52,7 @@ class _Frame(NamedTuple):
 
 
 @lru_cache(maxsize=2**14)
-def _frame(head: bytes) -> _Frame | None:
+def frame_at(head: bytes) -> Frame | None:
     """The frame that four bytes are the header of, if they are one."""
     word = int.from_bytes(head, "big")
     version, layer = word >> 19 & 3, 4 - (word >> 17 & 3)
@@ -72,17 +64,17 @@ def _frame(head: bytes) -> _Frame | None:
     n_samples = 384 if layer == 1 else 1152 if layer == 2 or first else 576
     bps = _KBPS[first, layer][index] * 1000
     size = (12 * bps // hz + padding) * 4 if layer == 1 else n_samples // 8 * bps // hz + padding
-    return _Frame(size if index else 0, (layer, hz, n_samples, word >> 6 & 3 == 3))
+    return Frame(size if index else 0, (layer, hz, n_samples, word >> 6 & 3 == 3))
 
 
 @dataclass
-class _Run:
+class Run:
     """Frames of one MP3, as far as it was found."""
 
     head: bytes
     pieces: list[Piece] = field(default_factory=list)
     n_frames: int = 0
-    count: _Count | None = None
+    count: Count | None = None
 
     @property
     def is_ended(self) -> bool:
@@ -93,7 +85,7 @@ class _Run:
         return isinstance(last, tuple) and abs(count.at + count.n_bytes - last[1]) <= _SLACK
 
 
-class _Count(NamedTuple):
+class Count(NamedTuple):
     """What the frame that counts frames says."""
 
     at: int
@@ -108,116 +100,12 @@ class _Count(NamedTuple):
         They are as libmpg123 takes them, which adds its own delay.
         """
         if not self.lame:
-            return _DELAY, 0
+            return DELAY, 0
         delay, padding = self.lame[21] << 4 | self.lame[22] >> 4, (self.lame[22] & 15) << 8
-        return delay + _DELAY, padding + self.lame[23] - _DELAY
+        return delay + DELAY, padding + self.lame[23] - DELAY
 
 
-def layout(file: BinaryIO, start: int, stop: int) -> Layout | None:
-    """The layout of MPEG audio between two places of a file; None if there is none.
-
-    Parameters
-    ----------
-    file : binary file
-        File to look at.
-    start, stop : int
-        Where it starts and stops; tags, pictures and anything else may stand between the frames.
-
-    Raises
-    ------
-    AudioError
-        If the rate or the number of channels changes.
-    """
-    runs = _Scan(file, start, stop).runs()
-    if not runs:
-        return None
-    frame = _frame(runs[0].head)
-    assert frame is not None
-    kind = "MP3" if frame.sound[0] == 3 else "MPEG"
-    if len(runs) == 1 and _is_plain(runs[0], file, start, stop):
-        return Layout(kind, (Part(),), demuxer="mp3")
-    there = sum(run.n_frames for run in runs)
-    stated = there + sum(_missing(run, stop) for run in runs)
-    if not there:
-        return None
-    parts = tuple(_part(run) for run in runs if run.n_frames)
-    return Layout(kind, parts, stated / there, "mp3")
-
-
-def _missing(run: _Run, stop: int) -> int:
-    """Number of frames that the count has and the file hasn't: it was cut off."""
-    count = run.count
-    if count is None or count.n_frames <= run.n_frames + 1:
-        return 0
-    if count.n_bytes and count.at + count.n_bytes <= stop + 128:
-        return 0  # the count itself is wrong: all bytes are there
-    return count.n_frames - run.n_frames
-
-
-def _is_plain(run: _Run, file: BinaryIO, start: int, stop: int) -> bool:
-    """Whether libmpg123 will read the whole file, with the right length, and in silence."""
-    count = run.count
-    if count is None or not _is_usable(count, run) or len(run.pieces) != 1:
-        return False
-    if count.n_frames != run.n_frames:
-        return False
-    if (start, stop) != (0, os.fstat(file.fileno()).st_size):
-        return False
-    (piece,) = run.pieces
-    if not isinstance(piece, tuple) or count.at != behind_tags(file, 0, stop, most=1):
-        return False
-    file.seek(piece[1])
-    rest = file.read(129)
-    n_bytes = stop - count.at
-    return (not rest or (len(rest) == 128 and rest[:3] == b"TAG")) and (
-        abs(count.n_bytes - n_bytes) <= n_bytes // 200
-    )
-
-
-def _is_usable(count: _Count, run: _Run) -> bool:
-    """Whether libmpg123 can be left to cut off the silence at the ends."""
-    frame = _frame(run.head)
-    assert frame is not None
-    return count.known and sum(count.silence()) < run.n_frames * frame.sound[2]
-
-
-def _part(run: _Run) -> Part:
-    """What libsndfile gets to read in place of an MP3."""
-    frame = _frame(run.head)
-    assert frame is not None
-    layer, _, n_samples, _ = frame.sound
-    n_bytes = sum(p[1] - p[0] for p in run.pieces if isinstance(p, tuple))
-    if run.count is None or layer != 3 or not frame.size or not _is_usable(run.count, run):
-        # libmpg123 guesses from the size. With an own count it would cut off its decoder's delay.
-        n_zeros = max(0, run.n_frames * frame.size - n_bytes) + 2**13
-        n_there = run.n_frames * n_samples
-        if run.count and run.count.lame and run.is_ended and frame.size:
-            n_there = max(0, n_there - sum(run.count.silence()))  # it is shorter than its silence
-        return Part((*joined(run.pieces), bytes(n_zeros)), n_there)
-    lame = run.count.lame
-    if lame and not run.is_ended:
-        # The silence at the end belongs to an end that is not there, or not the end.
-        delay = run.count.silence()[0] - _DELAY
-        lame = lame[:21] + (delay << 12 | _DELAY).to_bytes(3, "big") + lame[24:]
-    tag = b"Info" + struct.pack(">III", 3, run.n_frames, 0)
-    head, size = _roomy(run.head, 4 + frame.side + len(tag) + max(len(lame), 36) + 140)
-    tag = tag[:12] + struct.pack(">I", min(size + n_bytes, 2**32 - 1)) + lame
-    first = (head + bytes(frame.side) + tag).ljust(size, b"\0")
-    return Part(joined([first, *run.pieces]))
-
-
-def _roomy(head: bytes, n_bytes: int) -> tuple[bytes, int]:
-    """A header like the given one, without a checksum, of a frame that has room for some bytes."""
-    word = int.from_bytes(head, "big") | 1 << 16
-    for index in range(1, 15):
-        found = (word & ~(0xF << 12 | 1 << 9) | index << 12).to_bytes(4, "big")
-        frame = _frame(found)
-        if frame and frame.size >= n_bytes:
-            return found, frame.size
-    raise AssertionError("the largest frame has room for a count")
-
-
-class _Scan:
+class Scan:
     """The search for the frames between two places of a file."""
 
     def __init__(self, file: BinaryIO, start: int, stop: int):
@@ -225,25 +113,25 @@ class _Scan:
         self._buffer, self._at = b"", start  # a stretch of the file, and where it starts
         self._free = 0  # size of a frame of the free format, without padding
 
-    def runs(self) -> list[_Run]:
+    def runs(self) -> list[Run]:
         """The MP3s that were joined to this one; usually one."""
         at = behind_tags(self._file, self._start, self._stop)
         found = self._sync(at, min(at + _SEARCHED, self._stop), None)
         if found is None:
             return []
-        runs: list[_Run] = []
-        sound: _Sound | None = None
+        runs: list[Run] = []
+        sound: Sound | None = None
         place: int | None = found
         while place is not None:
             begin = place
-            frame = _frame(self._bytes(begin, 4))
+            frame = frame_at(self._bytes(begin, 4))
             assert frame is not None
             if sound is not None and frame.sound != sound:
                 raise AudioError(_change(sound, frame.sound))
             sound = frame.sound
             for head, pieces, n_frames, count in self._frames(begin, sound):
                 if count is not None or not runs:
-                    runs.append(_Run(head, count=count))
+                    runs.append(Run(head, count=count))
                 runs[-1].pieces += [pieces]
                 runs[-1].n_frames += n_frames
                 begin = pieces[1]
@@ -253,7 +141,7 @@ class _Scan:
             run.pieces = list(joined(run.pieces))
         return runs
 
-    def _frames(self, at: int, sound: _Sound) -> Iterator[tuple]:
+    def _frames(self, at: int, sound: Sound) -> Iterator[tuple]:
         """Stretches of frames without a gap, each from a count of frames on if there is one.
 
         Yields
@@ -263,7 +151,7 @@ class _Scan:
         """
         begin, head, n_frames, count = at, self._bytes(at, 4), 0, None
         sizes: dict[bytes, int] = {}
-        tag_at = 4 + _Frame(0, sound).side
+        tag_at = 4 + Frame(0, sound).side
         while True:
             window = self._window(at)
             position, last, origin = at - self._at, len(window) - 4, self._at
@@ -273,7 +161,7 @@ class _Scan:
                 start = window[position : position + 4]
                 size = sizes.get(start, -1)
                 if size <= 0:  # not seen yet, not like the others, or of the free format
-                    frame = _frame(start)
+                    frame = frame_at(start)
                     if frame is None or frame.sound != sound:
                         break
                     size = frame.size or self._free_size(origin + position, frame)
@@ -301,14 +189,14 @@ class _Scan:
                     yield head, (begin, at), n_frames, count
                 return
 
-    def _count(self, at: int, sound: _Sound, size: int) -> _Count | None:
+    def _count(self, at: int, sound: Sound, size: int) -> Count | None:
         """The count of frames that a frame holds."""
-        data, side = self._bytes(at, size), _Frame(size, sound).side
+        data, side = self._bytes(at, size), Frame(size, sound).side
         for offset in (_VBRI_AT, 4 + side, 6 + side):
             tag = data[offset:]
             if tag[:4] == b"VBRI" and len(tag) >= 18:
                 n_bytes, n_frames = struct.unpack(">II", tag[10:18])
-                return _Count(at, n_frames, n_bytes, b"", known=False)
+                return Count(at, n_frames, n_bytes, b"", known=False)
             if tag[:4] in (b"Xing", b"Info") and len(tag) >= 8:
                 flags = tag[7]
                 numbers = [int.from_bytes(tag[8 + 4 * n : 12 + 4 * n], "big") for n in range(2)]
@@ -317,7 +205,7 @@ class _Scan:
                 behind = 8 + 4 * (flags & 1) + 2 * (flags & 2) + 25 * (flags & 4) + (flags & 8) // 2
                 lame = tag[behind : behind + 36]
                 has_ends = len(lame) >= 24 and lame[0] != 0
-                return _Count(
+                return Count(
                     at,
                     n_frames,
                     n_bytes,
@@ -326,7 +214,7 @@ class _Scan:
                 )
         return None
 
-    def _sync(self, at: int, stop: int, sound: _Sound | None) -> int | None:
+    def _sync(self, at: int, stop: int, sound: Sound | None) -> int | None:
         """Where the next frames are that are no accident, from a place on."""
         first = at
         for _ in range(_MOST_TRIES):
@@ -340,9 +228,9 @@ class _Scan:
             at += 1 if found else 0
         return None
 
-    def _is_chain(self, at: int, sound: _Sound | None, *, at_start: bool) -> bool:
+    def _is_chain(self, at: int, sound: Sound | None, *, at_start: bool) -> bool:
         """Whether frames follow one another here; two will do where the first has to be one."""
-        frame = _frame(self._bytes(at, 4))
+        frame = frame_at(self._bytes(at, 4))
         if frame is None:
             return False
         is_count = frame.sound[0] == 3 and frame.size and self._count(at, frame.sound, frame.size)
@@ -350,7 +238,7 @@ class _Scan:
             return True
         alike = frame.sound
         for number in range(_CHAIN):
-            frame = _frame(self._bytes(at, 4))
+            frame = frame_at(self._bytes(at, 4))
             if frame is None or frame.sound != alike:
                 return False
             at += frame.size or self._free_size(at, frame) or self._stop
@@ -359,7 +247,7 @@ class _Scan:
                 return known and at <= self._stop
         return True
 
-    def _free_size(self, at: int, frame: _Frame) -> int:
+    def _free_size(self, at: int, frame: Frame) -> int:
         """The size of a frame of the free format; 0 if no other follows."""
         head = self._bytes(at, 4)
         padding = head[2] >> 1 & 1

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from hiphopss.signal.pieces import Layout, Part, Piece, joined
+from hiphopss.signal.formats.pieces import Layout, Part, Piece, joined
 
 _FLAC = b"\x7fFLAC"
 _CODECS = (b"\x01vorbis", b"OpusHead", _FLAC)  # that libsndfile reads

@@ -6,12 +6,13 @@ place, so the real length is known without decoding.
 
 from __future__ import annotations
 
+import math
 import os
 import re
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
-from hiphopss.signal.pieces import Layout, Part, joined
+from hiphopss.signal.formats.pieces import Layout, Part, joined
 
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _MAGIC = b"fLaC\0\0\0\x22"
@@ -121,6 +122,8 @@ def _part(file: BinaryIO, start: int, stop: int) -> tuple[Part, float]:
         if last is not None and _ends(data[last.at :]):
             return plain, 1.0
     found = _last_whole(data, frames)
+    if found is None and stated and frames and begin == start + 42:
+        return Part(plain.pieces, 0), math.inf  # no frame of it is whole
     if found is None:
         return plain, 1.0
     frame, end = found

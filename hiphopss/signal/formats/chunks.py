@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import BinaryIO, NamedTuple
 
-from hiphopss.signal import mpeg
-from hiphopss.signal.pieces import Layout, Part, Piece, joined
+from hiphopss.signal.formats import mpeg
+from hiphopss.signal.formats.pieces import Layout, Part, Piece, joined
 
 _TAGS = (b"ID3", b"TAG", b"APETAGEX", b"LYRICSBEGIN")
 _KNOWN = (b"LIST", b"bext", b"iXML", b"junk", b"JUNK", b"PAD ", b"FLLR", b"cue ", b"smpl", b"fact")

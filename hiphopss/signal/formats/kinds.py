@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import BinaryIO
 
 from hiphopss.errors import AudioError
-from hiphopss.signal import chunks, flac, mpeg, ogg
-from hiphopss.signal.pieces import Layout, Part
+from hiphopss.signal.formats import chunks, flac, mpeg, ogg
+from hiphopss.signal.formats.mpeg_frames import behind_tags
+from hiphopss.signal.formats.pieces import Layout, Part
 
 BY_FFMPEG: tuple[tuple[int, bytes, str, str], ...] = (
     (4, b"ftyp", "MP4", "mov"),  # also M4A, MOV, 3GP
@@ -108,7 +109,7 @@ def look_at(path: str | Path) -> Layout:
 
 
 def _layout(file: BinaryIO, stop: int) -> Layout:
-    start = mpeg.behind_tags(file, 0, stop)
+    start = behind_tags(file, 0, stop)
     head = chunks.read_at(file, start, 64)
     if not head.strip(b"\0"):
         zeros = chunks.read_at(file, start, _ZEROS)
