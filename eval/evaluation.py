@@ -31,6 +31,7 @@ from hiphopss.eval.museval import (
 )
 from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.scoring import Results, score
+from hiphopss.eval.song import SongScores
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable
@@ -196,7 +197,7 @@ def write_results(results: Results, output: str | Path) -> None:
     write_rows(output, results.rows)
     records = {
         model.model: {
-            "audio": _merged(song.facts for song in songs),
+            "audio": _audio(songs),
             "provenance": model.provenance,
         }
         for model, songs in zip(results.models, results.songs, strict=True)
@@ -214,6 +215,13 @@ def write_results(results: Results, output: str | Path) -> None:
     }
     write_record(output, settings | {"models": records, "versions": _versions()})
     write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
+
+
+def _audio(songs: Iterable[SongScores]) -> dict[str, list]:
+    """Properties of the songs' files, and what was cut off where lengths differ."""
+    merged = _merged(song.facts for song in songs)
+    cut = [found._asdict() for found in merged.pop("cut")]
+    return merged | ({"cut": cut} if cut else {})
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

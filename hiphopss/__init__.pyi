@@ -4,6 +4,7 @@ from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments
 from .datasets.features.make import make_features
 from .datasets.features.plan import FeaturePlan, plan_features
+from .datasets.features.selection import SongChoice
 from .datasets.fetch.dataset import download_dataset
 from .datasets.generated import generate
 from .datasets.songs import Song, find_songs, read_songs
@@ -53,12 +54,12 @@ __all__ = [
     "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
     "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "HiphopssError", "Limits",
     "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings", "Scores",
-    "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "StreamingSeparator",
-    "TrainingSettings", "__version__", "ablate", "audition", "bss_eval", "build_model", "compare",
-    "compare_with_campaign", "compile_model", "convert_weights", "describe_weights",
-    "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
-    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix", "plan",
-    "plan_features", "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights",
-    "separate", "separate_files", "serve", "train",
+    "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "SongChoice",
+    "StreamingSeparator", "TrainingSettings", "__version__", "ablate", "audition", "bss_eval",
+    "build_model", "compare", "compare_with_campaign", "compile_model", "convert_weights",
+    "describe_weights", "download_dataset", "evaluate", "export_site", "find_songs", "generate",
+    "list_devices", "list_segments", "list_weights", "load_model", "load_published",
+    "make_features", "mix", "plan", "plan_features", "profile", "read_songs", "remix", "reproduce",
+    "run_live", "save_weights", "separate", "separate_files", "serve", "train",
 ]
 # fmt: on

@@ -20,6 +20,10 @@ SOURCES = ("vocals", "bass", "drums", "other")
 SEPARATION_RECORD = "separation.json"
 """File in a folder of estimates that records what made them; its key ``model`` names the model."""
 
+LENGTH_TOLERANCE_S = 0.1
+"""By how much the files of a song may differ in length by default, in seconds: more than codecs add
+(MP3 some 50 ms at 44.1 kHz, AAC some 90) and workstations differ by (some samples)."""
+
 
 @dataclass(frozen=True)
 class SignalConfig:

@@ -15,7 +15,8 @@ attributes of a file are:
   (:class:`Segment`).
 - ``parts`` `[shape=(n_segments, n_sources)]`: a table of the sources of segments (:class:`Part`).
 - ``provenance``, ``paths``: JSON with the SHA-256 and the path of every audio file that was read;
-  in ``provenance`` also the known data sets of the songs with their licences, as ``data``.
+  in ``provenance`` also the known data sets of the songs with their licences, as ``data``, and by
+  how many samples stems were cut to the shortest of their song, as ``cut``.
 - attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
   ``fidelity`` (JSON), ``source_order``.
 """
@@ -43,6 +44,7 @@ FORMAT = 2
 MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
 STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
 PROVENANCE, PATHS = "provenance", "paths"
+CUT = "cut"  # in the provenance: stems that were cut to their song's shortest, by how many samples
 DATA = "data"  # in the provenance: the known data sets of the songs, with their licences
 SILENT = -1
 """``first_frame`` of a part that is silence."""

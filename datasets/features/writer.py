@@ -14,6 +14,7 @@ import numpy as np
 from hiphopss import __version__
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.features.file import (
+    CUT,
     DATA,
     FORMAT,
     PARTS,
@@ -187,6 +188,8 @@ def _write_attributes(file: h5py.File, layout: FileLayout, digest: Callable[[Pat
     hashes = {file: digest(file) for file in {container_of(path) for path in stems.values()}}
     read = {name: hashes[container_of(path)] for name, path in stems.items()}
     made = {"version": __version__, "sha256": read, **({DATA: layout.data} if layout.data else {})}
+    cut = {name: layout.cut[path] for name, path in stems.items() if path in layout.cut}
+    made |= {CUT: cut} if cut else {}
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}
     file[PATHS] = json.dumps(paths, sort_keys=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from soundfile import SoundFile
 
 AUDIO_SUFFIXES = (
-    *(".wav", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
+    *(".wav", ".wave", ".bwf", ".flac", ".mp3", ".ogg", ".oga", ".opus"),
     *(".aif", ".aiff", ".aifc", ".caf", ".au", ".w64", ".rf64"),
 )
 """Suffixes of audio files that libsndfile reads, in lower case."""

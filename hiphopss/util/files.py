@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.locks import PREFIX, locked
+from hiphopss.util.locks import PREFIX, beside, locked
 
 _PARTIAL = ".partial-"
 REMAINS = (_PARTIAL, PREFIX)
@@ -136,7 +136,7 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
     keeps two runs from using it at once.
     """
     with locked(path):
-        temporary = path.with_name(_PARTIAL + path.name)
+        temporary = beside(path, _PARTIAL)
         _remove(temporary)
         try:
             yield temporary

@@ -6,6 +6,7 @@ even if that is killed, so the remains of a crashed run never block another one.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import threading
@@ -23,6 +24,9 @@ logger = logging.getLogger(__name__)
 
 PREFIX = ".lock-"
 """What the name of an output's lock file has in front of the output's own name."""
+
+_LONGEST = 140
+"""Bytes of a name beside an output: some file systems take 255, encrypted ones no more than 143."""
 
 _GRACE_S = 1.0  # a wait that is not worth telling: small files are written in milliseconds
 _POLL_S = 0.1
@@ -84,6 +88,30 @@ def locked(path: str | Path, *, label: str = "", wait: bool = True) -> Iterator[
                 lock.release()
 
 
+def beside(path: Path, prefix: str) -> Path:
+    """The path of a hidden file or folder that belongs to an output and lies beside it.
+
+    Parameters
+    ----------
+    path : Path
+        The output.
+    prefix : str
+        What the name has in front of the output's own name. Of a long name, the beginning is
+        replaced by a hash, because a name with something in front may be too long.
+
+    Returns
+    -------
+    Path
+        The path, which is always the same for an output, and ends as the output's own does.
+    """
+    name = prefix + path.name
+    if len(os.fsencode(name)) > _LONGEST:
+        ending = "".join(path.suffixes[-2:])
+        ending = ending if len(os.fsencode(ending)) <= _LONGEST // 2 else ""
+        name = prefix + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:32] + ending
+    return path.with_name(name)
+
+
 @contextmanager
 def unmade(path: Path, *, label: str) -> Iterator[bool]:
     """Yield whether an output has to be made; if so, its lock is held meanwhile.
@@ -107,7 +135,7 @@ def _acquired(path: Path, label: str, wait: bool) -> BaseFileLock | None:
     from filelock import FileLock, Timeout
 
     # Not of a thread, because a generator may be closed by another one.
-    lock = FileLock(path.with_name(PREFIX + path.name), thread_local=False)
+    lock = FileLock(beside(path, PREFIX), thread_local=False)
     try:
         lock.acquire(timeout=_GRACE_S if wait else 0, poll_interval=_POLL_S)
     except Timeout as error:
