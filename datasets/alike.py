@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -101,8 +101,8 @@ def require_alike(
             found, wanted = header.n_channels, headers[widest].n_channels
             raise _unlike(path, widest, "channels", found, wanted, mend)
     n_samples = lengths[shortest]
-    if told and lengths[longest] > n_samples:
-        tell_cut(longest, lengths[longest] - n_samples, shortest, common.sample_rate)
+    if told:
+        tell_cut(lengths, common.sample_rate)
     cut = {path: length - n_samples for path, length in lengths.items() if length > n_samples}
     n_channels = headers[widest].n_channels
     return Common(n_samples, common.sample_rate, n_channels, common.subtype, cut)
@@ -120,23 +120,25 @@ def within(n_samples: int, sample_rate: int, tolerance_s: float | None = None) -
     return not n_samples or abs(n_samples) < tolerance_s * sample_rate
 
 
-def tell_cut(longest: Path, n_samples: int, shortest: Path | str, sample_rate: int) -> None:
-    """Log a warning that files are cut.
+def tell_cut(lengths: Mapping[Path, int], sample_rate: int) -> None:
+    """Log a warning if files differ in length, and so are cut to the shortest.
 
     Parameters
     ----------
-    longest, shortest : Path
-        The longest file of a song, and the shortest.
-    n_samples : int
-        By how many samples the one is longer.
+    lengths : mapping of Path to int
+        Length of each file (or of what is in a folder), in samples.
     sample_rate : int
         Sampling rate in Hz.
     """
-    logger.warning(
-        "%s: %d samples (%.2g ms) longer than %s: only the part that all files of the song have is "
-        "used",
-        *(longest, n_samples, 1000 * n_samples / sample_rate, shortest),
-    )
+    shortest, longest = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
+    difference = lengths[longest] - lengths[shortest]
+    if difference:
+        logger.warning(
+            "%s: %d samples, but %s has %d: the longer files are cut to the shortest (by up to %d "
+            "sample%s, %.3g ms)",
+            *(shortest, lengths[shortest], longest, lengths[longest]),
+            *(difference, "s" * (difference > 1), 1000 * difference / sample_rate),
+        )
 
 
 def _unlike(

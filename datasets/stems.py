@@ -356,15 +356,11 @@ def _cut_alike(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cut a song's mixture and the sum of its stems to the same length."""
     assert song.mixture is not None
-    difference = len(mixture) - len(total)
-    if not within(difference, sample_rate, tolerance_s):
+    if not within(len(mixture) - len(total), sample_rate, tolerance_s):
         raise HiphopssError(
             f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
             f"{len(total)}: export them alike"
         )
-    if difference:
-        both = (song.mixture, song.folder)
-        longer, shorter = both if difference > 0 else both[::-1]
-        tell_cut(longer, abs(difference), shorter, sample_rate)
+    tell_cut({song.mixture: len(mixture), song.folder: len(total)}, sample_rate)
     n_samples = min(len(mixture), len(total))
     return mixture[:n_samples], total[:n_samples]

@@ -120,7 +120,9 @@ class CorrelationEngine:
         self._mode, self._starts, self._length = mode, starts, length
         self._sounding = sounding
         self._distinct = distinct_channels(self._signals, self._n_channels)
-        self._correlations = correlate_windows(self._signals, self._signals, starts, length)
+        self._too_short = length <= FILTER_TAPS
+        if not self._too_short:
+            self._correlations = correlate_windows(self._signals, self._signals, starts, length)
         self._room = _KEPT_BYTES if keep else 0
         self._kept: dict[int, _Window] = {}
 
@@ -140,15 +142,16 @@ class CorrelationEngine:
         PairScores
             Scores of each window.
         """
+        if self._too_short:
+            for k in range(len(self._starts)):
+                yield PairScores({}, TOO_SHORT if wanted[..., k].any() else UNDETERMINED)
+            return
         signals = channels(estimates)
         products = correlate_windows(self._signals, signals, self._starts, self._length)
         for k, start in enumerate(self._starts):
             window = self._window(k) if wanted[..., k].any() else None
             if window is None:
                 yield PairScores({}, UNDETERMINED)
-                continue
-            if self._length <= FILTER_TAPS:
-                yield PairScores({}, TOO_SHORT)
                 continue
             part = signals[:, start : start + self._length]
             energies = self._per_estimate(np.einsum("in,in->i", part, part))

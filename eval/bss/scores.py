@@ -285,7 +285,7 @@ def _as_array(name: str, signals: ArrayLike) -> np.ndarray:
 def require_order(name: str, shape: tuple[int, ...]) -> None:
     """Raise for waveforms in another order of axes than (n_sources, n_samples[, n_channels])."""
     n_sources, n_samples, *rest = shape
-    for n, what in ((n_sources, "sources"), *((n, "channels") for n in rest)):
+    for n, what in (*((n, "channels") for n in rest), (n_sources, "sources")):
         require_upright(name, shape, n, what, n_samples=n_samples, order=_ORDER)
 
 

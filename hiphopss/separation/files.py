@@ -6,7 +6,7 @@ import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ from hiphopss.separation.record import (
     add_song,
     require_own,
     require_same_song,
-    settings_record,
     song_record,
 )
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
@@ -29,7 +28,7 @@ from hiphopss.signal.decoded import measure
 from hiphopss.util.files import filled_whole
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
-from hiphopss.weights.files import read_weights
+from hiphopss.weights.files import WeightsInfo, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
 
 logger = logging.getLogger(__name__)
@@ -148,12 +147,9 @@ def separate_files(
     weights = resolve_weights(settings.weights)
     headers = _headers(tracks, bad, progress=progress)
     info, arrays = read_weights(weights)
-    record = settings_record(weights, info, settings)
+    record = _record(weights, info, settings)
     require_own(output, record, headers)
-    if settings.standalone_script:
-        info = info.in_standalone_script()
-    network = build_network(info, arrays, engine=settings.engine, origin=str(weights))
-    separator = Separator(network, info.config, info.fidelity)
+    separator = _separator(info, arrays, settings, origin=str(weights))
     if headers and settings.weights is None:
         logger.info(describe_default())
     for number, (name, header) in enumerate(headers.items(), 1):
@@ -168,9 +164,9 @@ def separate_files(
             with bar, locked(output / name):
                 song = song_record(tracks[name])
                 require_same_song(output, name, tracks[name], song)
+                mixture = _mixture(tracks[name], header, mono=settings.mono)
+                blocks = separate_blocks(separator, mixture, header.sample_rate, bar.update)
                 with filled_whole(output / name) as folder:
-                    mixture = _mixture(tracks[name], header, mono=settings.mono)
-                    blocks = separate_blocks(separator, mixture, header.sample_rate, bar.update)
                     _write_stems(folder, blocks, header, settings, output / name)
                     add_song(output, record, name, song)  # first, so that no track lacks it
         except reading.AudioError as error:
@@ -182,6 +178,15 @@ def separate_files(
         else:
             done.folders.append(output / name)
     return done
+
+
+def _separator(
+    info: WeightsInfo, arrays: dict[str, np.ndarray], settings: SeparationSettings, *, origin: str
+) -> Separator:
+    if settings.standalone_script:
+        info = info.in_standalone_script()
+    network = build_network(info, arrays, engine=settings.engine, origin=origin)
+    return Separator(network, info.config, info.fidelity)
 
 
 def _unwritable(folder: Path, path: Path, error: OSError) -> reading.AudioError:
@@ -246,3 +251,23 @@ def _write_stems(
         for block in blocks:
             for writer, stem in zip(writers, block, strict=True):
                 writer.write(stem)
+
+
+def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
+    """The part of ``separation.json`` about the weights and settings that make the stems."""
+    used = info.in_standalone_script() if settings.standalone_script else info
+    default_name = weights.name.removesuffix(".pkl").removesuffix(".weights.h5")
+    record = {
+        "model": settings.model_name or default_name,
+        "weights": weights.name,
+        "sha256": info.sha256,
+        "preset": info.fidelity.name,
+        "config": asdict(used.config),
+        "fidelity": asdict(used.fidelity),
+        "mono": settings.mono,
+    }
+    if info.provenance.get("released_test_leak"):
+        record["released_test_leak"] = True
+    if info.provenance.get("songs"):
+        record["trained_on"] = info.provenance["songs"]
+    return record

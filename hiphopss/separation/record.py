@@ -10,9 +10,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable
-from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.datasets.layouts import plain_name
@@ -21,42 +20,8 @@ from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of, written_whole
 from hiphopss.util.locks import locked
 
-if TYPE_CHECKING:
-    from hiphopss.separation.files import SeparationSettings
-    from hiphopss.weights.files import WeightsInfo
-
 SONGS = "songs"
 """Key of the record under which each track has the name and the SHA-256 of its file."""
-
-
-def settings_record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
-    """The part of the record about the weights and settings that make a folder's stems.
-
-    Parameters
-    ----------
-    weights : Path
-        Weight file.
-    info : WeightsInfo
-        What it says of itself.
-    settings : SeparationSettings
-        Settings of the separation.
-    """
-    used = info.in_standalone_script() if settings.standalone_script else info
-    default_name = weights.name.removesuffix(".pkl").removesuffix(".weights.h5")
-    record = {
-        "model": settings.model_name or default_name,
-        "weights": weights.name,
-        "sha256": info.sha256,
-        "preset": info.fidelity.name,
-        "config": asdict(used.config),
-        "fidelity": asdict(used.fidelity),
-        "mono": settings.mono,
-    }
-    if info.provenance.get("released_test_leak"):
-        record["released_test_leak"] = True
-    if info.provenance.get("songs"):
-        record["trained_on"] = info.provenance["songs"]
-    return record
 
 
 def song_record(path: Path) -> dict[str, str | None]:
@@ -79,7 +44,7 @@ def require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
     output : Path
         Folder of stems, which need not exist.
     record : dict
-        From :func:`settings_record`.
+        The part about weights and settings.
     tracks : iterable of str
         Names of the tracks that will be written.
 
@@ -143,7 +108,7 @@ def add_song(output: Path, record: dict, name: str, song: dict[str, str | None])
     output : Path
         Folder of stems.
     record : dict
-        From :func:`settings_record`.
+        The part about weights and settings.
     name : str
         Name of the track.
     song : dict
