@@ -9,12 +9,16 @@ Two layouts are recognised by themselves:
   are called Dev and Test here, like DSD100's.
 
 Any audio format may replace WAV. Names that begin with a dot are skipped. Names of files match
-whatever their case and Unicode form: ``Vocals.WAV`` is the stem of the vocals.
+whatever their case and Unicode form: ``Vocals.WAV`` is the stem of the vocals. Where a stem is
+missing, but a file like ``vocal.wav`` or ``vox.wav`` lies beside the others, that file is refused
+by name, because the stem would otherwise count as silence.
 """
 
 from __future__ import annotations
 
+import difflib
 import unicodedata
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,7 +31,25 @@ SUBSETS = ("Dev", "Test")
 
 MIXTURE = "mixture"
 
+OTHER_SUFFIXES = (
+    *(".m4a", ".m4b", ".aac", ".alac", ".wma", ".ac3", ".eac3", ".dts", ".amr", ".ape", ".wv"),
+    *(".tta", ".mpc", ".tak", ".mka", ".spx", ".ra", ".rm", ".mp1", ".mp2", ".mpga", ".snd"),
+    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".flv", ".3gp"),
+    *(".aup3", ".dsf", ".dff", ".m4p", ".mogg", ".voc", ".bw64"),
+)
+"""Suffixes of other files that hold audio, in lower case: what opens them says whether it can."""
+
 _MUSDB_FOLDERS = {"Dev": "train", "Test": "test"}
+
+_WORDS = {
+    "vocals": ("voc", "vox", "voice", "acapel", "acappel", "a cappel"),
+    "bass": ("bass",),
+    "drums": ("drum",),
+    "other": ("other",),
+}
+"""What names of files that were meant as the stem of a source have in them."""
+
+_ALIKE = 0.8  # difflib's measure of names: "vocls" and "durms" have 0.9 and 0.8
 
 
 @dataclass(frozen=True)
@@ -122,13 +144,72 @@ def is_stem_file(path: Path) -> bool:
 
 
 def is_audio(path: Path) -> bool:
-    """Whether a path is a file that is named like audio that libsndfile reads."""
-    return path.suffix.lower() in AUDIO_SUFFIXES and not path.is_dir()
+    """Whether a path is a file that is named like audio, whether it can be read here or not."""
+    return path.suffix.lower() in (*AUDIO_SUFFIXES, *OTHER_SUFFIXES) and not path.is_dir()
+
+
+def plain_name(name: str) -> str:
+    """A name in one Unicode form and in lower case."""
+    return unicodedata.normalize("NFC", name).casefold()
 
 
 def plain_stem(path: Path) -> str:
     """A file's name without its suffix, in one Unicode form and in lower case."""
-    return unicodedata.normalize("NFC", path.stem).casefold()
+    return plain_name(path.stem)
+
+
+def entry_named(folder: Path, name: str) -> Path:
+    """The entry of a folder with this name, or else one whose name differs only in its spelling.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder, which may be missing.
+    name : str
+        Name of a song's folder or stem file.
+
+    Returns
+    -------
+    Path
+        The entry; ``folder / name`` if there is none.
+    """
+    exact = folder / name
+    if exact.exists():
+        return exact
+    alike = (path for path in song_entries(folder) if plain_name(path.name) == plain_name(name))
+    return next(alike, exact)
+
+
+def require_no_misspelt(entry: Path, sources: Iterable[str]) -> None:
+    """Raise if a file in a song's folder looks like one of the stems that the song lacks.
+
+    Parameters
+    ----------
+    entry : Path
+        The song's folder, or its stem file.
+    sources : iterable of str
+        Sources without a file.
+
+    Raises
+    ------
+    HiphopssError
+        If there is such a file; the message names it.
+    """
+    wanted = list(sources)
+    if not wanted or not entry.is_dir():
+        return
+    known = (MIXTURE, *SOURCES)
+    for path in sorted(filter(is_audio, entry.iterdir())):
+        name = plain_stem(path)
+        if name in known or name.startswith("."):
+            continue
+        for source in wanted:
+            like = difflib.SequenceMatcher(None, name, source).ratio() >= _ALIKE
+            if like or any(word in name for word in _WORDS[source]):
+                raise HiphopssError(
+                    f"{path}: looks like the {source} of {entry.name!r}, which has none: rename "
+                    f"it to {source}{path.suffix}, or take it out"
+                )
 
 
 def find_audio(entry: Path, name: str) -> Path | None:

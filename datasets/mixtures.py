@@ -2,92 +2,189 @@
 
 from __future__ import annotations
 
+import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
+from hiphopss.config import SEPARATION_RECORD
 from hiphopss.datasets.layouts import (
     MIXTURE,
+    OTHER_SUFFIXES,
     find_audio,
     is_audio,
     is_stem_file,
     plain_stem,
     song_name,
 )
-from hiphopss.errors import HiphopssError
+from hiphopss.errors import AudioError
 from hiphopss.signal.containers import container_of
+
+logger = logging.getLogger(__name__)
+
+_Told = Callable[[AudioError], None]
 
 
 def find_mixtures(
     inputs: str | Path | Iterable[str | Path] | Mapping[str, str | Path],
     *,
     skip: str | Path | None = None,
+    left_out: _Told | None = None,
 ) -> dict[str, Path]:
     """List the mixtures in files and folders, by track name.
 
     Parameters
     ----------
     inputs : path-like, iterable of path-like, or mapping of str to path-like
-        Audio files, or folders to search (dot-files are skipped). In a folder in the DSD100 layout,
-        only the mixtures are used. A folder with a ``mixture`` file is one song and gives only that
-        file: what lies beside or below it are its stems. A stem file ``<song>.stem.mp4`` is one
-        song, too. A mapping gives the names of tracks, each with its file.
+        Audio files, or folders to search. In a folder in the DSD100 layout, only the mixtures are
+        used. A folder with a ``mixture`` file is one song and gives only that file: what lies
+        beside or below it are its stems. A stem file ``<song>.stem.mp4`` is one song, too. The
+        folders beside a ``separation.json`` are stems that were separated, and no songs. Hidden
+        files, and those that are not named like audio or video, are passed over. A mapping gives
+        the names of tracks, each with its file.
     skip : path-like, optional
         Folder to leave out if it is inside another one: the output.
+    left_out : callable, optional
+        Called with the error of each file or folder that can't be used, instead of raising it.
 
     Returns
     -------
     dict of str to Path
         Mixtures by name: a file ``<song>/mixture.wav`` is the track ``<song>``; other tracks are
-        named after their files, without the suffix.
+        named after their files, without the suffix. Of several that would have the same name, the
+        first keeps it (in a folder, by name, but files that libsndfile reads before others).
 
     Raises
     ------
-    HiphopssError
-        If an input does not exist, a folder has no audio, or two tracks would get the same name.
+    AudioError
+        If an input does not exist, a folder has no audio or can't be searched, two tracks would get
+        the same name, or a name can't be that of a folder.
+
+    Logs
+    ----
+    INFO
+        If folders are passed over because they hold separated stems.
+    WARNING
+        If a folder is passed over because it is a link.
     """
     if isinstance(inputs, Mapping):
         return {name: Path(path) for name, path in inputs.items()}
-    tracks: dict[str, Path] = {}
-    skipped = Path(skip).resolve() if skip is not None else None
+    told = left_out or _raise
+    skipped = os.path.realpath(skip) if skip is not None else None
+    named: dict[str, Path] = {}
+    order: list[str] = []
     for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
-        if not container_of(given).exists():
-            raise HiphopssError(f"{given}: no such file or folder: check the path")
-        found = _search(given, skipped) if given.is_dir() else [given]
-        if not found:
-            raise HiphopssError(f"{given}: no audio files in this folder: name another")
-        for path in found:
-            name = _track_name(path)
-            if is_stem_file(path):
-                path = find_audio(path, MIXTURE) or path
-            if name in ("", ".", ".."):
-                raise HiphopssError(f"{path}: no folder can be named after this file: rename it")
-            if name in tracks and path.resolve() == tracks[name].resolve():
-                continue
-            if name in tracks:
-                raise HiphopssError(
-                    f"{path}: would be written to the same folder as {tracks[name]}: rename one"
-                )
-            tracks[name] = path
-    return tracks
+        found = _found(given, skipped, told)
+        names = {path: name for path in found if (name := _track_name(path, told))}
+        for path in sorted(names, key=_is_other):  # stable
+            _add(named, names[path], path, told)
+        order += names.values()
+    return {name: named[name] for name in dict.fromkeys(order)}
 
 
-def _search(folder: Path, skipped: Path | None) -> list[Path]:
+def _raise(error: AudioError) -> None:
+    raise error
+
+
+def _add(tracks: dict[str, Path], name: str, path: Path, told: _Told) -> None:
+    """Add a track, unless another one has its name."""
+    if is_stem_file(path):
+        path = find_audio(path, MIXTURE) or path
+    first = tracks.setdefault(name, path)
+    if os.path.realpath(first) != os.path.realpath(path):
+        told(
+            AudioError(
+                f"{path}: would be written to the same folder as {first}: rename one of them"
+            )
+        )
+
+
+def _is_other(path: Path) -> bool:
+    return path.suffix.lower() in OTHER_SUFFIXES and not is_stem_file(path)
+
+
+def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
+    """The mixtures of one input."""
+    try:
+        there, is_folder = container_of(given).exists(), given.is_dir()
+    except OSError as error:
+        told(AudioError(f"{given}: can't be looked at ({error.strerror}): check its permissions"))
+        return []
+    if not there:
+        told(AudioError(f"{given}: no such file or folder: check the path"))
+        return []
+    if not is_folder:
+        return [given]
+    problems: list[AudioError] = []
+    found = _search(given, skipped, problems.append)
+    if not found and not problems:
+        problems.append(AudioError(f"{given}: no audio files in this folder: name another"))
+    for problem in problems:
+        told(problem)
+    return found
+
+
+def _search(folder: Path, skipped: str | None, told: _Told) -> list[Path]:
     """The mixtures in a folder and the folders below it, by name."""
     root = folder / "Mixtures" if (folder / "Mixtures").is_dir() else folder
     found = sorted(
         path
-        for path in root.rglob("*")
-        if (is_audio(path) or is_stem_file(path))
-        and not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and (skipped == root.resolve() or skipped not in path.resolve().parents)
+        for path in _files(root, skipped, told)
+        if (is_audio(path) or is_stem_file(path)) and _is_plain(path, told)
     )
     songs = {path.parent for path in found if plain_stem(path) == MIXTURE}
     return [p for p in found if plain_stem(p) == MIXTURE or songs.isdisjoint(p.parents)]
 
 
-def _track_name(path: Path) -> str:
+def _is_plain(path: Path, told: _Told) -> bool:
+    """Whether a file in a folder is no pipe or device, for which one could wait for ever."""
+    if path.exists() and not path.is_file():
+        told(AudioError(f"{path}: a pipe or device among the files: name it itself to read it"))
+        return False
+    return True
+
+
+def _files(root: Path, skipped: str | None, told: _Told) -> Iterator[Path]:
+    """The files in a folder and those below it, but not in links, hidden ones and results."""
+
+    def unreadable(error: OSError) -> None:
+        told(
+            AudioError(
+                f"{error.filename}: can't be searched ({error.strerror}): check its permissions"
+            )
+        )
+
+    whole = Path(os.path.realpath(root))
+    for place, folders, files in os.walk(root, onerror=unreadable):
+        here, searched = Path(place), []
+        for inner in sorted(name for name in folders if not name.startswith(".")):
+            real = os.path.realpath(here / inner)
+            if (here / inner).is_symlink():
+                if Path(real) not in (whole, *whole.parents) and whole not in Path(real).parents:
+                    logger.warning(
+                        "%s: a link to another folder, which is not searched: name that one, too",
+                        here / inner,
+                    )
+            elif real != skipped:
+                searched.append(inner)
+        if searched and SEPARATION_RECORD in files:
+            logger.info(
+                "%s: the folders in it hold stems (%s says so): not separated again",
+                *(here, SEPARATION_RECORD),
+            )
+            searched = []
+        folders[:] = searched
+        yield from (here / name for name in files if not name.startswith("."))
+
+
+def _track_name(path: Path, told: _Told) -> str:
+    """The name of a file's track; empty if no folder can have it."""
     folder = Path(os.path.abspath(path)).parent  # uses the given name, not a link's target
     if is_stem_file(container_of(path)):
-        return song_name(container_of(path))
-    return folder.name if plain_stem(path) == MIXTURE else path.stem
+        name = song_name(container_of(path))
+    else:
+        name = folder.name if plain_stem(path) == MIXTURE else path.stem
+    if name not in ("", ".", ".."):
+        return name
+    told(AudioError(f"{path}: no folder can be named after this file: rename it"))
+    return ""

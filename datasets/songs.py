@@ -16,9 +16,11 @@ from hiphopss.config import SOURCES
 from hiphopss.datasets.layouts import (
     MIXTURE,
     SUBSETS,
+    entry_named,
     find_audio,
     layout_of,
     layout_of_sources,
+    require_no_misspelt,
     song_entries,
     song_name,
 )
@@ -78,8 +80,8 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
     Raises
     ------
     HiphopssError
-        If the folder is missing or not in this layout, a subset has no songs, or a song lacks a
-        stem other than vocals.
+        If the folder is missing or not in this layout, a subset has no songs, a song lacks a stem
+        other than vocals, or has two files for one, or one that looks like a misspelt one.
     """
     root = Path(root)
     layout = layout_of(root)
@@ -150,7 +152,8 @@ def find_songs(root: str | Path) -> list[Song]:
     Raises
     ------
     HiphopssError
-        If the folder does not exist, or a song is there as a folder and as a stem file.
+        If the folder does not exist, or a song is there as a folder and as a stem file, or has two
+        files for one stem, or one that looks like a misspelt one.
     """
     root = Path(root)
     if not root.is_dir():
@@ -263,5 +266,7 @@ def _song(entry: Path, subset: str, mixtures: Path, name: str | None = None) -> 
     """
     found = {source: find_audio(entry, source) for source in SOURCES}
     stems = {source: path for source, path in found.items() if path is not None}
-    mixture = find_audio(mixtures / entry.name, MIXTURE)
+    if stems:
+        require_no_misspelt(entry, [source for source in SOURCES if source not in stems])
+    mixture = find_audio(entry_named(mixtures, entry.name), MIXTURE)
     return Song(name or song_name(entry), subset, mixture, stems)

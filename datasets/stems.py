@@ -1,22 +1,21 @@
 """Reading the files of songs, after checking that they match.
 
 Everything that reads stems uses this module: features, auditions, scores, remixes, the demo and the
-reproduction of the paper. The files of a song must have one sampling rate and one length, in
-samples, and each has one channel or as many as the others (:func:`require_alike`). Vocals may be
+reproduction of the paper. The files of a song must have one sampling rate and nearly one length,
+and each has one channel or as many as the others (:mod:`hiphopss.datasets.alike`). Vocals may be
 missing (:data:`hiphopss.datasets.songs.OPTIONAL_SOURCES`) and are then silence.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from itertools import zip_longest
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
 from hiphopss.config import SOURCES
+from hiphopss.datasets.alike import Common, cut_off, require_alike, tell_cut, within
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
@@ -27,103 +26,25 @@ logger = logging.getLogger(__name__)
 _PIECE = 2**16  # samples of each channel that are read at a time
 
 
-@dataclass(frozen=True)
-class Common:
-    """Properties that the files of a song share.
-
-    Attributes
-    ----------
-    n_samples : int
-        Length of the shortest file, in samples of each channel.
-    sample_rate : int
-        Sampling rate in Hz.
-    n_channels : int
-        Largest number of channels.
-    subtype : str
-        Sample type of the first file, by libsndfile's name.
-    """
-
-    n_samples: int
-    sample_rate: int
-    n_channels: int
-    subtype: str
-
-
-def require_alike(
-    paths: Iterable[Path],
-    *,
-    tolerance_s: float = 0.0,
-    downmixed: bool = False,
-    whole: bool = True,
-    mend: str = "export the song's files alike, or separate its mixture again",
-) -> Common:
-    """Check the headers and ends of a song's files, which is fast, before any work begins.
+def song_common(song: Song, *, tolerance_s: float | None = None, told: bool = True) -> Common:
+    """What the stems of a song have in common, from the files' headers.
 
     Parameters
     ----------
-    paths : iterable of Path
-        All files of a song that are used together; at least one.
-    tolerance_s : float
-        Lengths must differ by less than this time, in seconds: codecs such as MP3 add padding.
-    downmixed : bool
-        Ignore the numbers of channels, because the caller averages the channels.
-    whole : bool
-        Refuse files that are cut off.
-    mend : str
-        What to do if files differ, for the message.
+    song : Song
+        Song from :func:`hiphopss.datasets.songs.read_songs`.
+    tolerance_s, told
+        As in :func:`hiphopss.datasets.alike.require_alike`, which also has the errors.
 
     Returns
     -------
     Common
-        Properties of the files together.
-
-    Raises
-    ------
-    HiphopssError
-        If a file can't be read, is cut off or empty, or if two differ in sampling rate, length or
-        number of channels (one channel matches any number). The message names both files.
+        Length, sampling rate, and the files that are cut.
     """
-    headers = {path: reading.read_header(path, end=True) for path in paths}
-    for path, header in headers.items():
-        if whole and header.cut_off:
-            raise cut_off(path, header)
-    (first, common), *others = headers.items()
-    for path, header in others:
-        if header.sample_rate != common.sample_rate:
-            raise _unlike(path, first, "Hz", header.sample_rate, common.sample_rate, mend)
-    lengths = {path: header.n_samples for path, header in headers.items()}
-    shortest, longest = min(lengths, key=lengths.__getitem__), max(lengths, key=lengths.__getitem__)
-    for path, other in (*((path, first) for path, _ in others), (shortest, longest)):
-        difference = abs(lengths[path] - lengths[other])
-        if difference and difference >= tolerance_s * common.sample_rate:
-            raise _unlike(path, other, "samples", lengths[path], lengths[other], mend)
-    widest = max(headers, key=lambda path: headers[path].n_channels)
-    for path, header in headers.items():
-        if not downmixed and header.n_channels not in (1, headers[widest].n_channels):
-            found, wanted = header.n_channels, headers[widest].n_channels
-            raise _unlike(path, widest, "channels", found, wanted, mend)
-    if lengths[shortest] != lengths[longest]:
-        logger.warning(
-            "%s: %d samples, but %s has %d: only the first that all files of the song have are "
-            "used",
-            *(shortest, lengths[shortest], longest, lengths[longest]),
-        )
-    return Common(lengths[shortest], common.sample_rate, headers[widest].n_channels, common.subtype)
+    return require_alike(song.stems.values(), tolerance_s=tolerance_s, downmixed=True, told=told)
 
 
-def _unlike(
-    path: Path, other: Path, unit: str, found: int, wanted: int, mend: str
-) -> HiphopssError:
-    return HiphopssError(f"{path}: {found} {unit}, but {other} has {wanted}: {mend}")
-
-
-def cut_off(path: Path, header: reading.Header | None = None) -> HiphopssError:
-    """The error for a file that is shorter than its header says, or than the song's others."""
-    told = header.cut_off if header else "cut off, it is shorter than its header says"
-    return HiphopssError(f"{path}: {told}: export or copy it again")
-
-
-def song_length(song: Song, sample_rate: int) -> int:
+def song_length(song: Song, sample_rate: int, *, tolerance_s: float | None = None) -> int:
     """Length of a song's stems at a sampling rate, in samples, from the files' headers.
 
     Parameters
@@ -132,22 +53,21 @@ def song_length(song: Song, sample_rate: int) -> int:
         Song from :func:`hiphopss.datasets.songs.read_songs`.
     sample_rate : int
         Sampling rate in Hz.
+    tolerance_s : float, optional
+        As in :func:`hiphopss.datasets.alike.require_alike`, which also has the errors.
 
     Returns
     -------
     int
         Length of the stems that :func:`load_stems` returns.
-
-    Raises
-    ------
-    HiphopssError
-        As in :func:`require_alike`.
     """
-    common = require_alike(song.stems.values(), downmixed=True)
+    common = song_common(song, tolerance_s=tolerance_s)
     return reading.resampled_length(common.n_samples, common.sample_rate, sample_rate)
 
 
-def load_stems(song: Song, sample_rate: int) -> np.ndarray:
+def load_stems(
+    song: Song, sample_rate: int, *, tolerance_s: float | None = None, told: bool = True
+) -> np.ndarray:
     """Read the stems of a song, mono, at a sampling rate.
 
     Parameters
@@ -156,6 +76,8 @@ def load_stems(song: Song, sample_rate: int) -> np.ndarray:
         Song from :func:`hiphopss.datasets.songs.read_songs`.
     sample_rate : int
         Sampling rate in Hz, to which stems are resampled.
+    tolerance_s, told
+        As in :func:`hiphopss.datasets.alike.require_alike`.
 
     Returns
     -------
@@ -165,25 +87,30 @@ def load_stems(song: Song, sample_rate: int) -> np.ndarray:
     Raises
     ------
     HiphopssError
-        As in :func:`song_length`, or if a file can't be read.
+        As in :func:`hiphopss.datasets.alike.require_alike`, or if a file can't be read.
     """
-    stems = np.zeros((len(SOURCES), song_length(song, sample_rate)), np.float32)
+    common = song_common(song, tolerance_s=tolerance_s, told=told)
+    n_samples = reading.resampled_length(common.n_samples, common.sample_rate, sample_rate)
+    stems = np.zeros((len(SOURCES), n_samples), np.float32)
     for row, source in zip(stems, SOURCES, strict=True):
         if source in song.stems:
-            stem = _load_mono(song.stems[source], sample_rate)
+            stem = _load_mono(song.stems[source], sample_rate, common.n_samples)
             if len(stem) != len(row):
                 raise cut_off(song.stems[source])
             row[:] = stem
     return stems
 
 
-def _load_mono(path: Path, sample_rate: int) -> np.ndarray:
+def _load_mono(path: Path, sample_rate: int, n_samples: int | None = None) -> np.ndarray:
+    """A file's channels, averaged and resampled; of ``n_samples``, if it has as many."""
     read = reading.read(path)
-    mono = reading.to_mono(read.waveform)[:, None]
+    mono = reading.to_mono(read.waveform)[:n_samples, None]
     return reading.resample(mono, read.sample_rate, sample_rate)[:, 0]
 
 
-def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarray]:
+def stem_blocks(
+    stems: Mapping[str, Path], n_channels: int, n_samples: int | None = None
+) -> Iterator[np.ndarray]:
     """Read stems in parallel, block by block, so that memory use does not grow with their length.
 
     Parameters
@@ -192,6 +119,8 @@ def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarr
         Matching files by source; sources without a file are silence.
     n_channels : int
         Number of channels of the blocks, as in :func:`fit_channels`.
+    n_samples : int, optional
+        Number of samples to read of each file; by default all, and none may be longer.
 
     Yields
     ------
@@ -201,16 +130,27 @@ def stem_blocks(stems: Mapping[str, Path], n_channels: int) -> Iterator[np.ndarr
     Raises
     ------
     HiphopssError
-        If a file can't be read, or is shorter than the others.
+        If a file can't be read, or is shorter than ``n_samples`` or than the others.
     """
-    readers = [reading.read_blocks(path) for path in stems.values()]
-    for blocks in zip_longest(*readers, fillvalue=np.zeros((0, 1), np.float32)):
-        joined = np.zeros((len(SOURCES), max(map(len, blocks)), n_channels), np.float32)
-        for (source, path), block in zip(stems.items(), blocks, strict=True):
-            if len(block) < joined.shape[1]:
-                raise cut_off(path)
+    readers = {source: reading.read_blocks(path) for source, path in stems.items()}
+    held = dict.fromkeys(stems, np.zeros((0, 1), np.float32))
+    n_left = n_samples
+    while n_left != 0:
+        for source, reader in readers.items():
+            if not len(held[source]):
+                held[source] = next(reader, held[source])
+        n_block = min(map(len, held.values()))
+        if not n_block:
+            break
+        n_block = n_block if n_left is None else min(n_block, n_left)
+        joined = np.zeros((len(SOURCES), n_block, n_channels), np.float32)
+        for source, path in stems.items():
+            block, held[source] = held[source][:n_block], held[source][n_block:]
             joined[SOURCES.index(source)] = fit_channels(block, n_channels, path)
+        n_left = None if n_left is None else n_left - n_block
         yield joined
+    if n_left or (n_left is None and any(map(len, held.values()))):
+        raise cut_off(next(path for source, path in stems.items() if not len(held[source])))
 
 
 def read_exact(
@@ -327,7 +267,12 @@ def read_mixture(song: Song) -> reading.Audio:
 
 
 def mixture_gain(
-    song: Song, stems: np.ndarray, sample_rate: int, *, mastered: bool = False
+    song: Song,
+    stems: np.ndarray,
+    sample_rate: int,
+    *,
+    mastered: bool = False,
+    tolerance_s: float | None = None,
 ) -> float:
     """Gain of a data set's ``mixture.wav`` relative to the sum of its stems.
 
@@ -344,6 +289,9 @@ def mixture_gain(
     mastered : bool
         Don't warn about a mixture that is not exactly the scaled sum. Those of stem files never
         are, because they were encoded by themselves, so for them there is no warning either.
+    tolerance_s : float, optional
+        By how much the mixture may be longer or shorter than the stems, as in
+        :func:`hiphopss.datasets.alike.require_alike`.
 
     Returns
     -------
@@ -358,17 +306,14 @@ def mixture_gain(
     Logs
     ----
     WARNING
-        If more than -40 dB of the mixture is not the scaled sum, as after mastering.
+        If more than -40 dB of the mixture is not the scaled sum, as after mastering, or if its
+        length differs a little.
     """
     if song.mixture is None:
         return 1.0
     mixture = _load_mono(song.mixture, sample_rate).astype(np.float64)
     total = stems.sum(axis=0).astype(np.float64)  # 16 bits add up exactly in single precision
-    if len(mixture) != len(total):
-        raise HiphopssError(
-            f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
-            f"{len(total)}: export them alike"
-        )
+    mixture, total = _cut_alike(song, mixture, total, sample_rate, tolerance_s)
     energy = _dot(total, total)
     if energy == 0:
         return 1.0
@@ -396,3 +341,22 @@ def mixture_gain(
 def _dot(first: np.ndarray, second: np.ndarray) -> float:
     """Inner product of two vectors, whose last digits don't depend on the number of threads."""
     return float(np.sum(first * second))  # BLAS would divide the sum among its threads
+
+
+def _cut_alike(
+    song: Song,
+    mixture: np.ndarray,
+    total: np.ndarray,
+    sample_rate: int,
+    tolerance_s: float | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cut a song's mixture and the sum of its stems to the same length."""
+    assert song.mixture is not None
+    if not within(len(mixture) - len(total), sample_rate, tolerance_s):
+        raise HiphopssError(
+            f"{song.mixture}: {len(mixture)} samples, but the stems of {song.name!r} have "
+            f"{len(total)}: export them alike"
+        )
+    tell_cut({song.mixture: len(mixture), song.folder: len(total)}, sample_rate)
+    n_samples = min(len(mixture), len(total))
+    return mixture[:n_samples], total[:n_samples]

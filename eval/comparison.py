@@ -8,7 +8,7 @@ are scored on the same samples and compared song by song with one of the models.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from hiphopss.datasets.songs import Song, song_at, song_folders
@@ -37,9 +37,6 @@ from hiphopss.util.files import require_writable
 
 GROUND_TRUTH = "ground_truth"
 """Name of the folder with the true stems on the demo page."""
-
-LENGTH_TOLERANCE_S = 0.1
-"""Limit of the delay and padding of a codec (with MP3, some 0.05 s at 44.1 kHz)."""
 
 
 @dataclass(frozen=True)
@@ -84,9 +81,6 @@ def compare(
 ) -> Comparison:
     """Score models on the same songs, and compare them with one of them.
 
-    If the files of a song differ in length by less than 0.1 s, as MP3 files do, only their common
-    part is scored, with a warning.
-
     Parameters
     ----------
     estimates : path-like or sequence of path-like
@@ -106,7 +100,7 @@ def compare(
     against : str, optional
         Name of the model with which the others are compared; by default the first.
     how, where, baselines, progress
-        As in :func:`hiphopss.eval.evaluate`; the tolerance of ``how`` is at least 0.1 s.
+        As in :func:`hiphopss.eval.evaluate`.
     subset : str, optional
         With ``references``, as in :func:`hiphopss.eval.evaluate`; else the label of a page's songs.
 
@@ -121,7 +115,6 @@ def compare(
         If songs, files or options don't match; the message names them.
     """
     how, where = how or Scoring(), where or Executor()
-    how = replace(how, length_tolerance_s=max(how.length_tolerance_s, LENGTH_TOLERANCE_S))
     how.check()
     where.check()
     require_writable(csv_path(output))

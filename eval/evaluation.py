@@ -31,6 +31,7 @@ from hiphopss.eval.museval import (
 )
 from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.scoring import Results, score
+from hiphopss.eval.song import SongScores
 from hiphopss.eval.table import Row, csv_path, write_record, write_rows
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import require_writable, sha256_of
@@ -200,7 +201,7 @@ def write_results(results: Results, output: str | Path) -> None:
     """
     records = {
         model.model: {
-            "audio": _merged(song.facts for song in songs),
+            "audio": _audio(songs),
             "provenance": model.provenance,
             "estimates": {
                 _label(song): scores.estimates
@@ -236,6 +237,13 @@ def write_results(results: Results, output: str | Path) -> None:
 def _label(song: Song) -> str:
     """Name of a song in the record."""
     return "/".join(filter(None, song.key))
+
+
+def _audio(songs: Iterable[SongScores]) -> dict[str, list]:
+    """Properties of the songs' files, and what was cut off where lengths differ."""
+    merged = _merged(song.facts for song in songs)
+    cut = [found._asdict() for found in merged.pop("cut")]
+    return merged | ({"cut": cut} if cut else {})
 
 
 def _merged(facts: Iterable[dict]) -> dict[str, list]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
 
+from hiphopss.config import LENGTH_TOLERANCE_S
+from hiphopss.datasets.alike import require_tolerance
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.scores import require_known
 
@@ -152,8 +154,8 @@ class Scoring:
     engine : {"hiphopss", "mir_eval"}
         See :func:`hiphopss.eval.bss_eval`; ``"mir_eval"`` has BSS Eval v3 alone.
     length_tolerance_s : float
-        If a song's files differ in length by less than this, in seconds, only their common part is
-        scored, with a warning.
+        If a song's files differ in length by less than this, in seconds, the longer ones are cut to
+        the shortest, with a warning.
     protocol : {"sources", "released", "sisec18", "mdx"}
         What is evaluated, and how it is summarised: BSS Eval v3 of mono sources over whole songs
         (Vincent et al. 2006); images in windows of 30 s every 15 s, and the accompaniment, as
@@ -166,7 +168,7 @@ class Scoring:
     window_s: float | None = None
     hop_s: float | None = None
     engine: str = "hiphopss"
-    length_tolerance_s: float = 0.0
+    length_tolerance_s: float = LENGTH_TOLERANCE_S
     protocol: str = SOURCES_PROTOCOL
 
     def check(self) -> None:
@@ -181,10 +183,7 @@ class Scoring:
         for name, seconds in (("window", self.window_s), ("hop", self.hop_s)):
             if seconds is not None and not 0 < seconds < math.inf:
                 raise HiphopssError(f"{name} is {seconds} s: give a positive number")
-        if not 0 <= self.length_tolerance_s < math.inf:
-            raise HiphopssError(
-                f"length tolerance is {self.length_tolerance_s} s: give 0 or a positive number"
-            )
+        require_tolerance(self.length_tolerance_s)
         if self.resolved().measure != "bss_eval_v3" and self.engine != "hiphopss":
             raise HiphopssError(
                 f"engine {self.engine!r} has no protocol {self.protocol!r}, only BSS Eval v3: "

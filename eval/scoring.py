@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from hiphopss import __version__
-from hiphopss.datasets import stems as files
+from hiphopss.datasets.alike import require_alike
 from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.songs import Song, require_mixture, require_stems
 from hiphopss.errors import HiphopssError
@@ -125,12 +125,10 @@ def _jobs(models: Sequence[Estimates], how: Scoring) -> list[Job]:
         for song, stems in model.songs:
             require_stems(song)
             mixture = [require_mixture(song)] if model.baseline else []
-            common = files.require_alike(
+            common = require_alike(
                 [*mixture, *song.stems.values(), *stems.values()],
                 tolerance_s=how.length_tolerance_s,
                 downmixed=True,  # or duplicated, on reading
-                mend="export the song's files alike, separate its mixture again, or, if lengths "
-                "differ a little, add --length-tolerance SECONDS",
             )
             if song.key not in jobs:
                 jobs[song.key] = Job(song, [], common.n_samples, common.sample_rate, how)

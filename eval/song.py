@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -28,12 +29,30 @@ from hiphopss.eval.matching import Estimates
 from hiphopss.eval.protocols import ACCOMPANIMENT, Protocol, Scoring
 from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
 from hiphopss.signal.containers import container_of
-from hiphopss.signal.reading import read_header
+from hiphopss.signal.reading import Header, read_header
 from hiphopss.util.files import sha256_of
 from hiphopss.util.threads import blas_in_one_thread
 
 PAIR = (SOURCES[0], ACCOMPANIMENT)
 """The targets of the second evaluation: vocals, and everything else."""
+
+
+class Cut(NamedTuple):
+    """A file that was cut to the shortest of its song.
+
+    Attributes
+    ----------
+    song : str
+        Name of the song.
+    file : str
+        Which of its files, such as ``"reference of the bass"``.
+    samples : int
+        Number of samples that were cut off at its end.
+    """
+
+    song: str
+    file: str
+    samples: int
 
 
 @dataclass(frozen=True)
@@ -47,7 +66,7 @@ class SongScores:
     duration_s : float
         Length of each window, in seconds.
     facts : dict of str to set
-        Sampling rate and sample types of the files.
+        Sampling rate and sample types of the files, and what was cut off.
     references, estimates : dict of str to str
         SHA-256 of the files that were read, by source; of the references also that of the mixture,
         if the estimates were computed from it.
@@ -113,8 +132,9 @@ def score_song(job: Job) -> list[SongScores]:
         If a file can't be read, is too short, or has values that are not finite or other channels.
     """
     song, protocol, rate = job.song, job.how.resolved(), job.sample_rate
-    headers = [read_header(path) for path in song.stems.values()]
-    n_channels = max(header.n_channels for header in headers)
+    headers = {source: read_header(path) for source, path in song.stems.items()}
+    n_channels = max(header.n_channels for header in headers.values())
+    cut = _cut("reference", headers, job)
     if protocol.channels != "as_references":
         n_channels = 1 if protocol.channels == "mono" else max(n_channels, 2)
     results, read = [], _hashes(song.stems)
@@ -126,15 +146,16 @@ def score_song(job: Job) -> list[SongScores]:
             evaluations.append(_Evaluation(PAIR, _pair(references), job))
         estimates = np.empty_like(references)  # used by all models, because new memory takes time
         for model in job.models:
-            sample_types = _read_estimates(estimates, model, job)
+            found = _read_estimates(estimates, model, job)
             rows, n_window = evaluations[0].rows(estimates, model)
             if protocol.pair:
                 of_pair, _ = evaluations[1].rows(_pair(estimates), model)
                 rows = _replaced(rows, [row for row in of_pair if row.source in protocol.pair])
             facts: dict[str, set] = {
                 "sample_rate": {rate},
-                "reference_sample_type": {header.subtype for header in headers},
-                "estimate_sample_type": sample_types,
+                "reference_sample_type": {header.subtype for header in headers.values()},
+                "estimate_sample_type": {header.subtype for header in found.values()} or {SUBTYPE},
+                "cut": cut | _cut("estimate", found, job),
             }
             noted = with_leak_note(rows) if model.trained_on_test else rows
             mixture = {MIXTURE: require_mixture(song)} if model.baseline else {}
@@ -239,13 +260,22 @@ def _replaced(rows: Sequence[Row], others: Sequence[Row]) -> list[Row]:
     return [row for of_target in found.values() for row in of_target]
 
 
-def _read_estimates(samples: np.ndarray, model: Estimates, job: Job) -> set[str]:
-    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; return sample types."""
+def _cut(kind: str, headers: Mapping[str, Header], job: Job) -> set[Cut]:
+    """The files of a song, by source, that are longer than what is scored."""
+    return {
+        Cut(job.song.name, f"{kind} of the {source}", header.n_samples - job.n_samples)
+        for source, header in headers.items()
+        if header.n_samples > job.n_samples
+    }
+
+
+def _read_estimates(samples: np.ndarray, model: Estimates, job: Job) -> dict[str, Header]:
+    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; return their headers."""
     _, n_samples, n_channels = samples.shape
     if model.baseline is None:
         ((_, stems),) = model.songs
         files.read_exact(stems, n_samples, n_channels, out=samples)
-        return {read_header(path).subtype for path in stems.values()}
+        return {source: read_header(path) for source, path in stems.items()}
     path, mixture = require_mixture(job.song), files.read_mixture(job.song)
     if len(mixture.waveform) < n_samples:
         raise files.cut_off(path)
@@ -253,4 +283,4 @@ def _read_estimates(samples: np.ndarray, model: Estimates, job: Job) -> set[str]
     for stem, one in zip(samples, computed, strict=True):
         as_in_file = one.astype(np.float32).astype(np.float64)
         stem[:] = files.fit_channels(as_in_file, n_channels, path)
-    return {SUBTYPE}
+    return {}  # computed

@@ -4,6 +4,7 @@ from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments
 from .datasets.features.make import make_features
 from .datasets.features.plan import FeaturePlan, plan_features
+from .datasets.features.selection import SongChoice
 from .datasets.fetch.dataset import download_dataset
 from .datasets.generated import generate
 from .datasets.songs import Song, find_songs, read_songs
@@ -51,7 +52,7 @@ __all__ = [
     "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
     "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "Finding", "HiphopssError",
     "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings",
-    "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song",
+    "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "SongChoice",
     "StreamingSeparator", "TrainingSettings", "Verification", "__version__", "ablate", "audition",
     "bss_eval", "build_model", "compare", "compare_with_campaign", "compile_model",
     "convert_weights", "describe_weights", "download_dataset", "evaluate", "export_site",

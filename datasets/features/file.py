@@ -15,8 +15,9 @@ attributes of a file are:
   (:class:`Segment`).
 - ``parts`` `[shape=(n_segments, n_sources)]`: a table of the sources of segments (:class:`Part`).
 - ``provenance``, ``paths``: JSON with the SHA-256 and the path of every audio file that was read;
-  in ``provenance`` also the known data sets of the songs with their licences, as ``data``, and
-  checksums of the frames, as ``frames``, which ``hiphopss verify`` compares.
+  in ``provenance`` also the known data sets of the songs with their licences, as ``data``, by how
+  many samples stems were cut to the shortest of their song, as ``cut``, and checksums of the
+  frames, as ``frames``, which ``hiphopss verify`` compares.
 - attributes: ``format``, ``augmentation``, ``seed``, ``released_test_leak``, ``config`` and
   ``fidelity`` (JSON), ``source_order``.
 """
@@ -51,6 +52,7 @@ MIXTURE, TARGETS, PHASE = "mixture", "sources", "phase"
 STARTS, PATCH_SEGMENT, SEGMENTS, PARTS = "patch_start", "patch_segment", "segments", "parts"
 PROVENANCE, PATHS = "provenance", "paths"
 FRAMES = "frames"  # in the provenance: the checksum of each dataset of frames
+CUT = "cut"  # in the provenance: stems that were cut to their song's shortest, by how many samples
 DATA = "data"  # in the provenance: the known data sets of the songs, with their licences
 SILENT = -1
 """``first_frame`` of a part that is silence."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
+from hiphopss.datasets.alike import Common
 from hiphopss.datasets.features.augmentation import Recipe
 from hiphopss.datasets.features.file import MIXTURE, PHASE, TARGETS, Part, Segment
+from hiphopss.datasets.features.selection import SongChoice
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.stems import song_length
 from hiphopss.signal.patches import training_patch_count
+from hiphopss.signal.reading import resampled_length
 from hiphopss.signal.transform import frame_count
 
 
@@ -22,6 +25,10 @@ class FileLayout:
     ----------
     songs : list of Song
         The songs whose stems are used, each once.
+    choice : SongChoice
+        How they were chosen, and how unlike their files may be.
+    cut : dict of Path to int
+        The stems that are cut to the shortest of their song, and by how many samples of the file.
     segments : list of (Segment, Recipe)
         Segments in the order of the file; their parts have no gains yet.
     n_source_frames : int
@@ -43,6 +50,8 @@ class FileLayout:
     """
 
     songs: list[Song]
+    choice: SongChoice
+    cut: dict[Path, int]
     segments: list[tuple[Segment, Recipe]]
     n_source_frames: int
     augmentation: str
@@ -91,7 +100,10 @@ class FileLayout:
 
 
 def plan_segments(
-    versions: Sequence[Recipe], config: SignalConfig, fidelity: Fidelity
+    versions: Sequence[Recipe],
+    alike: Mapping[tuple[str, str], Common],
+    config: SignalConfig,
+    fidelity: Fidelity,
 ) -> tuple[list[tuple[Segment, Recipe]], int]:
     """Cut versions into blocks and lay out their frames (docs/released-code.md, section 2).
 
@@ -99,6 +111,8 @@ def plan_segments(
     ----------
     versions : sequence of Recipe
         Recipes from :func:`~hiphopss.datasets.features.augmentation.recipes`.
+    alike : mapping of (str, str) to Common
+        What the stems of each song have in common, by the song's key.
     config : SignalConfig
         Block length, transform and patches.
     fidelity : Fidelity
@@ -113,13 +127,13 @@ def plan_segments(
         Number of frames of all distinct source signals.
     """
     block = round(config.block_seconds * config.sample_rate)
-    lengths: dict[tuple, int] = {}
+    lengths = {
+        key: resampled_length(common.n_samples, common.sample_rate, config.sample_rate)
+        for key, common in alike.items()
+    }
     rows: dict[tuple, int] = {}  # first frame of each distinct source signal
     segments, n_mixture_frames, n_source_frames = [], 0, 0
     for version in versions:
-        for song in version.songs:
-            if song.key not in lengths:
-                lengths[song.key] = song_length(song, config.sample_rate)
         length = min(lengths[song.key] for song in version.songs)
         stop = length // block * block if version.full_blocks_only else length
         for start in range(0, stop, block):

@@ -31,12 +31,13 @@ from hiphopss.datasets.features.file import (
     is_feature_file,
 )
 from hiphopss.datasets.features.layout import FileLayout, plan_segments
-from hiphopss.datasets.features.selection import origin_of, select_songs
+from hiphopss.datasets.features.selection import SongChoice, origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.licences import data_of, tell_licences
 from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.songs import Song
+from hiphopss.datasets.stems import song_common
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.transform import frame_count, magnitude, stft
 from hiphopss.util.files import require_space, written_whole
@@ -61,7 +62,7 @@ def make_features(
     seed: int = 0,
     released_test_leak: bool = False,
     store_phase: bool = False,
-    part: str | None = None,
+    songs: SongChoice | None = None,
     progress: bool = True,
 ) -> Path:
     """Compute the training features of a data set, with one of the paper's augmentations.
@@ -90,9 +91,9 @@ def make_features(
         Q3: the circular shift also uses the test songs. The file and its results are marked.
     store_phase : bool
         Also store the mixtures' phase, which training does not need.
-    part : {"train", "validation"}, optional
-        Of MUSDB18's training songs, use only those on which it is customary to validate (13 of the
-        14: the other one is a test song of the paper), or only the others; by default all.
+    songs : SongChoice, optional
+        A part of MUSDB18's training songs, and by how much the files of a song may differ in
+        length; by default all songs, and 0.1 s.
     progress : bool
         Show a progress bar.
 
@@ -119,14 +120,15 @@ def make_features(
         seed=seed,
         released_test_leak=released_test_leak,
         store_phase=store_phase,
-        part=part,
+        songs=songs,
         progress=progress,
     )
     tell_licences(layout.data)
     require_space(output.absolute().parent, layout.frame_bytes, output.name)
     with locked(output, wait=False), written_whole(output) as temporary:
         with FrameWriter(temporary, layout.sizes, config, label=str(output)) as writer:
-            signals = SourceSignals(config, layout.fidelity)
+            tolerance_s = layout.choice.length_tolerance_s
+            signals = SourceSignals(config, layout.fidelity, tolerance_s)
             filled = _fill(writer, layout.segments, signals, progress)
         describe(temporary, filled, layout, checksums=writer.checksums)
     if replaced:
@@ -161,7 +163,7 @@ def lay_out(
     seed: int,
     released_test_leak: bool,
     store_phase: bool = False,
-    part: str | None = None,
+    songs: SongChoice | None = None,
     progress: bool = True,
 ) -> FileLayout:
     """Choose the versions of a data set's songs, and lay out their frames.
@@ -169,21 +171,24 @@ def lay_out(
     Parameters and errors are those of :func:`make_features`.
     """
     fidelity, augmentation = resolve_preset(preset), resolve_augmentation(augmentation)
+    choice = songs or SongChoice()
     if seed < 0:
         raise HiphopssError(f"seed {seed}: give 0 or more")
     if released_test_leak:
         require_leaky(fidelity, augmentation)
     subsets = ("Dev", "Test") if released_test_leak else ("Dev",)
-    songs = select_songs(dataset, fidelity, subsets, part=part)
-    measure_songs(songs, progress=progress)
+    chosen = select_songs(dataset, fidelity, subsets, part=choice.part)
+    measure_songs(chosen, progress=progress)
     versions = recipes(
-        [song for song in songs if song.subset != "Test"],
+        [song for song in chosen if song.subset != "Test"],
         augmentation,
         fidelity,
         seed=seed,
-        leaked=[song for song in songs if song.subset == "Test"] if released_test_leak else (),
+        leaked=[song for song in chosen if song.subset == "Test"] if released_test_leak else (),
     )
-    segments, n_source_frames = plan_segments(versions, config, fidelity)
+    used = list({song.key: song for version in versions for song in version.songs}.values())
+    alike = {s.key: song_common(s, tolerance_s=choice.length_tolerance_s) for s in used}
+    segments, n_source_frames = plan_segments(versions, alike, config, fidelity)
     if not segments:
         raise HiphopssError(
             f"{origin_of(dataset)}: the preset 'released' leaves nothing of these songs (it skips "
@@ -192,9 +197,10 @@ def lay_out(
         )
     if augmentation in ("mix", "combined"):
         _tell_missing_mixes(origin_of(dataset), [version for _, version in segments], config)
-    used = list({song.key: song for version in versions for song in version.songs}.values())
     return FileLayout(
         songs=used,
+        choice=choice,
+        cut={path: n for common in alike.values() for path, n in common.cut.items()},
         segments=segments,
         n_source_frames=n_source_frames,
         augmentation=augmentation,

@@ -16,6 +16,7 @@ import numpy as np
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.datasets.features.layout import FileLayout
 from hiphopss.datasets.features.make import lay_out, make_features, require_replaceable
+from hiphopss.datasets.features.selection import SongChoice
 from hiphopss.datasets.features.writer import FrameWriter, describe
 from hiphopss.datasets.songs import Song
 from hiphopss.signal.writing import write
@@ -96,14 +97,14 @@ def plan_features(
     seed: int = 0,
     released_test_leak: bool = False,
     store_phase: bool = False,
-    part: str | None = None,
+    songs: SongChoice | None = None,
     calibrate: bool = True,
 ) -> FeaturePlan:
     """Say what :func:`hiphopss.make_features` would make and take, without making it.
 
     Parameters
     ----------
-    dataset, output, augmentation, preset, config, seed, released_test_leak, store_phase, part
+    dataset, output, augmentation, preset, config, seed, released_test_leak, store_phase, songs
         As in :func:`hiphopss.make_features`. Only the headers of the songs are read.
     calibrate : bool
         Measure for some seconds how fast this machine computes features of this preset.
@@ -128,7 +129,7 @@ def plan_features(
         seed=seed,
         released_test_leak=released_test_leak,
         store_phase=store_phase,
-        part=part,
+        songs=songs,
     )
     speed = measure_features(preset, config) if calibrate else None
     return plan_of(layout, output, speed)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from hiphopss.config import Fidelity
+from hiphopss.config import LENGTH_TOLERANCE_S, Fidelity
+from hiphopss.datasets.alike import require_tolerance
 from hiphopss.datasets.layouts import layout_of
 from hiphopss.datasets.musdb18 import training_part
 from hiphopss.datasets.roots import all_songs, find_root
@@ -15,6 +17,27 @@ from hiphopss.datasets.testsets import held_out, training_songs
 from hiphopss.errors import HiphopssError
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SongChoice:
+    """Which songs of a data set are used, and how unlike their files may be.
+
+    Attributes
+    ----------
+    part : {"train", "validation"}, optional
+        Of MUSDB18's training songs, use only those on which it is customary to validate (13 of the
+        14: the other one is a test song of the paper), or only the others; by default all.
+    length_tolerance_s : float
+        If a song's files differ in length by less than this, in seconds, the longer ones are cut to
+        the shortest, with a warning.
+    """
+
+    part: str | None = None
+    length_tolerance_s: float = LENGTH_TOLERANCE_S
+
+    def __post_init__(self) -> None:
+        require_tolerance(self.length_tolerance_s)
 
 
 def origin_of(dataset: str | Path | Sequence[Song]) -> str:

@@ -26,10 +26,13 @@ class SourceSignals:
         Sampling rate.
     fidelity : Fidelity
         How shifts are done (Q7), and at which level songs are used.
+    tolerance_s : float
+        By how much the files of a song may differ in length, in seconds.
     """
 
-    def __init__(self, config: SignalConfig, fidelity: Fidelity):
+    def __init__(self, config: SignalConfig, fidelity: Fidelity, tolerance_s: float):
         self.config, self.fidelity = config, fidelity
+        self._tolerance_s = tolerance_s
         self._stems = _Recent(_STEMS_BYTES)
         self._gains: dict[tuple, float] = {}
 
@@ -77,10 +80,13 @@ class SourceSignals:
 
     def _song_stems(self, song: Song) -> np.ndarray:
         def load() -> np.ndarray:
-            stems = load_stems(song, self.config.sample_rate)
+            rate, tolerance_s = self.config.sample_rate, self._tolerance_s
+            # When the file was laid out, it was told which stems are cut.
+            stems = load_stems(song, rate, tolerance_s=tolerance_s, told=False)
             if song.key not in self._gains:
-                normalised = self.fidelity.normalised_mixture
-                gain = mixture_gain(song, stems, self.config.sample_rate) if normalised else 1.0
+                gain = 1.0
+                if self.fidelity.normalised_mixture:
+                    gain = mixture_gain(song, stems, rate, tolerance_s=tolerance_s)
                 self._gains[song.key] = abs(gain)
             return stems
 

@@ -15,6 +15,7 @@ from hiphopss import __version__
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.features.checksums import checksum
 from hiphopss.datasets.features.file import (
+    CUT,
     DATA,
     FORMAT,
     FRAMES,
@@ -203,6 +204,8 @@ def _write_attributes(
     made = {"version": __version__, "sha256": read, **({DATA: layout.data} if layout.data else {})}
     if checksums is not None:
         made[FRAMES] = checksums
+    cut = {name: layout.cut[path] for name, path in stems.items() if path in layout.cut}
+    made |= {CUT: cut} if cut else {}
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
     paths = {name: str(path.absolute()) for name, path in stems.items()}
     file[PATHS] = json.dumps(paths, sort_keys=True)

@@ -27,6 +27,11 @@ Differences of energies lose digits if a ratio is high: at 60 dB, scores are acc
 100 dB to 1e-3 dB, and above 130 dB they are rounding errors. None exceeds 157 dB, the last digit of
 double precision, except an infinite SIR if no other source can interfere. For identical signals
 mir_eval gives 300 dB or infinity, which is also due to rounding.
+
+In a short window the ratios say nothing. A filtered reference is 511 samples longer than a window
+of n, and n + 511 independent copies of references make up anything: Q e = e, so there are no
+artifacts, and all that is not the target counts as interference. So SIR and SAR are left undefined
+if the references have as many copies, 512 for each signal, and all ratios if n is not above 512.
 """
 
 from __future__ import annotations
@@ -36,11 +41,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from hiphopss.eval.bss.correlation import correlate_windows
+from hiphopss.eval.bss.correlation import FILTER_TAPS, correlate_windows
 from hiphopss.eval.bss.projection import EPS, SINGULAR, Projection
 
 UNCERTAIN = "references nearly dependent: SIR, SAR and ISR are uncertain"
 UNDETERMINED = "references dependent: not determined"
+TOO_SHORT = f"not above the {FILTER_TAPS} filter taps of BSS Eval: not determined"
+FILLED = "short: the references' filters fit anything, so SIR and SAR are not determined"
 
 _KEPT_BYTES = 2**30
 """Limit of the memory for the factors of windows, in each object."""
@@ -113,7 +120,9 @@ class CorrelationEngine:
         self._mode, self._starts, self._length = mode, starts, length
         self._sounding = sounding
         self._distinct = distinct_channels(self._signals, self._n_channels)
-        self._correlations = correlate_windows(self._signals, self._signals, starts, length)
+        self._too_short = length <= FILTER_TAPS
+        if not self._too_short:
+            self._correlations = correlate_windows(self._signals, self._signals, starts, length)
         self._room = _KEPT_BYTES if keep else 0
         self._kept: dict[int, _Window] = {}
 
@@ -133,6 +142,10 @@ class CorrelationEngine:
         PairScores
             Scores of each window.
         """
+        if self._too_short:
+            for k in range(len(self._starts)):
+                yield PairScores({}, TOO_SHORT if wanted[..., k].any() else UNDETERMINED)
+            return
         signals = channels(estimates)
         products = correlate_windows(self._signals, signals, self._starts, self._length)
         for k, start in enumerate(self._starts):
@@ -144,7 +157,9 @@ class CorrelationEngine:
             energies = self._per_estimate(np.einsum("in,in->i", part, part))
             singular = window.whole.reciprocal_condition < SINGULAR
             ratios = self._ratios(window, k, products[k], energies)
-            yield PairScores(ratios, UNCERTAIN if singular else "")
+            yield determined(
+                PairScores(ratios, UNCERTAIN if singular else ""), self._length, len(window.rows)
+            )
 
     def _window(self, k: int) -> _Window | None:
         """The spaces of window k; None if a source that is used has no energy."""
@@ -208,6 +223,29 @@ class CorrelationEngine:
     def _per_estimate(self, energies: np.ndarray) -> np.ndarray:
         """Sum the energies of an estimate's channels."""
         return energies.reshape(-1, self._n_channels).sum(axis=1)
+
+
+def determined(scored: PairScores, length: int, n_signals: int) -> PairScores:
+    """Leave SIR and SAR undefined where the references' filters can make up any estimate.
+
+    Parameters
+    ----------
+    scored : PairScores
+        Scores in one window.
+    length : int
+        Number of samples of the window.
+    n_signals : int
+        Number of references' channels on which estimates are projected.
+    """
+    if not scored.ratios or not is_filled(length, n_signals):
+        return scored
+    nothing = np.full_like(scored.ratios["SDR"], np.nan)
+    return PairScores({**scored.ratios, "SIR": nothing, "SAR": nothing}, FILLED)
+
+
+def is_filled(length: int, n_signals: int) -> bool:
+    """Whether so many signals, filtered, can make up any signal of this length."""
+    return length + FILTER_TAPS - 1 <= n_signals * FILTER_TAPS
 
 
 def channels(signals: np.ndarray) -> np.ndarray:

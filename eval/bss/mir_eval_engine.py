@@ -12,8 +12,16 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from hiphopss.eval.bss.correlation import correlate_windows
-from hiphopss.eval.bss.engine import UNCERTAIN, UNDETERMINED, PairScores, channels
+from hiphopss.eval.bss.correlation import FILTER_TAPS, correlate_windows
+from hiphopss.eval.bss.engine import (
+    TOO_SHORT,
+    UNCERTAIN,
+    UNDETERMINED,
+    PairScores,
+    channels,
+    determined,
+    distinct_channels,
+)
 from hiphopss.eval.bss.projection import SINGULAR, Projection
 
 
@@ -57,6 +65,9 @@ class MirEvalEngine:
             if not wanted[..., k].any():
                 yield PairScores({}, UNDETERMINED)
                 continue
+            if self._length <= FILTER_TAPS:
+                yield PairScores({}, TOO_SHORT)
+                continue
             note = UNCERTAIN if _reciprocal_condition(references) < SINGULAR else ""
             ratios: dict[str, np.ndarray] = {}
             # Without permutations, mir_eval scores one estimate per reference. Each shift pairs
@@ -76,7 +87,11 @@ class MirEvalEngine:
                 for name, row in values.items():
                     table = ratios.setdefault(name, np.full(wanted.shape[:2], np.nan))
                     table[chosen[real], kept[real]] = row[real]
-            yield PairScores(ratios, note if ratios else UNDETERMINED)
+            yield determined(
+                PairScores(ratios, note if ratios else UNDETERMINED),
+                self._length,
+                int(distinct_channels(channels(references), references.shape[2]).sum()),
+            )
 
 
 def _reciprocal_condition(references: np.ndarray) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from hiphopss.eval.bss.engine import decibels
-from hiphopss.eval.bss.scores import Scores
+from hiphopss.eval.bss.scores import Scores, require_order
 
 USDR_EPS = 1e-7
 """Energy that the challenge adds to both sides of the ratio, at a full scale of 1."""
@@ -33,14 +33,16 @@ def si_sdr(
     -------
     np.ndarray [shape=(n_sources, n_windows)]
         Scores in dB, at most 157 dB, the last digit of double precision; NaN where one of the two
-        is silent.
+        is silent, and in windows of one sample, which a factor always fits.
     """
+    require_order("references", references.shape)
+    require_order("estimates", estimates.shape)
     scores = np.full((len(references), len(starts)), np.nan)
     for k, start in enumerate(starts):
         for i, (reference, estimate) in enumerate(zip(references, estimates, strict=True)):
             s, e = reference[start : start + length], estimate[start : start + length]
             own, energy = _inner(s, s), _inner(e, e)
-            if own > 0 and energy > 0:
+            if own > 0 and energy > 0 and s.size > 1:
                 factor = _inner(s, e) / own
                 rest = e - factor * s
                 scores[i, k] = decibels(factor**2 * own, _inner(rest, rest), energy)
@@ -63,6 +65,8 @@ def usdr(references: np.ndarray, estimates: np.ndarray) -> Scores:
     Scores
         SDR [shape=(n_sources, 1)]; SIR, SAR and ISR are NaN.
     """
+    require_order("references", references.shape)
+    require_order("estimates", estimates.shape)
     sdr = np.empty((len(references), 1))
     for row, reference, estimate in zip(sdr, references, estimates, strict=True):
         rest = reference - estimate

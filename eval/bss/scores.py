@@ -10,6 +10,8 @@ BSS Eval is undefined if a source is silent. Here a silent source only loses its
 
 - a silent reference adds nothing to the space on which estimates are projected, so it is left out;
 - a silent estimate has no score, and does not affect the scores of others.
+
+Windows of no more than 512 samples, the length of BSS Eval's filters, have no scores at all.
 """
 
 from __future__ import annotations
@@ -20,8 +22,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from hiphopss.errors import HiphopssError
-from hiphopss.eval.bss.engine import UNDETERMINED, CorrelationEngine, PairScores
+from hiphopss.eval.bss.engine import TOO_SHORT, UNDETERMINED, CorrelationEngine, PairScores
 from hiphopss.eval.bss.mir_eval_engine import MirEvalEngine
+from hiphopss.util.arrays import require_upright
 
 MODES = ("sources", "images")
 """The two variants of BSS Eval: distortion by a filter is allowed, or counts as an error."""
@@ -38,6 +41,8 @@ PAPER_METRICS = METRICS[:3]
 
 _SILENT = "silent"
 
+_ORDER = "(n_sources, n_samples) or (n_sources, n_samples, n_channels)"
+
 ANOTHER_SILENT = "another source is silent"
 
 
@@ -48,8 +53,8 @@ class Scores:
     Attributes
     ----------
     sdr, sir, sar, isr : np.ndarray [shape=(n_sources, n_windows)]
-        Scores in dB; NaN if undefined. In mode ``"sources"``, ``isr`` is NaN throughout. ``sir`` is
-        infinite if no other reference sounds.
+        Scores in dB; NaN if undefined, as in windows of 512 samples or less. In mode ``"sources"``,
+        ``isr`` is NaN throughout. ``sir`` is infinite if no other reference sounds.
     window_starts : np.ndarray [shape=(n_windows,)]
         First sample of each window.
     notes : np.ndarray of str [shape=(n_sources, n_windows)]
@@ -277,13 +282,18 @@ def _as_array(name: str, signals: ArrayLike) -> np.ndarray:
         ) from error
 
 
+def require_order(name: str, shape: tuple[int, ...]) -> None:
+    """Raise for waveforms in another order of axes than (n_sources, n_samples[, n_channels])."""
+    n_sources, n_samples, *rest = shape
+    for n, what in (*((n, "channels") for n in rest), (n_sources, "sources")):
+        require_upright(name, shape, n, what, n_samples=n_samples, order=_ORDER)
+
+
 def _validated(name: str, signals: np.ndarray, mode: str) -> np.ndarray:
     """Check waveforms; return them as [shape=(n_sources, n_samples, n_channels)]."""
     if signals.ndim not in (2, 3) or signals.size == 0:
-        raise HiphopssError(
-            f"{name} have shape {signals.shape}: "
-            "give (n_sources, n_samples) or (n_sources, n_samples, n_channels), none of them 0"
-        )
+        raise HiphopssError(f"{name} have shape {signals.shape}: give {_ORDER}, none of them 0")
+    require_order(name, signals.shape)
     bad = [i for i, signal in enumerate(signals) if not np.isfinite(signal).all()]
     if bad:
         raise HiphopssError(
@@ -344,7 +354,7 @@ def silence_notes(
             named = [n for n, is_so in zip(("reference", "estimate"), silent, strict=True) if is_so]
             notes.append(f"{_SILENT} {' and '.join(named)}")
         elif np.isnan(score):
-            notes.append(UNDETERMINED)
+            notes.append(note if note == TOO_SHORT else UNDETERMINED)
         else:
             notes.append(note or ("no other reference sounds" if only_one else ""))
     return notes

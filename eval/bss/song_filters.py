@@ -18,7 +18,15 @@ from __future__ import annotations
 import numpy as np
 
 from hiphopss.eval.bss.correlation import FILTER_TAPS, correlate_windows
-from hiphopss.eval.bss.engine import UNCERTAIN, channels, decibels, distinct_channels
+from hiphopss.eval.bss.engine import (
+    FILLED,
+    TOO_SHORT,
+    UNCERTAIN,
+    channels,
+    decibels,
+    distinct_channels,
+    is_filled,
+)
 from hiphopss.eval.bss.projection import SINGULAR, Projection
 from hiphopss.eval.bss.scores import METRICS, Scores, silence_notes, sound
 
@@ -74,7 +82,8 @@ class SongFilterReferences:
             self._used = self._signals[self._rows]
         self._whole: Projection | None = None
         self._single = {}
-        if len(self._used):
+        self._too_short = references.shape[1] <= FILTER_TAPS
+        if len(self._used) and not self._too_short:
             correlations = correlate_windows(self._used, self._used, *self._whole_song)[0]
             self._whole = Projection(correlations)
             for source in np.unique(self._source_of):
@@ -97,7 +106,7 @@ class SongFilterReferences:
         """
         shape = self._sounding.shape
         ratios = {name: np.full(shape, np.nan) for name in METRICS}
-        note = ""
+        note = TOO_SHORT if self._too_short else ""
         if self._whole is not None:
             note = UNCERTAIN if self._whole.reciprocal_condition < SINGULAR else ""
             spectra = self._filter_spectra(channels(estimates))
@@ -105,6 +114,9 @@ class SongFilterReferences:
                 batch = slice(first, first + _BATCH)
                 for name, values in self._windows(estimates, batch, *spectra).items():
                     ratios[name][:, batch] = values
+            if is_filled(self._whole_song[1], len(self._used)):
+                note = FILLED
+                ratios["SIR"][:] = ratios["SAR"][:] = np.nan
         sounding = sound(estimates, self._starts, self._length)
         for values in ratios.values():
             values[~(sounding & self._sounding)] = np.nan

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hiphopss.config import PRESETS
+from hiphopss.config import LENGTH_TOLERANCE_S, PRESETS
 
 if TYPE_CHECKING:
     from hiphopss.util.executor import Executor
@@ -67,6 +67,17 @@ def add_weights_option(verb: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"{WEIGHTS_HELP}, or a name from `weights list` (default: the shipped one, which was "
         "trained on generated songs)",
+    )
+
+
+def add_length_tolerance(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--length-tolerance",
+        type=float,
+        default=LENGTH_TOLERANCE_S,
+        metavar="S",
+        help="where a song's files differ in length by less than this, in seconds, cut them to the "
+        f"shortest, with a warning (default: {LENGTH_TOLERANCE_S:g})",
     )
 
 

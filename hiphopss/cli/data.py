@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from hiphopss.cli.common import Verbs, add_preset, add_quiet, add_verb
+from hiphopss.cli.common import Verbs, add_length_tolerance, add_preset, add_quiet, add_verb
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
@@ -114,6 +114,7 @@ def add_features(verbs: Verbs) -> None:
         choices=("train", "validation"),
         help="of MUSDB18's training songs, only its customary validation songs, or only the others",
     )
+    add_length_tolerance(verb)
     verb.add_argument(
         "--plan",
         action="store_true",
@@ -126,6 +127,7 @@ def add_features(verbs: Verbs) -> None:
 def _features(options: Namespace) -> None:
     from hiphopss.datasets.features.make import make_features
     from hiphopss.datasets.features.plan import plan_features
+    from hiphopss.datasets.features.selection import SongChoice
 
     chosen = {
         "augmentation": options.augmentation,
@@ -133,7 +135,7 @@ def _features(options: Namespace) -> None:
         "seed": options.seed,
         "released_test_leak": options.released_test_leak,
         "store_phase": options.store_phase,
-        "part": options.part,
+        "songs": SongChoice(options.part, options.length_tolerance),
     }
     if options.plan:
         tell(plan_features(options.dataset, options.output, **chosen).text())

@@ -5,7 +5,14 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import TYPE_CHECKING, Any
 
-from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
+from hiphopss.cli.common import (
+    Verbs,
+    add_executor,
+    add_length_tolerance,
+    add_quiet,
+    add_verb,
+    executor,
+)
 from hiphopss.errors import HiphopssError
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
@@ -46,14 +53,7 @@ def _add_scoring(verb: ArgumentParser) -> None:
         default="hiphopss",
         help="engine of BSS Eval: our own, or the slow reference (default: hiphopss)",
     )
-    verb.add_argument(
-        "--length-tolerance",
-        type=float,
-        default=0.0,
-        metavar="S",
-        help="where a song's files differ in length by less than this, in seconds, score their "
-        "common part, with a warning (default: 0, but 0.1 in `compare`)",
-    )
+    add_length_tolerance(verb)
     add_executor(verb)
     add_quiet(verb)
 

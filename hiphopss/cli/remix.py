@@ -8,7 +8,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
+from hiphopss.cli.common import (
+    Verbs,
+    add_length_tolerance,
+    add_quiet,
+    add_verb,
+    add_weights_option,
+)
 from hiphopss.config import SOURCES
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
@@ -47,6 +53,7 @@ def add_remix(verbs: Verbs) -> None:
         action="store_true",
         help="lower the whole mix as far as needed, rather than clip",
     )
+    add_length_tolerance(verb)
     add_quiet(verb)
 
 
@@ -115,6 +122,7 @@ def _remix(options: Namespace) -> None:
         engine=options.engine,
         subtype=options.subtype,
         normalize=options.normalize,
+        length_tolerance_s=options.length_tolerance,
         progress=not options.quiet,
     )
     if done.lowered_db:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hiphopss.config import SOURCES
+from hiphopss.datasets.alike import require_alike
 from hiphopss.datasets.layouts import is_audio
 from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.songs import (
@@ -25,7 +27,7 @@ from hiphopss.datasets.songs import (
     require_mixture,
     require_stems,
 )
-from hiphopss.datasets.stems import load_stems, mixture_gain, require_alike, stem_blocks
+from hiphopss.datasets.stems import load_stems, mixture_gain, stem_blocks
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import sha256_of
 from hiphopss.weights.registry import registry, resolve_weights
@@ -259,8 +261,12 @@ def true_stems(song: Song, n_channels: int) -> Iterator[np.ndarray]:
     HiphopssError
         If the stems do not belong to the mixture.
     """
-    rate = require_alike([require_mixture(song), *song.stems.values()]).sample_rate
+    mixture = require_mixture(song)
+    common = require_alike([mixture, *song.stems.values()], told=False)
+    rate = common.sample_rate
     # A mastered mixture, which is not exactly the scaled sum, matters in training but not here.
     gain = np.float32(mixture_gain(song, load_stems(song, rate), rate, mastered=True))
-    for stems in stem_blocks(song.stems, n_channels):
+    for stems in stem_blocks(song.stems, n_channels, common.n_samples):
         yield gain * stems
+    if mixture in common.cut:  # tracks that play together have one length
+        yield np.zeros((len(SOURCES), common.cut[mixture], n_channels), np.float32)

@@ -18,9 +18,12 @@ import numpy as np
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
+from hiphopss.util.arrays import require_upright
 
 MOST_DB = 40.0
 """Maximum gain in dB; ``-inf`` is silence."""
+
+_MOST_CHANNELS = 1024  # of a file; an array with more is most likely transposed
 
 _NEUTRAL = dict.fromkeys(SOURCES, 0.0)
 
@@ -196,6 +199,16 @@ def _pan_matrix(pan: float, n_channels: int, n_out: int) -> np.ndarray:
     return left if pan < 0 else left[::-1, ::-1]
 
 
+def _require_stems(stems: np.ndarray, n_channels: int | None = None) -> None:
+    """Raise unless stems have the shape (n_sources, n_channels, n_samples)."""
+    order = f"({len(SOURCES)}, {n_channels or 'n_channels'}, n_samples)"
+    if stems.ndim != 3 or len(stems) != len(SOURCES) or n_channels not in (None, stems.shape[1]):
+        raise HiphopssError(f"stems of shape {stems.shape}: give {order}")
+    require_upright(
+        "stems", stems.shape, stems.shape[1], "channels", order=order, most=_MOST_CHANNELS
+    )
+
+
 def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) -> np.ndarray:
     """Mix stems.
 
@@ -215,7 +228,13 @@ def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) 
     -------
     np.ndarray [shape=(n_out, n_samples)]
         Mix in the stems' precision; ``n_out`` is given by :meth:`Mix.n_out`.
+
+    Raises
+    ------
+    HiphopssError
+        If the stems have another shape, or as in :meth:`Mix.matrices`.
     """
+    _require_stems(stems)
     _, n_channels, n_samples = stems.shape
     matrices = settings.matrices(n_channels)
     n_out = matrices.shape[1]
@@ -279,7 +298,13 @@ class Mixer:
         -------
         np.ndarray [shape=(n_out, n_block)]
             Mix in the stems' precision.
+
+        Raises
+        ------
+        HiphopssError
+            If the stems have another shape.
         """
+        _require_stems(stems, self._n_channels)
         out = _sum(self._target, stems)
         n_ramp = min(self._ramp - self._done, stems.shape[-1])
         if n_ramp > 0:

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.config import SOURCES
+from hiphopss.datasets.alike import Common, require_alike, require_tolerance
 from hiphopss.datasets.layouts import is_stem_file
 from hiphopss.datasets.songs import song_at
-from hiphopss.datasets.stems import require_alike, stem_blocks
+from hiphopss.datasets.stems import stem_blocks
 from hiphopss.errors import HiphopssError
 from hiphopss.remixing.mixing import Mix, mix
 from hiphopss.signal import reading, writing
@@ -58,6 +59,7 @@ def remix(
     engine: str = "numpy",
     subtype: str | None = None,
     normalize: bool = False,
+    length_tolerance_s: float | None = None,
     progress: bool = True,
 ) -> Remixed:
     """Mix a song, or a folder of stems, into a file. Memory use does not grow with the length.
@@ -71,7 +73,7 @@ def remix(
     source : path-like
         Audio file, or a folder with some of ``{vocals,bass,drums,other}.wav`` (or another format)
         of the same rate, length and channels, or a stem file ``<song>.stem.mp4``. Missing stems
-        count as silence.
+        count as silence, with a warning.
     output : path-like
         File to write, completely or not at all, with a suffix of ``writing.OUTPUT_FORMATS``. It
         has the source's rate and channels, but two channels if a mono source is panned.
@@ -85,6 +87,9 @@ def remix(
     normalize : bool
         Lower the whole mix as far as needed to avoid clipping. This temporarily needs disk space
         for the mix in single precision.
+    length_tolerance_s : float, optional
+        If the stems differ in length by less than this, in seconds, by default 0.1, the longer ones
+        are cut to the shortest, with a warning.
     progress : bool
         Show a progress bar.
 
@@ -101,7 +106,9 @@ def remix(
     source, output = Path(source), Path(output)
     stems = _stem_files(source) if source.is_dir() or is_stem_file(source) else None
     files = list(stems.values()) if stems else [source]
-    common = require_alike(files, whole=stems is not None)
+    if length_tolerance_s is not None:
+        require_tolerance(length_tolerance_s)
+    common = require_alike(files, tolerance_s=length_tolerance_s, whole=stems is not None)
     if any(output.resolve() == file.resolve() for file in files):
         raise HiphopssError(f"{output}: is the input: choose another output")
     kind, subtype = output_kind(output, subtype, given=common.subtype)
@@ -133,7 +140,7 @@ def remix(
         bar,
     ):
         if stems:
-            blocks = _mixed_stems(stems, common.n_channels, settings)
+            blocks = _mixed_stems(stems, common, settings)
         else:
             if weights is None and settings != Mix():
                 logger.info(describe_default())
@@ -194,9 +201,9 @@ def _stem_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _mixed_stems(stems: dict[str, Path], n_channels: int, settings: Mix) -> Iterator[np.ndarray]:
+def _mixed_stems(stems: dict[str, Path], common: Common, settings: Mix) -> Iterator[np.ndarray]:
     """Mix stem files, block by block `[shape=(n_block, n_out)]`."""
-    for block in stem_blocks(stems, n_channels):
+    for block in stem_blocks(stems, common.n_channels, common.n_samples):
         yield mix(np.ascontiguousarray(block.swapaxes(1, 2)), settings).T
 
 

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.datasets.alike import require_alike
 from hiphopss.datasets.dsd100 import dsd100_songs, listed_song
 from hiphopss.datasets.generated import generate
 from hiphopss.datasets.hhds import hhds_songs
 from hiphopss.datasets.measuring import measure_songs
 from hiphopss.datasets.roots import is_generated, song_root
 from hiphopss.datasets.songs import Song
-from hiphopss.datasets.stems import require_alike, song_length
+from hiphopss.datasets.stems import song_length
 from hiphopss.datasets.testsets import TestSet, second_test_set, training_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import HHDS_TEST, HIP_HOP_TEST, Profile

@@ -2,8 +2,8 @@
 
 - ``separator``: makes networks ready, in NumPy or in Keras, and separates arrays, or mixtures that
   arrive in blocks.
-- ``files``: separates audio files and folders into folders of stems. ``hashes``: what their record
-  says of the files.
+- ``files``: separates audio files and folders into folders of stems; ``record``: what made these,
+  and of which files they are.
 
 May import :mod:`hiphopss.weights`, :mod:`hiphopss.network`, :mod:`hiphopss.datasets`,
 :mod:`hiphopss.signal` and :mod:`hiphopss.util`.

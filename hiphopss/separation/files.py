@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES, SeparationRecord
+from hiphopss.config import SOURCES
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
+from hiphopss.separation.record import (
+    STEMS,
+    add_song,
+    require_own,
+    require_same_song,
+    song_record,
+    stem_hashes,
+)
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
 from hiphopss.signal import reading, writing
 from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure
-from hiphopss.util.files import filled_whole, write_text
+from hiphopss.util.files import filled_whole
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
-from hiphopss.util.records import read_object
 from hiphopss.weights.files import WeightsInfo, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
 
 logger = logging.getLogger(__name__)
+
+_EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+"""What the system says that is no fault of one song: the next one would fail as well."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,9 @@ def separate_files(
 ) -> Separated:
     """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
 
-    If a song is cut off, a warning is logged, and what is there of it is separated.
+    If a song is cut off, a warning is logged, and what is there of it is separated. A track's
+    folder that is there already is filled again if its stems are those of the same file. Several
+    runs may write to one output at once: tracks of the same name wait for each other.
 
     Parameters
     ----------
@@ -91,13 +103,14 @@ def separate_files(
         As in :func:`hiphopss.datasets.mixtures.find_mixtures`.
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
-        ``separation.json`` records the weights and settings that made the stems.
+        ``separation.json`` records the weights and settings that made the stems, and the name and
+        SHA-256 of each track's file.
     settings : SeparationSettings, optional
         Weights, engine and sample type.
     leave_out : bool
-        With several tracks, log a warning if a track's file can't be used, and separate the others.
-        By default such a file is an error, which is raised before any work if the file's header or
-        end shows it.
+        With several tracks, log a warning if a track's file can't be used or its folder can't be
+        written, and separate the others. By default that is an error, which is raised before any
+        work if the file's name, header or end shows it.
     progress : bool
         Show a progress bar for each track.
 
@@ -109,33 +122,35 @@ def separate_files(
     Raises
     ------
     HiphopssError
-        As in :func:`hiphopss.datasets.mixtures.find_mixtures` and
-        :func:`hiphopss.weights.files.read_weights`, or if ``output`` has stems that were made with
-        other weights or settings.
+        As in :func:`hiphopss.weights.files.read_weights`, if ``output`` has stems that were made
+        with other weights or settings, or if it can't be written to.
     AudioError
-        If a file can't be used and is not left out.
+        If a file can't be used (as in :func:`hiphopss.datasets.mixtures.find_mixtures` and
+        :func:`hiphopss.signal.reading.read`), or if stems of another file are in its track's
+        folder, and the track is not left out.
     """
     settings, output = settings or SeparationSettings(), Path(output)
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
-    tracks = find_mixtures(inputs, skip=output)
+    unusable: list[reading.AudioError] = []
+    tracks = find_mixtures(inputs, skip=output, left_out=unusable.append)
     done = Separated([], [])
+    alone = len(tracks) + len(unusable) == 1
 
     def bad(error: reading.AudioError) -> None:
-        if not leave_out or len(tracks) == 1:
+        if not leave_out or alone:
             raise error
         done.left_out.append(error)
         logger.warning("%s (the song is left out)", error)
 
+    for problem in unusable:
+        bad(problem)
     weights = resolve_weights(settings.weights)
     headers = _headers(tracks, bad, progress=progress)
     info, arrays = read_weights(weights)
     record = _record(weights, info, settings)
-    _require_own(output, record, headers)
-    if settings.standalone_script:
-        info = info.in_standalone_script()
-    network = build_network(info, arrays, engine=settings.engine, origin=str(weights))
-    separator = Separator(network, info.config, info.fidelity)
+    require_own(output, record, headers)
+    separator = _separator(info, arrays, settings, origin=str(weights))
     if headers and settings.weights is None:
         logger.info(describe_default())
     for number, (name, header) in enumerate(headers.items(), 1):
@@ -147,21 +162,40 @@ def separate_files(
             show=progress,
         )
         try:
-            with filled_whole(output / name) as folder, bar:
-                blocks = separate_blocks(
-                    separator,
-                    _mixture(tracks[name], mono=settings.mono),
-                    header.sample_rate,
-                    bar.update,
-                )
-                _write_stems(folder, blocks, header, settings, output / name)
-                if not done.folders:  # written before the first track appears, so none lacks it
-                    _claim(output, record)
+            with bar, locked(output / name):
+                song = song_record(tracks[name])
+                require_same_song(output, name, tracks[name], song)
+                mixture = _mixture(tracks[name], mono=settings.mono)
+                blocks = separate_blocks(separator, mixture, header.sample_rate, bar.update)
+                with filled_whole(output / name) as folder:
+                    _write_stems(folder, blocks, header, settings, output / name)
+                    song[STEMS] = stem_hashes(folder)
+                    add_song(output, record, name, song)  # first, so that no track lacks it
         except reading.AudioError as error:
             bad(error)
+        except OSError as error:
+            if error.errno in _EVERY_SONG:
+                raise
+            bad(_unwritable(output / name, tracks[name], error))
         else:
             done.folders.append(output / name)
     return done
+
+
+def _separator(
+    info: WeightsInfo, arrays: dict[str, np.ndarray], settings: SeparationSettings, *, origin: str
+) -> Separator:
+    if settings.standalone_script:
+        info = info.in_standalone_script()
+    network = build_network(info, arrays, engine=settings.engine, origin=origin)
+    return Separator(network, info.config, info.fidelity)
+
+
+def _unwritable(folder: Path, path: Path, error: OSError) -> reading.AudioError:
+    return reading.AudioError(
+        f"{folder}: can't hold the stems of {path} ({error.strerror or error}): rename the song, "
+        "or choose another output"
+    )
 
 
 def _headers(
@@ -169,13 +203,14 @@ def _headers(
 ) -> dict[str, reading.Header]:
     """The headers of those tracks that can be read; a bad file is better told now than later."""
     stem_files = {container_of(path) for path in tracks.values() if is_inside(path)}
-    measure(sorted(stem_files), progress=progress)
+    with suppress(HiphopssError):  # said of each of them below
+        measure(sorted(stem_files), progress=progress)
     headers = {}
     for name, path in tracks.items():
         try:
             headers[name] = reading.read_header(path, end=True)
-        except reading.AudioError as error:
-            bad(error)
+        except HiphopssError as error:  # of this kind if ffmpeg is missing
+            bad(error if isinstance(error, reading.AudioError) else reading.AudioError(str(error)))
     return headers
 
 
@@ -214,7 +249,7 @@ def _write_stems(
 
 
 def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
-    """The content of ``separation.json``: weights and settings that made a folder's stems."""
+    """The part of ``separation.json`` about the weights and settings that make the stems."""
     used = info.in_standalone_script() if settings.standalone_script else info
     default_name = weights.name.removesuffix(".pkl").removesuffix(".weights.h5")
     record = {
@@ -231,31 +266,3 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
     if info.provenance.get("songs"):
         record["trained_on"] = info.provenance["songs"]
     return record
-
-
-def _claim(output: Path, record: dict) -> None:
-    """Write the record, unless another run at the same time has claimed the folder otherwise."""
-    path = output / SEPARATION_RECORD
-    with locked(path):
-        _require_own(output, record, ())
-        write_text(path, json.dumps(record, indent=2) + "\n")
-
-
-def _require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
-    """Raise if new stems would replace or join stems that were made in another way."""
-    path = output / SEPARATION_RECORD
-    if not path.exists():
-        for name in tracks:
-            found = [s for s in SOURCES if (output / name / f"{s}.wav").exists()]
-            if found:
-                raise HiphopssError(
-                    f"{output / name / found[0]}.wav: is there already, and nothing says that it "
-                    "was separated with these weights: choose another output"
-                )
-        return
-    before = read_object(path, SeparationRecord, mend="remove it, or choose another output")
-    for name, value in record.items():
-        if name != "weights" and before.get(name) != value:  # a file may have been renamed
-            raise HiphopssError(
-                f"{path}: the stems here were made with another {name}: choose another output"
-            )

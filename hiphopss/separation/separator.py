@@ -24,6 +24,7 @@ from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.signal import reading
 from hiphopss.signal.patches import crossfade_weights, separation_patch_count
 from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, stft
+from hiphopss.util.arrays import require_upright
 from hiphopss.util.threads import ordered_map, processor_count
 from hiphopss.weights.files import WeightsInfo, loaded_model, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
@@ -334,10 +335,19 @@ def separate(
         raise HiphopssError(f"sample rate {sample_rate}: give a positive number of Hz")
     given = np.asarray(waveform, np.float32)
     samples = given[:, None] if given.ndim == 1 else given
-    if samples.ndim != 2 or not len(samples) or samples.shape[1] > MAX_CHANNELS:
-        raise HiphopssError(
-            f"waveform of shape {given.shape}: give (n_samples,) or (n_samples, n_channels)"
-        )
+    order = "(n_samples,) or (n_samples, n_channels)"
+    if samples.ndim != 2 or not samples.size:
+        raise HiphopssError(f"waveform of shape {given.shape}: give {order}")
+    n_samples, n_channels = samples.shape
+    require_upright(
+        "waveform",
+        given.shape,
+        n_channels,
+        "channels",
+        n_samples=n_samples,
+        order=order,
+        most=MAX_CHANNELS,
+    )
     if not np.isfinite(samples).all():
         raise HiphopssError("waveform: has samples that are not finite: mend them first")
     samples = reading.to_mono(samples)[:, None] if mono else samples

@@ -7,6 +7,7 @@
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
 - ``text``: showing names and other text of strangers. ``records``: reading what files say of
   themselves.
+- ``arrays``: whether a caller's array is transposed.
 - ``keras_backend``: importing Keras quietly, and turning arrays into tensors.
 
 May import :mod:`hiphopss.errors`.

@@ -8,7 +8,7 @@ from typing import Any
 from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
-from hiphopss.separation.hashes import SONGS, STEMS
+from hiphopss.separation.record import SONGS, STEMS
 from hiphopss.verification.check import Check
 from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE
 from hiphopss.verification.songs import MOVED, check_song_file

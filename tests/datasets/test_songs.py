@@ -1,20 +1,24 @@
 """Which songs are found in the known layouts and in plain folders."""
 
+import re
 import shutil
+import unicodedata
 
 import pytest
 import soundfile
 from helpers.hhds import write_musdb
-from helpers.songs import RATE, noise
+from helpers.songs import RATE, noise, write_song
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.datasets import musdb18
 from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.features.selection import SongChoice
 from hiphopss.datasets.layouts import layout_of
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.datasets.musdb18 import training_part
 from hiphopss.datasets.roots import facts, find_root, song_root
 from hiphopss.datasets.songs import find_songs, read_songs, song_at
+from hiphopss.datasets.stems import load_stems
 
 
 def test_songs_are_listed_by_subset_and_name(dataset):
@@ -138,6 +142,41 @@ def test_names_of_files_match_whatever_their_case(tmp_path):
         read_songs(tmp_path, ("Dev",))
 
 
+@pytest.mark.parametrize("name", ["vocal.wav", "Vox.WAV", "lead vocals.flac", "vocls.wav"])
+def test_a_misspelt_stem_does_not_become_silence(tmp_path, name):
+    write_musdb(tmp_path, "train", ["A - One"])
+    folder = tmp_path / "train" / "A - One"
+    (folder / "vocals.wav").rename(folder / name)
+    message = f"{name}: looks like the vocals of 'A - One', which has none: rename it to vocals"
+    for find in (read_songs, find_songs):
+        with pytest.raises(HiphopssError, match=re.escape(message)):
+            find(tmp_path)
+    (folder / name).rename(folder / "brass.wav")
+    assert "vocals" not in read_songs(tmp_path, ("Dev",))[0].stems
+    # Of a song that has all of its stems, other files are nobody's business.
+    write_musdb(tmp_path, "train", ["B - Two"])
+    shutil.copy(folder / "bass.wav", tmp_path / "train" / "B - Two" / name)
+    assert len(find_songs(tmp_path)) == 2
+
+
+def test_a_stem_in_a_format_that_can_not_be_read_is_no_silence(tmp_path):
+    write_musdb(tmp_path, "train", ["A - One"])
+    folder = tmp_path / "train" / "A - One"
+    (folder / "vocals.wav").unlink()
+    (folder / "vocals.ape").write_bytes(b"MAC " + bytes(100))
+    (song,) = read_songs(tmp_path, ("Dev",))
+    with pytest.raises(HiphopssError, match=r"vocals\.ape: not an audio file"):
+        load_stems(song, RATE)
+
+
+def test_songs_match_their_mixtures_in_any_unicode_form(tmp_path):
+    composed, decomposed = (unicodedata.normalize(form, "Café") for form in ("NFC", "NFD"))
+    write_song(tmp_path, "Dev", composed, {s: noise(100, 1) for s in SOURCES})
+    (tmp_path / "Mixtures/Dev" / composed).rename(tmp_path / "Mixtures/Dev" / decomposed)
+    (song,) = read_songs(tmp_path, ("Dev",))
+    assert song.mixture.exists()
+
+
 def test_the_validation_songs_of_musdb18(tmp_path):
     write_musdb(tmp_path, "train", ["Leaf - Summerghost", "A - One"])
     songs = read_songs(tmp_path, ("Dev",))
@@ -151,4 +190,4 @@ def test_the_validation_songs_of_musdb18(tmp_path):
 
 def test_parts_are_of_musdb18_alone(dataset, tmp_path):
     with pytest.raises(HiphopssError, match="has no parts, which are of MUSDB18"):
-        make_features(dataset, tmp_path / "f.h5", preset="corrected", part="train")
+        make_features(dataset, tmp_path / "f.h5", preset="corrected", songs=SongChoice("train"))

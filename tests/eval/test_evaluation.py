@@ -185,7 +185,7 @@ def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tm
         "window_s": 30,
         "hop_s": 15,
         "engine": "hiphopss",
-        "length_tolerance_s": 0.0,
+        "length_tolerance_s": 0.1,
         "models": {
             "HH_CS": {
                 "audio": {

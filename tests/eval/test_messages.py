@@ -1,5 +1,6 @@
 """What an evaluation refuses, warns of and tells, in one line."""
 
+import json
 import logging
 import math
 import shutil
@@ -41,8 +42,8 @@ BREAK = {
         r"net/b/drums\.wav: 16000 Hz, but .*Test/b/vocals\.wav has 8000: export the song",
     ),
     "another length": (
-        lambda data, net: put(net / "b/drums.wav", noise(0)[1:]),
-        r"net/b/drums\.wav: 3999 samples, but .*Test/b/vocals\.wav has 4000",
+        lambda data, net: put(net / "b/drums.wav", noise(0)[800:]),
+        r"net/b/drums\.wav: 3200 samples, but .*Test/b/vocals\.wav has 4000",
     ),
     "no samples": (
         lambda data, net: put(net / "a/other.wav", noise(0)[:0]),
@@ -121,7 +122,7 @@ def test_lengths_may_differ_where_that_is_tolerated(references, estimates, tmp_p
     put(estimates / "a" / "drums.wav", noise(0)[: N_SAMPLES - 400])
     put(references / "Sources/Test/a/bass.wav", np.pad(noise(0), [(0, 9), (0, 0)]))
     with pytest.raises(HiphopssError, match=r"bass\.wav: 4009 samples"):
-        run(references, estimates, tmp_path / "scores.csv")
+        run(references, estimates, tmp_path / "scores.csv", length_tolerance_s=0)
     with pytest.raises(HiphopssError, match=r"drums\.wav: 3600 samples"):
         run(references, estimates, tmp_path / "scores.csv", length_tolerance_s=0.05)
     apart = r"drums\.wav: 3600 samples, but .*bass\.wav has 4009"
@@ -129,6 +130,11 @@ def test_lengths_may_differ_where_that_is_tolerated(references, estimates, tmp_p
         run(references, estimates, tmp_path / "scores.csv", length_tolerance_s=0.051)
     with warned(apart):
         run(references, estimates, tmp_path / "scores.csv", length_tolerance_s=0.052)
+    record = json.loads((tmp_path / "scores.json").read_text())
+    cut = {(c["song"], c["file"]): c["samples"] for c in record["models"]["net"]["audio"]["cut"]}
+    assert cut["a", "reference of the bass"] == 409
+    assert cut["a", "estimate of the bass"] == 400
+    assert len(cut) == 7  # all but the estimate of the drums
     shapes = [call["references"].shape for call in scored]
     assert shapes == [(4, 3600, 1), (4, 4000, 1)]
     assert scored[0]["estimates"][0].shape == (4, 3600, 1)

@@ -141,3 +141,13 @@ def test_audible_sources_are_neither_muted_nor_silent():
     settings = Mix(gains={"bass": -np.inf}, muted=frozenset({"drums"}))
     assert settings.audible == ("vocals", "other")
     assert settings.changed(soloed=frozenset({"bass", "drums"})).audible == ()
+
+
+def test_transposed_stems_are_called_that():
+    transposed = np.zeros((4, 30000, 2), np.float32)
+    with pytest.raises(HiphopssError, match="30000 channels: transpose it, the order is"):
+        mix(transposed, Mix())
+    with pytest.raises(HiphopssError, match=r"stems of shape \(4, 30000, 2\): give \(4, 2, n_samp"):
+        Mixer(Mix(), 2).process(transposed)
+    with pytest.raises(HiphopssError, match=r"stems of shape \(2, 30000\): give \(4, n_channels"):
+        mix(transposed[:2, :, 0], Mix())

@@ -222,7 +222,7 @@ def test_stems_that_do_not_fit_together_are_refused(stems, tmp_path):
     bass, vocals = stems / "bass.wav", stems / "vocals.wav"
     advice = ": export the song's files alike, or separate its mixture again"
     for waveform, rate, told in [
-        (noise(9001, 3), RATE, f"{bass}: 9001 samples, but {vocals} has 9000{advice}"),
+        (noise(13410, 3), RATE, f"{bass}: 13410 samples, but {vocals} has 9000{advice}"),
         (noise(9000, 3), 48000, f"{bass}: 48000 Hz, but {vocals} has 44100{advice}"),
     ]:
         soundfile.write(bass, waveform, rate)
@@ -235,6 +235,23 @@ def test_stems_that_do_not_fit_together_are_refused(stems, tmp_path):
     with pytest.raises(HiphopssError, match=f"^{re.escape(told)}$"):
         remix(stems, tmp_path / "o.wav", Mix(), progress=False)
     assert not list(tmp_path.glob("o.*"))
+
+
+def test_stems_that_differ_by_a_few_samples_are_cut(stems, tmp_path, run):
+    remix(stems, tmp_path / "before.wav", Mix(), progress=False)
+    bass, rate = soundfile.read(stems / "bass.wav", dtype="int16")
+    soundfile.write(stems / "bass.wav", np.pad(bass, (0, 7)), rate, subtype="PCM_16")
+    options = ("remix", stems, "-o", tmp_path / "after.wav", "-q")
+    status, _, told = run(*options)
+    assert (status, told.count("\n")) == (0, 1)
+    assert f"samples, but {stems / 'bass.wav'} has 9007: the longer files are cut" in told
+    assert "(by up to 7 samples, 0.159 ms)" in told
+    before, after = (soundfile.read(tmp_path / f"{n}.wav")[0] for n in ("before", "after"))
+    np.testing.assert_array_equal(after, before)
+    status, _, told = run(*options, "--length-tolerance", 0)
+    assert (status, told.count("\n")) == (2, 1)
+    assert told.endswith("or, if they differ a little, add --length-tolerance SECONDS\n")
+    assert run(*options, "--length-tolerance", -1)[0] == 2
 
 
 def test_a_mono_stem_beside_stereo_ones_is_the_same_on_both_sides(stems, tmp_path):

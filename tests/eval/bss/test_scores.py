@@ -7,6 +7,7 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from hiphopss import HiphopssError
+from hiphopss.eval.bss.ratios import si_sdr, usdr
 from hiphopss.eval.bss.scores import BSS_ENGINES, bss_eval, window_layout
 
 N_SAMPLES = 6000
@@ -220,3 +221,41 @@ def test_mir_evals_deprecation_is_not_passed_on():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         bss_eval(references, estimates, mode="images", engine="mir_eval")
+
+
+@each_way
+def test_no_scores_where_filters_fit_anything(mode, engine):
+    """Two references have 1024 copies: of 513 samples and 511 more, they make up anything."""
+    references, estimates = make_signals(n_sources=2)
+    short, filled, enough = (
+        bss_eval(references[:, :n], estimates[:, :n], mode=mode, engine=engine)
+        for n in (512, 513, 514)
+    )
+    assert np.isnan([short.sdr, short.sir, short.sar, short.isr]).all()
+    told = {"not above the 512 filter taps of BSS Eval: not determined"}
+    assert set(short.notes.flat) == told
+    assert np.isfinite(filled.sdr).all()
+    assert np.isnan([filled.sir, filled.sar]).all()
+    assert all("SIR and SAR are not determined" in note for note in filled.notes.flat)
+    assert np.isfinite([enough.sdr, enough.sir, enough.sar]).all()
+    windows = bss_eval(references, estimates, mode=mode, engine=engine, window=512, hop=2000)
+    assert np.isnan(windows.sdr).all()
+    assert set(windows.notes.flat) == told
+
+
+@pytest.mark.parametrize(
+    ("shape", "told"),
+    [
+        ((32000, 2), r"shape \(32000, 2\) is 32000 sources of 2 samples: transpose it"),
+        ((40, 4), "40 sources of 4 samples"),
+        ((4, 2, 30000), "30000 channels of 2 samples"),
+        ((4, 30000, 65), "65 channels of 30000 samples"),
+    ],
+)
+def test_a_transposed_array_is_called_that(shape, told):
+    with pytest.raises(HiphopssError, match=told):
+        bss_eval(np.ones(shape), np.ones(shape), mode="images")
+    ratios = (lambda x: usdr(x, x), lambda x: si_sdr(x, x, np.zeros(1, int), 2))
+    for ratio in ratios:
+        with pytest.raises(HiphopssError, match="transpose it"):
+            ratio(np.ones(shape if len(shape) == 3 else (*shape, 1)))
