@@ -235,7 +235,8 @@ def write_csv(path: Path, header: Sequence[str], lines: Iterable[Sequence]) -> N
     lines : iterable of sequence
         Cells; None is written as an empty cell, and a float in full.
     """
-    with open(path, "w", encoding="utf-8", newline="") as file:
+    # A name that isn't Unicode is written with escapes.
+    with open(path, "w", encoding="utf-8", errors="backslashreplace", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
         writer.writerows(lines)  # csv writes repr() of a float, and "" for None

@@ -45,9 +45,12 @@ def written_whole(path: str | Path) -> Iterator[Path]:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, completely or not at all; errors as in :func:`written_whole`."""
+    """Write a text file in UTF-8, completely or not at all; errors as in :func:`written_whole`.
+
+    What is not Unicode, as the name of a file may be, is written with the escapes of JSON.
+    """
     with written_whole(path) as temporary:
-        temporary.write_text(text, encoding="utf-8", newline="\n")
+        temporary.write_text(text, encoding="utf-8", errors="backslashreplace", newline="\n")
 
 
 def require_writable(path: str | Path) -> None:
