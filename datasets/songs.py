@@ -8,7 +8,7 @@ with ``mixture.wav`` beside them if it exists, or ``<root>/<song>.stem.mp4``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -135,7 +135,9 @@ def no_root(folder: Path) -> HiphopssError:
     )
 
 
-def find_songs(root: str | Path) -> list[Song]:
+def find_songs(
+    root: str | Path, *, left_out: Callable[[HiphopssError], None] | None = None
+) -> list[Song]:
     """List the songs of a data set or of a plain folder of songs, including incomplete ones.
 
     Parameters
@@ -143,6 +145,9 @@ def find_songs(root: str | Path) -> list[Song]:
     root : path-like
         A data set in a known layout, the ``Sources`` folder of DSD100's, or a folder of songs,
         whose subset is empty.
+    left_out : callable, optional
+        Called with the error of each song that has two files for one stem, or one that looks like a
+        misspelt one, instead of raising it.
 
     Returns
     -------
@@ -159,15 +164,20 @@ def find_songs(root: str | Path) -> list[Song]:
     if not root.is_dir():
         raise HiphopssError(f"{root}: no such folder: give the folder that holds the songs")
     layout = layout_of(root) or layout_of_sources(root)
-    if layout is None:
-        found = [_song(entry, "", root) for entry in song_entries(root)]
-    else:
-        found = [
-            _song(entry, subset, layout.mixtures[subset])
-            for subset in layout.subsets
-            for entry in song_entries(layout.stems[subset])
-        ]
-    songs = [song for song in found if song.stems]
+    places = [("", root, root)]
+    if layout is not None:
+        places = [(s, layout.stems[s], layout.mixtures[s]) for s in layout.subsets]
+    songs = []
+    for subset, folder, mixtures in places:
+        for entry in song_entries(folder):
+            try:
+                song = _song(entry, subset, mixtures)
+            except HiphopssError as error:
+                if left_out is None:
+                    raise
+                left_out(error)
+                continue
+            songs += [song] if song.stems else []
     _require_each_once(songs)
     return songs
 

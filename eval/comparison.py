@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from hiphopss.datasets.layouts import plain_name
 from hiphopss.datasets.songs import Song, song_at, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import Summary, format_summary, summarise, summary_path
@@ -196,9 +197,9 @@ def _matched(
                 f"{folder}: {len(inner)} songs, but {truth} is one: put the stems into the folder"
             )
         return [(songs[0], estimate_stems(folder if _has_stems(folder) else inner[0]))]
-    by_name = {song.name: song for song in songs}
+    by_name = {plain_name(song.name): song for song in songs}
     for found in inner:
-        if found.name not in by_name:
+        if plain_name(found.name) not in by_name:
             raise HiphopssError(
                 f"{found}: {truth} has no song of this name: rename or remove the folder"
             )
@@ -206,7 +207,7 @@ def _matched(
         raise HiphopssError(
             f"{folder}: no folders of songs as in {truth}: put the stems into <song>/"
         )
-    return [(by_name[found.name], estimate_stems(found)) for found in inner]
+    return [(by_name[plain_name(found.name)], estimate_stems(found)) for found in inner]
 
 
 def _has_stems(folder: Path) -> bool:

@@ -46,7 +46,7 @@ from hiphopss.eval.bss.projection import EPS, SINGULAR, Projection
 
 UNCERTAIN = "references nearly dependent: SIR, SAR and ISR are uncertain"
 UNDETERMINED = "references dependent: not determined"
-TOO_SHORT = f"not above the {FILTER_TAPS} filter taps of BSS Eval: not determined"
+TOO_SHORT = f"too short: BSS Eval needs more than {FILTER_TAPS} samples"
 FILLED = "short: the references' filters fit anything, so SIR and SAR are not determined"
 
 _KEPT_BYTES = 2**30

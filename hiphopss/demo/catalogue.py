@@ -193,21 +193,22 @@ def own_songs(folder: str | Path, taken: Iterable[str] = ()) -> list[OfferedSong
     Logs
     ----
     WARNING
-        For each song that is left out because it has stems but no mixture, lacks a stem, or has a
-        file that can't be read.
+        For each song that is left out because it has stems but no mixture, lacks a stem or has two
+        files for one, or has a file that can't be read.
     """
     folder = Path(folder)
-    found = find_songs(folder)
+    problems: list[HiphopssError] = []
+    found = find_songs(folder, left_out=problems.append)
     found += [
         Song(path.stem, "", path, {})
         for path in sorted(folder.iterdir())
         if is_audio(path) and not path.name.startswith(".")
     ]
-    if not found:
+    if not found and not problems:
         raise HiphopssError(f"{folder}: no songs or audio files in it: name another folder")
     with suppress(HiphopssError):  # said of each song below
         measure_songs(found)
-    ids, songs, problems = set(taken), [], []
+    ids, songs = set(taken), []
     for files_ in found:
         try:
             seconds = _usable_seconds(files_)

@@ -209,8 +209,13 @@ def _headers(
     for name, path in tracks.items():
         try:
             headers[name] = reading.read_header(path, end=True)
-        except HiphopssError as error:  # of this kind if ffmpeg is missing
-            bad(error if isinstance(error, reading.AudioError) else reading.AudioError(str(error)))
+        except reading.AudioError as error:
+            bad(error)
+        except HiphopssError as error:  # ffmpeg is missing
+            bad(reading.AudioError(str(error)))
+        except OSError as error:
+            reason = error.strerror or error
+            bad(reading.AudioError(f"{path}: can't be opened ({reason}): check its permissions"))
     return headers
 
 

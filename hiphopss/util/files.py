@@ -52,7 +52,10 @@ def _require_empty(path: Path) -> None:
 
 
 def write_text(path: str | Path, text: str) -> None:
-    """Write a text file in UTF-8, completely or not at all; errors as in :func:`written_whole`."""
+    """Write a text file in UTF-8, completely or not at all; errors as in :func:`written_whole`.
+
+    What is not Unicode, as the name of a file may be, is written with the escapes of JSON.
+    """
     with written_whole(path) as temporary:
         # Bytes of names that are not text become escapes, which JSON reads back as they were.
         temporary.write_text(text, "utf-8", "backslashreplace", newline="\n")

@@ -250,6 +250,6 @@ def test_songs_that_are_too_short_for_bss_eval_have_no_scores(tmp_path, name):
         assert (drums.note, drums.SDR is None) == ("", False)
     else:
         assert np.isnan(values(drums)).all()
-        assert drums.note == "not above the 512 filter taps of BSS Eval: not determined"
+        assert drums.note == "too short: BSS Eval needs more than 512 samples"
     summary = {s.source: s for s in summarise(rows.values())}
     assert summary["drums"].n_songs == (name == "mdx")
