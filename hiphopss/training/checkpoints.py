@@ -119,11 +119,12 @@ def save_checkpoint(
         write_weights(temporary, model, info)
         with h5py.File(temporary, "r+") as stored:
             group = stored.create_group(_STATE)
-            group.attrs["run"] = json.dumps({"settings": run.settings, "log": run.log})
-            for number, variable in enumerate(model.optimizer.variables):
-                group[str(number)] = variable.numpy()
-            for name, array in run.best.items():
-                group[f"{_BEST}/{name}"] = array
+            state = {str(n): v.numpy() for n, v in enumerate(model.optimizer.variables)}
+            state |= {f"{_BEST}/{name}": array for name, array in run.best.items()}
+            told = {"settings": run.settings, "log": run.log, "sha256": digest_of(state)}
+            group.attrs["run"] = json.dumps(told)
+            for name, array in state.items():
+                group[name] = array
     _write_log(beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 
@@ -201,6 +202,40 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
             variable.assign(state[str(number)][()])
         run.best = {name: state[_BEST][name][()] for name in arrays if _BEST in state}
     run.log = before["log"]
+
+
+def has_its_state(path: Path) -> bool | None:
+    """Whether the state in a checkpoint has the SHA-256 that the checkpoint records.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint, whose weights can be read.
+
+    Returns
+    -------
+    bool or None
+        None if none is recorded, as in older checkpoints.
+
+    Raises
+    ------
+    HiphopssError
+        If it is not a checkpoint.
+    """
+    import h5py
+
+    arrays: dict[str, np.ndarray] = {}
+
+    def keep(name: str, item: object) -> None:
+        if isinstance(item, h5py.Dataset):
+            arrays[name] = item[()]
+
+    with h5py.File(path, "r") as stored:
+        if _STATE not in stored:
+            raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
+        recorded = json.loads(stored[_STATE].attrs["run"]).get("sha256")
+        stored[_STATE].visititems(keep)
+    return None if recorded is None else digest_of(arrays) == recorded
 
 
 def _write_log(path: Path, log: list[dict]) -> None:
