@@ -10,10 +10,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from msgspec import Meta
 
 from hiphopss import __version__
 from hiphopss.config import Fidelity, SignalConfig
@@ -22,7 +21,7 @@ from hiphopss.util.files import write_text, written_whole
 from hiphopss.util.hdf5 import HDF5File
 from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import import_keras, threads_in_use
-from hiphopss.util.records import Finite, parse_record
+from hiphopss.util.records import Finite, Sha256, parse_record
 from hiphopss.weights.files import (
     SUFFIX,
     WeightsInfo,
@@ -95,7 +94,8 @@ class Recorded:
 
     settings: dict[str, Any]
     log: list[dict[str, int | Finite]]
-    threads: Annotated[int, Meta(ge=1)] | None = None
+    threads: str | None = None
+    sha256: Sha256 | None = None
 
     def __post_init__(self) -> None:
         columns = {frozenset(row) for row in self.log}
@@ -136,15 +136,19 @@ def save_checkpoint(
     arrays = network_arrays(model)
     require_finite(arrays, origin=str(path))
     info = WeightsInfo(config, fidelity, provenance(run), digest_of(arrays))
+    state = {str(n): v.numpy() for n, v in enumerate(model.optimizer.variables)}
+    state |= {f"{_BEST}/{name}": array for name, array in run.best.items()}
+    told = {
+        "settings": run.settings,
+        "log": run.log,
+        "threads": threads_in_use(),
+        "sha256": digest_of(state),
+    }
     with written_whole(path) as temporary, written_weights(temporary, model, info) as stored:
         group = stored.create_group(_STATE)
-        group.attrs["run"] = json.dumps(
-            {"settings": run.settings, "log": run.log, "threads": threads_in_use()}
-        )
-        for number, variable in enumerate(model.optimizer.variables):
-            group[str(number)] = variable.numpy()
-        for name, array in run.best.items():
-            group[f"{_BEST}/{name}"] = array
+        group.attrs["run"] = json.dumps(told)
+        for name, array in state.items():
+            group[name] = array
     _write_log(beside(path, ".log.csv", f".checkpoint{SUFFIX}"), run.log)
 
 
@@ -204,10 +208,7 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
     """
     with opened_own(path) as stored:
         _, arrays = read_own(stored)
-        text = stored.groups.get(_STATE, {}).get("run")
-        if not isinstance(text, str):
-            raise HiphopssError(f"{path}: not a checkpoint of a training run: move it away")
-        before = parse_record(text, Recorded, origin=path, mend="use --restart to begin anew")
+        before = _recorded(stored)
         for name, value in run.settings.items():
             if before.settings.get(name) != value:
                 raise HiphopssError(
@@ -233,6 +234,14 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
         )
 
 
+def _recorded(stored: HDF5File) -> Recorded:
+    """What a checkpoint says of its run."""
+    text = stored.groups.get(_STATE, {}).get("run")
+    if not isinstance(text, str):
+        raise HiphopssError(f"{stored.path}: not a checkpoint of a training run: move it away")
+    return parse_record(text, Recorded, origin=stored.path, mend="use --restart to begin anew")
+
+
 def _state(stored: HDF5File, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """An array of the state of a run: finite numbers, or whole ones, which are only counts."""
     place = stored.arrays.get(f"{_STATE}/{name}")
@@ -244,6 +253,35 @@ def _state(stored: HDF5File, name: str, shape: tuple[int, ...]) -> np.ndarray:
     array = stored.array(f"{_STATE}/{name}", place.dtype)
     require_finite({name: array}, origin=str(stored.path))
     return array
+
+
+def has_its_state(path: Path) -> bool | None:
+    """Whether the state in a checkpoint has the SHA-256 that the checkpoint records.
+
+    Parameters
+    ----------
+    path : Path
+        A checkpoint, whose weights can be read.
+
+    Returns
+    -------
+    bool or None
+        None if none is recorded, as in older checkpoints.
+
+    Raises
+    ------
+    HiphopssError
+        If it is not a checkpoint.
+    """
+    with opened_own(path) as stored:
+        before = _recorded(stored)
+        inner = f"{_STATE}/"
+        arrays = {
+            name.removeprefix(inner): stored.array(name, place.dtype)
+            for name, place in stored.arrays.items()
+            if name.startswith(inner)
+        }
+    return None if before.sha256 is None else digest_of(arrays) == before.sha256
 
 
 def _write_log(path: Path, log: list[dict]) -> None:

@@ -8,6 +8,6 @@
   of which goes on to what it was made from.
 
 May import :mod:`hiphopss.reproduction`, :mod:`hiphopss.eval`, :mod:`hiphopss.separation`,
-:mod:`hiphopss.weights`, :mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and
-:mod:`hiphopss.util`.
+:mod:`hiphopss.training`, :mod:`hiphopss.weights`, :mod:`hiphopss.datasets`,
+:mod:`hiphopss.signal` and :mod:`hiphopss.util`.
 """

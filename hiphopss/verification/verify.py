@@ -21,7 +21,7 @@ from hiphopss.verification.runs import OUTCOMES, check_run
 from hiphopss.verification.scores import check_scores
 from hiphopss.verification.sets import check_set
 from hiphopss.verification.stems import check_stems
-from hiphopss.verification.weights import check_weights
+from hiphopss.verification.weights import CHECKPOINT, check_weights
 from hiphopss.weights.registry import resolve_weights
 
 _Checker = Callable[[Check, Path, int], None]
@@ -127,5 +127,5 @@ def _folder(path: Path) -> tuple[Path, _Checker]:
 
 
 def _weights_or_checkpoint(check: Check, path: Path, depth: int) -> None:
-    kind = "checkpoint" if ".checkpoint." in path.name else "weights"
+    kind = CHECKPOINT if ".checkpoint." in path.name else "weights"
     check_weights(check, path, depth, kind)

@@ -8,15 +8,19 @@ from typing import Any
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.training.checkpoints import has_its_state
 from hiphopss.util.files import sha256_of
 from hiphopss.verification.check import Check
 from hiphopss.verification.features import by_song, check_features
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE
 from hiphopss.verification.places import is_own
 from hiphopss.verification.songs import MOVED, check_songs
 from hiphopss.verification.values import as_hashes, as_object, as_text
 from hiphopss.weights.files import read_info, read_weights
 from hiphopss.weights.registry import Entry, registry
+
+CHECKPOINT = "checkpoint"
+"""Kind of a weight file that also has the state of a training."""
 
 
 def check_weights(check: Check, path: Path, depth: int, kind: str = "weights") -> None:
@@ -56,8 +60,24 @@ def check_weights(check: Check, path: Path, depth: int, kind: str = "weights") -
         other = entry is not None and sha256_of(path) != entry.sha256
         if other:
             told = "not the file that the registry lists under this name: get it again"
-        check.found(depth, kind, path, DIFFERS if odd or other else OK, told)
+        state = DIFFERS if odd or other else OK
+        if state == OK and kind == CHECKPOINT:
+            state, told = _state(path, told)
+        check.found(depth, kind, path, state, told)
     _check_origin(check, info.provenance, depth + 1, shipped=entry is not None and entry.shipped)
+
+
+def _state(path: Path, told: str) -> tuple[str, str]:
+    """Whether the optimiser's state in a checkpoint is well, besides its weights."""
+    try:
+        same = has_its_state(path)
+    except (HiphopssError, OSError) as error:
+        return UNREADABLE, str(error).removeprefix(f"{path}: ")
+    if same is None:
+        return NOT_RECORDED, f"the hash of the state of the training; {told}"
+    if not same:
+        return DIFFERS, "the state of the training has changed: train again with --restart"
+    return OK, f"{told}; so is the state of the training"
 
 
 def _known(path: Path) -> Entry | None:

@@ -8,6 +8,8 @@ from helpers.songs import noise, write_song
 from hiphopss import SOURCES, Baselines, Executor, SeparationSettings, evaluate, separate_files
 from hiphopss.datasets.features.file import FeatureFile
 from hiphopss.datasets.features.make import make_features
+from hiphopss.training.checkpoints import Run, save_checkpoint
+from hiphopss.training.steps import compile_model
 from hiphopss.weights.files import save_weights
 
 
@@ -22,16 +24,23 @@ def chain(tmp_path_factory, keras):
         write_song(root / "songs", subset, f"{number:03d} - song", stems)
     features = make_features(root / "songs", root / "f.h5", preset="corrected", progress=False)
     with FeatureFile(features) as file:
-        made = {"features": file.identity, "stems": file.provenance["sha256"], "init": None}
+        made = {"features": file.identity, "init": None}
+        heard = file.provenance["sha256"]
         fidelity, config = file.fidelity, file.config
+    model = build_model(fidelity, config=config, seed=1)
+    compile_model(model, fidelity)
+    model.optimizer.build(model.trainable_variables)
     weights = root / "w.weights.h5"
     save_weights(
         weights,
-        build_model(fidelity, config=config, seed=1),
+        model,
         config=config,
         fidelity=fidelity,
-        provenance=made,
+        provenance={**made, "stems": heard},
     )
+    checkpoint = root / "w.checkpoint.weights.h5"
+    run = Run(made, stems=heard, log=[{"epoch": 1, "loss": 0.5}])
+    save_checkpoint(checkpoint, model, run, config=config, fidelity=fidelity)
     stems = root / "stems" / "mine"
     separate_files(
         root / "songs" / "Mixtures" / "Test", stems, SeparationSettings(weights), progress=False
@@ -44,9 +53,10 @@ def chain(tmp_path_factory, keras):
         songs=root / "songs",
         features=features,
         weights=weights,
+        checkpoint=checkpoint,
         stems=stems,
         scores=scores,
-        all=[root / "songs", features, weights, stems, scores],
+        all=[root / "songs", features, weights, checkpoint, stems, scores],
     )
 
 

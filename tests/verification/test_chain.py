@@ -98,6 +98,19 @@ def test_a_changed_byte_is_found_and_named(chain, kept, name, change, kind, told
     assert found.status == 1
 
 
+def test_a_changed_byte_of_the_state_of_a_training(chain, kept):
+    with h5py.File(kept(chain.checkpoint)) as file:
+        state = file["training"]
+        data = next(state[name] for name in state if getattr(state[name], "size", 0) > 100)
+        place = data.id.get_offset()
+    flip(chain.checkpoint, place)
+    found = checked(chain.checkpoint)
+    assert "the state of the training has changed" in wrong(found)["checkpoint", "differs"]
+    with h5py.File(chain.checkpoint, "r+") as file:
+        del file["training"]
+    assert "not a checkpoint" in wrong(checked(chain.checkpoint))["checkpoint", "can't be read"]
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "told"),
     [
