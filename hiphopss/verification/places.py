@@ -209,8 +209,15 @@ def _walk(
                     return
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
+                if _is_folder(entry):
                     below.append(folder / entry.name)
                 else:
                     files[folder / entry.name] = None
         level = below
+
+
+def _is_folder(entry: os.DirEntry) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads round in circles
+        return False

@@ -6,7 +6,7 @@ import h5py
 import pytest
 
 from hiphopss import HiphopssError, verify
-from hiphopss.weights.files import convert_weights
+from hiphopss.weights.converting import convert_weights
 
 SOURCES_OF_TEST = "songs/Sources/Test/002 - song"
 MIXTURE = "songs/Mixtures/Test/002 - song/mixture.wav"
