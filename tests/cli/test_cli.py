@@ -155,9 +155,9 @@ def test_error_in_a_process_of_its_own_is_one_line(tmp_path, published):
     assert done.stdout == ""
 
 
-def cut_off(path):
-    """Keep half of a file."""
-    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+def cut_off(path, kept=0.5):
+    """Keep a part of a file."""
+    path.write_bytes(path.read_bytes()[: round(path.stat().st_size * kept)])
 
 
 def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, monkeypatch):
@@ -166,7 +166,7 @@ def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, 
     (songs / "bounces.wav").mkdir(parents=True)  # a folder is no file, whatever its name
     for name in ("a.wav", "cut.flac", "z.flac"):
         soundfile.write(songs / name, noise(100_000, 1), RATE)
-    cut_off(songs / "cut.flac")
+    cut_off(songs / "cut.flac", 0.01)
     x = noise(200_000, 1)
     x[-1_500] = np.nan  # found only when it is separated
     soundfile.write(songs / "0 late.wav", x, RATE, subtype="FLOAT")
@@ -179,7 +179,7 @@ def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, 
         *(
             f"hiphopss: warning: songs/{line} (the song is left out)"
             for line in (
-                "cut.flac: damaged or cut off: copy, download or export it again",
+                "cut.flac: cut off: none of it is there: copy, download or export it again",
                 "empty.wav: empty: copy, download or export it again",
                 "text.mp3: not an audio file that libsndfile reads, or a damaged one: "
                 "get it again, or convert it to WAV or FLAC",
@@ -202,15 +202,21 @@ def test_no_song_of_several_can_be_separated(tmp_path, run):
     assert not (tmp_path / "out").exists()
 
 
-def test_one_song_that_is_cut_off_is_an_error(tmp_path, run):
-    soundfile.write(tmp_path / "song.flac", noise(100_000, 1), RATE)
-    cut_off(tmp_path / "song.flac")
-    status, out, err = run("separate", tmp_path / "song.flac", "-o", tmp_path / "out")
-    assert (status, out) == (2, "")
-    assert err == (
-        f"hiphopss: error: {tmp_path / 'song.flac'}: damaged or cut off: copy, download or export "
-        "it again\n"
-    )
+@pytest.mark.parametrize("verb", ["separate", "remix", "live"])
+def test_what_is_there_of_a_song_is_used(tmp_path, run, published, verb):
+    soundfile.write(tmp_path / "song.wav", noise(20_000, 1), RATE)
+    cut_off(tmp_path / "song.wav")
+    output = tmp_path / ("out" if verb == "separate" else "out.wav")
+    arguments = [tmp_path / "song.wav", "-o", output, "--weights", published, "-q"]
+    status, _, err = run(verb, *arguments)
+    assert status == 0
+    told = [line for line in err.splitlines() if "cut off" in line]
+    assert told == [
+        f"hiphopss: warning: {tmp_path / 'song.wav'}: cut off: 0.2 of 0.5 s are there: get it "
+        "again if you need the rest"
+    ]
+    made = output / "song" / "bass.wav" if verb == "separate" else output
+    assert soundfile.info(made).frames == 9_989
 
 
 def test_output_that_can_not_be_written_stops_all(tmp_path, run, published):

@@ -80,7 +80,7 @@ def test_a_stem_that_is_cut_off_is_found_before_the_work(dataset):
     soundfile.write(cut, noise(60_000, 1), RATE)
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
     cut.rename(path)
-    with pytest.raises(HiphopssError, match=r"bass\.wav: damaged or cut off"):
+    with pytest.raises(HiphopssError, match=r"bass\.wav: cut off: 0\.\d+ of 1\.4 s are there"):
         song_length(read_songs(dataset)[0], RATE)
 
 

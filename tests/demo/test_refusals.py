@@ -40,13 +40,23 @@ def test_bad_upload_is_refused_in_one_line(client, demo, kind):
     demo.queue.release()
 
 
-def test_file_that_is_cut_off_fails_under_its_own_name(client, demo):
-    body = encoded(noise(100_000, 4), kind="FLAC")
-    job = finished(client, post(client, body[: len(body) // 2], name="half.flac"))
+def test_file_that_is_damaged_fails_under_its_own_name(client, demo):
+    body = bytearray(encoded(noise(100_000, 4), kind="FLAC"))
+    body[len(body) // 2 : len(body) // 2 + 50] = bytes(50)
+    job = finished(client, post(client, bytes(body), name="half.flac"))
     assert job["state"] == "failed"
     assert job["error"].startswith("half: damaged or cut off: ")
     assert job["result"] is None
     assert list(demo.uploads.iterdir()) == []
+
+
+def test_visitors_are_told_that_a_file_is_cut_off(client, demo):
+    body = encoded(noise(60_000, 4))
+    base, result = separated(client, body[: len(body) // 2], name="half.wav")
+    assert result["n_samples"] == (len(body) // 2 - 44) // 2
+    assert result["note"] == "cut off: 0.7 of 1.4 s are there"
+    _, whole = separated(client, body)
+    assert whole["note"] == ""
 
 
 def test_length_is_checked_again_while_decoding(tmp_path):

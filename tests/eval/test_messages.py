@@ -146,7 +146,7 @@ def test_what_is_cut_off_is_found_before_scoring(references, estimates, tmp_path
     cut = path.with_suffix(".flac")
     put(cut, noise(0))
     cut.write_bytes(cut.read_bytes()[: cut.stat().st_size // 2])
-    with pytest.raises(HiphopssError, match=r"drums\.flac: damaged or cut off"):
+    with pytest.raises(HiphopssError, match=r"drums\.flac: cut off: "):
         run(references, estimates, tmp_path / "scores.csv")
     assert not scored
 

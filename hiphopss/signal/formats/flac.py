@@ -69,14 +69,15 @@ def _may_be_joined(file: BinaryIO, start: int, stop: int) -> bool:
     step = (stop - start) // _PROBES
     if step < _PROBED:
         return True
-    file.seek(stop - _PROBED)
-    ends = {frame.first + frame.n_samples for frame in _frames(file.read(_PROBED), block)}
-    if stated & (2**36 - 1) not in ends:
+    file.seek(stop - step)  # all of it, because a silent file is small
+    data = file.read(step)
+    ends = {frame.first + frame.n_samples for frame in _frames(data[-_PROBED:], block)}
+    if stated & (2**36 - 1) not in ends or _MAGIC in data:
         return True
     before = -1
     for at in range(start, stop - step, step):
         file.seek(at + 4)
-        data = file.read(_PROBED if at > start else step)  # a silent file is small
+        data = file.read(_PROBED if at > start else step)
         if _MAGIC in data:
             return True
         frame = next(_frames(data[-_PROBED:], block), None)

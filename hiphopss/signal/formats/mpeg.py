@@ -70,7 +70,7 @@ def _is_plain(run: Run, file: BinaryIO, start: int, stop: int) -> bool:
     count = run.count
     if count is None or not _is_usable(count, run) or len(run.pieces) != 1:
         return False
-    if count.n_frames != run.n_frames:
+    if not count.known or count.n_frames != run.n_frames:
         return False
     if (start, stop) != (0, os.fstat(file.fileno()).st_size):
         return False
@@ -89,7 +89,7 @@ def _is_usable(count: Count, run: Run) -> bool:
     """Whether libmpg123 can be left to cut off the silence at the ends."""
     frame = frame_at(run.head)
     assert frame is not None
-    return count.known and sum(count.silence()) < run.n_frames * frame.sound[2]
+    return bool(count.known or count.lame) and sum(count.silence()) < run.n_frames * frame.sound[2]
 
 
 def _part(run: Run) -> Part:
@@ -102,8 +102,8 @@ def _part(run: Run) -> Part:
         # libmpg123 guesses from the size. With an own count it would cut off its decoder's delay.
         n_zeros = max(0, run.n_frames * frame.size - n_bytes) + 2**13
         n_there = run.n_frames * n_samples
-        if run.count and run.count.lame and run.is_ended and frame.size:
-            n_there = max(0, n_there - sum(run.count.silence()))  # it is shorter than its silence
+        if run.count and run.count.lame and run.is_ended:
+            n_there = 0  # the whole is shorter than the silence at its ends
         return Part((*joined(run.pieces), bytes(n_zeros)), n_there)
     lame = run.count.lame
     if lame and not run.is_ended:
