@@ -2,13 +2,21 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test kernels bench lint lint-ruff lint-types packages clean
+.PHONY: run test coverage mutants kernels bench lint lint-ruff lint-types packages clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
 
 test: .venv/installed
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+# The same tests, and how many lines and branches they run.
+coverage: .venv/installed
+	$(BIN)/python tests/covered.py $(PYTEST_ARGS)
+
+# Changes to the numeric code that a test should notice: hours, or a sample with --only.
+mutants: .venv/installed
+	$(BIN)/python tests/mutants.py $(MUTANTS_ARGS)
 
 # The numeric tests once more, as other processors would compute.
 kernels: .venv/installed

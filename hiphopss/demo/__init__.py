@@ -9,6 +9,7 @@ data from these addresses:
 - ``results/<id>/result.json``: a song's tracks, with peaks, spectrograms and scores.
 
 - ``server``, ``app``, ``security``, ``uploads``, ``limits``: the web server and what it accepts.
+- ``connections``, ``pace``: crowds and slow clients.
 - ``service``, ``catalogue``, ``jobs``, ``store``: available models and songs, and separations.
 - ``results``, ``drawing``: the files of a song. ``export``: the static site. ``static/``: the page.
 

@@ -72,9 +72,8 @@ def stft(
     first = start * config.hop - config.hop  # the signal is preceded by `hop` zeros
     last = first + (stop - start - 1) * config.hop + config.frame
     inside = waveform[..., max(first, 0) : max(min(last, n_samples), 0)]
-    before = max(-first, 0)
-    after = last - first - before - inside.shape[-1]
-    if before or after:
+    if inside.shape[-1] < last - first:
+        before = max(-first, 0)
         padded = np.zeros((*waveform.shape[:-1], last - first), waveform.dtype)
         padded[..., before : before + inside.shape[-1]] = inside
         inside = padded

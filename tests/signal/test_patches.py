@@ -53,6 +53,16 @@ def test_cut_pads_the_last_patches():
         assert not patch[len(piece) :].any()
 
 
+def test_cut_makes_no_copy_of_frames_that_are_enough():
+    frames = np.random.default_rng(0).random((45, 513))
+    for n_frames, n_patches in ((45, 4), (45, 2), (30, 1)):
+        patches = cut(frames[:n_frames], n_patches, CONFIG)
+        assert patches.shape == (n_patches, 30, 513)
+        assert np.shares_memory(patches, frames)
+    close = SignalConfig(overlap=29)  # a patch at every frame
+    np.testing.assert_array_equal(cut(frames, 3, close), [frames[k : k + 30] for k in range(3)])
+
+
 def recursive_crossfade(patches):
     """Patches (n_patches, n_sources, 30, n_bins) joined one by one."""
     joined = patches[0]
@@ -80,6 +90,7 @@ def test_crossfade_against_the_recursion(n_patches, run):
         )
         weighted = part * weights[:, None, :, None].astype(np.float32)
         frames = overlap_add(weighted, tail, config)
+        assert frames.dtype == np.float32
         joined.append(frames[:, : 5 * len(part)])
         tail = frames[:, 5 * len(part) :]
     joined = np.concatenate([*joined, tail], axis=1)

@@ -83,3 +83,33 @@ def test_inverse_in_runs_is_the_inverse():
 def test_magnitude_is_divided_by_the_root_of_the_frame():
     spectrum = stft(noise(5000, seed=8), CONFIG)
     np.testing.assert_allclose(magnitude(spectrum, CONFIG), np.abs(spectrum) / 32)
+
+
+def test_settings_are_those_that_are_given():
+    x = noise(3000, seed=9)
+    config = SignalConfig(frame=256, hop=128, window="hann")
+    spectrum = stft(x, config)
+    assert spectrum.shape == (frame_count(3000, config), 129)
+    np.testing.assert_allclose(istft(spectrum, 3000, config), x, atol=1e-12)
+    padded = np.pad(x, (128, 512))
+    frame = padded[5 * 128 :][:256] * get_window("hann", 256, fftbins=False)
+    np.testing.assert_allclose(spectrum[5], np.fft.rfft(frame), atol=1e-12)
+    np.testing.assert_array_equal(stft(x), stft(x, CONFIG))
+    np.testing.assert_array_equal(istft(stft(x), 3000), istft(stft(x), 3000, CONFIG))
+
+
+@pytest.mark.parametrize(("window", "covered"), [("hann", 511), ("blackmanharris", 512)])
+def test_what_only_the_last_frame_covers_is_flushed(window, covered):
+    config = SignalConfig(window=window)
+    x = np.stack([noise(9000, seed=10), noise(9000, seed=11)])
+    inverse = InverseTransform((2,), np.float64, config)
+    pushed = inverse.push(stft(x, config, stop=7))
+    last = inverse.flush()
+    assert last.shape == (2, 512)
+    np.testing.assert_allclose(pushed[:, 512:], x[:, : 6 * 512], atol=1e-12)
+    # The window ends near 0, and the division makes rounding as much larger.
+    rounding = 1e-14 / analysis_window(config)[512 : 512 + covered] ** 2
+    error = np.abs(last - x[:, 6 * 512 : 7 * 512])[:, :covered]
+    assert np.all(error < rounding)
+    assert np.isfinite(last).all()  # also where the window is 0, and nothing is known
+    assert inverse.flush().dtype == np.float64
