@@ -179,33 +179,42 @@ def describe(
     checksums : dict of str to int, optional
         Those of the frames.
     """
+    hashes = _hashes(layout, digest)  # before, because this may take long
     with opened_for_writing(path, "r+") as file:
         write_tables(file, segments, layout.config)
         file.attrs["augmentation"], file.attrs["seed"] = layout.augmentation, layout.seed
         file.attrs["released_test_leak"] = layout.released_test_leak
-        _write_attributes(file, layout, digest, checksums)
+        _write_attributes(file, layout, hashes, checksums)
+
+
+def _stems(layout: FileLayout) -> dict[str, Path]:
+    """Paths of the stems that were read, by ``<subset>/<song>/<source>``."""
+    songs = layout.songs
+    return {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
+
+
+def _hashes(layout: FileLayout, digest: Callable[[Path], str]) -> dict[str, str]:
+    """SHA-256 of the stems that were read; that of a stem file stands for each of its streams."""
+    stems = _stems(layout)
+    hashes = {file: digest(file) for file in {container_of(path) for path in stems.values()}}
+    return {name: hashes[container_of(path)] for name, path in stems.items()}
 
 
 def _write_attributes(
     file: h5py.File,
     layout: FileLayout,
-    digest: Callable[[Path], str],
+    read: dict[str, str],
     checksums: dict[str, int] | None,
 ) -> None:
     file.attrs["format"] = FORMAT
     file.attrs["config"] = layout.config.to_json()
     file.attrs["fidelity"] = layout.fidelity.to_json()
     file.attrs["source_order"] = list(SOURCES)
-    songs = layout.songs
-    stems = {f"{s.subset}/{s.name}/{name}": path for s in songs for name, path in s.stems.items()}
-    # The hash of a stem file stands for each of its streams.
-    hashes = {file: digest(file) for file in {container_of(path) for path in stems.values()}}
-    read = {name: hashes[container_of(path)] for name, path in stems.items()}
     made = {"version": __version__, "sha256": read, **({DATA: layout.data} if layout.data else {})}
     if checksums is not None:
         made[FRAMES] = checksums
-    cut = {name: layout.cut[path] for name, path in stems.items() if path in layout.cut}
+    cut = {name: layout.cut[path] for name, path in _stems(layout).items() if path in layout.cut}
     made |= {CUT: cut} if cut else {}
     file[PROVENANCE] = json.dumps(made, sort_keys=True)
-    paths = {name: str(path.absolute()) for name, path in stems.items()}
+    paths = {name: str(path.absolute()) for name, path in _stems(layout).items()}
     file[PATHS] = json.dumps(paths, sort_keys=True)

@@ -175,6 +175,6 @@ def _write_wav(path: Path, samples: Any) -> None:
     """Write a mono file of 16 bit; with a full disk, Python's own module raises ``OSError``."""
     from hiphopss.datasets.generated.effects import RATE
 
-    with wave.open(str(path), "wb") as file:
+    with open(path, "wb") as out, wave.open(out, "wb") as file:
         file.setparams((1, 2, RATE, len(samples), "NONE", ""))
         file.writeframes(samples.astype("<i2").tobytes())

@@ -120,9 +120,10 @@ class _Flac:
         self._bits = 24 if subtype == "PCM_24" else 16
         try:
             self._sink = Sink(path)
-            self._file = soundfile.SoundFile(
-                self._sink, "w", sample_rate, n_channels, subtype, format="FLAC"
-            )
+            with self._sink.used():
+                self._file = soundfile.SoundFile(
+                    self._sink, "w", sample_rate, n_channels, subtype, format="FLAC"
+                )
         except soundfile.SoundFileError as error:
             raise HiphopssError(
                 f"A sampling rate of {sample_rate} Hz with {n_channels} channels: FLAC can't hold "
@@ -133,16 +134,19 @@ class _Flac:
         return self
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        self._file.close()
-        self._sink.close()
-        if error is None:
-            self._sink.require_written()
+        try:
+            with self._sink.used():
+                self._file.close()
+                self._sink.close()
+        except HiphopssError:
+            if error is None:  # otherwise that is told
+                raise
 
     def write(self, block: np.ndarray) -> None:
         full_scale = 2 ** (self._bits - 1) - 1  # the factor by which reading divides
         scaled = np.clip(np.rint(block * np.float64(full_scale)), -full_scale - 1, full_scale)
-        self._file.write(scaled.astype(np.int32) << (32 - self._bits))
-        self._sink.require_written()
+        with self._sink.used():
+            self._file.write(scaled.astype(np.int32) << (32 - self._bits))
 
 
 def read_original(

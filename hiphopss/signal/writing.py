@@ -15,6 +15,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.signal.ogg_serial import number_by_content
 from hiphopss.signal.reading import BITS
 from hiphopss.util.disk import cannot_write
+from hiphopss.util.interrupts import held
 
 if TYPE_CHECKING:
     import soundfile
@@ -119,14 +120,14 @@ class Writer:
         import soundfile
 
         try:
-            yield
+            with self._sink.used():
+                yield
         except soundfile.SoundFileError as error:
             # The whole message would begin with the temporary file's name.
             reason = getattr(error, "error_string", str(error)).removeprefix("Error : ")
             raise HiphopssError(
                 f"{self._label}: can't be written ({reason.rstrip('.')}): {mend}"
             ) from error
-        self._sink.require_written()
 
     def write(self, waveform: np.ndarray) -> None:
         """Append samples `[shape=(n_samples, n_channels)]`."""
@@ -181,7 +182,7 @@ class Writer:
         if error is None:
             self.close()
             return
-        with suppress(HiphopssError):  # what was raised first is told, and the file is given up
+        with suppress(HiphopssError), self._sink.used():  # what was raised first is told
             self._file.close()
         self._sink.close()
 
@@ -190,7 +191,7 @@ class Sink:
     """A new file for libsndfile, which keeps the system's first error.
 
     libsndfile itself would only say "System error", and at the end of some formats say nothing.
-    After an error, what it writes is dropped, and :meth:`require_written` raises.
+    After an error, what it writes is dropped, and :meth:`used` raises.
 
     Parameters
     ----------
@@ -214,8 +215,19 @@ class Sink:
         except OSError as error:
             raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
 
-    def require_written(self) -> None:
-        """Raise :class:`HiphopssError` if something could not be written."""
+    @contextmanager
+    def used(self) -> Iterator[None]:
+        """A context for calls of libsndfile; at its end raise if something can't be written.
+
+        They call this object's methods, in which nothing may be raised, not even an interrupt.
+
+        Raises
+        ------
+        HiphopssError
+            If something could not be written.
+        """
+        with held():
+            yield
         if self._error is not None:
             raise HiphopssError(f"{self._label}: {cannot_write(self._error)}") from self._error
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.disk import cannot_write, is_about_writing
+from hiphopss.util.disk import advice_for, cannot_write, is_about_writing
 from hiphopss.util.locks import PREFIX, helper_beside, lock_files, locked, longest_name
 
 _PARTIAL = ".partial-"
@@ -168,10 +168,11 @@ def _temporary_beside(path: Path) -> Iterator[Path]:
 
 
 def _is_of(error: OSError, temporary: Path) -> bool:
-    """Whether an error comes from writing to a temporary file or folder."""
+    """Whether an error says that a temporary file or folder can't be written."""
     if error.filename is None:
         return is_about_writing(error)
-    return Path(os.fsdecode(error.filename)).is_relative_to(temporary)
+    inside = Path(os.fsdecode(error.filename)).is_relative_to(temporary)
+    return inside and advice_for(error) is not None
 
 
 def remove_unfinished() -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hiphopss.util.interrupts import held
+
 if TYPE_CHECKING:
     import h5py
 
@@ -35,7 +37,8 @@ def opened_for_writing(path: str | Path, mode: str, **options: int) -> Iterator[
     """
     import h5py
 
-    with open(path, "w+b" if mode == "w" else "r+b", buffering=0) as disk:
+    # libhdf5 calls methods of this file, through which no interrupt can be raised.
+    with held(), open(path, "w+b" if mode == "w" else "r+b", buffering=0) as disk:
         changed = _Changed(disk)
         with h5py.File(changed, mode, **options) as file:
             yield file

@@ -24,7 +24,7 @@ Item = TypeVar("Item")
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LINES = {signal.SIGINT: b"hiphopss: interrupted: run it again to go on\n"}
-_GRACE_S = 5.0
+_GRACE_S = 3.0
 _LOOK_S = 0.05
 _END = bytes(2)  # in place of numbers of signals: one for each loop that may be reading
 

@@ -1,5 +1,7 @@
 """Audio files that are written: the same samples are the same bytes, and full disks."""
 
+import signal
+
 import numpy as np
 import pytest
 import soundfile
@@ -7,7 +9,7 @@ from helpers.disk import files_limited
 from helpers.songs import noise
 
 from hiphopss import HiphopssError
-from hiphopss.signal.writing import LOSSY_SUBTYPES, OUTPUT_FORMATS, OUTPUT_SUBTYPES, Writer
+from hiphopss.signal.writing import LOSSY_SUBTYPES, OUTPUT_FORMATS, OUTPUT_SUBTYPES, Sink, Writer
 
 KINDS = [
     (format, subtype)
@@ -65,3 +67,18 @@ def test_a_disk_that_is_full_is_told(tmp_path, samples, format, subtype, share):
 def test_a_file_that_can_not_be_made_is_told(tmp_path):
     with pytest.raises(HiphopssError, match=r"song: can't be written \(No such file or directory"):
         Writer(tmp_path / "no" / "a", 44100, 2, "PCM_16", label="song")
+
+
+def test_an_interrupt_while_libsndfile_writes_is_not_lost(tmp_path, samples, monkeypatch):
+    """It comes in a method that libsndfile calls, through which nothing can be raised."""
+    write_bytes, came = Sink.write, []
+
+    def interrupted(self, data):
+        if len(data) > 1000 and not came:
+            came.append(True)
+            signal.raise_signal(signal.SIGINT)
+        return write_bytes(self, data)
+
+    monkeypatch.setattr(Sink, "write", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "a", "WAV", "PCM_16", samples)
