@@ -1,6 +1,8 @@
 """Room of tools that have nothing to do with music.
 
 - ``files``: writing files completely or not at all. ``locks``: one run at a time makes an output.
+- ``opening``: opening files that others name. ``hdf5``: reading HDF5 files of any origin, through
+  another process (``hdf5_process``), which runs ``hdf5_child``.
 - ``scratch``: a temporary folder. ``progress``: bars and lines on standard error.
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
 - ``keras_backend``: importing Keras quietly, and turning arrays into tensors.
