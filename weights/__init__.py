@@ -1,7 +1,7 @@
 """Room of weight files: the project's own, the published ones, and those that are shipped.
 
 - ``files``: reading and writing them. ``published``: reads pickles without unpickling.
-- ``converting``: from one kind to the other.
+- ``wrappings``: what pickled weights are wrapped in. ``converting``: from one kind to the other.
 - ``description``: describing them for people.
 - ``registry``: the known weight files, as listed in ``registry.toml``; the shipped files are beside
   it.

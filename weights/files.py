@@ -257,10 +257,12 @@ def read_own(file: HDF5File) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
     shapes = array_shapes(info.config, info.fidelity)
     for name in shapes | places:
         found = file.arrays[places[name]].shape if name in places else "nothing"
-        if found != shapes.get(name, "nothing"):
+        expected = shapes.get(name, "nothing")
+        if found != expected:
+            shown = name if name in shapes else repr(name)
             raise HiphopssError(
-                f"{file.path}: array {name}: found {found}, expected "
-                f"{shapes.get(name, 'nothing')}: use a weight file of this network"
+                f"{file.path}: array {shown}: found {found}, expected {expected}: "
+                "use a weight file of this network"
             )
     arrays = {name: file.array(places[name]) for name in shapes}
     if digest_of(arrays) != info.sha256:

@@ -137,12 +137,10 @@ def places_of(
     return starts, owners
 
 
-def require_finite_frames(file: HDF5File, frames: dict[str, np.ndarray]) -> None:
-    """Raise :class:`HiphopssError` if any frame, of arrays by name, is not finite. Reads all."""
-    for name, some in frames.items():
-        for first in range(0, len(some), _AT_ONCE):
-            if not np.isfinite(some[first : first + _AT_ONCE]).all():
-                raise file.error(f"{name} has frames that are not finite")
+def are_finite(frames: np.ndarray) -> bool:
+    """Whether all frames are finite."""
+    parts = range(0, len(frames), _AT_ONCE)
+    return all(np.isfinite(frames[first : first + _AT_ONCE]).all() for first in parts)
 
 
 def as_dicts(table: Table) -> list[dict[str, Any]]:

@@ -35,10 +35,10 @@ import numpy as np
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.datasets.features.augmentation import feature_switches
 from hiphopss.datasets.features.content import (
+    are_finite,
     as_dicts,
     frames_of,
     places_of,
-    require_finite_frames,
     table_of,
 )
 from hiphopss.datasets.features.record import parse_paths, parse_provenance, read_attributes
@@ -299,21 +299,22 @@ class FeatureFile:
             if part.first_frame != SILENT:
                 own = self.sources[part.first_frame : part.first_frame + segment.n_frames]
                 np.multiply(own, np.float32(part.target_gain), out=target)
-        mixture = np.array(self.mixture[rows])
-        require_finite_frames(self._file, {MIXTURE: mixture, TARGETS: targets})
-        return mixture, targets
+        return self._finite(np.array(self.mixture[rows])), self._finite(targets)
 
-    def require_finite(self) -> None:
-        """Raise :class:`HiphopssError` if any frame is not finite; this reads all of them."""
-        require_finite_frames(self._file, {MIXTURE: self.mixture, TARGETS: self.sources})
+    def _finite(self, frames: np.ndarray) -> np.ndarray:
+        if not are_finite(frames):
+            raise self._file.error("has frames that are not finite")
+        return frames
+
+    def is_finite(self) -> bool:
+        """Whether all frames are finite; this reads the whole file."""
+        return are_finite(self.mixture) and are_finite(self.sources)
 
     def phase(self, segment: Segment) -> np.ndarray:
         """Phase of a segment's mixture in radians `[shape=(n_frames, n_bins)]`, if it is stored."""
         phase = frames_of(self._file, PHASE, self.config)
         rows = slice(segment.first_frame, segment.first_frame + segment.n_frames)
-        found = np.array(self.mixture[:0] if phase is None else phase[rows])
-        require_finite_frames(self._file, {PHASE: found})
-        return found
+        return self._finite(np.array(self.mixture[:0] if phase is None else phase[rows]))
 
     def room(self, n_patches: int) -> tuple[np.ndarray, np.ndarray]:
         """Allocate arrays that :meth:`read` can fill with ``n_patches`` patches."""

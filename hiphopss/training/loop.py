@@ -396,9 +396,8 @@ class _Loop:
     def _require_finite(self, loss: float, what: str) -> None:
         epoch = self.run.epochs_done
         if not np.isfinite(loss):
-            for file in {self.split.file, self.split.validation_file}:
-                file.require_finite()
             raise HiphopssError(
-                f"{self.split.file.path}: the {what} of epoch {epoch + 1} is not finite: lower the "
-                f"learning rate{f'; the epochs before are in {self.checkpoint}' if epoch else ''}"
+                f"{self.split.file.path}: the {what} of epoch {epoch + 1} is not finite: "
+                f"{self.split.mend_of_infinity()}"
+                f"{f'; the epochs before are in {self.checkpoint}' if epoch else ''}"
             )

@@ -60,6 +60,13 @@ class Split:
         """Labels of the songs of the file that are held out."""
         return self.told["songs"] if self.told and self.validation_file is self.file else []
 
+    def mend_of_infinity(self) -> str:
+        """What to do about a loss that is not finite, which depends on the frames. Reads all."""
+        for file in (self.file, self.validation_file):
+            if not file.is_finite():
+                return f"the frames in {file.path} are not, so make this file again"
+        return "lower the learning rate"
+
     def tell(self) -> None:
         """Log which songs validate, and how many patches."""
         if self.told is None:

@@ -87,13 +87,13 @@ class HDF5File:
             facts, blobs = self._looked_through(known)
             self._take(facts, blobs)
         except OSError as error:
-            self._file.close()
+            self.close()
             raise unreadable(path, error) from error
         except LookError as error:
-            self._file.close()
+            self.close()
             raise self.error(str(error)) from error
         except BaseException:
-            self._file.close()
+            self.close()
             raise
 
     def __contains__(self, name: str) -> bool:
@@ -147,6 +147,11 @@ class HDF5File:
 
     def close(self) -> None:
         """Close the file; mapped arrays stay."""
+        if not self._file.closed:
+            with suppress(ImportError, OSError):
+                import fcntl
+
+                fcntl.flock(self._file, fcntl.LOCK_UN)  # mapped arrays would keep the lock
         self._file.close()
 
     def __enter__(self) -> Self:

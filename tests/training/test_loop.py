@@ -322,7 +322,9 @@ def test_a_diverging_run_stops_with_a_reason(features, tmp_path):
     output = tmp_path / "m.weights.h5"
     with h5py.File(features, "r+") as file:
         file["mixture"][:] = np.inf
-    with pytest.raises(HiphopssError, match=r"f\.h5: the loss of epoch 1 is not finite"):
+    with pytest.raises(
+        HiphopssError, match=r"f\.h5: the loss of epoch 1 is not finite: the frames"
+    ):
         train(features, output, TrainingSettings(epochs=1), progress=False)
     assert not list(tmp_path.glob("*.weights.h5"))
 

@@ -1,5 +1,6 @@
 """Weight files: own and published, converted, checked."""
 
+import gzip
 import hashlib
 import json
 
@@ -112,6 +113,12 @@ def test_convert_there_and_back(tmp_path, published, arrays):
         np.testing.assert_array_equal(a, b)
     with pytest.raises(HiphopssError, match=r"dsd\.pkl: is there already"):
         convert_weights(own)
+
+
+def test_a_converted_gzip_has_a_plain_name(tmp_path, arrays):
+    plain = released.write_python2_pickle(tmp_path / "m.pkl", arrays)
+    (tmp_path / "g.pkl.gz").write_bytes(gzip.compress(plain.read_bytes()))
+    assert convert_weights(tmp_path / "g.pkl.gz") == tmp_path / "g.weights.h5"
 
 
 def test_a_published_file_without_its_licence_is_told(tmp_path, published):
