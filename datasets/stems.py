@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.config import SOURCES
-from hiphopss.datasets.alike import Common, require_alike, tell_cut, within
+from hiphopss.datasets.alike import Common, cut_off, require_alike, tell_cut, within
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import reading
@@ -24,13 +24,6 @@ from hiphopss.signal.containers import is_inside
 logger = logging.getLogger(__name__)
 
 _PIECE = 2**16  # samples of each channel that are read at a time
-
-
-def cut_off(path: Path) -> HiphopssError:
-    """The error for a file that is shorter than its header says."""
-    return HiphopssError(
-        f"{path}: cut off, it is shorter than its header says: export or copy it again"
-    )
 
 
 def song_common(song: Song, *, tolerance_s: float | None = None, told: bool = True) -> Common:
