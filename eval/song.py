@@ -19,6 +19,7 @@ import numpy as np
 
 from hiphopss.config import SOURCES
 from hiphopss.datasets import stems as files
+from hiphopss.datasets.alike import cut_off
 from hiphopss.datasets.layouts import MIXTURE
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.eval.baselines.baseline import SUBTYPE
@@ -278,7 +279,7 @@ def _read_estimates(samples: np.ndarray, model: Estimates, job: Job) -> dict[str
         return {source: read_header(path) for source, path in stems.items()}
     path, mixture = require_mixture(job.song), files.read_mixture(job.song)
     if len(mixture.waveform) < n_samples:
-        raise files.cut_off(path)
+        raise cut_off(path)
     computed = model.baseline(job.song, mixture)[:, :n_samples]
     for stem, one in zip(samples, computed, strict=True):
         as_in_file = one.astype(np.float32).astype(np.float64)

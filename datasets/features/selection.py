@@ -73,7 +73,7 @@ def select_songs(
     Raises
     ------
     HiphopssError
-        If no song is left, or two have the same name.
+        If no song is left, two have the same name, or a name is not in UTF-8.
 
     Logs
     ----
@@ -87,6 +87,12 @@ def select_songs(
     else:
         songs = dataset
     songs = list(songs) if part is None else training_part(songs, part)
+    for song in songs:
+        if _is_no_unicode(song.name):
+            raise HiphopssError(
+                f"{origin}: the name of the song {song.name!r} is not in UTF-8, as names in "
+                "feature files are: rename its folder"
+            )
     names = [song.key for song in songs]
     for subset, name in names:
         if names.count((subset, name)) > 1:
@@ -104,6 +110,11 @@ def select_songs(
             *(origin, ", ".join(unmixed)),
         )
     return songs
+
+
+def _is_no_unicode(name: str) -> bool:
+    """Whether a name has bytes that are no text, which Python keeps as lone surrogates."""
+    return any("\ud800" <= char <= "\udfff" for char in name)
 
 
 def _read_without_tests(root: str | Path, subsets: Sequence[str], part: str | None) -> list[Song]:

@@ -1,7 +1,9 @@
 """Which songs are found in the known layouts and in plain folders."""
 
+import os
 import re
 import shutil
+import sys
 import unicodedata
 
 import pytest
@@ -186,6 +188,16 @@ def test_the_validation_songs_of_musdb18(tmp_path):
         training_part(songs[:1], "validation")
     names = {song.name for song in musdb18.listed()}
     assert names.issuperset(facts()["musdb18"]["validation"])
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are Unicode")
+def test_a_song_whose_name_is_no_text(tmp_path):
+    write_musdb(tmp_path / "data", "train", ["coffee"])
+    song = tmp_path / "data" / "train" / "coffee"
+    song.rename(song.with_name(os.fsdecode(b"caf\xe9")))
+    refused = r"the name of the song 'caf\\udce9' is not in UTF-8"
+    with pytest.raises(HiphopssError, match=refused):
+        make_features(tmp_path / "data", tmp_path / "f.h5", preset="corrected")
 
 
 def test_parts_are_of_musdb18_alone(dataset, tmp_path):
