@@ -109,7 +109,7 @@ def test_a_full_disk_is_an_error_in_one_line(monkeypatch, capsys, n_lines):
         monkeypatch.undo()
     error = capsys.readouterr().err
     assert error.startswith("hiphopss: error: ")
-    assert error.endswith("No space left on device: mend that and run it again\n")
+    assert "No space left on device: " in error
     assert error.count("\n") == 1
     if n_lines == 1:
         assert "standard output: " in error

@@ -5,8 +5,7 @@ import json
 import h5py
 import pytest
 
-from hiphopss import HiphopssError, verify
-from hiphopss.weights.converting import convert_weights
+from hiphopss import HiphopssError, convert_weights, verify
 
 SOURCES_OF_TEST = "songs/Sources/Test/002 - song"
 MIXTURE = "songs/Mixtures/Test/002 - song/mixture.wav"
