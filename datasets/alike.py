@@ -157,10 +157,3 @@ def _unlike(
     path: Path, other: Path, unit: str, found: int, wanted: int, mend: str
 ) -> HiphopssError:
     return HiphopssError(f"{path}: {found} {unit}, but {other} has {wanted}: {mend}")
-
-
-def cut_off(path: Path) -> HiphopssError:
-    """The error for a file that is shorter than its header says."""
-    return HiphopssError(
-        f"{path}: cut off, it is shorter than its header says: export or copy it again"
-    )

@@ -63,11 +63,11 @@ def test_one_song_costs_only_itself(tmp_path, separated):
     names, left = separated(songs, tmp_path / "missing.wav")
     assert names == sorted(["CON", "a", "b", long, "c", "line\nbreak", "tag", "z"])
     parts = {
-        "d.m4a": "not an audio file",
-        "e.ape": "not an audio file",
+        "d.m4a": "only ffmpeg can decode it",
+        "e.ape": "only ffmpeg can decode it",
         "z.aup3": "would be written to the same folder as .*z.wav",
         "lost.wav": "no such file",
-        "round.wav": "no such file",
+        "round.wav": "can't be opened",
         "pipe.wav": "a pipe or device",
         "two/tag.flac": "would be written to the same folder as .*one/tag.flac: rename one",
         "in/tag.mp3": "would be written to the same folder as .*one/tag.flac: rename one",
@@ -218,7 +218,7 @@ def test_a_record_that_says_nothing_of_songs(tmp_path, separated):
     assert separated(write(tmp_path / "new" / "a.wav", 2)) == (["a"], [])
     for text in ("[]", '{"songs": []}', "{"):
         path.write_text(text)
-        with pytest.raises(HiphopssError, match=r"separation\.json: .*: remove it$"):
+        with pytest.raises(HiphopssError, match=r"separation\.json: .*: remove it, or choose another output$"):
             separated(song)
 
 
