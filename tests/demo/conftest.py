@@ -95,7 +95,7 @@ def open_page(browser):
             context = browser.new_context(viewport={"width": width, "height": 900}, **options)
             stack.callback(context.close)
             page = context.new_page()
-            page.set_default_timeout(120_000)
+            page.set_default_timeout(20_000)
             page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda m: m.type == "error" and faults.append(m.text))
