@@ -60,7 +60,8 @@ def main() -> int:
     options = {"cwd": ROOT, "env": environment}
     try:
         run = subprocess.run([*coverage, "run", "-m", "pytest", *PYTEST, *sys.argv[1:]], **options)
-        subprocess.run([*coverage, "combine", "-q"], check=True, **options)
+        if subprocess.run([*coverage, "combine", "-q"], **options).returncode:
+            return run.returncode or 1
         subprocess.run(
             [*coverage, "json", "-q", "-o", folder / "report.json"], check=True, **options
         )

@@ -11,6 +11,7 @@ the changes whose number ends with 1.
 
 import argparse
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -21,12 +22,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 
-# Modules to change, by the tests that have to notice. `reading` and `files` are also tested by
-# others; the tests of their own rooms should do.
+# Modules to change, by the tests that have to notice, which are those of their own room.
 ROOMS = {
-    "tests/signal": ("signal/transform.py", "signal/patches.py", "signal/reading.py"),
-    "tests/weights/test_published.py": ("weights/published.py",),
-    "tests/weights/test_files.py": ("weights/files.py",),
+    "tests/signal/test_transform.py": ("signal/transform.py",),
+    "tests/signal/test_patches.py": ("signal/patches.py",),
+    "tests/signal": ("signal/reading.py",),
+    "tests/weights/test_p*.py": ("weights/published.py",),
+    "tests/weights": ("weights/files.py",),
     "tests/eval/bss": (
         "eval/bss/correlation.py",
         "eval/bss/engine.py",
@@ -44,14 +46,14 @@ source_paths = ["hiphopss"]
 only_mutate = {modules}
 also_copy = ["hiphopss"]
 pytest_add_cli_args = ["-p", "no:cacheprovider", "-p", "no:xdist", "-m", "not slow"]
-pytest_add_cli_args_test_selection = ["{tests}"]
+pytest_add_cli_args_test_selection = {tests}
 do_not_mutate_patterns = ["raise ", "logger"]
 timeout_multiplier = 10.0
 use_git_change_detection = false
 """
 
 
-def copy(folder: Path, tests: str, modules: list[str]) -> None:
+def copy(folder: Path, tests: list[str], modules: list[str]) -> None:
     """Copy package and tests; the rooms that are links in a checkout become folders."""
     shutil.copytree(
         ROOT / "hiphopss", folder / "hiphopss", ignore=shutil.ignore_patterns("__pycache__")
@@ -76,10 +78,10 @@ def main() -> int:
         chosen = [m for m in modules if not options.modules or m in options.modules]
         if not chosen:
             continue
-        folder = work / tests.replace("/", "-")
+        folder = work / re.sub(r"\W+", "-", tests)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        copy(folder, tests, chosen)
+        copy(folder, sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob(tests)), chosen)
         mutmut = [sys.executable, "-m", "mutmut"]
         environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
         environment["OPENBLAS_NUM_THREADS"] = "1"

@@ -250,8 +250,7 @@ class _Connection(asyncio.Protocol):
 
     def give_way(self) -> None:
         """Close the connection for the sake of another."""
-        if self._passing and self._http.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self.write(bare_answer(503, _BUSY))
+        self._refuse(503, _BUSY)
         self.close()
 
     def stop(self) -> None:
@@ -271,12 +270,18 @@ class _Connection(asyncio.Protocol):
         elif self._pace.deadline > now:
             return
         elif phase == "waiting":
-            if self._http.conn.trailing_data[0]:
-                self.write(bare_answer(408, _TOO_SLOW))
+            self._refuse(408, _TOO_SLOW)
             self.close()
         else:
             self._leave()
             self._transport.abort()
+
+    def _refuse(self, status: int, message: str) -> None:
+        """Answer a request that is not answered yet, if there is one or its beginning."""
+        conn = self._http.conn
+        begun = conn.their_state is not h11.IDLE or conn.trailing_data[0]
+        if self._passing and begun and conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
+            self.write(bare_answer(status, message))
 
     def _end_writing(self) -> None:
         try:

@@ -75,6 +75,33 @@ def test_song_that_is_gone_is_told_at_once(open_page, server):
     page.wait_for_selector("#problem:has-text('The server answered with the error 500')")
 
 
+def test_busy_server_is_asked_again(open_page, server):
+    page = open_page(server)
+    answers = []
+
+    def busy(route):
+        answers.append(route.request.url)
+        if len(answers) > 2:
+            return route.continue_()
+        return route.fulfill(status=503, headers={"retry-after": "0"}, json={"error": "busy"})
+
+    page.route("**/api/jobs/*", busy)
+    page.click("#songs button:has-text('mono')")
+    page.wait_for_selector(READY)
+    assert len(answers) > 2
+    assert page.inner_text("#problem") == ""
+
+
+def test_upload_that_is_refused_early_reads_why(open_page, server):
+    page = open_page(server)
+    told = page.evaluate(
+        """async () => { const answer = await fetch("api/jobs?model=generated&name=a.wav",
+        { method: "POST", body: new Uint8Array(5500000) });
+        return [answer.status, (await answer.json()).error]; }"""
+    )
+    assert (told[0], "larger than" in told[1]) == (413, True)
+
+
 def test_the_last_choice_wins_though_an_earlier_one_answers_later(open_page, server):
     page = open_page(server)
     held = []

@@ -37,14 +37,22 @@
 /** An error that can be shown as it is worded. */
 export class ServerError extends Error {}
 
+// When the server has too many visitors, it says so with 503, and in how many seconds to ask again.
+const BUSY_TRIES = 6;
+
 const NO_ANSWER = "The server does not answer: see whether it still runs, and try again.";
 
 async function ask(url, options) {
   let answer;
-  try {
-    answer = await fetch(url, options);
-  } catch {
-    throw new ServerError(NO_ANSWER);
+  for (let tries = 1; tries <= BUSY_TRIES; tries++) {
+    try {
+      answer = await fetch(url, options);
+    } catch {
+      throw new ServerError(NO_ANSWER);
+    }
+    if (answer.status !== 503) break;
+    const seconds = Number(answer.headers.get("retry-after") ?? 10);
+    if (tries < BUSY_TRIES) await new Promise((done) => setTimeout(done, 1000 * seconds));
   }
   if (!answer.ok) throw new ServerError(worded(answer.status, await answer.text()));
   return answer;
