@@ -28,12 +28,16 @@ ASK, TELL = 0, 1
 MESSAGE = struct.Struct("<BQQ")
 """A message of the child: that it asks for bytes (place, number), or tells the result (length)."""
 
+READY = b"+"
+"""What the child tells when it has started."""
+
 LENGTH = struct.Struct("<Q")
 """What goes before bytes that the child gets, and the first thing it gets: the file's length."""
 
 MOST_OBJECTS, MOST_ATTRIBUTES, DEEPEST = 2000, 64, 8
 _MEMORY = 1 << 30  # bytes that looking through a file may take
-_PROCESSOR_S = 3  # seconds of a processor that looking through a file may take
+_PROCESSOR_S = 1  # seconds of a processor that looking through a small file may take
+_BYTES_PER_S = 16 << 20  # of larger files
 _IDLE_S = 60  # seconds without work after which the program ends
 _PAGE = 1 << 16
 _MOST_PAGES = 256
@@ -285,13 +289,14 @@ def _limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
-def _limit_time() -> None:
+def _limit_time(size: int) -> None:
     """Let the system end this program if a file takes more of a processor than it may."""
     with suppress(ImportError, OSError, ValueError):
         import resource
 
         used = resource.getrusage(resource.RUSAGE_SELF)
-        most = math.ceil(used.ru_utime + used.ru_stime) + _PROCESSOR_S
+        needed = _PROCESSOR_S + size // _BYTES_PER_S
+        most = math.ceil(used.ru_utime + used.ru_stime) + needed
         hard = resource.getrlimit(resource.RLIMIT_CPU)[1]
         most = most if hard == resource.RLIM_INFINITY else min(most, hard)
         resource.setrlimit(resource.RLIMIT_CPU, (most, hard))
@@ -322,12 +327,13 @@ def _main(places: list[str]) -> None:
                 rest = rest[target.write(rest) :]
 
     _limit_memory()
+    send(READY)
     failed = False
     while not failed:
         alarm(_IDLE_S)
         (size,) = LENGTH.unpack(receive(LENGTH.size))
         alarm(0)
-        _limit_time()
+        _limit_time(size)
         facts: dict[str, Any] = {}
         blobs: list[bytes] = []
         try:

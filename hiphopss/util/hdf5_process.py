@@ -14,19 +14,23 @@ import signal
 import subprocess
 import sys
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util import hdf5_child
-from hiphopss.util.hdf5_child import ASK, LENGTH, MESSAGE, LookError
+from hiphopss.util.hdf5_child import ASK, LENGTH, MESSAGE, READY, LookError
 
-_WAIT_S = 8
+_WAIT_S = 4
 """Seconds within which a small file is looked through, even by a busy machine."""
 
-_BYTES_PER_S = 128 << 20
+_BYTES_PER_S = 16 << 20
 """Larger files get more time: a second more for each of these."""
+
+_START_S = 60
+"""Seconds within which the process starts, even from a slow disk."""
 
 _SERVED = 1 << 20  # bytes that are sent at once at most
 
@@ -38,6 +42,10 @@ _ENVIRONMENT = {
 
 class _Ended(Exception):
     """The process ended before it told a result; the message is what to say of the file."""
+
+
+class _NotStarted(_Ended):
+    """The process ended before it got a file."""
 
 
 class _Child:
@@ -60,15 +68,12 @@ class _Child:
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
         )
         self._pipes: tuple[Any, Any] = self.process.stdin, self.process.stdout
-        self.is_fresh, self._late = True, False
+        self._is_ready = self._late = False
 
     def ask(self, file: IO[bytes], size: int, most: int) -> bytes:
         """Have a file looked through; see :func:`look_through`."""
-        self.is_fresh = False
-        timer = threading.Timer(_WAIT_S + size / _BYTES_PER_S, self._stop)
-        timer.daemon = True
-        timer.start()
-        try:
+        self._await_ready()
+        with self._limited(_WAIT_S + size / _BYTES_PER_S):
             self._send(LENGTH.pack(size))
             while True:
                 kind, place, n_bytes = MESSAGE.unpack(self._receive(MESSAGE.size))
@@ -79,6 +84,25 @@ class _Child:
                 file.seek(min(place, size))
                 data = file.read(min(n_bytes, _SERVED))
                 self._send(LENGTH.pack(len(data)) + data)
+
+    def _await_ready(self) -> None:
+        """Wait until the process has started, before the time for a file begins."""
+        if not self._is_ready:
+            try:
+                with self._limited(_START_S):
+                    self._receive(len(READY))
+            except (_Ended, LookError) as error:
+                raise _NotStarted from error
+        self._is_ready = True
+
+    @contextmanager
+    def _limited(self, seconds: float) -> Iterator[None]:
+        """End the process if the body takes too long."""
+        timer = threading.Timer(seconds, self._stop)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
         finally:
             timer.cancel()
 
@@ -169,16 +193,18 @@ def look_through(file: IO[bytes], size: int) -> tuple[dict[str, Any], memoryview
 
 
 def _answer(file: IO[bytes], size: int, most: int) -> bytes:
-    """Ask the process; ask a new one if one that is not new has ended, perhaps for want of work."""
+    """Ask the process, and a new one if one that was there before has ended, perhaps idle."""
     global _running
     while True:
-        child = _running or _started()
-        was_fresh, _running = child.is_fresh, None  # kept again if all goes well
+        child, is_new = (_running, False) if _running else (_started(), True)
+        _running = None  # kept again if all goes well
         try:
             answer = child.ask(file, size, most)
         except _Ended as ended:
             child.close()
-            if was_fresh:
+            if is_new and isinstance(ended, _NotStarted):
+                raise _not_started("it ends at once") from ended
+            if is_new:
                 raise LookError(str(ended)) from ended
             continue
         except BaseException:
@@ -206,10 +232,14 @@ def _started() -> _Child:
     try:
         return _Child()
     except OSError as error:
-        raise HiphopssError(
-            f"{sys.executable}: can't be started to look through HDF5 files ({error.strerror}): "
-            "end other programs, or install Python again"
-        ) from error
+        raise _not_started(error.strerror or str(error)) from error
+
+
+def _not_started(why: str) -> HiphopssError:
+    return HiphopssError(
+        f"{sys.executable}: can't be started to look through HDF5 files ({why}): end other "
+        "programs, or install h5py again"
+    )
 
 
 @atexit.register

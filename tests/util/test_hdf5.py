@@ -147,6 +147,17 @@ def test_a_process_that_ended_is_replaced(path):
     opened(path).close()
     hdf5_process._running.process.kill()
     opened(path).close()
+    hdf5_process._close()
+    hdf5_process.start_for(path)  # ahead, and for nothing
+    hdf5_process._running.process.kill()
+    opened(path).close()
+
+
+def test_a_process_that_does_not_start_is_no_fault_of_the_file(path, monkeypatch):
+    monkeypatch.setattr(hdf5_process, "_running", None)
+    monkeypatch.setattr(hdf5_process.hdf5_child, "__file__", str(path))
+    with pytest.raises(HiphopssError, match=r"can't be started to look through HDF5 files"):
+        opened(path)
 
 
 def test_a_file_that_crashes_each_process_is_called_damaged(path, monkeypatch):
@@ -158,7 +169,7 @@ def test_a_file_that_crashes_each_process_is_called_damaged(path, monkeypatch):
         send(child, data)
 
     monkeypatch.setattr(hdf5_process._Child, "_send", crash)
-    hdf5_process._running = None
+    monkeypatch.setattr(hdf5_process, "_running", None)
     with pytest.raises(HiphopssError, match="libhdf5 crashes on it"):
         opened(path)
     assert len(ended) == 1  # a new process, which ended on this file
