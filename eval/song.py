@@ -155,7 +155,7 @@ def score_song(job: Job) -> list[SongScores]:
             facts: dict[str, set] = {
                 "sample_rate": {rate},
                 "reference_sample_type": {header.subtype for header in headers.values()},
-                "estimate_sample_type": {header.subtype for header in found.values()} or {SUBTYPE},
+                "estimate_sample_type": {header.subtype for header in found.values()},
                 "cut": cut | _cut("estimate", found, job),
             }
             noted = with_leak_note(rows) if model.trained_on_test else rows
@@ -271,7 +271,10 @@ def _cut(kind: str, headers: Mapping[str, Header], job: Job) -> set[Cut]:
 
 
 def _read_estimates(samples: np.ndarray, model: Estimates, job: Job) -> dict[str, Header]:
-    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; return their headers."""
+    """Fill `[shape=(n_sources, n_samples, n_channels)]` with estimates; return their headers.
+
+    What is computed gets the header that it would have as a file.
+    """
     _, n_samples, n_channels = samples.shape
     if model.baseline is None:
         ((_, stems),) = model.songs
@@ -280,8 +283,10 @@ def _read_estimates(samples: np.ndarray, model: Estimates, job: Job) -> dict[str
     path, mixture = require_mixture(job.song), files.read_mixture(job.song)
     if len(mixture.waveform) < n_samples:
         raise cut_off(path)
-    computed = model.baseline(job.song, mixture)[:, :n_samples]
-    for stem, one in zip(samples, computed, strict=True):
+    computed = model.baseline(job.song, mixture)
+    for stem, one in zip(samples, computed[:, :n_samples], strict=True):
         as_in_file = one.astype(np.float32).astype(np.float64)
         stem[:] = files.fit_channels(as_in_file, n_channels, path)
-    return {}  # computed
+    _, n_computed, n_computed_channels = computed.shape
+    as_file = Header(n_computed, job.sample_rate, n_computed_channels, SUBTYPE)
+    return dict.fromkeys(SOURCES, as_file)

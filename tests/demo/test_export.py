@@ -158,8 +158,17 @@ def test_own_songs_of_several_kinds(tmp_path):
     both = np.stack([stems["bass"]] * 2, axis=1)
     soundfile.write(plain / "Made" / "bass.wav", both, 44100, subtype="FLOAT")
     np.testing.assert_array_equal(list(true_stems(songs[0].files(), 1)), expected)  # averaged
-    soundfile.write(plain / "Made" / "bass.wav", stems["bass"][:-1], 44100)
-    with warned(r"bass\.wav: 8999 samples, but .*mixture\.wav has 9000: export the song's files"):
+    soundfile.write(plain / "Made" / "bass.wav", stems["bass"][:-1], 44100, subtype="FLOAT")
+    with warned(r"bass\.wav: 8999 samples, but .*mixture\.wav has 9000: the longer files are cut"):
+        cut = np.concatenate(list(true_stems(own_songs(plain)[0].files(), 1)), axis=1)
+    assert cut.shape == (4, 9000, 1)  # as long as the mixture, beside which it plays
+    np.testing.assert_allclose(cut[:, :-1], np.concatenate(expected, axis=1)[:, :-1], atol=1e-6)
+    assert not cut[:, -1].any()
+    soundfile.write(plain / "Made" / "bass.wav", stems["bass"][:4500], 44100)
+    with warned(r"bass\.wav: 4500 samples, but .*mixture\.wav has 9000: export the song's files"):
+        assert [song.title for song in own_songs(plain)] == ["Loose Ends"]
+    (plain / "Made" / "Bass.flac").touch()
+    with warned(r"Bass\.flac: there is also bass\.wav: keep one of them \(the song is left out"):
         assert [song.title for song in own_songs(plain)] == ["Loose Ends"]
 
 

@@ -22,7 +22,7 @@ def test_bad_test_songs_are_told_before_any_work(data, tmp_path):
     test = "Test/005 - Maker - Test 5"
     roots = copied("short")
     path = roots["HHDS"] / "Mixtures" / test / "mixture.wav"
-    soundfile.write(path, soundfile.read(path)[0][:-1000], RATE, subtype="FLOAT")
+    soundfile.write(path, soundfile.read(path)[0][:-5000], RATE, subtype="FLOAT")
     with pytest.raises(HiphopssError, match=r"mixture\.wav|vocals\.wav"):
         choose_songs(roots)
     path.write_bytes(b"")
