@@ -28,8 +28,8 @@ def add_verify(verbs: Verbs) -> None:
         default=[],
         metavar="PLACE",
         help="a file or folder in which songs, features, weights or stems may be, too; they are "
-        "looked for near PATH and in the working directory, and known by their hashes; once for each "
-        "place",
+        "looked for near PATH and in the working directory, and known by their hashes; several "
+        "places: --look-in A --look-in B",
     )
     add_quiet(verb)
     verb.epilog = (
