@@ -64,7 +64,7 @@ def _answer(arguments: list[str] | None) -> int:
     except HiphopssError as error:
         return _failed(f"error: {error}", 2)
     except OSError as error:
-        if streams.is_broken_pipe(error):
+        if streams.is_broken_pipe(error) and streams.nobody_reads():
             return streams.BROKEN_PIPE
         if status := streams.finished(0):  # it was the output's
             return status

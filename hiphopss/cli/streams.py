@@ -10,6 +10,7 @@ from __future__ import annotations
 import codecs
 import errno
 import os
+import select
 import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -95,6 +96,17 @@ def finished(status: int) -> int:
 def is_broken_pipe(error: OSError) -> bool:
     """Whether an error says that nobody reads a pipe any more; Windows calls that EINVAL."""
     return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
+
+
+def nobody_reads() -> bool:
+    """Whether the reader of a stream is gone: a broken pipe may also be one to another program."""
+    if not hasattr(select, "poll"):  # Windows can't tell
+        return True
+    poll = select.poll()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError, AttributeError):  # closed, or no file
+            poll.register(stream.fileno(), 0)  # errors are reported without asking
+    return bool(poll.poll(0))
 
 
 def _give_up(stream: TextIO) -> None:

@@ -25,11 +25,12 @@ def add_verify(verbs: Verbs) -> None:
     )
     verb.add_argument(
         "--look-in",
-        nargs="+",
+        action="append",
         default=[],
         metavar="PLACE",
-        help="files and folders in which songs, features, weights and stems may be, too; they are "
-        "looked for near PATH and in the working directory, and known by their hashes",
+        help="a file or folder in which songs, features, weights or stems may be, too; they are "
+        "looked for near PATH and in the working directory, and known by their hashes; several "
+        "places: --look-in A --look-in B",
     )
     add_quiet(verb)
     verb.epilog = (

@@ -35,7 +35,7 @@ def check_features(check: Check, path: Path, depth: int) -> None:
             stems, paths = as_hashes(file.provenance.get("sha256")), as_hashes(file.paths)
             recorded = recorded_checksums(file)
             computed = compute_checksums(file, check.advance) if recorded is not None else {}
-            told = f"{file.augmentation}, preset {file.fidelity.name}"
+            told = f"augmentation {file.augmentation}, preset {file.fidelity.name}"
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "features", path, error)
         return

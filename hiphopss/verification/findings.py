@@ -87,6 +87,11 @@ class Verification:
         return f"{len(self.findings)} checked: {', '.join(told) or 'nothing'}"
 
 
+def counted(number: int, thing: str) -> str:
+    """A number of things in words: ``1 song``, ``2 songs``."""
+    return f"{number} {thing}{'s' * (number != 1)}"
+
+
 def _near(name: str) -> str:
     """A path that is in the working directory, as seen from there; others as they are."""
     path = Path(name)

@@ -1,8 +1,8 @@
 """Where what an artefact was made from may be now.
 
-Records have names and hashes, but no paths, because files are moved and given to others. So it is
-looked for in the places that are named, and near the artefact: in its folder, in two folders above,
-in the working directory, and two levels below each. Hashes decide.
+Records have names and hashes, but no paths (those of feature files aside), because files are moved
+and given to others. So it is looked for in the places that are named, and near the artefact: in its
+folder, in two folders above, in the working directory, and two levels below each. Hashes decide.
 """
 
 from __future__ import annotations

@@ -14,7 +14,15 @@ from hiphopss.reproduction.store import (
     digest_of_inputs,
 )
 from hiphopss.verification.check import Check
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE, worst
+from hiphopss.verification.findings import (
+    DIFFERS,
+    MISSING,
+    NOT_RECORDED,
+    OK,
+    UNREADABLE,
+    counted,
+    worst,
+)
 from hiphopss.verification.songs import MOVED
 from hiphopss.verification.stems import check_stems
 from hiphopss.verification.values import as_hashes, read_object, within
@@ -51,7 +59,7 @@ def check_run(check: Check, folder: Path, depth: int) -> None:
         told = "what it made: it has not ended, or an older version made it"
         check.found(depth, "run", folder, NOT_RECORDED, told)
         return
-    check.found(depth, "run", folder, OK, f"{len(files)} files")
+    check.found(depth, "run", folder, OK, counted(len(files), "file"))
     for name, digest in files.items():
         path = within(folder, name)
         if path is None:

@@ -13,7 +13,15 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.aggregate import summary_path
 from hiphopss.eval.table import read_rows, record_path
 from hiphopss.verification.check import Check
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, STATES, worst
+from hiphopss.verification.findings import (
+    DIFFERS,
+    MISSING,
+    NOT_RECORDED,
+    OK,
+    STATES,
+    counted,
+    worst,
+)
 from hiphopss.verification.songs import MOVED, check_songs
 from hiphopss.verification.stems import check_stems
 from hiphopss.verification.values import as_hashes, as_object, as_text, read_object
@@ -89,7 +97,7 @@ def _check_model(check: Check, model: str, told: dict[str, Any], depth: int) -> 
         check.found(depth, "estimates", model, MISSING, f"not found: {MOVED}")
         return
     folder, state, problem = best
-    told_of = problem or f"{len(songs)} songs of model {model} are what was scored"
+    told_of = problem or f"{counted(len(songs), 'song')} of model {model}, as scored"
     check.found(depth, "estimates", folder, state, told_of)
     if (folder / SEPARATION_RECORD).exists():
         check_stems(check, folder, depth + 1)

@@ -12,7 +12,7 @@ from hiphopss.datasets.roots import RECORD as GENERATED
 from hiphopss.datasets.songs import find_songs
 from hiphopss.errors import HiphopssError
 from hiphopss.verification.check import Check
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE, counted
 from hiphopss.verification.values import (
     as_hashes,
     as_object,
@@ -44,7 +44,7 @@ def check_set(check: Check, root: Path, depth: int) -> None:
             _check_downloaded(check, root, depth)
         else:
             n_songs = len(find_songs(root))
-            told = f"nothing of its {n_songs} songs; features, stems and scores know what they read"
+            told = f"nothing of its {counted(n_songs, 'song')}; what is made of them knows them"
             check.found(depth, "songs", root, NOT_RECORDED, told)
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "songs", root, error)
@@ -54,7 +54,7 @@ def _check_generated(check: Check, root: Path, depth: int) -> None:
     record = read_object(root / GENERATED)
     songs = record.get("songs")
     songs = songs if isinstance(songs, list) else []
-    told = f"{len(songs)} generated songs, seed {record.get('seed')}"
+    told = f"{counted(len(songs), 'generated song')}, seed {record.get('seed')}"
     check.found(depth, "songs", root, OK if songs else UNREADABLE, told)
     for song in map(as_object, songs):
         name, split = as_text(song.get("name")), as_text(song.get("split"))
@@ -72,7 +72,7 @@ def _check_generated(check: Check, root: Path, depth: int) -> None:
             }
             files = {source: folder / f"{source}.wav" for source, folder in files.items()}
             state, told = check.problems(files, digests, "generated")
-            check.found(depth + 1, "song", name, state, told or f"{len(digests)} files")
+            check.found(depth + 1, "song", name, state, told or counted(len(digests), "file"))
 
 
 def _check_downloaded(check: Check, root: Path, depth: int) -> None:
@@ -88,7 +88,7 @@ def _check_downloaded(check: Check, root: Path, depth: int) -> None:
     if not files:
         check.found(depth, "songs", root, UNREADABLE, f"{DOWNLOADED} lists no files")
     elif not n_wrong:
-        told = f"{len(files)} files are those of {name}, by their CRC-32"
+        told = f"what {name} holds, by the CRC-32 of {counted(len(files), 'file')}"
         check.found(depth, "songs", root, OK, told)
 
 

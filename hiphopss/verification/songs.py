@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hiphopss.verification.check import Check
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, STATES
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, STATES, counted
 
 MOVED = "name where it is with --look-in"
 
@@ -58,7 +58,7 @@ def _check(
     for files in (*([paths[label]] if label in paths else []), *check.places.songs(label)):
         found = check.problems(files, digests, made)
         if found[0] == OK:
-            return OK, f"{len(digests)} files"
+            return OK, counted(len(digests), "file")
         # Of several songs of this name, the one that has something in common is meant.
         if best is None or STATES.index(best[0]) > STATES.index(found[0]) or best[0] == MISSING:
             best = found

@@ -10,7 +10,7 @@ from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.record import SONGS, STEMS
 from hiphopss.verification.check import Check
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE, counted
 from hiphopss.verification.songs import MOVED, check_song_file
 from hiphopss.verification.values import as_hashes, as_object, as_text, is_plain, read_object
 from hiphopss.verification.weights import check_weights
@@ -39,7 +39,7 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
         return
     songs = as_object(record.get(SONGS))
     names = sorted({*songs, *there})
-    told = f"{len(names)} songs, by model {as_text(record.get('model')) or '?'}"
+    told = f"{counted(len(names), 'song')}, by model {as_text(record.get('model')) or '?'}"
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
     for name in names:
@@ -81,7 +81,7 @@ def _check_track(check: Check, folder: Path, name: str, entry: Any, depth: int) 
     if digests:
         files = {source: folder / name / f"{source}.wav" for source in digests}
         state, told = check.problems(files, digests, "written")
-        check.found(depth, "track", folder / name, state, told or f"{len(digests)} stems")
+        check.found(depth, "track", folder / name, state, told or counted(len(digests), "stem"))
     else:
         gone = [s for s in SOURCES if not (folder / name / f"{s}.wav").is_file()]
         told = f"no {' and '.join(gone)}" if gone else "hashes of its stems"

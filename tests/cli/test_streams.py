@@ -79,6 +79,15 @@ def test_a_pipe_that_nobody_reads_is_no_error(monkeypatch, capfd, n_lines):
     assert capfd.readouterr().err == ""
 
 
+def test_a_pipe_to_another_program_is_an_error(monkeypatch, capfd):
+    def work():
+        raise BrokenPipeError(32, "Broken pipe")
+
+    monkeypatch.setattr(LIST, work)
+    assert main(["weights", "list"]) == 2
+    assert "Broken pipe: mend that" in capfd.readouterr().err
+
+
 def test_an_error_that_nobody_reads_keeps_its_status(monkeypatch):
     read, write = os.pipe()
     os.close(read)

@@ -94,7 +94,7 @@ def test_a_downloaded_set(tmp_path):
         tmp_path / "set.zip", tmp_path / "HHDS", holding=["Sources"], told=told, progress=False
     )
     assert wrong(root) == {}
-    assert "4 files are those of set.zip" in verify(root, progress=False).text()
+    assert "what set.zip holds, by the CRC-32 of 4 files" in verify(root, progress=False).text()
     song = root / "Sources" / "Dev" / "a - b"
     (song / "bass.wav").write_text("bASs" * 100)
     (song / "drums.wav").unlink()
