@@ -52,7 +52,7 @@ def test_file_that_is_damaged_fails_under_its_own_name(client, demo):
 
 def test_visitors_are_told_that_a_file_is_cut_off(client, demo):
     body = encoded(noise(60_000, 4))
-    base, result = separated(client, body[: len(body) // 2], name="half.wav")
+    _, result = separated(client, body[: len(body) // 2], name="half.wav")
     assert result["n_samples"] == (len(body) // 2 - 44) // 2
     assert result["note"] == "cut off: 0.7 of 1.4 s are there"
     _, whole = separated(client, body)
