@@ -207,8 +207,10 @@ def test_what_is_there_of_a_song_is_used(tmp_path, run, published, verb):
     soundfile.write(tmp_path / "song.wav", noise(20_000, 1), RATE)
     cut_off(tmp_path / "song.wav")
     output = tmp_path / ("out" if verb == "separate" else "out.wav")
-    arguments = [tmp_path / "song.wav", "-o", output, "--weights", published, "-q"]
-    status, _, err = run(verb, *arguments)
+    arguments = [tmp_path / "song.wav", "-o", output]
+    if verb == "live":
+        arguments = ["--input", tmp_path / "song.wav", "--output", output]
+    status, _, err = run(verb, *arguments, "--weights", published, "-q")
     assert status == 0
     told = [line for line in err.splitlines() if "cut off" in line]
     assert told == [

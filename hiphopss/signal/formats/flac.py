@@ -52,7 +52,7 @@ def layout(file: BinaryIO, start: int, stop: int) -> Layout:
         parts.append(part)
         stated, at = max(stated, ratio), behind
     as_it_is = ((0, os.fstat(file.fileno()).st_size),)
-    if len(parts) == 1 and parts[0].pieces == as_it_is:
+    if parts == [Part(as_it_is)]:
         return Layout("FLAC", (Part(),), demuxer="flac")
     return Layout("FLAC", tuple(parts), stated, "flac")
 
