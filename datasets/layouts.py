@@ -25,17 +25,16 @@ from pathlib import Path
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.signal import containers
-from hiphopss.signal.reading import AUDIO_SUFFIXES
+from hiphopss.signal.reading import AUDIO_SUFFIXES, FFMPEG_SUFFIXES
 
 SUBSETS = ("Dev", "Test")
 
 MIXTURE = "mixture"
 
 OTHER_SUFFIXES = (
-    *(".m4a", ".m4b", ".aac", ".alac", ".wma", ".ac3", ".eac3", ".dts", ".amr", ".ape", ".wv"),
-    *(".tta", ".mpc", ".tak", ".mka", ".spx", ".ra", ".rm", ".mp1", ".mp2", ".mpga", ".snd"),
-    *(".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".mpg", ".mpeg", ".flv", ".3gp"),
-    *(".aup3", ".dsf", ".dff", ".m4p", ".mogg", ".voc", ".bw64"),
+    *FFMPEG_SUFFIXES,
+    *(".alac", ".eac3", ".spx", ".mp1", ".mp2", ".mpga", ".snd", ".voc"),
+    *(".aup3", ".m4p", ".mogg"),
 )
 """Suffixes of other files that hold audio, in lower case: what opens them says whether it can."""
 

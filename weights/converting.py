@@ -9,7 +9,7 @@ import numpy as np
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import written_whole
-from hiphopss.util.hdf5 import is_hdf5
+from hiphopss.util.hdf5.reading import is_hdf5
 from hiphopss.util.locks import locked
 from hiphopss.weights.files import (
     SUFFIX,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hiphopss.util.hdf5 import is_hdf5
+from hiphopss.util.hdf5.reading import is_hdf5
 from hiphopss.util.text import printable
 from hiphopss.weights.files import read_weights
 from hiphopss.weights.registry import resolve_weights

@@ -22,7 +22,7 @@ from hiphopss.config import Fidelity, SignalConfig, read_settings, resolve_prese
 from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.util.files import sha256_of, written_whole
-from hiphopss.util.hdf5 import HDF5File, is_hdf5
+from hiphopss.util.hdf5.reading import HDF5File, is_hdf5
 from hiphopss.util.interrupts import held
 from hiphopss.weights.provenance import parse_stored, require_provenance
 from hiphopss.weights.published import read_published

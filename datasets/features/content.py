@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from hiphopss.config import SignalConfig
-from hiphopss.util.hdf5 import HDF5File, Table
+from hiphopss.util.hdf5.reading import HDF5File, Table
 
 _TYPES = {"int": "<i8", "float": "<f8"}
 _AT_ONCE = 4096  # frames that are checked together

@@ -43,7 +43,7 @@ from hiphopss.datasets.features.content import (
 )
 from hiphopss.datasets.features.record import parse_paths, parse_provenance, read_attributes
 from hiphopss.errors import HiphopssError
-from hiphopss.util.hdf5 import HDF5File, LookError
+from hiphopss.util.hdf5.reading import HDF5File, LookError
 from hiphopss.util.keras_backend import ALIGNMENT
 from hiphopss.util.text import printable
 

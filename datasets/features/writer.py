@@ -34,7 +34,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of
 from hiphopss.util.disk import cannot_write
 from hiphopss.util.files import sha256_of
-from hiphopss.util.hdf5_writing import opened_for_writing
+from hiphopss.util.hdf5.writing import opened_for_writing
 from hiphopss.util.keras_backend import ALIGNMENT
 
 if TYPE_CHECKING:

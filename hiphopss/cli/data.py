@@ -160,7 +160,7 @@ def add_audition(verbs: Verbs) -> None:
 
 
 def _audition(options: Namespace) -> None:
-    from hiphopss.util.hdf5_process import start_for
+    from hiphopss.util.hdf5.process import start_for
 
     start_for(options.features)
     from hiphopss.datasets.features.audition import audition, list_segments

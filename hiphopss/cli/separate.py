@@ -41,7 +41,7 @@ def add_separate(verbs: Verbs) -> None:
 
 
 def _separate(options: Namespace) -> int:
-    from hiphopss.util.hdf5_process import start_for
+    from hiphopss.util.hdf5.process import start_for
 
     start_for(options.weights)
     from hiphopss.separation.files import SeparationSettings, separate_files

@@ -80,7 +80,7 @@ def add_train(verbs: Verbs) -> None:
 
 
 def _train(options: Namespace) -> None:
-    from hiphopss.util.hdf5_process import start_for
+    from hiphopss.util.hdf5.process import start_for
 
     start_for(options.features)
     from hiphopss.training.loop import train
@@ -167,7 +167,7 @@ def add_weights(verbs: Verbs) -> None:
 
 
 def _weights_info(options: Namespace) -> None:
-    from hiphopss.util.hdf5_process import start_for
+    from hiphopss.util.hdf5.process import start_for
 
     start_for(options.file)
     from hiphopss.weights.description import describe_weights
@@ -182,7 +182,7 @@ def _weights_list(options: Namespace) -> None:
 
 
 def _weights_convert(options: Namespace) -> None:
-    from hiphopss.util.hdf5_process import start_for
+    from hiphopss.util.hdf5.process import start_for
 
     start_for(options.file)
     from hiphopss.weights.converting import convert_weights

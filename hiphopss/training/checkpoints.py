@@ -18,7 +18,7 @@ from hiphopss import __version__
 from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import write_text, written_whole
-from hiphopss.util.hdf5 import HDF5File
+from hiphopss.util.hdf5.reading import HDF5File
 from hiphopss.util.interrupts import held
 from hiphopss.util.keras_backend import import_keras, threads_in_use
 from hiphopss.util.records import Finite, Sha256, parse_record

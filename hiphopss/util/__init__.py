@@ -2,9 +2,7 @@
 
 - ``files``: writing files completely or not at all. ``locks``: one run at a time makes an output.
 - ``disk``: what a full disk means. ``interrupts``: Ctrl-C while libraries can't bear it.
-- ``opening``: opening files that others name. ``hdf5``: reading HDF5 files of any origin, through
-  another process (``hdf5_process``), which runs ``hdf5_child``. ``hdf5_writing``: HDF5 files, which
-  a full disk must not crash.
+- ``opening``: opening files that others name. ``hdf5``: HDF5 files of any origin, on any disk.
 - ``scratch``: a temporary folder. ``progress``: bars and lines on standard error.
 - ``threads``, ``executor``: work on several processors, in several processes or on a cluster.
 - ``text``: showing names and other text of strangers. ``records``: reading what files say of

@@ -58,7 +58,10 @@ def write_text(path: str | Path, text: str) -> None:
     """
     with written_whole(path) as temporary:
         # Bytes of names that are not text become escapes, which JSON reads back as they were.
-        temporary.write_text(text, "utf-8", "backslashreplace", newline="\n")
+        with open(
+            temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
+        ) as file:
+            file.write(text)
 
 
 def require_writable(path: str | Path) -> None:

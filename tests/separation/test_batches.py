@@ -218,7 +218,9 @@ def test_a_record_that_says_nothing_of_songs(tmp_path, separated):
     assert separated(write(tmp_path / "new" / "a.wav", 2)) == (["a"], [])
     for text in ("[]", '{"songs": []}', "{"):
         path.write_text(text)
-        with pytest.raises(HiphopssError, match=r"separation\.json: .*: remove it, or choose another output$"):
+        with pytest.raises(
+            HiphopssError, match=r"\.json: .*: remove it, or choose another output$"
+        ):
             separated(song)
 
 

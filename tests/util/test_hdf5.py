@@ -14,8 +14,8 @@ import pytest
 from helpers import hdf5 as hostile
 
 from hiphopss import HiphopssError
-from hiphopss.util import hdf5_process
-from hiphopss.util.hdf5 import HDF5File, is_hdf5
+from hiphopss.util.hdf5 import process
+from hiphopss.util.hdf5.reading import HDF5File, is_hdf5
 
 VALUES = np.arange(12, dtype="<f4").reshape(3, 4)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="signals and pipes of Unix")
@@ -99,14 +99,14 @@ def test_too_many_groups_are_not_followed(tmp_path, deep):
 
 
 def test_arrays_over_one_another_are_refused(path, monkeypatch):
-    look_through = hdf5_process.look_through
+    look_through = process.look_through
 
     def lie(*arguments):
         facts, blobs = look_through(*arguments)
         facts["arrays"]["counts"][2] = facts["arrays"]["group/values"][2] + 4
         return facts, blobs
 
-    monkeypatch.setattr(hdf5_process, "look_through", lie)
+    monkeypatch.setattr(process, "look_through", lie)
     with pytest.raises(HiphopssError, match="'counts' is not in a place of its own"):
         opened(path)
 
@@ -133,8 +133,8 @@ def test_damage_is_one_line_and_harms_nothing(path):
 @POSIX
 def test_a_process_that_hangs_is_ended(path, monkeypatch):
     opened(path).close()
-    os.kill(hdf5_process._running.process.pid, signal.SIGSTOP)
-    monkeypatch.setattr(hdf5_process, "_WAIT_S", 0.2)
+    os.kill(process._running.process.pid, signal.SIGSTOP)
+    monkeypatch.setattr(process, "_WAIT_S", 0.2)
     begun = time.monotonic()
     with pytest.raises(HiphopssError, match="looking through it does not end"):
         opened(path)
@@ -145,31 +145,31 @@ def test_a_process_that_hangs_is_ended(path, monkeypatch):
 
 def test_a_process_that_ended_is_replaced(path):
     opened(path).close()
-    hdf5_process._running.process.kill()
+    process._running.process.kill()
     opened(path).close()
-    hdf5_process._close()
-    hdf5_process.start_for(path)  # ahead, and for nothing
-    hdf5_process._running.process.kill()
+    process._close()
+    process.start_for(path)  # ahead, and for nothing
+    process._running.process.kill()
     opened(path).close()
 
 
 def test_a_process_that_does_not_start_is_no_fault_of_the_file(path, monkeypatch):
-    monkeypatch.setattr(hdf5_process, "_running", None)
-    monkeypatch.setattr(hdf5_process.hdf5_child, "__file__", str(path))
+    monkeypatch.setattr(process, "_running", None)
+    monkeypatch.setattr(process.program, "__file__", str(path))
     with pytest.raises(HiphopssError, match=r"can't be started to look through HDF5 files"):
         opened(path)
 
 
 def test_a_file_that_crashes_each_process_is_called_damaged(path, monkeypatch):
-    send, ended = hdf5_process._Child._send, []
+    send, ended = process._Child._send, []
 
     def crash(child, data):
         child.process.kill()
         ended.append(child.process.wait())
         send(child, data)
 
-    monkeypatch.setattr(hdf5_process._Child, "_send", crash)
-    monkeypatch.setattr(hdf5_process, "_running", None)
+    monkeypatch.setattr(process._Child, "_send", crash)
+    monkeypatch.setattr(process, "_running", None)
     with pytest.raises(HiphopssError, match="libhdf5 crashes on it"):
         opened(path)
     assert len(ended) == 1  # a new process, which ended on this file
@@ -219,7 +219,7 @@ def test_an_interrupted_look_leaves_no_half_answer(path, monkeypatch):
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(hdf5_process._Child, "_receive", interrupt)
+    monkeypatch.setattr(process._Child, "_receive", interrupt)
     with pytest.raises(KeyboardInterrupt):
         opened(path)
     monkeypatch.undo()
@@ -227,7 +227,7 @@ def test_an_interrupted_look_leaves_no_half_answer(path, monkeypatch):
 
 
 def test_a_known_file_needs_no_process(path, monkeypatch):
-    monkeypatch.setattr(hdf5_process, "look_through", lambda *_: pytest.fail("not needed"))
+    monkeypatch.setattr(process, "look_through", lambda *_: pytest.fail("not needed"))
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     with opened(path, known={digest}) as file:
         np.testing.assert_array_equal(file.array("group/values"), VALUES)
@@ -235,7 +235,7 @@ def test_a_known_file_needs_no_process(path, monkeypatch):
 
 
 def test_a_file_that_changes_meanwhile_is_called_that(path, monkeypatch):
-    look_through = hdf5_process.look_through
+    look_through = process.look_through
 
     def change(*arguments):
         found = look_through(*arguments)
@@ -243,7 +243,7 @@ def test_a_file_that_changes_meanwhile_is_called_that(path, monkeypatch):
             file.write(b"more")
         return found
 
-    monkeypatch.setattr(hdf5_process, "look_through", change)
+    monkeypatch.setattr(process, "look_through", change)
     with pytest.raises(HiphopssError, match="changed while it was read: wait"):
         opened(path)
 

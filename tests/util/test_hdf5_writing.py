@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from helpers.disk import files_limited
 
-from hiphopss.util.hdf5_writing import opened_for_writing
+from hiphopss.util.hdf5.writing import opened_for_writing
 
 
 def test_a_file_can_be_made_and_changed(tmp_path):

@@ -16,7 +16,7 @@ import released
 from helpers import hdf5 as hostile
 
 from hiphopss import HiphopssError
-from hiphopss.util import hdf5_process
+from hiphopss.util.hdf5 import process
 from hiphopss.weights import wrappings
 from hiphopss.weights.description import describe_weights
 from hiphopss.weights.files import (
@@ -51,7 +51,7 @@ def edited(path, edit, *, arrays=None):
 
 def test_shipped_weights_need_no_other_process(own, monkeypatch):
     expected = read_arrays(own)
-    monkeypatch.setattr(hdf5_process, "look_through", lambda *_: pytest.fail("not needed"))
+    monkeypatch.setattr(process, "look_through", lambda *_: pytest.fail("not needed"))
     info, arrays = read_weights(own)
     assert info.sha256 == digest_of(arrays) == digest_of(expected)
 

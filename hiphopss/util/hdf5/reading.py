@@ -1,7 +1,7 @@
 """Reading HDF5 files of any origin, without trusting them.
 
 Nothing here runs libhdf5 on a file's bytes in this process, unless the file is known by its hash.
-Another process looks through the file's structure (:mod:`hiphopss.util.hdf5_process`) and tells
+Another process looks through the file's structure (:mod:`hiphopss.util.hdf5.process`) and tells
 where its arrays lie. This one checks what it is told against the file's size, and reads the arrays
 as plain bytes from the file that it holds open. See docs/files.md.
 """
@@ -21,7 +21,7 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.hdf5_child import LookError, look
+from hiphopss.util.hdf5.child import LookError, look
 from hiphopss.util.opening import open_file, unreadable
 
 SIGNATURE = b"\x89HDF\r\n\x1a\n"
@@ -197,7 +197,7 @@ class HDF5File:
             if hashlib.sha256(data).hexdigest() in known:
                 facts, parts = look(io.BytesIO(data))
                 return facts, memoryview(b"".join(parts))
-        from hiphopss.util.hdf5_process import look_through
+        from hiphopss.util.hdf5.process import look_through
 
         try:
             found = look_through(self._file, before.st_size)

@@ -1,4 +1,4 @@
-"""The process that looks through HDF5 files for this one (:mod:`hiphopss.util.hdf5_child`).
+"""The process that looks through HDF5 files for this one (:mod:`hiphopss.util.hdf5.child`).
 
 It is started when it is first needed, and serves one file after another. If a file crashes it, or
 takes too much time or memory, only it ends, and the next file gets a new one.
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import IO, Any
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util import hdf5_child
-from hiphopss.util.hdf5_child import ASK, LENGTH, MESSAGE, READY, LookError
+from hiphopss.util.hdf5 import child as program
+from hiphopss.util.hdf5.child import ASK, LENGTH, MESSAGE, READY, LookError
 
 _WAIT_S = 4
 """Seconds within which a small file is looked through, even by a busy machine."""
@@ -55,14 +55,14 @@ class _Child:
         found = [importlib.util.find_spec(name) for name in ("h5py", "numpy")]
         places = {str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin}
         # Isolated, and without the site's start-up: it needs nothing but these two packages.
-        command = [sys.executable, "-I", "-S", hdf5_child.__file__, *places]
+        command = [sys.executable, "-I", "-S", program.__file__, *places]
         self.process = subprocess.Popen(
             command,
             bufsize=0,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            cwd=Path(hdf5_child.__file__).parent,
+            cwd=Path(program.__file__).parent,
             env={**os.environ, **_ENVIRONMENT},
             start_new_session=True,  # Ctrl-C is for this process; Windows has these flags for it
             creationflags=getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0),
@@ -154,7 +154,7 @@ _lock = threading.Lock()
 
 
 def look_through(file: IO[bytes], size: int) -> tuple[dict[str, Any], memoryview]:
-    """Have the process look through a file, as :func:`hiphopss.util.hdf5_child.look` does.
+    """Have the process look through a file, as :func:`hiphopss.util.hdf5.child.look` does.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Looks through the structure of an HDF5 file: what is where in it, without the large arrays.
 
 libhdf5 can crash, hang or take all memory on a file that was damaged or made to do so. So this
-module also runs as a program of its own (:mod:`hiphopss.util.hdf5_process` starts it), with limits
+module also runs as a program of its own (:mod:`hiphopss.util.hdf5.process` starts it), with limits
 of memory and processor time. It opens no file: it asks for the bytes it needs, and so can reach
 nothing else. It imports nothing of the package, so that it starts in a tenth of a second.
 
