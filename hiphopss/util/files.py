@@ -56,12 +56,10 @@ def write_text(path: str | Path, text: str) -> None:
 
     What is not Unicode, as the name of a file may be, is written with the escapes of JSON.
     """
-    with written_whole(path) as temporary:
-        # Bytes of names that are not text become escapes, which JSON reads back as they were.
-        with open(
-            temporary, "w", encoding="utf-8", errors="backslashreplace", newline="\n"
-        ) as file:
-            file.write(text)
+    # Bytes of names that are not text become escapes, which JSON reads back as they were.
+    content = text.encode("utf-8", "backslashreplace")
+    with written_whole(path) as temporary, open(temporary, "wb") as file:
+        file.write(content)
 
 
 def require_writable(path: str | Path) -> None:
