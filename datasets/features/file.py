@@ -259,7 +259,7 @@ class FeatureFile:
         told.append(str(self.released_test_leak))
         told.append(json.dumps(content, sort_keys=True))
         told += map(str, self.segments())
-        return hashlib.sha256("\n".join(told).encode()).hexdigest()
+        return hashlib.sha256("\n".join(told).encode(errors="surrogateescape")).hexdigest()
 
     @property
     def n_patches(self) -> int:

@@ -53,7 +53,7 @@ class _Child:
 
     def __init__(self) -> None:
         found = [importlib.util.find_spec(name) for name in ("h5py", "numpy")]
-        places = {str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin}
+        places = [str(Path(spec.origin).parents[1]) for spec in found if spec and spec.origin]
         # Isolated, and without the site's start-up: it needs nothing but these two packages.
         command = [sys.executable, "-I", "-S", program.__file__, *places]
         self.process = subprocess.Popen(
