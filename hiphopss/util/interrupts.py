@@ -61,7 +61,8 @@ def impatient() -> Iterator[None]:
     if other == -1:
         watch.start()
     try:
-        yield
+        with _kept_apart():
+            yield
     finally:
         signal.set_wakeup_fd(other)
         if other == -1:
@@ -69,6 +70,38 @@ def impatient() -> Iterator[None]:
             watch.join()
         os.close(end)
         os.close(numbers)
+
+
+@contextmanager
+def _kept_apart() -> Iterator[None]:
+    """Let a signal's exception win over an error that it has caused.
+
+    If it comes while Python waits for a thread, Python's own code may raise ``RuntimeError``.
+    """
+    came: list[int] = []
+
+    def noting(before: Callable) -> Callable:
+        def handle(number: int, frame: FrameType | None) -> None:
+            came.append(number)
+            before(number, frame)
+
+        return handle
+
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number, handler in before.items():
+        if callable(handler):
+            signal.signal(number, noting(handler))
+    try:
+        yield
+    except Exception as error:
+        if not came:
+            raise
+        if came[0] == signal.SIGINT:
+            raise KeyboardInterrupt from error
+        raise SystemExit(128 + came[0]) from error
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _watch(numbers: int) -> None:

@@ -27,6 +27,7 @@ logger = logging.getLogger(__name__)
 PREFIX = ".lock-"
 """What the name of an output's lock file has in front of the output's own name."""
 
+_SUFFIX = ".lock"  # so that nobody takes it for a file of the output's kind
 _GRACE_S = 1.0  # a wait that is not worth telling: small files are written in milliseconds
 _POLL_S = 0.1
 _NAME_BYTES = 255  # longest name of a file, where the system does not tell
@@ -158,7 +159,8 @@ def _acquired(path: Path, label: str, wait: bool) -> BaseFileLock | None:
     from filelock import FileLock, Timeout
 
     # Not of a thread, because a generator may be closed by another one.
-    lock = FileLock(helper_beside(path, PREFIX), thread_local=False)
+    place = helper_beside(path.with_name(path.name + _SUFFIX), PREFIX)
+    lock = FileLock(place, thread_local=False)
     try:
         try:
             lock.acquire(timeout=_GRACE_S if wait else 0, poll_interval=_POLL_S)

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from hiphopss.util.interrupts import held, held_between
+from hiphopss.util.interrupts import held, held_between, impatient
 
 
 def interrupt():
@@ -69,6 +69,21 @@ def test_between_items_an_interrupt_is_let_through():
     with pytest.raises(KeyboardInterrupt):
         got.extend(held_between(items()))
     assert made == [0, 1, 2]
+
+
+def test_an_error_that_an_interrupt_causes_does_not_hide_it():
+    """As Python's own, if an interrupt comes while it waits for a thread."""
+
+    def work():
+        with impatient():
+            try:
+                interrupt()
+            finally:
+                raise RuntimeError("cannot release un-acquired lock")
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_in_other_threads_it_does_nothing():
