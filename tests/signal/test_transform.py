@@ -112,4 +112,6 @@ def test_what_only_the_last_frame_covers_is_flushed(window, covered):
     error = np.abs(last - x[:, 6 * 512 : 7 * 512])[:, :covered]
     assert np.all(error < rounding)
     assert np.isfinite(last).all()  # also where the window is 0, and nothing is known
-    assert inverse.flush().dtype == np.float64
+    single = InverseTransform((2,), np.float32, config)
+    single.push(stft(x.astype(np.float32), config, stop=7))
+    assert single.flush().dtype == np.float32
