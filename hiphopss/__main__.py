@@ -1,7 +1,5 @@
 """Entry point of ``python -m hiphopss``."""
 
-import sys
+from hiphopss.cli.program import run
 
-from hiphopss.cli import main
-
-sys.exit(main())
+run()
