@@ -91,7 +91,7 @@ def test_features_say_the_licence_once_in_a_run_and_in_the_file(dsd100, tmp_path
     assert messages == [expected]
     with FeatureFile(path) as file:
         assert file.data == [{"set": "DSD100", "licence": RESTRICTED}]
-        assert set(file.provenance) == {"version", "sha256", "data"}
+        assert set(file.provenance) == {"version", "sha256", "data", "frames"}
 
 
 def test_a_file_without_the_statement_is_read_and_is_the_same_content(dsd100, tmp_path):

@@ -18,7 +18,7 @@ def chain(tmp_path_factory, keras):
     """The artefacts, each with the one before as its origin; put back what a test changes."""
     from hiphopss.network.model import build_model
 
-    root = tmp_path_factory.mktemp("chain")
+    root = tmp_path_factory.mktemp("chain") / "a" / "b" / "c"  # nothing of other tests is near
     for number, subset in enumerate(("Dev", "Dev", "Test")):
         stems = {s: noise(30000, 10 * number + i) for i, s in enumerate(SOURCES)}
         write_song(root / "songs", subset, f"{number:03d} - song", stems)
