@@ -91,7 +91,7 @@ setup(
             "tensorboard>=2.20,<3",
         ],
     },
-    entry_points={"console_scripts": ["hiphopss = hiphopss.cli.program:run"]},
+    entry_points={"console_scripts": ["hiphopss = hiphopss.__main__:run"]},
     classifiers=[
         "Programming Language :: Python :: 3",
         "Topic :: Multimedia :: Sound/Audio :: Analysis",

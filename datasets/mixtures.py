@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 
-from hiphopss.config import SEPARATION_RECORD
+from hiphopss.config import SEPARATION_RECORD, SOURCES
 from hiphopss.datasets.layouts import (
     MIXTURE,
     OTHER_SUFFIXES,
@@ -115,6 +115,14 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
         return []
     if not is_folder:
         return [given]
+    if _is_result(given):
+        told(
+            AudioError(
+                f"{given}: holds stems ({SEPARATION_RECORD} beside it says so): name a song, or "
+                "the files in it to separate them again"
+            )
+        )
+        return []
     problems: list[AudioError] = []
     found = _search(given, skipped, problems.append)
     if not found and not problems:
@@ -122,6 +130,17 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
     for problem in problems:
         told(problem)
     return found
+
+
+def _is_result(folder: Path) -> bool:
+    """Whether a folder is one that separating filled: with stems and no mixture."""
+    if not (Path(os.path.abspath(folder)).parent / SEPARATION_RECORD).is_file():
+        return False
+    try:
+        named = {plain_stem(path) for path in folder.iterdir() if is_audio(path)}
+    except OSError:  # told when it is searched
+        return False
+    return MIXTURE not in named and named.issuperset(SOURCES)
 
 
 def _search(folder: Path, skipped: str | None, told: _Told) -> list[Path]:
@@ -139,7 +158,7 @@ def _search(folder: Path, skipped: str | None, told: _Told) -> list[Path]:
 def _is_plain(path: Path, told: _Told) -> bool:
     """Whether a file in a folder is no pipe or device, for which one could wait for ever."""
     if path.exists() and not path.is_file():
-        told(AudioError(f"{path}: a pipe or device among the files: name it itself to read it"))
+        told(AudioError(f"{path}: a pipe or device among the files: write its content to a file"))
         return False
     return True
 

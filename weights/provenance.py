@@ -22,6 +22,7 @@ class Provenance:
     data: list[KnownData] = field(default_factory=list)
     songs: list[str] = field(default_factory=list)
     epochs: Annotated[int, Meta(ge=0)] | None = None
+    stems: dict[str, Sha256] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

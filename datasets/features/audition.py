@@ -86,9 +86,15 @@ def _from_stems(file: FeatureFile, segment: Segment, dataset: str | Path | None)
     waveforms = np.zeros((1 + len(SOURCES), segment.n_samples), np.float32)
     for target, source, part in zip(waveforms[1:], SOURCES, segment.parts, strict=True):
         if part.song:
-            stem = signals.waveform(songs[part.subset, part.song], source, segment)
-            waveforms[0] += np.float32(part.gain) * stem
-            target[:] = np.float32(part.target_gain) * stem
+            try:
+                stem = signals.waveform(songs[part.subset, part.song], source, segment)
+                waveforms[0] += np.float32(part.gain) * stem
+                target[:] = np.float32(part.target_gain) * stem
+            except ValueError as error:  # the song is shorter
+                raise HiphopssError(
+                    f"{file.path}: has a segment that is not within its song {part.song!r}: make "
+                    "it again with `hiphopss features`"
+                ) from error
     return waveforms[:, : segment.reached(file.config)]
 
 

@@ -16,6 +16,7 @@ from hiphopss.config import SignalConfig
 from hiphopss.util.hdf5.reading import HDF5File, Table
 
 _TYPES = {"int": "<i8", "float": "<f8"}
+_LOUDEST = 1e30  # the greatest gain: in single precision, with the scale factor, it is finite
 _AT_ONCE = 4096  # frames that are checked together
 
 
@@ -107,7 +108,8 @@ def places_of(
     Raises
     ------
     HiphopssError
-        If anything is outside of what it belongs to, or a level is not finite.
+        If there are no patches, if anything is outside of what it belongs to, or if a level is not
+        finite.
     """
     starts, owners = indices_of(file, "patch_start"), indices_of(file, "patch_segment")
     first, n_frames = table.numbers["first_frame"], table.numbers["n_frames"]
@@ -115,6 +117,8 @@ def places_of(
     part, shift = parts.numbers["first_frame"], parts.numbers["shift"]
     if len(parts.shape) != 2 or parts.shape[0] != table.shape[0] or len(starts) != len(owners):
         raise file.error("its tables are not of one length")
+    if not len(starts):
+        raise file.error("has no patches")
     block = round(config.block_seconds * config.sample_rate)
     n_mixture_frames = file.arrays["mixture"].shape[0]
     sound = {
@@ -125,7 +129,7 @@ def places_of(
         "parts": n_source_frames >= config.context
         and _within(part, -1, n_source_frames - n_frames[:, None], where=part >= 0)
         and _within(shift, 0, 2**53)
-        and all(np.isfinite(parts.numbers[name]).all() for name in ("gain", "target_gain")),
+        and all(_within(abs(parts.numbers[name]), 0, _LOUDEST) for name in ("gain", "target_gain")),
         "patch_segment": _within(owners, 0, len(first) - 1),
     }
     for name, is_sound in sound.items():

@@ -44,7 +44,7 @@ from hiphopss.datasets.features.content import (
 from hiphopss.datasets.features.record import parse_paths, parse_provenance, read_attributes
 from hiphopss.errors import HiphopssError
 from hiphopss.util.hdf5.reading import HDF5File, LookError
-from hiphopss.util.keras_backend import ALIGNMENT
+from hiphopss.util.keras_backend import aligned
 from hiphopss.util.text import printable
 
 FORMAT = 2
@@ -225,6 +225,10 @@ class FeatureFile:
         self.provenance = parse_provenance(self._text(PROVENANCE), origin=path)
         self.data: list[dict[str, str]] = self.provenance.get(DATA, [])
         self.mixture, self.sources = self._frames(MIXTURE), self._frames(TARGETS)
+        if self.has_phase:  # it is read when it is needed
+            phase = frames_of(self._file, PHASE, self.config)
+            if (0 if phase is None else len(phase)) != self._file.arrays[MIXTURE].shape[0]:
+                raise self._file.error(f"has another number of frames in {PHASE} than in {MIXTURE}")
         self._table = table_of(self._file, SEGMENTS, SEGMENT_COLUMNS)
         self._parts = table_of(self._file, PARTS, fields(Part), width=len(SOURCES))
         self.starts, self.owners = places_of(
@@ -240,7 +244,7 @@ class FeatureFile:
         """Map frames of the file to an array: HDF5's reads would take most of a batch's time."""
         frames = frames_of(self._file, name, self.config)
         if frames is None:  # everything is silent, and patches are made of these frames
-            frames = _aligned((self.config.context, self.config.bins))
+            frames = aligned((self.config.context, self.config.bins))
             frames[:] = 0
         return frames
 
@@ -319,7 +323,7 @@ class FeatureFile:
     def room(self, n_patches: int) -> tuple[np.ndarray, np.ndarray]:
         """Allocate arrays that :meth:`read` can fill with ``n_patches`` patches."""
         shape = (self.config.context, self.config.bins)
-        return _aligned((n_patches, *shape)), _aligned((n_patches, len(SOURCES), *shape))
+        return aligned((n_patches, *shape)), aligned((n_patches, len(SOURCES), *shape))
 
     def rows(self, patches: np.ndarray) -> Rows:
         """Find the places of patches.
@@ -397,11 +401,3 @@ def is_feature_file(path: str | Path) -> bool:
         if isinstance(error.__cause__, LookError):  # not HDF5, or damaged
             return False
         raise
-
-
-def _aligned(shape: tuple[int, ...]) -> np.ndarray:
-    """A new array whose memory is aligned so that backends can use it as a tensor directly."""
-    n_bytes = 4 * int(np.prod(shape))
-    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
-    start = -memory.ctypes.data % ALIGNMENT
-    return memory[start : start + n_bytes].view(np.float32).reshape(shape)

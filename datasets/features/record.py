@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from hiphopss.config import Fidelity, KnownData, SignalConfig, read_settings
 from hiphopss.datasets.features.augmentation import resolve_augmentation
+from hiphopss.errors import HiphopssError
 from hiphopss.util.records import Sha256, fit_record, parse_object, parse_record
 
 _MEND = "make it again with `hiphopss features`"
@@ -62,10 +63,14 @@ def read_attributes(attributes: Mapping[str, Any], *, origin: str | Path) -> Des
         name: parse_record(text, dict[str, Any], origin=f"{origin}: {name}", mend=_MEND)
         for name, text in (("config", found.config), ("fidelity", found.fidelity))
     }
+    try:
+        augmentation = resolve_augmentation(found.augmentation)
+    except HiphopssError as error:
+        raise HiphopssError(f"{origin}: {error}") from error
     return Described(
         read_settings(SignalConfig, settings["config"], origin=str(origin)),
         read_settings(Fidelity, settings["fidelity"], origin=str(origin)),
-        resolve_augmentation(found.augmentation),
+        augmentation,
         found.released_test_leak,
     )
 

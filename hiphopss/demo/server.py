@@ -94,7 +94,11 @@ def _listening(host: str, port: int) -> socket.socket:
         raise HiphopssError(f"{where}: no such port: choose one of 0 to 65535 with --port")
     try:
         family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        return socket.create_server(address[:2], family=family)
+        listener = socket.create_server(address[:2], family=family)
+        # Connections inherit this. asyncio sets it only on sockets known to be of TCP; without it
+        # each answer on a connection that stays open waits 40 ms for an acknowledgement.
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return listener
     except UnicodeError as error:
         raise HiphopssError(f"{host}: not a host's name: choose another with --host") from error
     except OSError as error:

@@ -36,7 +36,7 @@ def song_record(path: Path) -> dict[str, Any]:
     Parameters
     ----------
     path : Path
-        The file. The hash is None if it is a pipe, which can be read only once.
+        The file. The hash is None if it is no plain file.
     """
     file = container_of(path)
     return {"file": file.name, "sha256": sha256_of(file) if file.is_file() else None}

@@ -23,7 +23,7 @@ from pathlib import Path
 
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import STREAMS, container_of
-from hiphopss.signal.ffmpeg import Song, decode, decode_song, find_ffmpeg
+from hiphopss.signal.ffmpeg import Song, decode, decode_song, find_ffmpeg, is_cut_off
 from hiphopss.signal.formats.kinds import require_file
 from hiphopss.signal.formats.pieces import Layout
 from hiphopss.signal.lengths import Key, Stream, remember, remembered
@@ -174,7 +174,7 @@ def _of_stem_file(container: Path) -> tuple[Key, _Make]:
 
     def make(folder: Path) -> list[Path]:
         files = decode(container, folder, n_streams=len(STREAMS), demuxer="mov")
-        if _is_cut_off(container):
+        if is_cut_off(container):
             raise AudioError(f"{container}: cut off: copy, download or export it again")
         streams = _cut_alike(container, files, tell=key not in _copies.streams)
         if _copies.streams.get(key) != streams:
@@ -287,27 +287,6 @@ def _key(path: Path, what: str = "streams") -> Key:
         raise AudioError(f"{path}: can't be opened: check its permissions")
     state = path.stat()
     return str(path.absolute()), state.st_size, state.st_mtime_ns, what
-
-
-def _is_cut_off(container: Path) -> bool:
-    """Whether an MP4's box of samples goes beyond the end of the file.
-
-    If the file ends between two packets of samples, ffmpeg takes what is there for the whole.
-    """
-    with open(container, "rb") as file:
-        end, start = os.fstat(file.fileno()).st_size, 0
-        while start + 8 <= end:  # one box after the other: size, type, content
-            file.seek(start)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            if size == 1:  # the size has 64 bits, behind the type
-                size = int.from_bytes(head[8:], "big")
-            if head[4:8] == b"mdat" and start + size > end:
-                return True
-            if size < 8:  # up to the end of the file, or nothing that ffmpeg would have read
-                return False
-            start += size
-    return False
 
 
 def _cut_alike(container: Path, files: list[Path], *, tell: bool) -> list[Stream]:

@@ -76,6 +76,8 @@ class Header:
         if self.n_stated <= self.n_samples:
             return None
         stated = self.n_stated / self.sample_rate
+        if stated - self.seconds < 0.0005:
+            return f"cut off: {self.n_samples} of {self.n_stated} samples are there"
         digits = 1 if stated - self.seconds >= 0.05 else 3
         return f"cut off: {self.seconds:.{digits}f} of {stated:.{digits}f} s are there"
 
@@ -119,7 +121,7 @@ class Reader:
 
     def _whole_header(self, layout: Layout, subtype: str | None) -> Header:
         """The header of all parts together; the first part stays open."""
-        n_samples, first = 0, None
+        n_samples, n_stated, first = 0, 0, None
         for part in reversed(self._parts):
             file = self._open(part)
             found = (file.samplerate, file.channels)
@@ -130,6 +132,7 @@ class Reader:
                 )
             first = found
             n_samples += self._n_left
+            n_stated += round(max(self._n_left, part.stated > 1) * part.stated)
         assert self._file is not None
         assert first is not None
         if not RATES[0] <= first[0] <= RATES[1]:
@@ -137,14 +140,15 @@ class Reader:
                 f"{self._name}: a sampling rate of {first[0]} Hz, which no music has: is it "
                 "damaged? Get it again"
             )
-        if n_samples == 0 and layout.stated > 1:
+        n_stated = round(n_stated * layout.stated)
+        if n_samples == 0 and n_stated:
             raise AudioError(
                 f"{self._name}: cut off: none of it is there: copy, download or export it again"
             )
         if n_samples == 0:
             raise AudioError(f"{self._name}: has no samples: use another file")
         kind = subtype or self._file.subtype
-        return Header(n_samples, *first, kind, max(n_samples, round(n_samples * layout.stated)))
+        return Header(n_samples, *first, kind, max(n_samples, n_stated))
 
     @property
     def is_doubtful(self) -> bool:

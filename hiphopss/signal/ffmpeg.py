@@ -7,6 +7,7 @@ file, as the given format: no other protocols, and no guesses at what a file cou
 from __future__ import annotations
 
 import logging
+import os
 import re
 import shutil
 import subprocess
@@ -30,7 +31,9 @@ _FULL = (b"No space left on device", b"Disk quota exceeded")
 
 _WRONG = re.compile(rb"\[(error|fatal|panic)\]")
 _STREAM = re.compile(rb"^\[info\]\s+Stream #0:\d+.*: Audio: ")
-_LENGTH = re.compile(rb"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)", re.MULTILINE)
+_LENGTH = re.compile(rb"^\[info\]\s+Duration: (\d+):(\d+):([\d.]+)")
+_NOT_STATED = re.compile(rb"Estimating duration|: Video: (?!.*\(attached pic\))")
+_TOLERATED = 0.1  # seconds by which a decoded stream may be shorter: padding, a last frame
 
 
 class Song(NamedTuple):
@@ -190,14 +193,44 @@ def decode_song(
             raise AudioError(f"{path}: has no samples: use another file")
         raise _failure(path, folder, 1, wrong or done.stderr)
     stream = next((line for line in lines if _STREAM.search(line)), b"")
-    length = _LENGTH.search(done.stderr) if b": Video:" not in done.stderr else None
+    seconds = _stated_seconds(lines)
     stated = 1.0
-    if _BROKEN in wrong and length:
-        hours, minutes, seconds = (float(number) for number in length.groups())
-        stated = max(1.0, (3600 * hours + 60 * minutes + seconds) / there)
+    ended = not wrong.strip() and not (layout.demuxer == "mov" and is_cut_off(path))
+    if not ended and seconds > there + _TOLERATED and there < (most_seconds or seconds):
+        stated = seconds / there
     if wrong.strip() and stated == 1:
         _warn(path, wrong)
     return Song(file, _sample_type(stream.decode("utf-8", "replace"), layout), stated)
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether an MP4's box of samples goes beyond the end of the file.
+
+    If the file ends between two packets of samples, ffmpeg takes what is there for the whole.
+    """
+    with open(path, "rb") as file:
+        end, start = os.fstat(file.fileno()).st_size, 0
+        while start + 8 <= end:  # one box after the other: size, type, content
+            file.seek(start)
+            head = file.read(16)
+            size = int.from_bytes(head[:4], "big")
+            if size == 1:  # the size has 64 bits, behind the type
+                size = int.from_bytes(head[8:], "big")
+            if head[4:8] == b"mdat" and start + size > end:
+                return True
+            if size < 8:  # up to the end of the file, or nothing that ffmpeg would have read
+                return False
+            start += size
+    return False
+
+
+def _stated_seconds(lines: list[bytes]) -> float:
+    """Length that a file states, by what ffmpeg says of it; 0 if it is a guess or a video's."""
+    length = next(filter(None, map(_LENGTH.search, lines)), None)
+    if length is None or any(_NOT_STATED.search(line) for line in lines):
+        return 0.0
+    hours, minutes, seconds = (float(number) for number in length.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def _wav_seconds(path: Path) -> float:

@@ -224,6 +224,11 @@ def resume(path: Path, model: keras.Model, run: Run) -> None:
                 name: _state(stored, f"{_BEST}/{name}", array.shape)
                 for name, array in arrays.items()
             }
+        if _has_its_state(stored, before) is False:
+            raise HiphopssError(
+                f"{path}: the SHA-256 of the state of its training is not the one it records, so "
+                "it is damaged or was edited: use --restart to begin anew, or another output"
+            )
     run.log = before.log
     threads = threads_in_use() if before.threads is None else before.threads
     if threads != threads_in_use():
@@ -274,19 +279,23 @@ def has_its_state(path: Path) -> bool | None:
         If it is not a checkpoint.
     """
     with opened_own(path) as stored:
-        before = _recorded(stored)
-        inner = f"{_STATE}/"
-        arrays = {
-            name.removeprefix(inner): stored.array(name, place.dtype)
-            for name, place in stored.arrays.items()
-            if name.startswith(inner)
-        }
+        return _has_its_state(stored, _recorded(stored))
+
+
+def _has_its_state(stored: HDF5File, before: Recorded) -> bool | None:
+    inner = f"{_STATE}/"
+    arrays = {
+        name.removeprefix(inner): stored.array(name, place.dtype)
+        for name, place in stored.arrays.items()
+        if name.startswith(inner)
+    }
     return None if before.sha256 is None else digest_of(arrays) == before.sha256
 
 
 def _write_log(path: Path, log: list[dict]) -> None:
     text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(log[0]), lineterminator="\n")
+    columns = dict.fromkeys(name for row in log for name in row)  # those of older versions differ
+    writer = csv.DictWriter(text, fieldnames=list(columns), lineterminator="\n")
     writer.writeheader()
     writer.writerows(log)
     write_text(path, text.getvalue())

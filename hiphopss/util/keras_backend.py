@@ -101,6 +101,20 @@ def threads_in_use() -> str:
     return str(n_threads)
 
 
+def aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """A new array of single precision that :func:`tensor_of` can use without copying it.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Its shape; the values are arbitrary.
+    """
+    n_bytes = 4 * int(np.prod(shape))
+    memory = np.empty(n_bytes + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + n_bytes].view(np.float32).reshape(shape)
+
+
 def tensor_of(array: np.ndarray) -> Any:
     """Turn an array into a tensor of the backend, sharing its memory if possible.
 

@@ -19,7 +19,7 @@ from hiphopss.datasets.layouts import MIXTURE, layout_of
 from hiphopss.datasets.names import same_song
 from hiphopss.datasets.songs import Song, find_songs, song_at
 from hiphopss.errors import HiphopssError
-from hiphopss.verification.values import read_object
+from hiphopss.verification.values import object_in
 from hiphopss.weights.files import SUFFIX, is_hdf5, read_info
 from hiphopss.weights.registry import registry, resolve_weights
 
@@ -150,7 +150,7 @@ class Places:
             if path.name == file:
                 yield path
         for folder in self.folders:
-            if folder.name == track and (folder / file).is_file():
+            if folder.name == track and os.path.isfile(folder / file):
                 yield folder / file
 
     def estimates(self, model: str, digest: str) -> Iterator[Path]:
@@ -158,7 +158,7 @@ class Places:
         for folder in self.folders:
             if (folder / SEPARATION_RECORD).is_file():
                 try:
-                    record = read_object(folder / SEPARATION_RECORD)
+                    record = object_in(folder / SEPARATION_RECORD)
                 except HiphopssError:
                     continue
                 if record.get("sha256") == digest and record.get("model") == model:

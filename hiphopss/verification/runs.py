@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from hiphopss.errors import HiphopssError
@@ -25,7 +26,7 @@ from hiphopss.verification.findings import (
 )
 from hiphopss.verification.songs import MOVED
 from hiphopss.verification.stems import check_stems
-from hiphopss.verification.values import as_hashes, read_object, within
+from hiphopss.verification.values import as_hashes, object_in, within
 from hiphopss.verification.weights import check_weights
 from hiphopss.weights.files import SUFFIX, read_info
 
@@ -49,7 +50,7 @@ def check_run(check: Check, folder: Path, depth: int) -> None:
     try:
         for name in (*RECORDS, *OUTCOMES):
             if (folder / name).exists():
-                record = read_object(folder / name)
+                record = object_in(folder / name)
                 files |= as_hashes(record.get("files")) if name in OUTCOMES else {}
                 store |= as_hashes(record.get("store")) if name in OUTCOMES else {}
     except (HiphopssError, OSError) as error:
@@ -102,7 +103,7 @@ def _place(check: Check, folder: Path, name: str) -> Path | None:
     """Where an output of the store is."""
     for root in (folder / "store", *check.places.folders):
         path = within(root, name)
-        if path is not None and path.exists():
+        if path is not None and os.path.exists(path):
             return path
     return None
 
@@ -114,7 +115,7 @@ def _inputs(place: Path) -> tuple[str, str]:
     if not path.exists():
         return MISSING, f"{path.name} is not there"
     try:
-        same = digest_of_inputs(read_object(path)) == stem.rpartition("-")[2]
+        same = digest_of_inputs(object_in(path)) == stem.rpartition("-")[2]
     except HiphopssError:
         same = False
     return (OK, "") if same else (DIFFERS, f"{path.name} has other inputs than its name says")

@@ -24,7 +24,7 @@ from hiphopss.verification.findings import (
 )
 from hiphopss.verification.songs import MOVED, check_songs
 from hiphopss.verification.stems import check_stems
-from hiphopss.verification.values import as_hashes, as_object, as_text, read_object
+from hiphopss.verification.values import as_hashes, as_object, as_text, object_in
 
 
 def check_scores(check: Check, path: Path, depth: int) -> None:
@@ -46,7 +46,7 @@ def check_scores(check: Check, path: Path, depth: int) -> None:
     try:
         rows = read_rows(path)
         if own.exists():
-            record = read_object(own)
+            record = object_in(own)
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "scores", path, error)
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from hiphopss.verification.values import (
     as_object,
     as_text,
     is_plain,
-    read_object,
+    object_in,
     within,
 )
 
@@ -51,7 +52,7 @@ def check_set(check: Check, root: Path, depth: int) -> None:
 
 
 def _check_generated(check: Check, root: Path, depth: int) -> None:
-    record = read_object(root / GENERATED)
+    record = object_in(root / GENERATED)
     songs = record.get("songs")
     songs = songs if isinstance(songs, list) else []
     told = f"{counted(len(songs), 'generated song')}, seed {record.get('seed')}"
@@ -76,7 +77,7 @@ def _check_generated(check: Check, root: Path, depth: int) -> None:
 
 
 def _check_downloaded(check: Check, root: Path, depth: int) -> None:
-    record = read_object(root / DOWNLOADED)
+    record = object_in(root / DOWNLOADED)
     files = as_object(record.get("files"))
     n_wrong = 0
     for name, told in sorted(files.items()):
@@ -97,7 +98,7 @@ def _compared(check: Check, root: Path, name: str, told: Any) -> tuple[str, str]
     path = within(root, name)
     if path is None or not (isinstance(told, list) and len(told) == 2):
         return UNREADABLE, f"{DOWNLOADED} has an entry that is none"
-    if not path.exists():
+    if not os.path.exists(path):  # also if the name is too long
         return MISSING, "not there: download the set again"
     changed = "not the file that was unpacked: download the set again"
     if not path.is_file() or path.stat().st_size != told[0]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from hiphopss.separation.record import SONGS, STEMS
 from hiphopss.verification.check import Check
 from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE, counted
 from hiphopss.verification.songs import MOVED, check_song_file
-from hiphopss.verification.values import as_hashes, as_object, as_text, is_plain, read_object
+from hiphopss.verification.values import as_hashes, as_object, as_text, is_plain, object_in
 from hiphopss.verification.weights import check_weights
 from hiphopss.weights.files import read_info
 
@@ -32,7 +33,7 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
     if check.again(depth, "stems", folder):
         return
     try:
-        record = read_object(folder / SEPARATION_RECORD)
+        record = object_in(folder / SEPARATION_RECORD)
         there = [path.name for path in song_folders(folder) if _has_stems(path)]
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
@@ -83,7 +84,7 @@ def _check_track(check: Check, folder: Path, name: str, entry: Any, depth: int) 
         state, told = check.problems(files, digests, "written")
         check.found(depth, "track", folder / name, state, told or counted(len(digests), "stem"))
     else:
-        gone = [s for s in SOURCES if not (folder / name / f"{s}.wav").is_file()]
+        gone = [s for s in SOURCES if not os.path.isfile(folder / name / f"{s}.wav")]
         told = f"no {' and '.join(gone)}" if gone else "hashes of its stems"
         check.found(depth, "track", folder / name, MISSING if gone else NOT_RECORDED, told)
     song = as_object(entry)

@@ -8,7 +8,7 @@ from typing import Any
 from hiphopss.util.records import read_record
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def object_in(path: Path) -> dict[str, Any]:
     """Read the object in a JSON file; errors as :class:`HiphopssError`."""
     return read_record(path, dict[str, Any], mend="make it again")
 

@@ -11,6 +11,7 @@ import os
 import struct
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from typing import BinaryIO, NamedTuple
 
 from hiphopss.signal.formats import mpeg
@@ -120,8 +121,11 @@ def _is_silent(file: BinaryIO, start: int, stop: int) -> bool:
     return True
 
 
-def _chunks_follow(file: BinaryIO, at: int, stop: int, order: str) -> bool:
-    """Whether chunks or a tag start here, rather than samples."""
+def _chunks_follow(file: BinaryIO, at: int, stop: int, order: str, whole: int) -> bool:
+    """Whether chunks or a tag start here, rather than samples.
+
+    The last chunk may be cut off, if it fits in the size ``whole`` that the file should have.
+    """
     if read_at(file, at, 16).startswith(_TAGS):
         return True
     for begin in (at, at + 1):  # with and without padding
@@ -129,12 +133,20 @@ def _chunks_follow(file: BinaryIO, at: int, stop: int, order: str) -> bool:
         for number, (name, start, size) in enumerate(_walk(file, begin, stop, order)):
             if number == 0 and name in _KNOWN:
                 return True
-            if not _is_name(name) or start + size > stop + 1:
+            if not _is_name(name) or start + size > max(stop, whole) + 1:
                 break
+            if start + size > stop + 1:
+                return True
             last = start + size
         if last > begin and stop - last <= _SLACK:
             return True
     return False
+
+
+def _whole_size(file: BinaryIO, start: int, order: str) -> int:
+    """Where a file of RIFF or AIFF ends according to its header; 0 if the header doesn't know."""
+    size = struct.unpack(f"{order}I", read_at(file, start + 4, 4).ljust(4, b"\0"))[0]
+    return 0 if _is_unknown(size) else start + 8 + size
 
 
 # WAV
@@ -150,7 +162,10 @@ def _wav(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
     kind = read_at(file, start, 4)
     order = ">" if kind == b"RIFX" else "<"
     fmt, ds64, data = b"", None, None
-    for chunk in _walk(file, start + 12, stop, order):
+    header: list[Piece] = []  # all chunks but ds64, padded, as libsndfile wants them
+    padded, at = True, start + 12
+    for chunk in _walk(file, at, stop, order):
+        padded, at = padded and chunk.start - 8 == at, chunk.start + chunk.size + chunk.size % 2
         if chunk.name == b"data":
             data = chunk
             break
@@ -158,6 +173,8 @@ def _wav(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
             ds64 = chunk
         elif chunk.name == b"fmt ":
             fmt = read_at(file, chunk.start, min(chunk.size, 64))
+        if chunk.name != b"ds64":
+            header += [(chunk.start - 8, chunk.start + chunk.size), b"\0" * (chunk.size % 2)]
     if data is None or len(fmt) < 16:
         return Layout("WAV", _whole(file, start, stop), demuxer="wav"), None
     stated, n_samples = data.size, 0
@@ -165,25 +182,28 @@ def _wav(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
         sizes = read_at(file, ds64.start, 24).ljust(24, b"\0")
         _, stated, n_samples = struct.unpack("<QQQ", sizes)
 
+    whole = _whole_size(file, start, order)
+
     def follows(at: int) -> bool:
-        return _is_wav(read_at(file, at, 12)) or _chunks_follow(file, at, stop, order)
+        return _is_wav(read_at(file, at, 12)) or _chunks_follow(file, at, stop, order, whole)
 
     end = _end_of_samples(file, data.start, stated, stop, follows)
-    samples, rest = _Samples(data.start, stated, end), _next(file, end, stop, _is_wav)
+    rest = _next(file, (end, whole), stop, _is_wav)
+    others = _more_samples(file, data, end, stop if rest is None else rest, order)
+    n_bytes = end - data.start + sum(last - first for first, last, _ in others)
+    stated += sum(size for *_, size in others)
+    samples = _Samples(data.start, stated, data.start + n_bytes)
     (tag,) = struct.unpack(f"{order}H", fmt[:2])
     if tag not in (*_MPEG, *_BY_LIBSNDFILE):
         return Layout("WAV", (), demuxer="wav"), None
     if tag in _MPEG:
-        found = mpeg.layout(file, samples.start, samples.end)
+        found = mpeg.layout(file, data.start, end)
         if found is not None:
             return Layout("MP3", found.parts, max(found.stated, samples.ratio)), rest
-    if stated == end - data.start and rest is None and kind != b"BW64":
+    plain = stated == n_bytes and padded and not others
+    if plain and rest is None and kind != b"BW64":
         return Layout("WAV", _whole(file, start, stop), demuxer="wav"), None
-    header: list[Piece] = [(start + 12, data.start - 8)]
-    if ds64 is not None:
-        header = [(start + 12, ds64.start - 8), (ds64.start + ds64.size, data.start - 8)]
-    n_bytes = end - data.start
-    n_all = n_bytes + data.start - start
+    n_all = n_bytes + sum(len(p) if isinstance(p, bytes) else p[1] - p[0] for p in header) + 20
     pieces: list[Piece]
     if kind in (b"RIFF", b"RIFX") and n_all < _LARGEST - 2**16:
         pieces = [kind + struct.pack(f"{order}I", n_all - 8) + b"WAVE", *header]
@@ -192,8 +212,21 @@ def _wav(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
         sizes = struct.pack("<QQQI", n_all + 36 - 8, n_bytes, n_samples, 0)
         pieces = [b"RF64\xff\xff\xff\xffWAVE", b"ds64" + struct.pack("<I", 28) + sizes, *header]
         pieces.append(b"data\xff\xff\xff\xff")
-    parts = (Part(joined([*pieces, (data.start, end)])),)
+    pieces += [(data.start, end), *(other[:2] for other in others)]
+    parts = (Part(joined(pieces)),)
     return Layout("WAV", parts, samples.ratio, "wav"), rest
+
+
+def _more_samples(
+    file: BinaryIO, data: _Chunk, end: int, stop: int, order: str
+) -> list[tuple[int, int, int]]:
+    """Other chunks of samples behind the first: where they start and end, and the stated size."""
+    if end != data.start + data.size:
+        return []
+    begin = end if _is_name(read_at(file, end, 4)) else end + data.size % 2
+    chunks = takewhile(lambda chunk: _is_name(chunk.name), _walk(file, begin, stop, order))
+    found = ((c.start, min(c.start + c.size, stop), c.size) for c in chunks if c.name == b"data")
+    return [one for one in found if one[2]]
 
 
 def _one_after_the_other(
@@ -204,21 +237,31 @@ def _one_after_the_other(
 ) -> Layout:
     """The layout of files of one kind that were joined to one."""
     layout, rest = one(file, start, stop)
-    parts, stated = list(layout.parts), layout.stated
+    parts = _stating(layout)
     while rest is not None:
         more, rest = one(file, rest, stop)
-        parts += more.parts
-        stated = max(stated, more.stated)
-    return replace(layout, parts=tuple(parts), stated=stated)
+        parts += _stating(more)
+    return replace(layout, parts=tuple(parts), stated=1.0)
+
+
+def _stating(layout: Layout) -> list[Part]:
+    """Parts that have the ratio of a layout themselves, because others have other ones."""
+    return [part._replace(stated=layout.stated * part.stated) for part in layout.parts]
 
 
 def _is_wav(head: bytes) -> bool:
     return head[:4] in (b"RIFF", b"RIFX", b"RF64", b"BW64") and head[8:12] == b"WAVE"
 
 
-def _next(file: BinaryIO, end: int, stop: int, is_one: Callable[[bytes], bool]) -> int | None:
-    """Where another file of a kind starts behind the end of one, with or without padding."""
-    starts = (at for at in (end, end + 1) if at + 12 < stop)
+def _next(
+    file: BinaryIO, ends: tuple[int, int], stop: int, is_one: Callable[[bytes], bool]
+) -> int | None:
+    """Where another file of a kind starts behind one, with or without padding.
+
+    The one ends with its samples, or else, if other chunks follow, where its header says.
+    """
+    first = ends[0]
+    starts = (at for end in ends for at in (end, end + 1) if first <= at < stop - 12)
     return next((at for at in starts if is_one(read_at(file, at, 12))), None)
 
 
@@ -250,11 +293,13 @@ def _aiff(file: BinaryIO, start: int, stop: int) -> tuple[Layout, int | None]:
         return Layout("AIFF", _whole(file, start, stop), demuxer="aiff"), None
     begin, stated = data.start + 8, data.size - 8  # behind an offset and a block size
 
+    whole = _whole_size(file, start, ">")
+
     def follows(at: int) -> bool:
-        return _is_aiff(read_at(file, at, 12)) or _chunks_follow(file, at, stop, ">")
+        return _is_aiff(read_at(file, at, 12)) or _chunks_follow(file, at, stop, ">", whole)
 
     end = _end_of_samples(file, begin, stated, stop, follows)
-    rest = _next(file, end, stop, _is_aiff)
+    rest = _next(file, (end, whole), stop, _is_aiff)
     samples = _Samples(begin, stated, end)
     if stated == end - begin and rest is None:
         return Layout("AIFF", _whole(file, start, stop), demuxer="aiff"), None

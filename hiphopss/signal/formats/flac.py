@@ -6,16 +6,17 @@ place, so the real length is known without decoding.
 
 from __future__ import annotations
 
-import math
 import os
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import BinaryIO, NamedTuple
 
 from hiphopss.signal.formats.pieces import Layout, Part, joined
 
 _SYNC = re.compile(rb"\xff[\xf8\xf9]")
 _MAGIC = b"fLaC\0\0\0\x22"
+_TAGS = (b"ID3", b"TAG", b"APETAGEX")
 _PROBES, _PROBED = 16, 2**15  # places at which a file is looked at, and bytes at each
 _LARGEST_FRAME = 2**21  # 65,535 samples of 8 channels and 32 bits
 _SIZES = {1: 192, **{n: 576 << (n - 2) for n in range(2, 6)}, **{n: 1 << n for n in range(8, 16)}}
@@ -43,18 +44,14 @@ class _Frame(NamedTuple):
 
 def layout(file: BinaryIO, start: int, stop: int) -> Layout:
     """The layout of a FLAC file between two places of a file."""
-    parts: list[Part] = []
-    stated = 1.0
-    at: int | None = start
-    while at is not None:
-        behind = _behind(file, at, stop) if _may_be_joined(file, at, stop) else None
-        part, ratio = _part(file, at, behind or stop)
-        parts.append(part)
-        stated, at = max(stated, ratio), behind
+    starts = [start]
+    if _may_be_joined(file, start, stop):
+        starts += _behind(file, start, stop)
+    parts = [_part(file, *ends) for ends in pairwise([*starts, stop])]
     as_it_is = ((0, os.fstat(file.fileno()).st_size),)
     if parts == [Part(as_it_is)]:
         return Layout("FLAC", (Part(),), demuxer="flac")
-    return Layout("FLAC", tuple(parts), stated, "flac")
+    return Layout("FLAC", tuple(parts), demuxer="flac")
 
 
 def _may_be_joined(file: BinaryIO, start: int, stop: int) -> bool:
@@ -88,29 +85,28 @@ def _may_be_joined(file: BinaryIO, start: int, stop: int) -> bool:
     return False
 
 
-def _behind(file: BinaryIO, start: int, stop: int) -> int | None:
-    """Where another FLAC file starts that was joined to this one."""
+def _behind(file: BinaryIO, start: int, stop: int) -> Iterator[int]:
+    """Where other FLAC files start that were joined to this one."""
     at, overlap = start + 4, b""
-    file.seek(at)
     while at < stop:
+        file.seek(at)
         piece = file.read(min(2**20, stop - at))
         if not piece:
-            return None
-        found = (overlap + piece).find(_MAGIC)
-        if found >= 0:
-            return at - len(overlap) + found
+            return
+        window = overlap + piece
+        for match in re.finditer(re.escape(_MAGIC), window):
+            yield at - len(overlap) + match.start()
         at += len(piece)
-        overlap = piece[-len(_MAGIC) + 1 :]
-    return None
+        overlap = window[-len(_MAGIC) + 1 :]
 
 
-def _part(file: BinaryIO, start: int, stop: int) -> tuple[Part, float]:
-    """One file, with the length that it really has, and what the header states divided by that."""
+def _part(file: BinaryIO, start: int, stop: int) -> Part:
+    """One file, with the length that it really has."""
     file.seek(start)
     head = file.read(42)
     plain = Part(joined([(start, stop)]))
     if len(head) < 42 or head[4] & 0x7F or head[5:8] != b"\0\0\x22":
-        return plain, 1.0
+        return plain
     block = int.from_bytes(head[10:12], "big")
     word = int.from_bytes(head[18:26], "big")
     stated = word & (2**36 - 1)
@@ -120,20 +116,21 @@ def _part(file: BinaryIO, start: int, stop: int) -> tuple[Part, float]:
         data = file.read(stop - begin)
         frames = list(_frames(data, block))
         last = next((f for f in frames[::-1] if f.first + f.n_samples == stated), None)
-        if last is not None and _ends(data[last.at :]):
-            return plain, 1.0
+        more = last is not None and any(f.first >= stated for f in frames)
+        if last is not None and not more and _ends(data[last.at :]):
+            return plain
     found = _last_whole(data, frames)
+    if found is None and last is not None and _ends(data[last.at :]):
+        return plain  # what looked like more frames were none
     if found is None and stated and frames and begin == start + 42:
-        return Part(plain.pieces, 0), math.inf  # no frame of it is whole
+        return Part(plain.pieces, 0, stated)  # no frame of it is whole
     if found is None:
-        return plain, 1.0
+        return plain
     frame, end = found
     there = frame.first + frame.n_samples
-    if stated and there > stated:
-        return plain, 1.0  # something else that looked like a frame
     sizes = (word >> 36 << 36 | there).to_bytes(8, "big")
     pieces = joined([(start, start + 18), sizes, (start + 26, begin + end)])
-    return Part(pieces), max(stated / there, 1.0)
+    return Part(pieces, stated=max(stated / there, 1.0))
 
 
 def _frames(data: bytes, block: int) -> Iterator[_Frame]:
@@ -175,11 +172,22 @@ def _number(data: bytes) -> tuple[int, int]:
 
 def _last_whole(data: bytes, frames: list[_Frame]) -> tuple[_Frame, int] | None:
     """The last frame of which no byte is missing, and where it ends."""
-    ends = [*(frame.at for frame in frames[1:]), len(data)][: len(frames)]
+    stop = _before_tags(data, frames[-1].at) if frames else 0
+    ends = [*(frame.at for frame in frames[1:]), stop][: len(frames)]
     for frame, end in list(zip(frames, ends, strict=True))[::-1][:20]:
         if _crc(data[frame.at : end - 2], _CRC16, 16) == int.from_bytes(data[end - 2 : end], "big"):
             return frame, end
     return None
+
+
+def _before_tags(data: bytes, at: int) -> int:
+    """Where the frame that starts at a place ends, if only tags follow; otherwise, the end."""
+    crc = 0
+    for place in range(at, len(data)):
+        if crc == 0 and place > at and data.startswith(_TAGS, place):
+            return place
+        crc = (crc << 8 & 0xFFFF) ^ _CRC16[crc >> 8 ^ data[place]]
+    return len(data)
 
 
 def _ends(data: bytes) -> bool:

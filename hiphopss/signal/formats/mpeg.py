@@ -23,6 +23,8 @@ from hiphopss.signal.formats.mpeg_frames import (
 )
 from hiphopss.signal.formats.pieces import Layout, Part, joined
 
+_ZEROS = bytes(2**13)
+
 
 def layout(file: BinaryIO, start: int, stop: int) -> Layout | None:
     """The layout of MPEG audio between two places of a file; None if there is none.
@@ -100,11 +102,12 @@ def _part(run: Run) -> Part:
     n_bytes = sum(p[1] - p[0] for p in run.pieces if isinstance(p, tuple))
     if run.count is None or layer != 3 or not frame.size or not _is_usable(run.count, run):
         # libmpg123 guesses from the size. With an own count it would cut off its decoder's delay.
-        n_zeros = max(0, run.n_frames * frame.size - n_bytes) + 2**13
+        n_zeros = max(0, run.n_frames * frame.size - n_bytes)
         n_there = run.n_frames * n_samples
         if run.count and run.count.lame and run.is_ended:
             n_there = 0  # the whole is shorter than the silence at its ends
-        return Part((*joined(run.pieces), bytes(n_zeros)), n_there)
+        # One object for all, because there may be many parts, or much to fill up.
+        return Part((*joined(run.pieces), *[_ZEROS] * (n_zeros // len(_ZEROS) + 2)), n_there)
     lame = run.count.lame
     if lame and not run.is_ended:
         # The silence at the end belongs to an end that is not there, or not the end.

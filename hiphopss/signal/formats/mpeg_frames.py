@@ -147,7 +147,8 @@ class Scan:
         Yields
         ------
         head, piece, n_frames, count
-            Header of the first frame, where the frames are, their number, and the count.
+            Header of the first frame that has sound (or of the count, if none has), where the
+            frames are, their number, and the count.
         """
         begin, head, n_frames, count = at, self._bytes(at, 4), 0, None
         sizes: dict[bytes, int] = {}
@@ -179,6 +180,8 @@ class Scan:
                         head, count = start, told
                         position += size
                         continue
+                if not n_frames:
+                    head = start  # of the first that has sound, from which libmpg123 guesses
                 position += size
                 n_frames += 1
             else:

@@ -39,22 +39,20 @@ class _Stream:
 def layout(file: BinaryIO, start: int, stop: int) -> Layout:
     """The layout of an Ogg file between two places of a file."""
     links = _links(file, start, stop)
-    parts, stated = [], 1.0
+    parts = []
     for streams in links:
         stream = next((one for one in streams.values() if one.codec), None)
         if stream is not None and stream.codec == _FLAC:
-            part, ratio = _flac(file, stream)
-            parts.append(part)
-            stated = max(stated, ratio)
+            parts.append(_flac(file, stream))
         elif stream is not None:
             parts.append(Part(joined((page.start, page.stop) for page in stream.pages)))
     if len(links) == 1 and [p.pieces for p in parts] == [((0, os.fstat(file.fileno()).st_size),)]:
         parts = [Part()]
-    return Layout("OGG", tuple(parts), stated, "ogg")
+    return Layout("OGG", tuple(parts), demuxer="ogg")
 
 
-def _flac(file: BinaryIO, stream: _Stream) -> tuple[Part, float]:
-    """A stream as a FLAC file, with the length that it has, and what its header says by that."""
+def _flac(file: BinaryIO, stream: _Stream) -> Part:
+    """A stream as a FLAC file, with the length that it has."""
     first, *others = stream.pages
     begin = first.content + _BEFORE_FLAC
     file.seek(begin)
@@ -67,7 +65,7 @@ def _flac(file: BinaryIO, stream: _Stream) -> tuple[Part, float]:
         sizes = (word >> 36 << 36 | there).to_bytes(8, "big")
         pieces = [(begin, begin + 18), sizes, (begin + 26, first.stop)]
     pieces += [(page.content, page.stop) for page in others]
-    return Part(joined(pieces)), max(1.0, stated / there if there else 1.0)
+    return Part(joined(pieces), stated=max(1.0, stated / there if there else 1.0))
 
 
 def _links(file: BinaryIO, start: int, stop: int) -> list[dict[int, _Stream]]:

@@ -27,10 +27,14 @@ class Part(NamedTuple):
         What libsndfile gets to read; None for the file as it is.
     n_samples : int or None
         Number of samples, where it is known and libsndfile's own would be wrong.
+    stated : float
+        As in :class:`Layout`, of this part alone; of a part without samples, the number that its
+        header states.
     """
 
     pieces: tuple[Piece, ...] | None = None
     n_samples: int | None = None
+    stated: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ class Layout:
         The stretches of audio, one after the other; none where libsndfile can't read the format.
     stated : float
         Length that the header states, divided by the length that is there: above 1 if the file is
-        cut off.
+        cut off. It counts besides those of the parts.
     demuxer : str or None
         ffmpeg's name of the format, where ffmpeg could read what libsndfile can't.
     """

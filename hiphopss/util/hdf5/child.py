@@ -334,16 +334,17 @@ def _main(places: list[str]) -> None:
         (size,) = LENGTH.unpack(receive(LENGTH.size))
         alarm(0)
         _limit_time(size)
-        facts: dict[str, Any] = {}
-        blobs: list[bytes] = []
+        why, blobs = "", list[bytes]()
         try:
             facts, blobs = look(_Asked(receive, send, size))
+            head = json.dumps(facts).encode()
         except MemoryError:
-            facts["failed"] = "memory"
+            why = "memory"
         except Exception as error:  # what libhdf5 raises has no type of its own
-            facts["failed"] = type(error).__name__
-        failed = "failed" in facts
-        head = json.dumps(facts).encode()
+            why = type(error).__name__
+        failed = bool(why)
+        if failed:
+            head, blobs = json.dumps({"failed": why}).encode(), []
         n_bytes = LENGTH.size + len(head) + sum(map(len, blobs))
         send(MESSAGE.pack(TELL, n_bytes, 0), LENGTH.pack(len(head)), head, *blobs)
 
