@@ -15,7 +15,7 @@ from hiphopss.signal import reading
 from hiphopss.signal.formats.kinds import look_at
 
 BY_FFMPEG = ("MP4", "AAC", "ASF", "Matroska")
-"""Formats that are also accepted where the server has ffmpeg, by the names of ``signal.formats.kinds``."""
+"""Formats also accepted where the server has ffmpeg, by the names in ``signal.formats.kinds``."""
 
 _RATES = (8000, 192_000)  # Hz; browsers can play this range
 _MOST_CHANNELS = 2

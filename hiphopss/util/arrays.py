@@ -7,7 +7,7 @@ from hiphopss.errors import HiphopssError
 MOST = 64
 """Maximum number of sources or channels of an array; one with more is most likely transposed."""
 
-_PLAIN = 8  # channels or sources of which few samples are no sign of transposed axes
+_PLAIN = 4  # channels or sources of which few samples are no sign of transposed axes
 
 
 def require_upright(
@@ -44,7 +44,7 @@ def require_upright(
     Raises
     ------
     HiphopssError
-        If there are more than ``most``, or more than 8 and more than samples.
+        If there are more than ``most``, or more than 4 and more than samples.
     """
     if n > most or (n_samples is not None and n > max(n_samples, _PLAIN)):
         of = "" if n_samples is None else f" of {n_samples} samples"
