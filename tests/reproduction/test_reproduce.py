@@ -264,7 +264,7 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, publ
 def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
     """SIGKILL, then the same command again, as often as HIPHOPSS_KILLS says."""
     kills = int(os.environ.get("HIPHOPSS_KILLS", "1"))
-    settings = {"hhds": data["hhds"], "models": ("HH", "HH_CS")}
+    settings = {"hhds": data["hhds"], "models": ("HH",)}
     program = (
         "import json, sys\n"
         "from dataclasses import replace\n"
