@@ -280,6 +280,14 @@ def test_a_cut_chunk_behind_the_samples_is_no_sound(tmp_path, name):
             assert len(read_all(tmp_path / "a")) == N
 
 
+def test_a_cut_chunk_behind_the_samples_of_aiff_is_no_sound(tmp_path):
+    data = encoded("AIFF") + b"abcd" + struct.pack(">I", 6000) + b"\x21\x43" * 3000
+    data = with_bytes(data, 4, struct.pack(">I", len(data) - 8))
+    (tmp_path / "a").write_bytes(data[:-3000])
+    with nothing_warned():
+        assert len(read_all(tmp_path / "a")) == N
+
+
 @pytest.mark.parametrize("padding", [b"", b"\0"])
 def test_an_odd_chunk_before_the_samples_may_lack_its_padding(tmp_path, padding):
     data = encoded("WAV")
