@@ -39,3 +39,24 @@ def test_an_error_of_the_program_is_not_hidden():
     )
     assert done.returncode == 1
     assert "KeyError: 'a bug'" in done.stderr
+
+
+def test_an_interrupt_while_the_program_is_imported_is_one_line():
+    """As Ctrl-C in the first moments, in which nothing of the project is there to tell of it."""
+    interrupted = """
+import runpy, sys
+from importlib.abc import MetaPathFinder
+
+class Interrupt(MetaPathFinder):
+    def find_spec(self, name, path, target=None):
+        if name == "hiphopss.cli":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+runpy.run_module("hiphopss", run_name="__main__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", interrupted], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "hiphopss: interrupted: run it again to go on\n"

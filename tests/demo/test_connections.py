@@ -231,3 +231,14 @@ def test_server_stops_while_clients_are_slow():
     assert time.monotonic() - begun < PATIENCE / 2
     for connection in clients:
         connection.close()
+
+
+def test_answers_do_not_wait_for_acknowledgements():
+    """A connection has this of the socket that listens; asyncio doesn't set it on all systems."""
+    from hiphopss.demo.server import _listening
+
+    with _listening("127.0.0.1", 0) as listener:
+        address = listener.getsockname()
+        with socket.create_connection(address, PATIENCE), listener.accept()[0] as connection:
+            for one in (listener, connection):
+                assert one.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)

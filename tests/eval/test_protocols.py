@@ -253,3 +253,14 @@ def test_songs_that_are_too_short_for_bss_eval_have_no_scores(tmp_path, name):
         assert drums.note == "too short: BSS Eval needs more than 512 samples"
     summary = {s.source: s for s in summarise(rows.values())}
     assert summary["drums"].n_songs == (name == "mdx")
+
+
+@pytest.mark.parametrize("n_samples", [1, 2, 3])
+@pytest.mark.parametrize("name", protocol_names())
+def test_songs_of_hardly_a_sample_have_no_scores(tmp_path, name, n_samples):
+    """They have more sources than samples, but are no transposed arrays."""
+    write_song(tmp_path, rate=8000, n_samples=n_samples, silent=slice(0))
+    rows = evaluated(tmp_path, name)
+    assert rows
+    if name != "mdx":  # which has no filters
+        assert all(np.isnan(values(row)).all() for row in rows.values())

@@ -229,3 +229,18 @@ def test_a_transposed_waveform_is_called_that(published):
         separate(np.zeros((2, 44100)), RATE, weights=published)
     with pytest.raises(HiphopssError, match=r"6 channels of 4 samples: transpose it"):
         separate(np.zeros((4, 6)), RATE, weights=published)
+
+
+def test_a_folder_of_stems_that_is_named_itself_is_refused(tmp_path, separated):
+    song = write(tmp_path / "a.wav")
+    separated(song)
+    before = {path.name: path.read_bytes() for path in (tmp_path / "out" / "a").iterdir()}
+    with pytest.raises(AudioError, match=r"out/a: holds stems .separation\.json beside it"):
+        separated(tmp_path / "out" / "a")
+    names, (left,) = separated(song, tmp_path / "out" / "a")
+    assert (names, "out/a: holds stems" in left) == (["a"], True)
+    assert {path.name: path.read_bytes() for path in (tmp_path / "out" / "a").iterdir()} == before
+    # Its files, named themselves, are songs; and so is a mixture in it.
+    assert list(find_mixtures(tmp_path / "out" / "a" / "bass.wav")) == ["bass"]
+    write(tmp_path / "out" / "a" / "mixture.wav")
+    assert list(find_mixtures(tmp_path / "out" / "a")) == ["a"]

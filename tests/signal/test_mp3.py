@@ -13,6 +13,7 @@ from helpers.songs import noise, nothing_warned, warned
 
 from hiphopss import HiphopssError
 from hiphopss.signal import quiet, reading
+from hiphopss.signal.formats import mpeg
 from hiphopss.signal.formats.kinds import look_at
 from hiphopss.signal.formats.mpeg_frames import frame_at
 
@@ -148,6 +149,37 @@ def test_the_count_of_other_encoders_is_no_sound(put):
     data = encoded("VARIABLE")
     found, bare = read_all(put(vbri(data))), read_all(put(without_count(data)))
     np.testing.assert_array_equal(found, bare)
+
+
+def framed(n_frames, bitrate):
+    """Silent frames of one size: MPEG 1, layer 3, 44,100 Hz, 2 channels."""
+    head = bytes((255, 251, bitrate << 4, 0x64))
+    return (head + bytes(frame_at(head).size - 4)) * n_frames
+
+
+@pytest.mark.parametrize("kind", ["VBRI", "Xing"])
+@pytest.mark.parametrize("bitrates", [(1, 14, 1), (9, 14, 1), (14, 1, 14), (1, 1, 14)])
+def test_a_count_of_another_size_than_the_frames_loses_nothing(put, kind, bitrates):
+    """libmpg123 guesses the number of samples from the first frame that it gets."""
+    told, first, others = (
+        framed(n, bitrate) for n, bitrate in zip((1, 1, 199), bitrates, strict=True)
+    )
+    count = b"Xing" + struct.pack(">II", 1, 200)  # without the number of bytes
+    if kind == "VBRI":
+        count = b"VBRI\0\1" + struct.pack(">HHII", 1105, 75, 0, 200)
+    told = (told[:4] + bytes(32) + count).ljust(len(told), b"\0")
+    with nothing_warned():
+        assert len(read_all(put(told + first + others))) == 200 * 1152
+
+
+def test_many_small_parts_share_their_memory():
+    data = vbri(encoded("VARIABLE", n_samples=3000))
+    n_parts = 200
+    file = io.BytesIO(data * n_parts)
+    parts = mpeg.layout(file, 0, len(data) * n_parts).parts
+    assert len(parts) > n_parts / 2
+    own = {id(piece): len(piece) for part in parts for piece in part.pieces or () if piece[0] == 0}
+    assert sum(own.values()) < 2**15
 
 
 def test_an_mp3_that_calls_itself_another_layer_is_read_or_refused(put):

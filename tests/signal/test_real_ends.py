@@ -11,10 +11,12 @@ from helpers.songs import noise, nothing_warned, warned
 from hiphopss import HiphopssError
 from hiphopss.datasets.stems import require_alike
 from hiphopss.signal import reading
+from hiphopss.signal.formats import flac
 from hiphopss.signal.formats.kinds import look_at
 
 N = 30_000
 RATE = 44_100
+COMMENT = b"LIST" + struct.pack("<I", 600) + b"INFO" + bytes(596)
 
 
 def encoded(kind, subtype="PCM_16", n_samples=N, rate=RATE, n_channels=2):
@@ -229,3 +231,130 @@ def test_a_wav_of_more_than_4_gb_has_its_samples(tmp_path):
     assert reading.read_header(path).n_samples == n_bytes // 4
     with reading.opened(path) as reader:
         assert reader.fill(np.empty((50, 2), np.float32)) == 50
+
+
+def test_wav_with_several_chunks_of_samples_is_read_whole(tmp_path):
+    data = encoded("WAV")
+    (tmp_path / "good").write_bytes(data)
+    samples, size = data[44:], 40_000
+    pieces = [samples[:size], samples[size : 2 * size], samples[2 * size :]]
+    chunks = [b"data" + struct.pack("<I", len(piece)) + piece for piece in pieces]
+    chunks.insert(1, COMMENT)
+    changed = data[:36] + b"".join(chunks)
+    (tmp_path / "many").write_bytes(with_bytes(changed, 4, struct.pack("<I", len(changed) - 8)))
+    with nothing_warned():
+        found = read_all(tmp_path / "many")
+    np.testing.assert_array_equal(found, read_all(tmp_path / "good"))
+    (tmp_path / "cut").write_bytes(changed[:-40_000])
+    with warned("cut: cut off: 0.5 of 0.7 s are there"):
+        assert len(read_all(tmp_path / "cut")) == N - 10_000
+
+
+def with_comment(kind):
+    """A file with a chunk behind its samples, which its size counts."""
+    data = encoded(kind)
+    order = ">" if kind == "AIFF" else "<"
+    comment = (b"ANNO" if kind == "AIFF" else b"LIST") + struct.pack(f"{order}I", 600) + COMMENT[8:]
+    data += comment
+    return with_bytes(data, 4, struct.pack(f"{order}I", len(data) - 8))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF"])
+def test_joined_files_with_chunks_behind_their_samples_lose_nothing(tmp_path, kind):
+    data = with_comment(kind)
+    (tmp_path / "one").write_bytes(data)
+    (tmp_path / "all").write_bytes(data * 3)
+    with nothing_warned():
+        one, found = read_all(tmp_path / "one"), read_all(tmp_path / "all")
+    np.testing.assert_array_equal(found, np.concatenate([one] * 3))
+
+
+@pytest.mark.parametrize("name", [b"LIST", b"abcd"])
+def test_a_cut_chunk_behind_the_samples_is_no_sound(tmp_path, name):
+    data = encoded("WAV")
+    chunk = name + struct.pack("<I", 6000) + b"\x21\x43" * 3000
+    data = wav_sizes(data, len(data) - 44, len(data) + len(chunk) - 8) + chunk
+    for n_lost in (0, 3000, 5990):
+        (tmp_path / "a").write_bytes(data[: len(data) - n_lost])
+        with nothing_warned():
+            assert len(read_all(tmp_path / "a")) == N
+
+
+def test_a_cut_chunk_behind_the_samples_of_aiff_is_no_sound(tmp_path):
+    data = encoded("AIFF") + b"abcd" + struct.pack(">I", 6000) + b"\x21\x43" * 3000
+    data = with_bytes(data, 4, struct.pack(">I", len(data) - 8))
+    (tmp_path / "a").write_bytes(data[:-3000])
+    with nothing_warned():
+        assert len(read_all(tmp_path / "a")) == N
+
+
+@pytest.mark.parametrize("padding", [b"", b"\0"])
+def test_an_odd_chunk_before_the_samples_may_lack_its_padding(tmp_path, padding):
+    data = encoded("WAV")
+    (tmp_path / "good").write_bytes(data)
+    chunk = b"LIST" + struct.pack("<I", 17) + b"INFOISFT\5\0\0\0abcde" + padding
+    changed = with_bytes(data[:36] + chunk + data[36:], 4, struct.pack("<I", len(data) + 17))
+    (tmp_path / "odd").write_bytes(changed)
+    with nothing_warned():
+        found = read_all(tmp_path / "odd")
+    np.testing.assert_array_equal(found, read_all(tmp_path / "good"))
+
+
+@pytest.mark.parametrize("kind", ["WAV", "AIFF", "FLAC"])
+def test_what_joined_files_lack_is_told_of_all_together(tmp_path, kind):
+    """One of three lacks a half: the others are not taken for cut off as well."""
+    data = encoded(kind)
+    (tmp_path / "a").write_bytes(data + data + data[: len(data) // 2])
+    with warned(r"a: cut off: 1\.[67] of 2\.0 s are there"):
+        assert 2.4 * N < len(read_all(tmp_path / "a")) <= 2.5 * N
+
+
+def first_frame(data):
+    return data.index(b"\xff\xf8", 42)
+
+
+@pytest.mark.parametrize("kept", [20, 2000])
+def test_joined_flac_that_is_cut_in_its_first_frame_keeps_the_rest(tmp_path, kept):
+    data = encoded("FLAC")
+    (tmp_path / "good").write_bytes(data)
+    (tmp_path / "a").write_bytes(data + data[: first_frame(data) + kept])
+    with warned(r"a: cut off: 0\.7 of 1\.4 s are there"):
+        found = read_all(tmp_path / "a")
+    np.testing.assert_array_equal(found, read_all(tmp_path / "good"))
+
+
+@pytest.mark.parametrize("stated", [0, 1, 4096, 3 * 4096, N - 1])
+@pytest.mark.parametrize("tag", [b"", b"TAG" + bytes(125), b"ID3\3\0\0\0\0\x10\0" + bytes(2048)])
+def test_flac_of_no_or_a_smaller_length_is_read_whole(tmp_path, stated, tag):
+    data = encoded("FLAC")
+    (tmp_path / "good").write_bytes(data)
+    (tmp_path / "a").write_bytes(flac_length(data, stated) + tag)
+    with nothing_warned():
+        found = read_all(tmp_path / "a")
+    np.testing.assert_array_equal(found, read_all(tmp_path / "good"))
+
+
+def test_one_sample_too_few_is_told_as_that(tmp_path):
+    (tmp_path / "a").write_bytes(flac_length(encoded("FLAC"), N + 1))
+    with warned(f"a: cut off: {N} of {N + 1} samples are there"):
+        read_all(tmp_path / "a")
+
+
+class Counting(io.BytesIO):
+    """Counts the bytes that are read."""
+
+    n_read = 0
+
+    def read(self, size=-1):
+        data = super().read(size)
+        self.n_read += len(data)
+        return data
+
+
+def test_joined_flac_files_are_looked_for_once():
+    """Not once for each of them, which would take minutes in a file that is made for that."""
+    head = encoded("FLAC", n_samples=100)[:42]
+    file = Counting(head * 3000)
+    starts = list(flac._behind(file, 0, 3000 * 42))
+    assert starts == list(range(42, 3000 * 42, 42))
+    assert file.n_read == 3000 * 42 - 4

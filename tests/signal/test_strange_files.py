@@ -160,6 +160,26 @@ def test_an_m4a_that_is_cut_off_is_told(made, ffmpeg_on_path, tmp_path):
         assert 0.2 * N < len(reading.read(tmp_path / "cut.m4a").waveform) < 0.7 * N
 
 
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("d.m4a", "alac", ("-movflags", "faststart")),
+        ("d.mkv", "flac", ()),
+        ("d.mka", "aac", ()),
+    ],
+)
+def test_whatever_only_ffmpeg_decodes_is_told_if_it_is_cut_off(
+    made, ffmpeg_on_path, tmp_path, name, codec, options
+):
+    path, _ = made(name, "-c:a", codec, *options)
+    with nothing_warned():
+        reading.read(path)
+    data = path.read_bytes()
+    (tmp_path / name).write_bytes(data[: len(data) // 2])
+    with warned(rf"{name}: cut off: 0\.\d+ of 0\.\d+ s are there"):
+        assert len(reading.read(tmp_path / name).waveform) < 0.8 * N
+
+
 def test_without_ffmpeg_it_is_said_that_it_is_needed(made, tmp_path, monkeypatch):
     path, _ = made("d.m4a", "-c:a", "aac")
     monkeypatch.setenv("PATH", str(tmp_path))

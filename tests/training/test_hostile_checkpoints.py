@@ -1,5 +1,7 @@
 """Checkpoints that lack something, or were edited."""
 
+import csv
+import json
 import shutil
 
 import h5py
@@ -88,4 +90,50 @@ def test_weights_are_no_checkpoint(made, model, tmp_path):
     with h5py.File(path, "r+") as file:
         del file["training"]
     with pytest.raises(HiphopssError, match="not a checkpoint of a training run"):
+        resume(path, model, Run({"seed": 1}))
+
+
+@pytest.mark.parametrize("name", ["training/5", "training/best/conv1/kernel"])
+def test_other_numbers_in_the_state_are_refused(made, model, tmp_path, name):
+    path = shutil.copy(made, tmp_path / "m.checkpoint.weights.h5")
+    with h5py.File(path, "r+") as file:
+        file[name][(0,) * file[name].ndim] += 1
+    with pytest.raises(HiphopssError, match="state of its training is not the one it records"):
+        resume(path, model, Run({"seed": 1}))
+
+
+def with_log(made, tmp_path, log):
+    path = shutil.copy(made, tmp_path / "m.checkpoint.weights.h5")
+    with h5py.File(path, "r+") as file:
+        attributes = file["training"].attrs
+        attributes["run"] = json.dumps(json.loads(attributes["run"]) | {"log": log})
+    return path
+
+
+@pytest.mark.parametrize("more", [{}, {"val_loss": 0.25, "of another version": 1}])
+def test_a_log_of_other_columns_is_gone_on_with(made, model, tmp_path, more):
+    first = {"epoch": 1, "loss": 0.5} | more
+    path, run = with_log(made, tmp_path, [first]), Run({"seed": 1})
+    resume(path, model, run)
+    run.log.append({"epoch": 2, "loss": 0.25, "seconds": 3.5})
+    save_checkpoint(path, model, run, config=SignalConfig(), fidelity=PRESETS["corrected"])
+    with open(tmp_path / "m.log.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == [*first, "seconds"]
+    assert [row["loss"] for row in rows] == ["0.5", "0.25"]
+    assert [row["seconds"] for row in rows] == ["", "3.5"]
+    after = Run({"seed": 1})
+    resume(path, model, after)
+    assert after.log == run.log
+
+
+def test_the_best_epoch_is_one_of_those_that_were_validated():
+    log = [{"epoch": 1, "loss": 0.5}, *({"epoch": n, "loss": 1, "val_loss": 1 / n} for n in (2, 3))]
+    assert Run({}, log=log).best_epoch == 3
+    assert Run({}, log=log[:1]).best_epoch == 0
+
+
+def test_a_log_without_losses_is_one_line(made, model, tmp_path):
+    path = with_log(made, tmp_path, [{"epoch": 1}])
+    with pytest.raises(HiphopssError, match="rows of the log lack columns: use --restart"):
         resume(path, model, Run({"seed": 1}))

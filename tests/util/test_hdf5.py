@@ -66,6 +66,36 @@ def test_everything_sound_is_read(path):
             file.array("counts")
 
 
+ODD = {
+    "a complex number": 3j,
+    "many digits": np.longdouble(3),
+    "nothing": h5py.Empty("f4"),
+    "no text": h5py.Empty("S4"),
+    "a pair": np.array((1, 2), "<i4,<i4"),
+    "texts in two axes": np.array([["a", "b"]], "S1"),
+    "bytes": np.void(b"\1\2"),
+    "a reference": None,
+}
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_an_attribute_of_an_odd_type_is_read_or_told_and_ends_nothing(path, kind):
+    opened(path).close()
+    before = process._running.process.pid
+    with h5py.File(path, "r+") as file:
+        file.attrs["odd"] = file["none"].ref if kind == "a reference" else ODD[kind]
+    told = ""
+    try:
+        with opened(path) as file:
+            assert file.groups[""]["number"] == 7
+    except HiphopssError as error:
+        told = str(error)
+    assert "crashes" not in told
+    assert "\n" not in told
+    assert process._running.process.pid == before  # the same process goes on
+    assert process._running.process.poll() is None
+
+
 def test_a_long_table_is_read_in_parts(tmp_path):
     kinds = [("name", h5py.string_dtype()), ("n", "<i8")]
     rows = np.array([(f"song {k % 7}", k) for k in range(20_001)], kinds)

@@ -1,6 +1,7 @@
 """Records of any content give an object that fits the schema, or one line."""
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import Annotated, Any, NamedTuple
 
@@ -120,6 +121,15 @@ def test_long_messages_are_cut_short():
     with pytest.raises(HiphopssError) as caught:
         parsed(f'{{"{"x" * 5000}": 1, "{"x" * 5000}": 1}}')
     assert len(str(caught.value)) < 300
+
+
+def test_a_key_that_is_there_twice_among_many_is_found_at_once():
+    """In the time of one look at each key, rather than at all of them for each."""
+    keys = ", ".join(f'"{number}": 0' for number in range(100_000))
+    begun = time.process_time()
+    with pytest.raises(HiphopssError, match="the key '99999' is there twice"):
+        parsed(f'{{{keys}, "99999": 0}}')
+    assert time.process_time() - begun < 5  # it was minutes
 
 
 def test_files_that_cant_be_read_are_one_line(tmp_path, monkeypatch):

@@ -169,3 +169,23 @@ def test_pipes_are_not_read(chain, kept):
     stem.unlink()
     os.mkfifo(stem)
     assert "bass.wav is no plain file" in wrong(chain.stems)["track", "differs"]
+
+
+@pytest.mark.parametrize("length", [300, 5000])
+def test_names_that_are_too_long_for_files(far, length):
+    name = "n" * length
+    digest = "0" * 64
+    for record, told in (
+        ("separation.json", {"songs": {name: {"file": name, "sha256": digest}}}),
+        ("separation.json", {"songs": {name: {"stems": {name: digest, "bass": digest}}}}),
+        ("separation.json", {"model": name, "weights": name, "sha256": digest, "songs": {}}),
+        ("generated.json", {"songs": [{"name": name, "split": "Dev", "sha256": {name: digest}}]}),
+        ("downloaded.json", {"files": {name: [1, 1], f"a/{name}/b.wav": [1, 1]}}),
+        ("outcome.json", {"files": {name: digest}, "store": {f"weights/{name}": digest}}),
+    ):
+        (far / record).write_text(json.dumps(told), "utf-8")
+        found = verify(far, progress=False)
+        states = {one.state for one in found.findings}
+        assert states & {"missing", "not recorded", "can't be read"}, found.text()
+        assert "differs" not in states
+        (far / record).unlink()

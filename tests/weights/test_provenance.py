@@ -89,3 +89,15 @@ def test_settings_have_ranges(told, change, message):
     with pytest.raises(HiphopssError, match=message) as caught:
         told(json.dumps(RECORD | {"config": RECORD["config"] | change}))
     assert "m.weights.h5: " in str(caught.value)
+
+
+@pytest.mark.parametrize("stems", [5, ["a"], {"a": 5}, {"a": "0" * 63}, None])
+def test_stems_are_hashes_by_name(told, stems):
+    def of(stems):
+        provenance = RECORD["provenance"] | {"stems": stems}
+        return told(json.dumps(RECORD | {"provenance": provenance}))
+
+    assert of({"Dev/a/bass": "0" * 64}).provenance["stems"] == {"Dev/a/bass": "0" * 64}
+    with pytest.raises(HiphopssError, match=r"m\.weights\.h5: .*at stems") as caught:
+        of(stems)
+    assert "\n" not in str(caught.value)

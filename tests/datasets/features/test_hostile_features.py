@@ -102,6 +102,8 @@ def test_data_sets_of_another_form_are_named(path, name, values, part):
         ("parts", "shift", -(2**62)),
         ("parts", "target_gain", np.nan),
         ("parts", "gain", np.inf),
+        ("parts", "gain", 1e300),
+        ("parts", "target_gain", -1e39),
         ("patch_start", None, -1),
         ("patch_start", None, 10**6),
         ("patch_segment", None, 1),
@@ -170,3 +172,41 @@ def test_audition_opens_only_stems(path, made, tmp_path, named, monkeypatch):
         audition(path, 0, tmp_path / "out")
     monkeypatch.undo()
     assert audition(path, 0, tmp_path / "out", dataset=made[1])
+
+
+def test_a_file_without_patches_is_refused(path):
+    def change(file):
+        for name in ("patch_start", "patch_segment"):
+            del file[name]
+            file[name] = np.zeros(0, "<i8")
+
+    edit(path, change)
+    refused(path, "f.h5: has no patches")
+
+
+@pytest.mark.parametrize("n_frames", [3, 0, "one more"])
+def test_a_phase_of_other_frames_is_refused(path, n_frames):
+    def change(file):
+        n_all = len(file["mixture"])
+        shape = (n_all + 1 if n_frames == "one more" else n_frames, 513)
+        file["phase"] = np.zeros(shape, "<f4")
+
+    edit(path, change)
+    refused(path, "has another number of frames in phase than in mixture")
+
+
+def test_an_unknown_augmentation_is_told_of_its_file(path):
+    edit(path, lambda file: file.attrs.__setitem__("augmentation", "none such"))
+    refused(path, "f.h5: .*none such")
+
+
+def test_a_segment_behind_the_end_of_its_song_is_told(path, made, tmp_path):
+    def change(file):
+        rows = file["segments"][...]
+        rows["start"] = 10**9
+        file["segments"][...] = rows
+
+    edit(path, change)
+    with pytest.raises(HiphopssError, match="a segment that is not within its song 'A - B'"):
+        audition(path, 0, tmp_path / "out", dataset=made[1])
+    assert not (tmp_path / "out").exists()
