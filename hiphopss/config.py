@@ -23,6 +23,9 @@ WINDOWS = ("blackmanharris", "hann")
 SEPARATION_RECORD = "separation.json"
 """File in a folder of estimates that records what made them (:class:`SeparationRecord`)."""
 
+TRACK_RECORD = "track.json"
+"""File beside the stems of a track that says of which file they are (:class:`TrackRecord`)."""
+
 LENGTH_TOLERANCE_S = 0.1
 """By how much the files of a song may differ in length by default, in seconds: more than codecs add
 (MP3 some 50 ms at 44.1 kHz, AAC some 90) and workstations differ by (some samples)."""
@@ -257,8 +260,8 @@ class KnownData:
 
 
 @dataclass(frozen=True)
-class SeparatedSong:
-    """What ``separation.json`` says of a track: name and hash of its file, hashes of its stems."""
+class TrackRecord:
+    """The content of ``track.json``: name and SHA-256 of a track's file, SHA-256 of its stems."""
 
     file: str
     sha256: str | None = None
@@ -283,8 +286,6 @@ class SeparationRecord:
         Whether the model was trained on test songs (Q3).
     trained_on : list of str
         Names of the songs on which it was trained.
-    songs : dict of str to SeparatedSong
-        The tracks.
     """
 
     model: str | None = None
@@ -296,7 +297,6 @@ class SeparationRecord:
     mono: bool = False
     released_test_leak: bool = False
     trained_on: list[str] = field(default_factory=list)
-    songs: dict[str, SeparatedSong] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

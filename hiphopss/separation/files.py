@@ -16,12 +16,11 @@ from hiphopss.config import SOURCES
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.record import (
-    STEMS,
-    add_song,
+    claim,
     require_own,
     require_same_song,
     song_record,
-    stem_hashes,
+    write_track,
 )
 from hiphopss.separation.separator import Separator, build_network, separate_blocks
 from hiphopss.signal import reading, writing
@@ -169,8 +168,8 @@ def separate_files(
                 blocks = separate_blocks(separator, mixture, header.sample_rate, bar.update)
                 with filled_whole(output / name) as folder:
                     _write_stems(folder, blocks, header, settings, output / name)
-                    song[STEMS] = stem_hashes(folder)
-                    add_song(output, record, name, song)  # first, so that no track lacks it
+                    write_track(folder, song)
+                    claim(output, record)  # before the track appears, so that none lacks it
         except reading.AudioError as error:
             bad(error)
         except OSError as error:

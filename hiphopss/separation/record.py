@@ -1,37 +1,29 @@
-"""The record ``separation.json`` in a folder of stems: what made them, and of which songs they are.
+"""Records of separation: what made the stems in a folder, and of which songs they are.
 
-All stems in a folder come from one model, and the stems of a track from one file. The record says
-both, so that they are not replaced by, or mixed with, those of another model or song. Of a file it
-has the name and the SHA-256, and no path, so that equal files give equal records.
+All stems in a folder come from one model, which ``separation.json`` in it names, and those of a
+track from one file, which ``track.json`` in the track's folder names. So they are not replaced by,
+or mixed with, those of another model or song. Of a file the record has the name and the SHA-256,
+and no path, so that equal files give equal records.
 """
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES, SeparationRecord
-from hiphopss.datasets.layouts import plain_name
+from hiphopss.config import SEPARATION_RECORD, SOURCES, TRACK_RECORD, SeparationRecord, TrackRecord
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
-from hiphopss.util.records import read_object
-
-SONGS = "songs"
-"""Key of the record under which each track has the name and the SHA-256 of its file."""
+from hiphopss.util.records import read_object, read_record
 
 
-STEMS = "stems"
-"""Key of a track's entry with the SHA-256 of each of its stems, by source."""
-
-
-def song_record(path: Path) -> dict[str, Any]:
-    """The part of the record about a track: name and SHA-256 of its file.
+def song_record(path: Path) -> dict[str, str | None]:
+    """What a track's record says of its file: name and SHA-256.
 
     Parameters
     ----------
@@ -42,12 +34,21 @@ def song_record(path: Path) -> dict[str, Any]:
     return {"file": file.name, "sha256": sha256_of(file) if file.is_file() else None}
 
 
-def stem_hashes(folder: Path) -> dict[str, str]:
-    """SHA-256 of the stems in a folder, by source."""
-    # They were just written, so that reading them takes less time than hashing.
+def write_track(folder: Path, song: dict[str, str | None]) -> None:
+    """Write the record of a track beside its stems, whose SHA-256 it gets, too.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder with the stems.
+    song : dict
+        From :func:`song_record`.
+    """
+    # The stems were just written, so that reading them takes less time than hashing.
     with ThreadPoolExecutor(len(SOURCES)) as threads:
         found = threads.map(sha256_of, (folder / f"{source}.wav" for source in SOURCES))
-        return dict(zip(SOURCES, found, strict=True))
+        stems = dict(zip(SOURCES, found, strict=True))
+    write_text(folder / TRACK_RECORD, json.dumps({**song, "stems": stems}, indent=2) + "\n")
 
 
 def require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
@@ -58,7 +59,7 @@ def require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
     output : Path
         Folder of stems, which need not exist.
     record : dict
-        The part about weights and settings.
+        What made them.
     tracks : iterable of str
         Names of the tracks that will be written.
 
@@ -80,7 +81,7 @@ def require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
             )
 
 
-def require_same_song(output: Path, name: str, path: Path, song: dict[str, Any]) -> None:
+def require_same_song(output: Path, name: str, path: Path, song: dict[str, str | None]) -> None:
     """Raise if a track's folder holds the stems of another file than the one to be separated.
 
     Parameters
@@ -100,33 +101,29 @@ def require_same_song(output: Path, name: str, path: Path, song: dict[str, Any])
         If they are those of another file. Without a hash, the name of the file decides.
     """
     folder = output / name
-    for other, known in ((_read(output) or {}).get(SONGS) or {}).items():
-        if other != name and not _same_folder(output / other, folder):
-            continue
-        if not any((folder / f"{source}.wav").exists() for source in SOURCES):
-            continue
-        hashes = song["sha256"], known.get("sha256")
-        same = song["file"] == known.get("file") if None in hashes else hashes[0] == hashes[1]
-        if not same:
-            raise AudioError(
-                f"{path}: {folder} holds the stems of another file ({known.get('file')}): rename "
-                "this one, choose another output, or remove that folder"
-            )
+    if not any(_exists(folder / f"{source}.wav") for source in SOURCES):
+        return
+    if not _exists(folder / TRACK_RECORD):  # an older version wrote none
+        return
+    known = read_record(folder / TRACK_RECORD, TrackRecord, mend="remove its folder")
+    hashes = song["sha256"], known.sha256
+    same = song["file"] == known.file if None in hashes else hashes[0] == hashes[1]
+    if not same:
+        raise AudioError(
+            f"{path}: {folder} holds the stems of another file ({known.file}): rename this one, "
+            "choose another output, or remove that folder"
+        )
 
 
-def add_song(output: Path, record: dict, name: str, song: dict[str, Any]) -> None:
-    """Write the record, with one track more; other runs may be adding theirs.
+def claim(output: Path, record: dict) -> None:
+    """Write the record of a folder; other runs may write the same.
 
     Parameters
     ----------
     output : Path
         Folder of stems.
     record : dict
-        The part about weights and settings.
-    name : str
-        Name of the track.
-    song : dict
-        From :func:`song_record`.
+        What made them.
 
     Raises
     ------
@@ -135,12 +132,11 @@ def add_song(output: Path, record: dict, name: str, song: dict[str, Any]) -> Non
     """
     path = output / SEPARATION_RECORD
     with locked(path):
-        before = _read(output) or {}
-        if before:
+        before = _read(output)
+        if before is not None:
             _require_same_settings(output, before, record)
-        songs = {**(before.get(SONGS) or {}), name: song}
-        text = json.dumps({**record, SONGS: dict(sorted(songs.items()))}, indent=2)
-        write_text(path, text + "\n")
+        if before != record:
+            write_text(path, json.dumps(record, indent=2) + "\n")
 
 
 def _read(output: Path) -> dict[str, Any] | None:
@@ -158,18 +154,6 @@ def _require_same_settings(output: Path, before: dict, record: dict) -> None:
                 f"{output / SEPARATION_RECORD}: the stems here were made with another {name}: "
                 "choose another output"
             )
-
-
-def _same_folder(folder: Path, other: Path) -> bool:
-    """Whether the file system takes two spellings of a name for the same, as it may do with case.
-
-    Windows also leaves out dots and spaces at the end of a name.
-    """
-    names = [plain_name(path.name).rstrip(". ") for path in (folder, other)]
-    try:
-        return names[0] == names[1] and os.path.samefile(folder, other)
-    except OSError:  # one of them is not there
-        return False
 
 
 def _exists(path: Path) -> bool:

@@ -6,20 +6,19 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES
+from hiphopss.config import SEPARATION_RECORD, SOURCES, TRACK_RECORD
 from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
-from hiphopss.separation.record import SONGS, STEMS
 from hiphopss.verification.check import Check
-from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, UNREADABLE, counted
+from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, counted
 from hiphopss.verification.songs import MOVED, check_song_file
-from hiphopss.verification.values import as_hashes, as_object, as_text, is_plain, object_in
+from hiphopss.verification.values import as_hashes, as_text, object_in
 from hiphopss.verification.weights import check_weights
 from hiphopss.weights.files import read_info
 
 
 def check_stems(check: Check, folder: Path, depth: int) -> None:
-    """Check a folder of stems with its ``separation.json``.
+    """Check a folder of stems with its ``separation.json``, and the tracks in it.
 
     Parameters
     ----------
@@ -38,13 +37,11 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
         return
-    songs = as_object(record.get(SONGS))
-    names = sorted({*songs, *there})
-    told = f"{counted(len(names), 'song')}, by model {as_text(record.get('model')) or '?'}"
+    told = f"{counted(len(there), 'song')}, by model {as_text(record.get('model')) or '?'}"
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
-    for name in names:
-        _check_track(check, folder, name, songs.get(name), depth + 1)
+    for name in sorted(there):
+        _check_track(check, folder / name, depth + 1)
 
 
 def _check_maker(check: Check, record: dict[str, Any], depth: int) -> None:
@@ -69,26 +66,25 @@ def _check_maker(check: Check, record: dict[str, Any], depth: int) -> None:
         check.found(depth, "weights", path, DIFFERS, told)
 
 
-def _check_track(check: Check, folder: Path, name: str, entry: Any, depth: int) -> None:
-    if not is_plain(name):
-        told = f"{SEPARATION_RECORD} has a song whose name leads out of the folder"
-        check.found(depth, "track", name, UNREADABLE, told)
+def _check_track(check: Check, folder: Path, depth: int) -> None:
+    record = folder / TRACK_RECORD
+    try:
+        song = object_in(record) if os.path.isfile(record) else {}
+    except (HiphopssError, OSError) as error:
+        check.unreadable(depth, "track", record, error)
         return
-    digests = {
-        source: digest
-        for source, digest in as_hashes(as_object(entry).get(STEMS)).items()
-        if source in SOURCES
-    }
+    found = as_hashes(song.get("stems"))
+    digests = {source: digest for source, digest in found.items() if source in SOURCES}
     if digests:
-        files = {source: folder / name / f"{source}.wav" for source in digests}
+        files = {source: folder / f"{source}.wav" for source in digests}
         state, told = check.problems(files, digests, "written")
-        check.found(depth, "track", folder / name, state, told or counted(len(digests), "stem"))
+        check.found(depth, "track", folder, state, told or counted(len(digests), "stem"))
     else:
-        gone = [s for s in SOURCES if not os.path.isfile(folder / name / f"{s}.wav")]
+        gone = [s for s in SOURCES if not os.path.isfile(folder / f"{s}.wav")]
         told = f"no {' and '.join(gone)}" if gone else "hashes of its stems"
-        check.found(depth, "track", folder / name, MISSING if gone else NOT_RECORDED, told)
-    song = as_object(entry)
-    check_song_file(check, depth + 1, name, as_text(song.get("file")), as_text(song.get("sha256")))
+        check.found(depth, "track", folder, MISSING if gone else NOT_RECORDED, told)
+    file, digest = as_text(song.get("file")), as_text(song.get("sha256"))
+    check_song_file(check, depth + 1, folder.name, file, digest)
 
 
 def _has_stems(folder: Path) -> bool:

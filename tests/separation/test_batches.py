@@ -1,7 +1,6 @@
 """Many songs at once: each costs only itself, and no stems are replaced by another song's."""
 
 import errno
-import json
 import os
 import re
 import threading
@@ -15,7 +14,7 @@ from helpers.songs import RATE, noise, read_json, told
 from hiphopss import SOURCES, HiphopssError, separate
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import AudioError
-from hiphopss.separation import files, record
+from hiphopss.separation import files
 from hiphopss.separation.files import SeparationSettings, separate_files
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names, pipes and links as Unix has them")
@@ -99,10 +98,9 @@ def test_stems_of_another_song_are_not_replaced(tmp_path, separated):
     one.rename(again)  # the same song, in another place
     assert separated(again) == (["tag"], [])
     assert (stems / "bass.wav").read_bytes() == before["bass.wav"]
-    known = read_json(tmp_path / "out" / "separation.json")["songs"]
-    assert list(known) == ["c", "tag"]
-    assert known["tag"]["file"] == "tag.flac"
-    assert len(known["tag"]["sha256"]) == 64
+    known = read_json(stems / "track.json")
+    assert known["file"] == "tag.flac"
+    assert len(known["sha256"]) == 64
 
 
 @posix
@@ -202,8 +200,8 @@ def test_two_runs_at_once_into_one_folder(tmp_path, separated, monkeypatch):
     for run in runs:
         run.join()
     assert sorted(found) == [(["a"], []), (["a"], []), (["b"], [])]
-    assert list(read_json(tmp_path / "out" / "separation.json")["songs"]) == ["a", "b"]
     for name in "ab":
+        assert read_json(tmp_path / "out" / name / "track.json")["file"] == f"{name}.wav"
         lengths = {soundfile.info(tmp_path / "out" / name / f"{s}.wav").frames for s in SOURCES}
         assert lengths == {1500}
 
@@ -213,10 +211,9 @@ def test_a_record_that_says_nothing_of_songs(tmp_path, separated):
     song = write(tmp_path / "a.wav")
     separated(song)
     path = tmp_path / "out" / "separation.json"
-    made = {name: value for name, value in read_json(path).items() if name != record.SONGS}
-    path.write_text(json.dumps(made))
+    (tmp_path / "out" / "a" / "track.json").unlink()
     assert separated(write(tmp_path / "new" / "a.wav", 2)) == (["a"], [])
-    for text in ("[]", '{"songs": []}', "{"):
+    for text in ("[]", '{"trained_on": 5}', "{"):
         path.write_text(text)
         with pytest.raises(
             HiphopssError, match=r"\.json: .*: remove it, or choose another output$"

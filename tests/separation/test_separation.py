@@ -217,7 +217,7 @@ def test_files_of_others_in_the_output_stay(tmp_path, published):
         [tmp_path / "song.wav"], tmp_path / "out", SeparationSettings(published), progress=False
     )
     names = sorted(p.name for p in (tmp_path / "out" / "song").iterdir())
-    assert names == sorted(["notes.txt", *(f"{s}.wav" for s in SOURCES)])
+    assert names == sorted(["notes.txt", "track.json", *(f"{s}.wav" for s in SOURCES)])
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["separation.json", "song"]
 
 

@@ -151,7 +151,6 @@ def test_names_that_lead_out_of_the_folder(far):
     folder = far / "stems"
     folder.mkdir()
     for name, songs in (
-        ("separation.json", {"songs": {"../": {"stems": {"../secret": "x"}}}}),
         ("generated.json", {"songs": [{"name": "..", "split": "Dev", "sha256": {"a": "b"}}]}),
         ("downloaded.json", {"files": {"../secret.wav": [1, 1]}}),
         ("outcome.json", {"files": {"/etc/passwd": "x", "../secret.wav": "y"}}),
@@ -176,9 +175,7 @@ def test_names_that_are_too_long_for_files(far, length):
     name = "n" * length
     digest = "0" * 64
     for record, told in (
-        ("separation.json", {"songs": {name: {"file": name, "sha256": digest}}}),
-        ("separation.json", {"songs": {name: {"stems": {name: digest, "bass": digest}}}}),
-        ("separation.json", {"model": name, "weights": name, "sha256": digest, "songs": {}}),
+        ("separation.json", {"model": name, "weights": name, "sha256": digest}),
         ("generated.json", {"songs": [{"name": name, "split": "Dev", "sha256": {name: digest}}]}),
         ("downloaded.json", {"files": {name: [1, 1], f"a/{name}/b.wav": [1, 1]}}),
         ("outcome.json", {"files": {name: digest}, "store": {f"weights/{name}": digest}}),
