@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[1]
 ROOMS = {
     "tests/signal/test_transform.py": ("signal/transform.py",),
     "tests/signal/test_patches.py": ("signal/patches.py",),
-    "tests/signal": ("signal/reading.py",),
+    "tests/signal/test_re*.py": ("signal/reading.py", "signal/decoding.py"),
     "tests/weights/test_p*.py": ("weights/published.py",),
     "tests/weights": ("weights/files.py",),
     "tests/eval/bss": (
