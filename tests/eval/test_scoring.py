@@ -260,7 +260,7 @@ def test_processes_keep_the_memory_of_one_song_for_the_next():
 
 def test_a_dead_process_is_told_in_one_line():
     with pytest.raises(HiphopssError, match=r"^a process died, .*n_jobs=1\)$"):
-        executor._in_processes(os._exit, [1], n_processes=1, done=print)
+        executor._in_processes(signal.raise_signal, [signal.SIGTERM], n_processes=1, done=print)
 
 
 def test_an_error_ends_the_work_of_other_processes():
