@@ -10,7 +10,8 @@ import numpy as np
 
 from hiphopss.config import SOURCES
 from hiphopss.datasets.dsd100 import named_as_dsd100
-from hiphopss.datasets.features.file import FeatureFile, Segment
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.segments import Segment
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.layouts import song_name
 from hiphopss.datasets.names import same_song

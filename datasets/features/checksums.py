@@ -1,9 +1,9 @@
 """Checksums of the frames of a feature file, by which a file that has changed is told.
 
 A checksum is the sum, modulo 2^32, of each frame's 32-bit words times an odd number that depends on
-the frame's place. So it does not depend on the order in which frames are written, and any frame
-that changes, moves or is lost shows. It is for accidents; a cryptographic hash would take a third
-of the time of making the features.
+the frame's place. So it does not depend on the order in which frames are written, and a frame
+that changes, moves or is lost shows, unless changes happen to cancel. It is for accidents; a
+cryptographic hash would take a third of the time of making the features.
 """
 
 from __future__ import annotations
@@ -12,7 +12,13 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from hiphopss.datasets.features.file import FRAMES, MIXTURE, PHASE, TARGETS, FeatureFile
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.segments import (
+    FRAMES,
+    MIXTURE,
+    PHASE,
+    TARGETS,
+)
 
 _STEP = 1024  # frames: 2 MB, which stay in the processor's cache
 

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from hiphopss.config import SignalConfig
+from hiphopss.datasets.features.segments import MIXTURE, PARTS, PATCH_SEGMENT, SEGMENTS, STARTS
 from hiphopss.util.hdf5.reading import HDF5File, Table
 
 _TYPES = {"int": "<i8", "float": "<f8"}
@@ -111,7 +112,7 @@ def places_of(
         If there are no patches, if anything is outside of what it belongs to, or if a level is not
         finite.
     """
-    starts, owners = indices_of(file, "patch_start"), indices_of(file, "patch_segment")
+    starts, owners = indices_of(file, STARTS), indices_of(file, PATCH_SEGMENT)
     first, n_frames = table.numbers["first_frame"], table.numbers["n_frames"]
     n_samples, start = table.numbers["n_samples"], table.numbers["start"]
     part, shift = parts.numbers["first_frame"], parts.numbers["shift"]
@@ -120,24 +121,24 @@ def places_of(
     if not len(starts):
         raise file.error("has no patches")
     block = round(config.block_seconds * config.sample_rate)
-    n_mixture_frames = file.arrays["mixture"].shape[0]
+    n_mixture_frames = file.arrays[MIXTURE].shape[0]
     sound = {
-        "segments": _within(n_frames, config.context, n_mixture_frames)
+        SEGMENTS: _within(n_frames, config.context, n_mixture_frames)
         and _within(first, 0, n_mixture_frames - n_frames)
         and _within(n_samples, 1, block)
         and _within(start, 0, 2**53),
-        "parts": n_source_frames >= config.context
+        PARTS: n_source_frames >= config.context
         and _within(part, -1, n_source_frames - n_frames[:, None], where=part >= 0)
         and _within(shift, 0, 2**53)
         and all(_within(abs(parts.numbers[name]), 0, _LOUDEST) for name in ("gain", "target_gain")),
-        "patch_segment": _within(owners, 0, len(first) - 1),
+        PATCH_SEGMENT: _within(owners, 0, len(first) - 1),
     }
     for name, is_sound in sound.items():
         if not is_sound:
             raise file.error(f"its table {name} has values that are out of range")
     within = starts - first[owners]
     if not _within(within, 0, (n_frames - config.context)[owners]):
-        raise file.error("its table patch_start has values that are out of range")
+        raise file.error(f"its table {STARTS} has values that are out of range")
     return starts, owners
 
 

@@ -9,7 +9,13 @@ from pathlib import Path
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.datasets.alike import Common
 from hiphopss.datasets.features.augmentation import Recipe
-from hiphopss.datasets.features.file import MIXTURE, PHASE, TARGETS, Part, Segment
+from hiphopss.datasets.features.segments import (
+    MIXTURE,
+    PHASE,
+    TARGETS,
+    Part,
+    Segment,
+)
 from hiphopss.datasets.features.selection import SongChoice
 from hiphopss.datasets.songs import Song
 from hiphopss.signal.patches import training_patch_count

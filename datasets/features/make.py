@@ -22,15 +22,15 @@ from hiphopss.datasets.features.augmentation import (
     require_leaky,
     resolve_augmentation,
 )
-from hiphopss.datasets.features.file import (
+from hiphopss.datasets.features.file import is_feature_file
+from hiphopss.datasets.features.layout import FileLayout, plan_segments
+from hiphopss.datasets.features.segments import (
     MIXTURE,
     PHASE,
     SILENT,
     TARGETS,
     Segment,
-    is_feature_file,
 )
-from hiphopss.datasets.features.layout import FileLayout, plan_segments
 from hiphopss.datasets.features.selection import SongChoice, origin_of, select_songs
 from hiphopss.datasets.features.source_signals import SourceSignals
 from hiphopss.datasets.features.writer import FrameWriter, describe

@@ -8,7 +8,7 @@ from collections.abc import Callable, Hashable
 import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
-from hiphopss.datasets.features.file import Segment
+from hiphopss.datasets.features.segments import Segment
 from hiphopss.datasets.songs import Song
 from hiphopss.datasets.stems import load_stems, mixture_gain
 

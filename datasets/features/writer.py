@@ -14,7 +14,8 @@ import numpy as np
 from hiphopss import __version__
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.datasets.features.checksums import checksum
-from hiphopss.datasets.features.file import (
+from hiphopss.datasets.features.layout import FileLayout
+from hiphopss.datasets.features.segments import (
     CUT,
     DATA,
     FORMAT,
@@ -29,7 +30,6 @@ from hiphopss.datasets.features.file import (
     Part,
     Segment,
 )
-from hiphopss.datasets.features.layout import FileLayout
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of
 from hiphopss.util.disk import cannot_write

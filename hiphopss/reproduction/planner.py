@@ -15,8 +15,8 @@ from hiphopss.reproduction.experiments import Experiment, table1
 from hiphopss.reproduction.songs import generated_bytes
 from hiphopss.reproduction.stages import Stages, stems_bytes
 from hiphopss.signal.reading import read_header
+from hiphopss.training.batches import epoch_size
 from hiphopss.training.checkpoints import furthest
-from hiphopss.training.loop import epoch_size
 from hiphopss.util.threads import processor_count
 
 STAGES = ("songs", "features", "training", "separation", "evaluation")

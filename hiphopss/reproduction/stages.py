@@ -19,8 +19,8 @@ from hiphopss.config import (
     resolve_preset,
 )
 from hiphopss.datasets.features.augmentation import RANDOM, SHIFTING, feature_switches
-from hiphopss.datasets.features.file import FORMAT
 from hiphopss.datasets.features.make import make_features
+from hiphopss.datasets.features.segments import FORMAT
 from hiphopss.datasets.songs import Song, require_mixture
 from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.baselines.bounds import IdealRatioMask, Mixture

@@ -102,8 +102,8 @@ def separate_files(
         As in :func:`hiphopss.datasets.mixtures.find_mixtures`.
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
-        ``separation.json`` records the weights and settings that made the stems, and the name and
-        SHA-256 of each track's file.
+        ``separation.json`` records the weights and settings that made the stems, and ``track.json``
+        in a track's folder the name and SHA-256 of its file.
     settings : SeparationSettings, optional
         Weights, engine and sample type.
     leave_out : bool
@@ -253,7 +253,7 @@ def _write_stems(
 
 
 def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
-    """The part of ``separation.json`` about the weights and settings that make the stems."""
+    """The content of ``separation.json``: weights and settings that make the stems."""
     used = info.in_standalone_script() if settings.standalone_script else info
     default_name = weights.name.removesuffix(".pkl").removesuffix(".weights.h5")
     record = {

@@ -98,14 +98,18 @@ def require_same_song(output: Path, name: str, path: Path, song: dict[str, str |
     Raises
     ------
     AudioError
-        If they are those of another file. Without a hash, the name of the file decides.
+        If they are those of another file (without a hash, its name decides), or if the record in
+        the folder can't be read.
     """
     folder = output / name
     if not any(_exists(folder / f"{source}.wav") for source in SOURCES):
         return
     if not _exists(folder / TRACK_RECORD):  # an older version wrote none
         return
-    known = read_record(folder / TRACK_RECORD, TrackRecord, mend="remove its folder")
+    try:
+        known = read_record(folder / TRACK_RECORD, TrackRecord, mend="remove its folder")
+    except HiphopssError as error:  # it is this song's alone
+        raise AudioError(str(error)) from error
     hashes = song["sha256"], known.sha256
     same = song["file"] == known.file if None in hashes else hashes[0] == hashes[1]
     if not same:

@@ -1,6 +1,6 @@
 """Room of training: from feature files to weights (docs/released-code.md, sections 2 and 4).
 
-- ``loop``: the loop over epochs. ``settings``: its settings.
+- ``loop``: the loop over epochs. ``settings``: its settings. ``batches``: the order of patches.
 - ``steps``: feeding patches to the network. ``checkpoints``: saving and resuming.
 - ``split``: which patches train and which validate. ``validation``: the loss on the latter.
 - ``callbacks``: Keras callbacks in the loop.

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from hiphopss.datasets.features.file import FeatureFile, Segment
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.segments import Segment
 from hiphopss.datasets.names import same_song
 from hiphopss.errors import HiphopssError
 

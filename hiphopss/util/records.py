@@ -29,6 +29,7 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.opening import open_file, unreadable
 
 MOST_BYTES = 2**24
 """Maximum size of a record."""
@@ -204,15 +205,11 @@ def read_table(path: str | Path, *, mend: str) -> Iterator[tuple[int, list[str]]
 
 def _content(path: str | Path, most: int, mend: str) -> bytes:
     """The bytes of a file that must be a plain one, and not too large."""
-    path = Path(path)
-    try:
-        if path.exists() and not path.is_file():  # a pipe would never end
-            raise HiphopssError(f"{path}: no plain file: {mend}")
-        with open(path, "rb") as file:
+    with open_file(path) as file:
+        try:
             content = file.read(most + 1)
-    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        reason = getattr(error, "strerror", None) or error
-        raise HiphopssError(f"{path}: can't be read ({reason}): {mend}") from error
+        except OSError as error:
+            raise unreadable(path, error) from error
     if len(content) > most:
         raise HiphopssError(f"{path}: larger than {most // 2**20} MiB: {mend}")
     return content

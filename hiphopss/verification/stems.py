@@ -33,7 +33,7 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
         return
     try:
         record = object_in(folder / SEPARATION_RECORD)
-        there = [path.name for path in song_folders(folder) if _has_stems(path)]
+        there = [path.name for path in song_folders(folder) if _is_track(path)]
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
         return
@@ -87,5 +87,6 @@ def _check_track(check: Check, folder: Path, depth: int) -> None:
     check_song_file(check, depth + 1, folder.name, file, digest)
 
 
-def _has_stems(folder: Path) -> bool:
-    return any((folder / f"{source}.wav").exists() for source in SOURCES)
+def _is_track(folder: Path) -> bool:
+    names = (TRACK_RECORD, *(f"{source}.wav" for source in SOURCES))
+    return any(os.path.exists(folder / name) for name in names)

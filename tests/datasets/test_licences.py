@@ -9,7 +9,8 @@ from helpers.songs import RATE, noise, told, write_song
 
 from hiphopss import SOURCES, Song, make_features
 from hiphopss.datasets import licences
-from hiphopss.datasets.features.file import PROVENANCE, FeatureFile
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.segments import PROVENANCE
 from hiphopss.datasets.licences import data_of, merged, tell_licences
 from hiphopss.datasets.songs import find_songs
 

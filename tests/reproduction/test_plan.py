@@ -19,7 +19,7 @@ from hiphopss.eval.protocols import Scoring
 from hiphopss.reproduction import calibration
 from hiphopss.reproduction import plan as plan_module
 from hiphopss.reproduction.calibration import Calibration, ScoringSpeed, TrainingSpeed
-from hiphopss.training.loop import epoch_batches, epoch_size
+from hiphopss.training.batches import epoch_batches, epoch_size
 
 TINY = replace(profile("quick"), epochs=2, patches=64)
 PROGRAM = (

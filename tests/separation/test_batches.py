@@ -206,6 +206,16 @@ def test_two_runs_at_once_into_one_folder(tmp_path, separated, monkeypatch):
         assert lengths == {1500}
 
 
+def test_a_damaged_record_of_a_track_costs_only_its_song(tmp_path, separated):
+    songs = [write(tmp_path / "a.wav"), write(tmp_path / "b.wav", 2)]
+    separated(*songs)
+    for text in ("{", "[]", '{"sha256": 5}', '{"file": 5}'):
+        (tmp_path / "out" / "a" / "track.json").write_text(text)
+        names, (left,) = separated(*songs)
+        assert names == ["b"]
+        assert re.search(r"out/a/track\.json: .*: remove its folder$", left)
+
+
 def test_a_record_that_says_nothing_of_songs(tmp_path, separated):
     """That of an older version, whose stems are replaced as they were then; and broken ones."""
     song = write(tmp_path / "a.wav")

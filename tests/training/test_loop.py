@@ -17,7 +17,8 @@ from hiphopss.datasets.features.make import make_features
 from hiphopss.datasets.songs import read_songs
 from hiphopss.network.model import build_model
 from hiphopss.separation.files import SeparationSettings, separate_files
-from hiphopss.training.loop import epoch_batches, train
+from hiphopss.training.batches import epoch_batches
+from hiphopss.training.loop import train
 from hiphopss.training.settings import TrainingSettings
 from hiphopss.training.steps import compile_model
 from hiphopss.util.keras_backend import tensor_of

@@ -134,6 +134,12 @@ def test_what_is_gone_is_named(chain, kept, name, kind, told):
     assert found.status == 1
 
 
+def test_stems_of_a_track_that_are_all_gone(chain, kept):
+    for stem in (chain.stems / "002 - song").glob("*.wav"):
+        kept(stem).unlink()
+    assert "bass.wav is not there" in wrong(checked(chain.stems))["track", "missing"]
+
+
 def test_weights_know_their_songs_without_the_features(chain, kept):
     kept(chain.features).unlink()
     found = checked(chain.weights)

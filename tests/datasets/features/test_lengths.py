@@ -8,7 +8,8 @@ from helpers.songs import RATE, noise, warned, write_song
 
 from hiphopss import SOURCES, HiphopssError, SongChoice, make_features, plan_features
 from hiphopss.datasets.features.audition import audition
-from hiphopss.datasets.features.file import MIXTURE, TARGETS, FeatureFile
+from hiphopss.datasets.features.file import FeatureFile
+from hiphopss.datasets.features.segments import MIXTURE, TARGETS
 
 
 @pytest.fixture
