@@ -18,6 +18,7 @@ SHORTEST_S, LONGEST_S = 1.5, 24.0
 """Lengths between which the strongest period is looked for, in seconds."""
 
 _MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
+_WORTH = 0.1  # likeness of copies that are worth comparing
 _FINE = 16  # how many times finer than the lower rate's samples a maximum is looked for
 _REACH = 24  # samples of the lower rate around a maximum that interpolate it
 
@@ -117,10 +118,15 @@ def find_period(likeness: Likeness, *, least: float) -> Period | None:
     if not values[best] >= least:
         return None
     whole = _refined(likeness, float(lags[best]))
-    n_steps = 1
-    while whole / (2 * n_steps) >= SHORTEST_S * rate:
-        n_steps *= 2
+    most = max(1, int(whole / (SHORTEST_S * rate)))
+    n_steps = max(range(1, most + 1), key=lambda n: _gathered(likeness, whole / n))
     return Period(whole / n_steps * DECIMATION, n_steps, float(values[best]))
+
+
+def _gathered(likeness: Likeness, step: float) -> float:
+    """How much a song is like itself at all multiples of a step, less what they cost."""
+    lags = np.arange(1, int(_MOST_OF_SONG * likeness.n_samples / step) + 1) * step
+    return float((likeness.at(lags.round().astype(int)) - _WORTH).sum())
 
 
 def _refined(likeness: Likeness, lag: float) -> float:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Features
-from hiphopss.loops.beat import Constants, Copy, Place, chosen
+from hiphopss.loops.beat import Constants, Copy, chosen, split
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
 from hiphopss.loops.spool import Spool
@@ -208,7 +208,7 @@ class Looped:
         most = shares[1:].max(axis=0)
         leaked = constants.leakage * most
         shares[0] = (shares[0] - leaked) / (1 - np.minimum(leaked, 0.9))
-        return np.clip(shares, constants.least_share, constants.most_share)
+        return np.clip(shares, 0.02, 0.98)
 
     def _repeats(
         self,
@@ -250,11 +250,11 @@ class Looped:
         steps: list[int],
     ) -> tuple[np.ndarray, int]:
         """Separate some frames into samples that still have to be added to their neighbours'."""
-        place = Place(self._copy(first, last), shares[:, first:last], self._constants)
-        for step in steps:
-            shift = step * self.grid.frames_per_step
-            place.add(self._copy(first + shift, last + shift), agreement.of(step, first, last))
-        stems = place.stems()
+        here = self._copy(first, last)
+        shifts = [step * self.grid.frames_per_step for step in steps]
+        copies = [self._copy(first + shift, last + shift) for shift in shifts]
+        agreements = [agreement.of(step, first, last) for step in steps]
+        stems = split(here, copies, agreements, shares[:, first:last], self._constants)
         return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), first)
 
     def _joined(
