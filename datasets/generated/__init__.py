@@ -38,7 +38,7 @@ def generate(
     root: str | Path,
     *,
     collection: str = "hhds",
-    seconds: float = 30.0,
+    seconds: float | None = None,
     n_dev: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
@@ -93,12 +93,17 @@ def generate(
         root, collection=collection, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed
     )
     songs = []
+    usual = chosen.facts["seconds"] if seconds is None else seconds
+    varied = isinstance(usual, list)
     with (
         written_whole(root.resolve()) as folder,
         progress_bar(total=n_dev + n_test, desc="generate", unit="song", show=progress) as bar,
     ):
         for song in chosen.songs(n_dev, n_test):
-            stems, facts = render_song(chosen, song, seconds=seconds, seed=seed)
+            length = chosen.length(song, seconds)
+            stems, facts = render_song(chosen, song, seconds=length, seed=seed)
+            if varied:
+                facts["seconds"] = length
             name = chosen.song_name(song, facts["title"])
             gain = _write_song(folder, song.split, name, stems, chosen.facts.get("mixture_peak"))
             told = {"name": name, "split": song.split, "mixture_gain": gain, **facts}
@@ -108,7 +113,7 @@ def generate(
             "collection": collection,
             "version": VERSION,
             "seed": seed,
-            "seconds": seconds,
+            "seconds": usual,
             "songs": songs,
         }
         text = json.dumps(record, ensure_ascii=False, indent=1)
@@ -120,7 +125,7 @@ def require_sensible(
     root: Path,
     *,
     collection: str = "hhds",
-    seconds: float,
+    seconds: float | None,
     n_dev: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
@@ -129,7 +134,7 @@ def require_sensible(
     from hiphopss.datasets.generated.collection import load_collection
 
     chosen = load_collection(collection)
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+    if seconds is not None and not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise HiphopssError(
             f"seconds is {seconds:g}: choose a length of {MIN_SECONDS:g} to {MAX_SECONDS:g} s"
         )
@@ -172,9 +177,10 @@ def _write_song(
 
 
 def _write_wav(path: Path, samples: Any) -> None:
-    """Write a mono file of 16 bit; with a full disk, Python's own module raises ``OSError``."""
+    """Write a file of 16 bit; with a full disk, Python's own module raises ``OSError``."""
     from hiphopss.datasets.generated.effects import RATE
 
     with open(path, "wb") as out, wave.open(out, "wb") as file:
-        file.setparams((1, 2, RATE, len(samples), "NONE", ""))
-        file.writeframes(samples.astype("<i2").tobytes())
+        n_channels = 1 if samples.ndim == 1 else len(samples)
+        file.setparams((n_channels, 2, RATE, samples.shape[-1], "NONE", ""))
+        file.writeframes(samples.T.astype("<i2").tobytes())
