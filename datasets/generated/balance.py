@@ -32,9 +32,11 @@ def _faded(x: np.ndarray) -> np.ndarray:
 
 
 def balanced(stems: dict[str, np.ndarray], levels: dict[str, float]) -> dict[str, np.ndarray]:
-    """The stems at their levels (gated RMS in dB), faded out at the very end."""
+    """The stems at their levels (gated RMS in dB), faded out at the very end; silence stays."""
     return {
-        source: _faded(stems[source] * 10 ** (levels[source] / 20) / gated_rms(stems[source]))
+        source: _faded(
+            stems[source] * 10 ** (levels[source] / 20) / (gated_rms(stems[source]) or 1.0)
+        )
         for source in SOURCES
     }
 

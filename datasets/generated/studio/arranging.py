@@ -12,7 +12,7 @@ from hiphopss.datasets.generated.grid import STEPS
 BEAT = ("drums", "bass", "chords", "lead", "extra", "chop")
 OWN_LOOPS = ("drums", "bass", "chords")  # parts that have a second loop
 HALF = STEPS // 2
-SHORT = 6  # bars of a song that has no sections but verses
+SHORT = 6  # bars of a song that has no sections but verses, in which everything plays
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,8 @@ def arrange(
         if length:
             again = name in known and rng.random() < chances["again"]
             if not again:
-                known[name] = _loops(name, sections[name], chances, chop, rng)
+                choices = sections[name] if n_bars >= SHORT else sections[name][:1]
+                known[name] = _loops(name, choices, chances, chop, rng)
             bars += _section(name, len(bars), length, known[name], chances, rng)
             _end(bars, chances, n_fills, rng)
         turn += 1

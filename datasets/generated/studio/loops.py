@@ -81,7 +81,9 @@ def place(out: np.ndarray, x: np.ndarray, time: float, *, whole: bool) -> None:
     add(out, shifted(x, time - start), start - TAPS // 2)
 
 
-def lay(out: np.ndarray, part: str, loops: list[Loop], bars: list[Bar], grid: Grid, timing: str):
+def lay(
+    out: np.ndarray, part: str, loops: list[Loop], bars: list[Bar], grid: Grid, timing: str
+) -> None:
     """Play a part's loops through the song.
 
     Parameters
@@ -97,7 +99,7 @@ def lay(out: np.ndarray, part: str, loops: list[Loop], bars: list[Bar], grid: Gr
     timing : str
         One of ``TIMINGS``.
     """
-    if timing == "hits" and loops[0].audio is None:
+    if timing == "hits" and all(loop.audio is None for loop in loops):
         for position, hit in hits_of(part, loops, bars):
             add(out, hit.force * hit.sound, grid.at(position))
         return

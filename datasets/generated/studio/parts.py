@@ -92,7 +92,7 @@ def fill_hits(
     shots: dict[str, np.ndarray], fills: list[dict[str, str]], bars: list[Bar]
 ) -> list[tuple[float, Hit]]:
     """The drums' fills and cymbals: (position in sixteenths, hit)."""
-    played = []
+    played: list[tuple[float, Hit]] = []
     for index, bar in enumerate(bars):
         if bar.crash and bar.stop > 0 and "drums" in bar.loops:
             played.append((index * STEPS, Hit(0.0, shots["crash"], 1.0)))

@@ -34,7 +34,7 @@ class _Booth:
     ):
         self.rapper, self.delivery, self.takes, self.rng = rapper, delivery, takes, rng
 
-    def line(self, out: np.ndarray, text: str, position: float, *, doubled: bool, free: int) -> int:
+    def line(self, out: np.ndarray, text: str, position: int, *, doubled: bool, free: int) -> int:
         """Say a line as it was never said before; returns the sample at which it ends."""
         rng, takes = self.rng, self.takes
         raised = int(rng.integers(-takes["pitch"], takes["pitch"] + 1))
@@ -51,7 +51,7 @@ class _Booth:
                 add(out, self.delivery["double"] * piece, start + later)
         return starts[-1] + len(said.pieces[-1])
 
-    def ad_lib(self, out: np.ndarray, text: str, position: float) -> None:
+    def ad_lib(self, out: np.ndarray, text: str, position: int) -> None:
         """A shout beside the line."""
         raised = RAISED_AD_LIB + int(self.rng.integers(-4, 5))
         said = self.rapper.say(text, raised=raised, steps=0)
