@@ -44,8 +44,9 @@ def choose(
 
     keys = load("band")["instruments"] | gear["keys"]
     textures = [dealt("textures"), second("textures")]
+    tempo = rng.uniform(*style["tempo"])
     return {
-        "tempo": round(rng.uniform(*style["tempo"]), 2),
+        "tempo": round(tempo, 0 if rng.random() < chances["whole_tempo"] else 2),
         "swing": round(rng.uniform(*style["swing"]), 3),
         "tonic": int(rng.integers(12)),
         "form": deal("forms", common["forms"]),

@@ -33,7 +33,7 @@ def mix(session: Session, tracks: dict[str, dict[str, np.ndarray]]) -> dict[str,
     ----------
     session : Session
     tracks : dict of str to dict of str to np.ndarray [shape=(n_samples,)]
-        Of each source, its parts.
+        Of each source, its parts. They are removed one by one, as they are large.
 
     Returns
     -------
@@ -42,10 +42,11 @@ def mix(session: Session, tracks: dict[str, dict[str, np.ndarray]]) -> dict[str,
     stops = _stops(session)
     stems = {}
     for source in SOURCES:
+        parts_of_it = tracks.pop(source)
         if session.chosen["has"]["stereo"]:
-            stem = _stereo(session, source, tracks[source])
+            stem = _stereo(session, source, parts_of_it)
         else:
-            stem = _processed(session, source, total(tracks[source].values()))
+            stem = _processed(session, source, total(parts_of_it.values()))
         stems[source] = stem if source == "vocals" else stops * stem
     return stems
 
