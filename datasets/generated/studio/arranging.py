@@ -11,6 +11,7 @@ from hiphopss.datasets.generated.grid import STEPS
 
 BEAT = ("drums", "bass", "chords", "lead", "extra", "chop")
 OWN_LOOPS = ("drums", "bass", "chords")  # parts that have a second loop
+EVENTS = ("change", "variant", "mute", "fill", "crash", "stop", "riser")  # of busy songs
 HALF = STEPS // 2
 SHORT = 6  # bars of a song that has no sections but verses, in which everything plays
 
@@ -59,6 +60,7 @@ def arrange(
     chances: dict[str, Any],
     n_fills: int,
     chop: bool,
+    busy: float,
     rng: np.random.Generator,
 ) -> list[Bar]:
     """Draw a song's arrangement.
@@ -78,8 +80,11 @@ def arrange(
         How many fills there are.
     chop : bool
         Whether the song has a sampled vocal.
+    busy : float
+        How much happens: at 0 each section of a name is like the others, without fills or stops.
     rng : np.random.Generator
     """
+    chances = chances | {name: busy * chances[name] for name in EVENTS}
     bars: list[Bar] = []
     known: dict[str, dict[str, int]] = {}
     turn = 0
@@ -90,9 +95,9 @@ def arrange(
         elif name != "verse" and n_bars < SHORT:
             length = 0
         if length:
-            again = name in known and rng.random() < chances["again"]
-            if not again:
-                choices = sections[name] if n_bars >= SHORT else sections[name][:1]
+            if name not in known or rng.random() < chances["change"]:
+                varied = rng.random() < busy and n_bars >= SHORT
+                choices = sections[name] if varied else sections[name][:1]
                 known[name] = _loops(name, choices, chances, chop, rng)
             bars += _section(name, len(bars), length, known[name], chances, rng)
             _end(bars, chances, n_fills, rng)

@@ -33,7 +33,7 @@ def choose(
     Parameters as in :func:`hiphopss.datasets.generated.band.choose`.
     """
     gear, common, all_decks = load(GEAR), load(COMMON), decks(style)
-    nudge, chances = gear["nudge"], common["chances"]
+    nudge, chances = common["nudge"], common["chances"]
 
     def dealt(topic: str) -> Any:
         return deal(topic, all_decks[topic])
@@ -61,12 +61,13 @@ def choose(
             }
             for texture in textures
         ],
-        "voice": voice,
+        "voice": _disguised(voice, rng),
         "delivery": draw(rng, gear["delivery"]),
         "takes": {
             key: float(f"{rng.uniform(*value):.4g}") if isinstance(value, list) else value
             for key, value in common["takes"].items()
         },
+        "busy": draw(rng, common["busy"]),
         "timing": deal("timing", common["laying"]["timing"]),
         "loop_bars": {
             part: int(common["laying"][part][rng.integers(len(common["laying"][part]))])
@@ -84,13 +85,19 @@ def choose(
         "levels": draw(rng, common["levels"]),
         "effects": {
             source: {
-                **draw(rng, gear["effects"][source]),
-                "drive": draw(rng, gear["drive"][source]),
+                **draw(rng, gear["effects"][source] | common["effects"][source]),
+                "drive": draw(rng, common["drive"][source]),
             }
             for source in SOURCES
         },
         "peak": draw(rng, common["peak"]),
     }
+
+
+def _disguised(voice: dict[str, Any], rng: np.random.Generator) -> dict[str, Any]:
+    """The same voice with another pitch and size: more people than the languages have."""
+    pitch = int(np.clip(voice["pitch"] + rng.integers(-12, 13), 15, 75))
+    return voice | {"pitch": pitch, "size": round(voice["size"] * rng.uniform(0.9, 1.1), 3)}
 
 
 HAS = (

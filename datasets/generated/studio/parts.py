@@ -185,6 +185,9 @@ def key_loop(
     sample = texture["sample"]
     out = wow(crush(normalise(player.out), sample["bits"]), percent=sample["wow"], rng=rng)
     out = band(out, high=sample["lowpass"])
+    if "vowel" in sample:
+        formants = [band(out, low=0.85 * hz, high=1.18 * hz) for hz in sample["vowel"]]
+        out = normalise(sum(x / (order + 1) for order, x in enumerate(formants)))
     length = grid.at(player.bars * STEPS)
     if treatment["vinyl"] and sample["vinyl"] > 0:
         out[:length] += sample["vinyl"] * normalise(vinyl(length, rng))

@@ -40,6 +40,7 @@ class Session:
             chances=self.common["chances"],
             n_fills=len(self.gear["fills"]),
             chop=chosen["has"]["chop"],
+            busy=chosen["busy"],
             rng=rngs["other"],
         )
         self.kicks: list[int] = []

@@ -125,6 +125,7 @@ def test_arrangement_fills_the_song_and_follows_the_form():
             chances=facts["chances"],
             n_fills=4,
             chop=bool(seed % 2),
+            busy=seed / 4,
             rng=rng,
         )
         assert len(bars) == 60
@@ -142,6 +143,7 @@ def test_arrangement_fills_the_song_and_follows_the_form():
         chances=facts["chances"],
         n_fills=4,
         chop=False,
+        busy=1.0,
         rng=np.random.default_rng(0),
     )
     assert [bar.section for bar in short] == ["verse", "verse"]
