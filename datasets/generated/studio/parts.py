@@ -186,8 +186,11 @@ def key_loop(
     out = wow(crush(normalise(player.out), sample["bits"]), percent=sample["wow"], rng=rng)
     out = band(out, high=sample["lowpass"])
     if "vowel" in sample:
-        formants = [band(out, low=0.85 * hz, high=1.18 * hz) for hz in sample["vowel"]]
-        out = normalise(sum(x / (order + 1) for order, x in enumerate(formants)))
+        formants = [
+            band(out, low=0.85 * hz, high=1.18 * hz) / (order + 1)
+            for order, hz in enumerate(sample["vowel"])
+        ]
+        out = normalise(np.sum(formants, axis=0))
     length = grid.at(player.bars * STEPS)
     if treatment["vinyl"] and sample["vinyl"] > 0:
         out[:length] += sample["vinyl"] * normalise(vinyl(length, rng))
