@@ -78,8 +78,8 @@ def render_song(
 
     Returns
     -------
-    stems : dict of str to np.ndarray [shape=(n_samples,)]
-        The sources at 44.1 kHz, in -1..1.
+    stems : dict of str to np.ndarray [shape=(n_samples,) or (2, n_samples)]
+        The sources at 44.1 kHz, in -1..1; all of a song are in mono or all in stereo.
     facts : dict
         What the song is made of, ready for JSON.
 
