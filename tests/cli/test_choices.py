@@ -7,6 +7,7 @@ import pytest
 from hiphopss import SOURCES
 from hiphopss.cli import build_parser
 from hiphopss.datasets.fetch.dataset import DATASETS
+from hiphopss.datasets.generated.style import load
 from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
@@ -27,6 +28,7 @@ CHOICES = {
     ("evaluate", "--protocol"): protocol_names(),
     ("compare", "--protocol"): protocol_names(),
     ("evaluate", "--subset"): SUBSETS,
+    ("generate", "--set"): tuple(load("collections")),
     ("download", "dataset"): DATASETS,
     ("compare", "--with"): CAMPAIGNS,
     ("compare", "--average"): AVERAGES,
