@@ -64,7 +64,9 @@ def read_lines() -> dict[str, list[str]]:
     folder = resources.files(generated) / "facts"
     spanish = tomllib.loads((folder / "spanish.toml").read_text("utf-8"))
     english = tomllib.loads((folder / "english.toml").read_text("utf-8"))
-    hooks = [line for kind in ("sung", "rapped") for hook in english[kind]["hooks"] for line in hook]
+    hooks = [
+        line for kind in ("sung", "rapped") for hook in english[kind]["hooks"] for line in hook
+    ]
     return {
         "es": [*spanish["lines"], *(line for hook in spanish["hooks"] for line in hook)],
         "en": [*english["sung"]["lines"], *english["rapped"]["lines"], *hooks],

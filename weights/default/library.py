@@ -52,7 +52,8 @@ def make_library(
     n_rows : int
         Rows of each kind that is made here.
     seeds : range
-        Of the generated sets, whose songs are further kinds: ``"hhds"`` and ``"dsd100"``.
+        Of the generated sets, whose songs are further kinds: ``"hhds"`` and ``"dsd100"``. The sets
+        are made beside the folder.
     progress : bool
     """
     jobs: list[Job] = []
@@ -69,7 +70,9 @@ def make_library(
         for seed in seeds
         if not _path_of(folder, "drums", collection, seed).exists()
     ]
-    with progress_bar(total=len(jobs) + len(wanted), desc="stems", unit="file", show=progress) as bar:
+    with progress_bar(
+        total=len(jobs) + len(wanted), desc="stems", unit="file", show=progress
+    ) as bar:
         for items, function in ((wanted, _generate), (jobs, _make)):
             Executor().map(
                 function,
@@ -100,7 +103,7 @@ def _write(path: Path, rows: list[np.ndarray]) -> None:
 def _generate(wanted: tuple[Path, str, int]) -> None:
     """Generate a set, and keep its stems that are heard."""
     folder, collection, seed = wanted
-    root = folder / "generated" / f"{collection}-{seed}"
+    root = folder.parent / f"{collection}-{seed}"
     if not root.exists():
         n_dev = FACTS["generated"][collection]
         generate(
@@ -113,9 +116,7 @@ def _generate(wanted: tuple[Path, str, int]) -> None:
             progress=False,
         )
     for stem in reversed(SOURCES):  # drums, by which a finished set is known, are not the last
-        found = [
-            soundfile.read(path)[0] for path in sorted(root.glob(f"Sources/Dev/*/{stem}.wav"))
-        ]
+        found = [soundfile.read(path)[0] for path in sorted(root.glob(f"Sources/Dev/*/{stem}.wav"))]
         rows = [row for row in found if np.abs(row).max() > SILENT]
         _write(_path_of(folder, stem, collection, seed), rows)
 

@@ -128,9 +128,7 @@ def _band_layer(plan: Plan, font: Path, rng: np.random.Generator) -> np.ndarray:
                 for i, key in enumerate([*chord, chord[0] + 12]):
                     add(bar, step, 3, key)
                     last = notes[-1]
-                    notes[-1] = Played(
-                        last.start + 0.012 * i, last.length, last.key, last.velocity
-                    )
+                    notes[-1] = Played(last.start + 0.012 * i, last.length, last.key, last.velocity)
         elif manner == "held":
             for key in (chord[0] - 12, *chord):
                 add(bar, 0, 15.5, key)
@@ -175,9 +173,7 @@ def _scratches(samples: Path) -> list[np.ndarray]:
     return [read_mono(samples / f"{name}.flac") for name in SCRATCHES]
 
 
-def _as_sample(
-    x: np.ndarray, plan: Plan, samples: Path, rng: np.random.Generator
-) -> np.ndarray:
+def _as_sample(x: np.ndarray, plan: Plan, samples: Path, rng: np.random.Generator) -> np.ndarray:
     """What a sampler makes of a record: other speed, chops, filters, hiss, crackle, scratches."""
     n = len(x)
     x = np.resize(repitch(x, rng.uniform(0.75, 1.3)), n)

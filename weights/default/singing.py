@@ -50,7 +50,9 @@ def sing(
     voiced = pitch > 0
     stretch = np.where(voiced, rng.uniform(1.2, 2.4), 1.0)
     places = np.interp(
-        np.arange(0, stretch.sum()), np.concatenate([[0], np.cumsum(stretch)]), np.arange(len(pitch) + 1)
+        np.arange(0, stretch.sum()),
+        np.concatenate([[0], np.cumsum(stretch)]),
+        np.arange(len(pitch) + 1),
     )
     places = np.minimum(places.astype(int), len(pitch) - 1)
     envelope, noise, voiced = envelope[places], noise[places], voiced[places]

@@ -1,7 +1,7 @@
-"""Vocals: Kokoro's phrases ("kokoro") and recorded speech ("speech") as rap, and both sung ("sung").
+"""Vocals: phrases of Kokoro ("kokoro") and of people ("speech") as rap, and both sung ("sung").
 
-Rap is speech, faster, at other pitches, on the beat, with doubles, ad-libs, a microphone's sound and
-effects.
+Rap is speech, faster, at other pitches, on the beat, with doubles, ad-libs, the sound of a
+microphone, and effects.
 """
 
 from __future__ import annotations
@@ -140,9 +140,7 @@ def _nearest_pause(x: np.ndarray, place: int) -> int:
     return first + int(np.argmin(power)) * width
 
 
-def _arranged(
-    plan: Plan, phrase: Callable[[], np.ndarray], rng: np.random.Generator
-) -> np.ndarray:
+def _arranged(plan: Plan, phrase: Callable[[], np.ndarray], rng: np.random.Generator) -> np.ndarray:
     """Phrases on half bars, with rests, doubled ends and ad-libs."""
     out = np.zeros(int(SECONDS * RATE))
     rests = set(rng.choice(12, int(rng.integers(0, 3)), replace=False).tolist())
@@ -173,7 +171,7 @@ def _arranged(
 
 
 def _faster(x: np.ndarray, factor: float) -> np.ndarray:
-    """Shorter at the same pitch: overlapping grains, each moved to where it fits the last (WSOLA)."""
+    """Shorter at the same pitch (WSOLA): grains overlap, each moved to where it fits the last."""
     hop, reach = GRAIN // 2, GRAIN // 4
     window = np.hanning(GRAIN)
     out = np.zeros(int(len(x) / factor) + 2 * GRAIN)
