@@ -169,7 +169,7 @@ def test_rows_depend_on_their_number_alone(make):
 
 
 def test_what_lacks_is_one_line(tmp_path, monkeypatch):
-    with pytest.raises(HiphopssError, match=r"nowhere: is not there: apt-get install .*--soundfont"):
+    with pytest.raises(HiphopssError, match=r"nowhere: is not there: apt-get .*--soundfont"):
         NOWHERE.require()
     here = Sources(*[tmp_path] * 5)
     with pytest.raises(HiphopssError, match="has no recordings"):

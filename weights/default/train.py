@@ -235,7 +235,7 @@ def _validation(shelves: dict[str, dict[str, Shelf]], config: SignalConfig) -> l
 
 
 def _validated(measured: list[tuple[Any, Any]]) -> float:
-    """Mean over sources of squared errors over energies, all mixes together: 1 is nothing learnt."""
+    """Mean over sources of squared errors over energies, of all mixes; 1 is as bad as silence."""
     errors, energies = np.sum(np.asarray(measured, float), axis=0)
     return float(np.mean(errors / energies))
 
