@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.config import PRESETS, SOURCES, SignalConfig
 from hiphopss.errors import HiphopssError
+from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.spec import array_shapes
 from hiphopss.weights.default import __main__ as program
 from hiphopss.weights.default import effects, mixing, train
@@ -18,7 +19,7 @@ from hiphopss.weights.default.mixing import Mixer, Shelf
 from hiphopss.weights.default.other import make_other
 from hiphopss.weights.default.plan import Plan
 
-CONFIG = SignalConfig()
+CONFIG, FIDELITY = SignalConfig(), PRESETS["corrected"]
 NOWHERE = Sources(*[Path("nowhere")] * 5)
 
 
@@ -39,66 +40,69 @@ def small(monkeypatch):
     monkeypatch.setattr(train, "N_VALIDATION", 2)
 
 
-def test_the_network_is_the_one_of_the_preset_corrected():
-    pytest.importorskip("jax")
-    from hiphopss.network.model import build_model
-    from hiphopss.weights.files import assign_arrays
-
-    model = build_model(program.PRESET, seed=1)
-    rng = np.random.default_rng(2)
-    shapes = array_shapes(CONFIG, program.resolve_preset(program.PRESET))
-    arrays = {
-        name: (0.1 * rng.standard_normal(shape)).astype(np.float32)
+def glorot(seed):
+    """Initial weights, without Keras."""
+    rng = np.random.default_rng(seed)
+    shapes = array_shapes(CONFIG, FIDELITY)
+    limits = {
+        name: np.sqrt(6 / (np.prod(shape) / shape[0] + shape[0])) for name, shape in shapes.items()
+    }
+    return {
+        name: rng.uniform(-limits[name], limits[name], shape).astype(np.float32)
         for name, shape in shapes.items()
     }
-    assign_arrays(model, arrays, origin="test")
-    mixture = rng.random((2, CONFIG.context, CONFIG.bins), np.float32)
+
+
+def test_the_network_is_the_one_of_the_preset_corrected():
+    pytest.importorskip("jax")
+    arrays = glorot(2)
+    mixture = np.random.default_rng(3).random((2, CONFIG.context, CONFIG.bins), np.float32)
     frames = np.array([0, 7, 29])
     found = train.estimates_of(arrays, mixture, frames, CONFIG)
-    expected = np.asarray(model(mixture))[:, :, frames]
-    # sums of up to 800 products in single precision, in another order; estimates are up to 1
-    np.testing.assert_allclose(found, expected, atol=2e-4)
+    whole = np.ones((1, CONFIG.context), np.float32)
+    for patch, estimates in zip(mixture, found, strict=True):
+        masks = NumpyNetwork(arrays, CONFIG, FIDELITY).joined_masks(patch, whole)
+        # sums of up to 800 products in single precision, in another order; estimates are up to 1
+        np.testing.assert_allclose(estimates, (masks * patch)[:, frames], atol=2e-4)
 
 
-def test_every_source_counts_alike():
-    pytest.importorskip("jax")
-    shapes = array_shapes(CONFIG, program.resolve_preset(program.PRESET))
-    arrays = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-    rng = np.random.default_rng(3)
-    sources = rng.random((2, len(SOURCES), 2, CONFIG.bins), np.float32)
-    mixture = np.zeros((2, CONFIG.context, CONFIG.bins), np.float32)  # estimates are 0, too
-    for gains in (np.ones(4), np.array([1, 30, 0.1, 5])):
-        batch = {
-            "mixture": mixture,
-            "sources": sources * gains[:, None, None].astype(np.float32),
-        }
-        # the whole energy is error: 1 for each of four sources, times 4
-        assert train.loss_of(arrays, batch, np.array([3, 6]), CONFIG) == pytest.approx(16, rel=1e-3)
+def test_every_source_counts_alike(monkeypatch):
+    monkeypatch.setattr(train, "estimates_of", lambda *_: np.zeros((2, len(SOURCES), 3, 5)))
+    sources = np.random.default_rng(3).random((2, len(SOURCES), 3, 5))
+    sources *= np.array([1, 30, 0.1, 5])[:, None, None]
+    batch = {"mixture": np.zeros((2, 3, 5)), "sources": sources}
+    # the whole energy is error: 1 for each of four sources, times 4
+    assert train.loss_of({}, batch, np.arange(3), CONFIG) == pytest.approx(16, rel=1e-3)
 
 
-def test_a_few_steps_learn_and_are_the_same_again(monkeypatch, shelves):
+def test_a_few_steps_learn(monkeypatch, shelves):
     pytest.importorskip("jax")
     small(monkeypatch)
     monkeypatch.setattr(train, "WARM_UP", 1)
-    initial = program.initial_arrays(4)
     settings = train.Settings(steps=24, batch=4, every=8, seed=4)
-    first, second = (
-        train.train(initial, shelves, shelves, settings, progress=False) for _ in range(2)
-    )
-    assert first.losses[-1] < 0.9 * first.losses[0]
-    assert first.step == 8 * (1 + int(np.argmin(first.losses)))
-    assert first.patches == 24 * 4
-    # sums differ in order from run to run, and Adam's first steps divide by small numbers
-    np.testing.assert_allclose(first.losses, second.losses, rtol=0.01)
+    trained = train.train(glorot(4), shelves, shelves, settings, progress=False)
+    assert trained.losses[-1] < 0.9 * trained.losses[0]
+    assert trained.step == 8 * (1 + int(np.argmin(trained.losses)))
+    assert trained.patches == 24 * 4
+    assert all(np.isfinite(array).all() for array in trained.arrays.values())
 
 
-def test_training_ends_without_progress(monkeypatch, shelves):
+def test_training_ends_without_progress_and_when_it_diverges(monkeypatch, shelves):
     pytest.importorskip("jax")
     small(monkeypatch)
-    monkeypatch.setattr(train, "WARM_UP", 10**9)  # nothing moves, so that no loss is lower
+    monkeypatch.setattr(train, "_step_function", lambda *_: lambda state, *_: state)
+    monkeypatch.setattr(train, "errors_of", lambda *_: (np.ones(4), np.ones(4)))
     settings = train.Settings(steps=50, batch=2, every=1, patience=3)
-    trained = train.train(program.initial_arrays(1), shelves, shelves, settings, progress=False)
-    assert len(trained.losses) < 10
+    trained = train.train(glorot(1), shelves, shelves, settings, progress=False)
+    assert (trained.losses, trained.step) == ([1.0] * 4, 1)
+    monkeypatch.setattr(train, "errors_of", lambda *_: (np.full(4, np.nan), np.ones(4)))
+    with pytest.raises(HiphopssError, match="diverged at step 1: take a lower rate"):
+        train.train(glorot(1), shelves, shelves, settings, progress=False)
+
+
+def test_a_mean_of_networks():
+    first, *others = ({"bias": np.array(x)} for x in ([1.0, 3.0], [2.0, 1.0], [4.0, 1.0]))
+    assert program.blend(first, others, 0.25)["bias"].tolist() == [2.5, 1.5]
 
 
 def test_an_error_in_the_other_thread_ends_training(monkeypatch, shelves):
@@ -113,12 +117,12 @@ def test_a_mix_has_the_levels_of_its_manner(monkeypatch, shelves):
     monkeypatch.setitem(FACTS, "mixing", quiet)
     monkeypatch.setattr(mixing, "FACTS", {**FACTS, "mixes": [FACTS["mixes"][0] | {"share": 1.0}]})
     mixer = Mixer(shelves, CONFIG, np.random.default_rng(0))
-    mixes = np.stack([mixer.mix() for _ in range(24)])
-    assert mixes.shape == (24, mixing.N_FRAMES, 5, CONFIG.bins)
+    mixes = np.stack([mixer.mix() for _ in range(12)])
+    assert mixes.shape == (12, mixing.N_FRAMES, 5, CONFIG.bins)
     levels = 10 * np.log10((mixes[:, :, 1:] ** 2).sum(axis=-1).mean(axis=1)).mean(axis=0)
     expected = np.array([np.mean(FACTS["mixes"][0]["levels"][stem]) for stem in SOURCES])
-    # 24 draws with a spread of 1.75 dB and a range of up to 4: an error of 0.45 dB
-    np.testing.assert_allclose(levels - levels[0], expected, atol=2.0)
+    # 12 draws with a spread of 1.75 dB and a range of up to 4: an error of 0.6 dB
+    np.testing.assert_allclose(levels - levels[0], expected, atol=2.4)
     loudest = mixes[0, 100].argmax(axis=-1)  # of each stem, the bin of its tone
     expected = np.array([150, 450, 1350, 4050]) * CONFIG.frame / 44100
     np.testing.assert_allclose(loudest[1:], expected, rtol=0.5)
@@ -160,8 +164,9 @@ def test_held_out_rows_are_not_trained_on(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("make", [make_bass, make_drums, make_other])
-def test_rows_depend_on_their_number_alone(make):
-    first, again, other = (make(number, "synth", NOWHERE) for number in (1, 1, 2))
+def test_rows_depend_on_their_number_alone(make, monkeypatch):
+    monkeypatch.setattr(f"{make.__module__}.SECONDS", 6.0)
+    first, again, other = (make(number, "synth", NOWHERE)[: 6 * 44100] for number in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert np.isfinite(first).all()
     assert np.abs(np.corrcoef(first, other)[0, 1]) < 0.5

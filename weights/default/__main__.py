@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,7 +28,7 @@ from hiphopss.weights.files import (
 )
 
 PRESET = "corrected"
-KEPT = 0.1
+KEPT, RUNS = 0.1, 2
 FIRST_SEED = 1000  # sets that people generate with small seeds have none of these songs
 
 
@@ -41,14 +41,17 @@ def initial_arrays(seed: int) -> dict[str, np.ndarray]:
 
 
 def blend(
-    initial: dict[str, np.ndarray], trained: dict[str, np.ndarray], kept: float
+    initial: dict[str, np.ndarray], trained: list[dict[str, np.ndarray]], kept: float
 ) -> dict[str, np.ndarray]:
-    """A mean of two networks, of which the second was trained from the first.
+    """The mean of networks that were trained from the same one, and a share of that one.
 
-    On songs of other kinds than the training's it does better than either (Wortsman et al., "Robust
-    fine-tuning of zero-shot models", 2022).
+    On songs of other kinds than the training's it does better than each of them (Wortsman et al.,
+    "Model soups" and "Robust fine-tuning of zero-shot models", both 2022).
     """
-    return {name: kept * initial[name] + (1 - kept) * trained[name] for name in initial}
+    return {
+        name: kept * array + (1 - kept) * np.mean([one[name] for one in trained], axis=0)
+        for name, array in initial.items()
+    }
 
 
 def save(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> None:
@@ -64,16 +67,16 @@ def save(path: Path, arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> No
 
 
 def facts_of(
-    trained: Trained, settings: Settings, n_rows: dict[str, int], start: str | None, kept: float
+    runs: list[Trained], settings: Settings, n_rows: dict[str, int], start: str | None, kept: float
 ) -> dict[str, Any]:
     """What the weight file says of itself; ``start`` is the SHA-256 of the initial weights."""
     return {
         "data": FACTS["heard"],
         "rows": n_rows,
         **asdict(settings),
-        "best_step": trained.step,
-        "patches": trained.patches,
-        "validation_losses": [round(loss, 4) for loss in trained.losses],
+        "best_steps": [trained.step for trained in runs],
+        "patches": sum(trained.patches for trained in runs),
+        "validation_losses": [[round(loss, 4) for loss in run.losses] for run in runs],
         "started_from": start,
         "kept_of_start": kept,
         "versions": {"hiphopss": hiphopss.__version__, "jax": version("jax")},
@@ -98,6 +101,7 @@ def parser() -> argparse.ArgumentParser:
     options.add_argument("--steps", type=int, default=Settings.steps)
     options.add_argument("--rate", type=float, default=Settings.rate)
     options.add_argument("--seed", type=int, default=Settings.seed)
+    options.add_argument("--runs", type=int, default=RUNS, help="with seeds from --seed on")
     options.add_argument("--init", type=Path, help="weights to start from (default: random ones)")
     options.add_argument(
         "--keep", type=float, default=KEPT, help="share of those in the mean that is written"
@@ -135,12 +139,15 @@ def main(arguments: list[str] | None = None) -> None:
     settings = Settings(steps=chosen.steps, rate=chosen.rate, seed=chosen.seed)
     info, arrays = read_weights(chosen.init) if chosen.init else (None, initial_arrays(chosen.seed))
     held_out = read_shelves(work / "library", held_out=True)
-    trained = train(arrays, shelves, held_out, settings, progress=True)
+    runs = [
+        train(arrays, shelves, held_out, replace(settings, seed=seed), progress=True)
+        for seed in range(chosen.seed, chosen.seed + chosen.runs)
+    ]
     kept = chosen.keep if info else 0.0
     path = work / f"generated{SUFFIX}"
-    facts = facts_of(trained, settings, n_rows, info.sha256 if info else None, kept)
-    save(path, blend(arrays, trained.arrays, kept), facts)
-    tell(f"{path}: best at step {trained.step}, loss {min(trained.losses):.4f}")
+    facts = facts_of(runs, settings, n_rows, info.sha256 if info else None, kept)
+    save(path, blend(arrays, [run.arrays for run in runs], kept), facts)
+    tell(f"{path}: losses {', '.join(f'{min(run.losses):.4f}' for run in runs)}")
 
 
 if __name__ == "__main__":
