@@ -68,19 +68,17 @@ def make_library(
         (folder, collection, seed)
         for collection in FACTS["generated"]
         for seed in seeds
-        if not _path_of(folder, "drums", collection, seed).exists()
+        if not _path_of(folder, SOURCES[-1], collection, seed).exists()
     ]
-    with progress_bar(
-        total=len(jobs) + len(wanted), desc="stems", unit="file", show=progress
-    ) as bar:
-        for items, function in ((wanted, _generate), (jobs, _make)):
-            Executor().map(
-                function,
-                items,
-                cost=lambda _: 1.0,
-                n_useful=len(items),
-                done=lambda _: bar.update(),
-            )
+    n = len(jobs) + len(wanted)
+    with progress_bar(total=n, desc="stems", unit="file", show=progress) as bar:
+
+        def done(_: object) -> None:
+            bar.update()
+
+        executor = Executor()
+        executor.map(_generate, wanted, cost=lambda _: 1.0, n_useful=len(wanted), done=done)
+        executor.map(_make, jobs, cost=lambda _: 1.0, n_useful=len(jobs), done=done)
 
 
 def _path_of(folder: Path, stem: str, collection: str, seed: int) -> Path:
@@ -115,7 +113,7 @@ def _generate(wanted: tuple[Path, str, int]) -> None:
             seed=seed,
             progress=False,
         )
-    for stem in reversed(SOURCES):  # drums, by which a finished set is known, are not the last
+    for stem in SOURCES:  # by the last one a finished set is known
         found = [soundfile.read(path)[0] for path in sorted(root.glob(f"Sources/Dev/*/{stem}.wav"))]
         rows = [row for row in found if np.abs(row).max() > SILENT]
         _write(_path_of(folder, stem, collection, seed), rows)
