@@ -20,6 +20,7 @@ from hiphopss.weights.default.other import make_other
 from hiphopss.weights.default.plan import Plan
 
 CONFIG, FIDELITY = SignalConfig(), PRESETS["corrected"]
+SMALL = SignalConfig(frame=256, hop=128)
 NOWHERE = Sources(*[Path("nowhere")] * 5)
 
 
@@ -36,14 +37,16 @@ def shelves():
 
 
 def small(monkeypatch):
+    """Few mixes, of few bins."""
+    monkeypatch.setattr(train, "SignalConfig", lambda: SMALL)
     monkeypatch.setattr(train, "POOL", 3)
     monkeypatch.setattr(train, "N_VALIDATION", 2)
 
 
-def glorot(seed):
+def glorot(seed, config=SMALL):
     """Initial weights, without Keras."""
     rng = np.random.default_rng(seed)
-    shapes = array_shapes(CONFIG, FIDELITY)
+    shapes = array_shapes(config, FIDELITY)
     limits = {
         name: np.sqrt(6 / (np.prod(shape) / shape[0] + shape[0])) for name, shape in shapes.items()
     }
@@ -55,7 +58,7 @@ def glorot(seed):
 
 def test_the_network_is_the_one_of_the_preset_corrected():
     pytest.importorskip("jax")
-    arrays = glorot(2)
+    arrays = glorot(2, CONFIG)
     mixture = np.random.default_rng(3).random((2, CONFIG.context, CONFIG.bins), np.float32)
     frames = np.array([0, 7, 29])
     found = train.estimates_of(arrays, mixture, frames, CONFIG)
@@ -132,7 +135,7 @@ def test_batches_are_the_same_again(shelves, monkeypatch):
     small(monkeypatch)
 
     def drawn():
-        mixer = Mixer(shelves, CONFIG, np.random.default_rng(5))
+        mixer = Mixer(shelves, SMALL, np.random.default_rng(5))
         with train.Batches(mixer, train.Settings(batch=4)) as batches:
             return [batch for batch, _ in zip(iter(batches), range(3), strict=False)]
 

@@ -24,7 +24,7 @@ def test_the_shipped_file_is_the_registrys():
         assert info.fidelity.name == entry.preset
         assert len(read_arrays(path)) == len(PUBLISHED_ARRAYS)  # a decoder more, two biases fewer
         assert "music" not in json.dumps(info.provenance)
-        assert "generated" in entry.trained_on
+        assert "no recorded music" in entry.trained_on
     assert registry.resolve_weights(None) == registry.resolve_weights("default")
 
 
