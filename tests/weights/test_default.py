@@ -18,6 +18,7 @@ from hiphopss.weights.default.facts import FACTS, Sources, read_lines
 from hiphopss.weights.default.mixing import Mixer, Shelf
 from hiphopss.weights.default.other import make_other
 from hiphopss.weights.default.plan import Plan
+from hiphopss.weights.default.soundfont import Played, play
 
 CONFIG, FIDELITY = SignalConfig(), PRESETS["corrected"]
 SMALL = SignalConfig(frame=256, hop=128)
@@ -216,3 +217,15 @@ def test_nothing_else_needs_what_only_training_needs():
                 if path.is_relative_to(root / "weights"):
                     assert "hiphopss.datasets" not in (node.module or ""), path
                     assert "hiphopss.signal" not in (node.module or ""), path
+
+
+def test_what_is_played_does_not_depend_on_what_was_played(monkeypatch):
+    pytest.importorskip("fluidsynth")
+    monkeypatch.setattr("hiphopss.weights.default.soundfont.SECONDS", 2.0)
+    font = program.parser().get_default("soundfont")
+    if not font.exists():
+        pytest.skip("the soundfont is not installed")
+    note = [Played(0.5001, 0.3, 60, 90)]
+    first = play(font, note, 0)
+    play(font, [Played(1.9, 5.0, 40, 127)], 30)
+    np.testing.assert_array_equal(play(font, note, 0), first)

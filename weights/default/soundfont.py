@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,11 @@ from hiphopss.weights.default.plan import SECONDS
 
 DRUM_CHANNEL, DRUM_BANK = 9, 128
 GAIN = 0.3  # leaves room for chords: the synthesiser gives 16 bits
+SETTINGS = {
+    "synth.reverb.active": 0,
+    "synth.chorus.active": 0,
+    "synth.dynamic-sample-loading": 1,  # a synthesiser is made each time
+}
 
 
 @dataclass(frozen=True)
@@ -27,8 +31,8 @@ class Played:
     velocity: int
 
 
-@lru_cache(1)
 def _synthesiser(font: Path) -> tuple[Any, int]:
+    """A new one: what it plays depends a little on what it has played."""
     try:
         import fluidsynth
     except ImportError as error:
@@ -36,8 +40,7 @@ def _synthesiser(font: Path) -> tuple[Any, int]:
             "fluidsynth: can't be loaded: pip install 'hiphopss[train-default]' and install "
             "FluidSynth's library (Debian: apt-get install libfluidsynth3)"
         ) from error
-    silent = {"synth.reverb.active": 0, "synth.chorus.active": 0}
-    synthesiser = fluidsynth.Synth(gain=GAIN, samplerate=float(RATE), **silent)
+    synthesiser = fluidsynth.Synth(gain=GAIN, samplerate=float(RATE), **SETTINGS)
     number = synthesiser.sfload(str(font))
     if number < 0:
         raise HiphopssError(f"{font}: not a soundfont: name an .sf2 file")
@@ -62,12 +65,11 @@ def play(font: Path, notes: list[Played], program: int, *, drums: bool = False) 
         As long as a song; the mean of both channels.
     """
     synthesiser, number = _synthesiser(font)
-    synthesiser.system_reset()
     channel = DRUM_CHANNEL if drums else 0
     synthesiser.program_select(channel, number, DRUM_BANK if drums else 0, program)
+    n_samples, at, parts = int(SECONDS * RATE), 0, []
     events = [(round(note.start * RATE), True, note) for note in notes]
     events += [(round((note.start + note.length) * RATE), False, note) for note in notes]
-    n_samples, at, parts = int(SECONDS * RATE), 0, []
     for time, begins, note in sorted(events, key=lambda event: event[:2]):
         time = min(max(time, 0), n_samples)
         if time > at:
@@ -79,4 +81,5 @@ def play(font: Path, notes: list[Played], program: int, *, drums: bool = False) 
             synthesiser.noteoff(channel, note.key)
     if at < n_samples:
         parts.append(synthesiser.get_samples(n_samples - at))
+    synthesiser.delete()
     return np.concatenate(parts).reshape(-1, 2).mean(axis=1) / 32768

@@ -119,7 +119,7 @@ def _recorded(sources: Sources, rng: np.random.Generator) -> Iterator[np.ndarray
     paths = speakers[str(rng.choice(sorted(speakers)))]
     while True:
         x = _recording(paths[int(rng.integers(len(paths)))])
-        n = int(rng.uniform(*PHRASE) * PHRASE_RATE)
+        n = min(int(rng.uniform(*PHRASE) * PHRASE_RATE), len(x) - 1)
         start = int(rng.integers(len(x) - n))
         start, stop = _nearest_pause(x, start), _nearest_pause(x, start + n)
         if stop - start > PHRASE[0] * PHRASE_RATE / 2:
