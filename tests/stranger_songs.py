@@ -42,7 +42,20 @@ ACOUSTIC = (
 )
 VOICES = ("awb", "rms", "slt")
 # "The Raven" (1845) and "The Tyger" (1794)
-LINES = ["Once upon a midnight dreary, while I pondered, weak and weary", "Over many a quaint and curious volume of forgotten lore", "While I nodded, nearly napping, suddenly there came a tapping", "As of some one gently rapping, rapping at my chamber door", "Ah, distinctly I remember it was in the bleak December", "And each separate dying ember wrought its ghost upon the floor", "Deep into that darkness peering, long I stood there wondering, fearing", "Doubting, dreaming dreams no mortal ever dared to dream before", "Tiger, tiger, burning bright in the forests of the night", "What immortal hand or eye could frame thy fearful symmetry", "In what distant deeps or skies burnt the fire of thine eyes", "On what wings dare he aspire, what the hand dare seize the fire"]
+LINES = [
+    "Once upon a midnight dreary, while I pondered, weak and weary",
+    "Over many a quaint and curious volume of forgotten lore",
+    "While I nodded, nearly napping, suddenly there came a tapping",
+    "As of some one gently rapping, rapping at my chamber door",
+    "Ah, distinctly I remember it was in the bleak December",
+    "And each separate dying ember wrought its ghost upon the floor",
+    "Deep into that darkness peering, long I stood there wondering, fearing",
+    "Doubting, dreaming dreams no mortal ever dared to dream before",
+    "Tiger, tiger, burning bright in the forests of the night",
+    "What immortal hand or eye could frame thy fearful symmetry",
+    "In what distant deeps or skies burnt the fire of thine eyes",
+    "On what wings dare he aspire, what the hand dare seize the fire",
+]
 CHORDS = ((9, 5, 0, 7), (0, 9, 2, 7), (2, 7, 0, 0), (9, 9, 4, 4), (0, 10, 5, 0))
 LEVELS = {  # dB of the rapped and the sung songs' stems, and how much they vary
     "vocals": (0.0, 0.0),
