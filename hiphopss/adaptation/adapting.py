@@ -282,7 +282,7 @@ def _provenance(
         **({"data": data} if data else {}),
         "songs": sorted({*made.get("songs", []), *found.songs}),
         "adapted_to": found.songs,
-        "stems": made.get("stems", {}) | stems,
+        "stems": stems,
         "threads": threads_in_use(),
         "versions": {
             "hiphopss": __version__,

@@ -170,7 +170,7 @@ def draw_adaptation(scores: Scores) -> Figure:
     axes.set_ylabel("mean SDR of songs not heard, dB")
     axes.grid(axis="y", color="0.85", linewidth=0.5)
     axes.set_axisbelow(True)
-    axes.legend(frameon=False, loc="outside upper center", ncols=2)
+    figure.legend(frameon=False, loc="outside upper center", ncols=2)
     return figure
 
 

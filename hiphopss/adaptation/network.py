@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _FLOOR = 0.01  # of the sources' mean energy: a source that hardly sounds in a batch counts less
 _MOST_NORM = 1.0  # of the gradient
+_WORTH_COMPILING = 50  # least number of steps: it takes some seconds
 _WARM_UP = 0.05  # share of the steps in which the learning rate rises
 
 
@@ -70,7 +71,7 @@ class Trainee:
         self._decoding.compile(
             optimizer=keras.optimizers.Adam(rate, global_clipnorm=_MOST_NORM),
             loss=_Loss(info.fidelity).of,
-            jit_compile=keras.backend.backend() != "torch",
+            jit_compile=settings.steps >= _WORTH_COMPILING and keras.backend.backend() != "torch",
         )
         self._decoding.optimizer.build(self._decoding.trainable_variables)
 
