@@ -141,6 +141,12 @@ def adapt(
     tell_licences(data_of(chosen))
     pieces = load_pieces(chosen, info.config.sample_rate, progress=progress)
     folds = divide(pieces, info.config.sample_rate)
+    if len(pieces) == 1:
+        logger.info(
+            "%s is the only song, so thirds of it are held out in turn: expect less of other songs "
+            "than of these, or add songs",
+            chosen[0].name,
+        )
     with locked(output, wait=False):
         total = (len(folds) + 1) * settings.steps
         with progress_bar(total=total, desc="adapt", unit="batch", show=progress) as bar:
@@ -181,11 +187,13 @@ class _Run:
         shared = sorted(set.intersection(*(set(trial) for trial in trials)))
         errors = [np.mean([trial[step][0] for trial in trials]) for step in shared]
         best = shared[int(np.argmin(errors))]
-        names, scores = [], []
-        self._bar.set_description("measuring")
+        names: list[str] = []
+        scores = []
+        n_pieces = sum(len(fold.held_out) for fold in folds)
         for fold, trial in zip(folds, trials, strict=True):
             for piece in fold.held_out:
                 names.append(piece.name)
+                self._bar.set_description(f"measuring {len(names)}/{n_pieces}")
                 scores.append(sdr_of(piece, self._info, [self._arrays, trial[best][1]]))
         order = np.argsort(names)
         before, after = np.stack(scores, axis=1)[:, order]

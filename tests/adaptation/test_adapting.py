@@ -6,11 +6,11 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import soundfile
 from helpers.short_songs import RATE, stem, write_init, write_song
 
 from hiphopss import SOURCES, AdaptationSettings, HiphopssError, adapt, separate
 from hiphopss.adaptation import adapting
-from hiphopss.eval.matching import find_estimates
 from hiphopss.verification.verify import verify
 from hiphopss.weights.files import read_weights
 
@@ -93,16 +93,19 @@ def test_it_learns_the_songs_and_says_by_how_much(songs, init, tmp_path, run):
     assert made["init"] == before.sha256
     assert made["init_name"] == "old.weights.h5"
     assert made["songs"] == ["an older song", "song 0", "song 1"]
-    assert made["released_test_leak"] is True  # what the beginning heard, this has heard
+    assert made["released_test_leak"] is False
     assert made["sdr_before"] < made["sdr_after"]
     assert made["held_out"] == found.pieces
     assert verify(output, look_in=[songs, init.parent]).ok
 
-    write_song(tmp_path / "est" / "song 0")
-    (tmp_path / "est" / "separation.json").write_text('{"trained_on": ["song 0"]}')
-    status, _, err = run("evaluate", songs, tmp_path / "est", "-o", tmp_path / "s.csv", "-q")
-    assert (status, "trained on 1 of the 1 songs" in err) == (0, True)
-    assert find_estimates(songs, tmp_path / "est").songs
+    (tmp_path / "mixtures").mkdir()
+    soundfile.write(tmp_path / "mixtures" / "song 0.wav", mixture, RATE)
+    estimates = tmp_path / "est"
+    assert (
+        run("separate", tmp_path / "mixtures", "-o", estimates, "--weights", output, "-q")[0] == 0
+    )
+    _, _, err = run("evaluate", songs, estimates, "-o", tmp_path / "scores.csv", "-q")
+    assert "mine was trained on 1 of the 1 songs that are scored: song 0" in err
 
 
 def test_nothing_is_written_that_is_no_better(songs, init, tmp_path, fake, run):
@@ -189,8 +192,22 @@ def test_an_output_of_another_name_or_a_folder(tmp_path):
             adapt(tmp_path, tmp_path / name)
 
 
-def test_songs_that_the_beginning_has_heard_are_told(init, tmp_path, fake, lines):
+def test_what_the_beginning_has_heard_is_told_and_recorded(tmp_path, fake, lines):
+    init = write_init(tmp_path / "old.weights.h5", released_test_leak=True)
     write_song(tmp_path / "songs" / "an older song")
     write_song(tmp_path / "songs" / "new", 1)
     adapt(tmp_path / "songs", tmp_path / "m.weights.h5", QUICK, init=init, progress=False)
     assert any("trained on 1 of the songs already" in line for line in lines.wrong)
+    made = fake.told[0]["provenance"]
+    assert made["released_test_leak"] is True
+    assert made["songs"] == ["an older song", "new"]
+    assert made["adapted_to"] == ["an older song", "new"]
+
+
+def test_of_a_single_song_parts_are_held_out(init, tmp_path, fake, lines):
+    folder, quick = write_song(tmp_path / "song", seconds=18), AdaptationSettings(steps=5)
+    found = adapt(folder, tmp_path / "m.weights.h5", quick, init=init, progress=False)
+    assert found.songs == ["song"]
+    assert found.pieces == [f"song (part {number} of 3)" for number in (1, 2, 3)]
+    assert any("song is the only song" in line for line in lines.told)
+    assert len(fake.told) == 1

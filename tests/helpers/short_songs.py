@@ -31,12 +31,12 @@ def write_song(folder, seed=0, seconds=7.0, sources=SOURCES):
     return folder
 
 
-def write_init(path, seed=0):
+def write_init(path, **made):
     """A weight file with random weights, which separate badly."""
     from hiphopss.network.model import build_model
     from hiphopss.weights.files import save_weights
 
-    model = build_model(INFO.fidelity, config=CONFIG, seed=seed)
-    heard = {"songs": ["an older song"], "released_test_leak": True}
+    model = build_model(INFO.fidelity, config=CONFIG, seed=0)
+    heard = {"songs": ["an older song"], **made}
     save_weights(path, model, config=CONFIG, fidelity=INFO.fidelity, provenance=heard)
     return path
