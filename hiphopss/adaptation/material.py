@@ -210,7 +210,7 @@ def _parts(piece: Piece, sample_rate: int) -> list[Piece]:
             f"{piece.name}: the only song, {piece.n_samples / sample_rate:.1f} s long, too short "
             f"to hold out a part of it: give {least:g} s or more, or a second song"
         )
-    names = [f"{piece.name} (part {number} of {_PARTS})" for number in range(1, _PARTS + 1)]
+    names = [f"part {number} of {_PARTS} of {piece.name}" for number in range(1, _PARTS + 1)]
     edges = np.linspace(0, piece.n_samples, _PARTS + 1).astype(int)
     return [
         Piece(name, piece.stems[:, first:last], piece.scale)

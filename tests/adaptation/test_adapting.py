@@ -208,6 +208,6 @@ def test_of_a_single_song_parts_are_held_out(init, tmp_path, fake, lines):
     folder, quick = write_song(tmp_path / "song", seconds=18), AdaptationSettings(steps=5)
     found = adapt(folder, tmp_path / "m.weights.h5", quick, init=init, progress=False)
     assert found.songs == ["song"]
-    assert found.pieces == [f"song (part {number} of 3)" for number in (1, 2, 3)]
+    assert found.pieces == [f"part {number} of 3 of song" for number in (1, 2, 3)]
     assert any("song is the only song" in line for line in lines.told)
     assert len(fake.told) == 1

@@ -112,7 +112,7 @@ def test_of_one_song_parts_in_a_row_are_held_out():
     whole = piece("song", 20)
     folds = divide([whole], RATE)
     held = [fold.held_out[0] for fold in folds]
-    assert [part.name for part in held] == [f"song (part {n} of 3)" for n in (1, 2, 3)]
+    assert [part.name for part in held] == [f"part {n} of 3 of song" for n in (1, 2, 3)]
     joined = np.concatenate([part.stems for part in held], axis=1)
     np.testing.assert_array_equal(joined, whole.stems)
     with pytest.raises(HiphopssError, match="the only song, 17"):
