@@ -179,6 +179,7 @@ class _Run:
         bar: tqdm,
     ):
         self._info, self._arrays, self._settings, self._bar = info, arrays, settings, bar
+        self._path = path
         self.trainee = Trainee(info, arrays, settings, origin=str(path))
 
     def measured(self, folds: Sequence[Fold]) -> tuple[list[str], np.ndarray, np.ndarray, int]:
@@ -234,7 +235,7 @@ class _Run:
             losses.append(self.trainee.step(*batch))
             if not np.isfinite(losses[-1]):
                 raise HiphopssError(
-                    f"the loss of step {step} is not finite: lower the learning rate"
+                    f"{self._path}: the loss of step {step} is not finite: lower the learning rate"
                 )
             self._bar.set_postfix(loss=f"{np.mean(losses):.3f}", refresh=False)
             self._bar.update()

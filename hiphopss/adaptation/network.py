@@ -118,7 +118,7 @@ class _Loss:
 def _decoding_some_frames(model: keras.Model) -> keras.Model:
     """The same network with the same weights, of which only some frames are decoded.
 
-    What is left out is most of the work: all layers but the last are as they were.
+    Most of the work of a training step is in the last layer, of which two thirds are left out.
     """
     import keras
     from keras import ops

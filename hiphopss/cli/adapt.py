@@ -39,6 +39,9 @@ def add_adapt(verbs: Verbs) -> None:
         "quicker",
     )
     verb.add_argument(
+        "--learning-rate", type=float, metavar="R", help="Adam's at its highest (default: 0.001)"
+    )
+    verb.add_argument(
         "--keep",
         type=float,
         metavar="SHARE",
@@ -57,7 +60,7 @@ def _adapt(options: Namespace) -> None:
     from hiphopss.adaptation.adapting import adapt
     from hiphopss.adaptation.settings import AdaptationSettings
 
-    given = {name: getattr(options, name) for name in ("steps", "keep")}
+    given = {name: getattr(options, name) for name in ("steps", "learning_rate", "keep")}
     chosen = {name: value for name, value in given.items() if value is not None}
     settings = AdaptationSettings(**chosen, seed=options.seed)
     found = adapt(
