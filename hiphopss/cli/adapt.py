@@ -35,7 +35,7 @@ def add_adapt(verbs: Verbs) -> None:
         "--steps",
         type=count,
         metavar="N",
-        help="most batches of a training, of which there are two to five (default: 600); fewer are "
+        help="most batches of a training, of which there are three to five (default: 600); fewer are "
         "quicker",
     )
     verb.add_argument(
