@@ -35,8 +35,7 @@ def add_adapt(verbs: Verbs) -> None:
         "--steps",
         type=count,
         metavar="N",
-        help="most batches of a training, of which there are three to five (default: 600); fewer are "
-        "quicker",
+        help="most batches of each of the 3 to 5 trainings (default: 600); fewer are quicker",
     )
     verb.add_argument(
         "--learning-rate", type=float, metavar="R", help="Adam's at its highest (default: 0.001)"
