@@ -210,7 +210,9 @@ class _Run:
         for step in self._steps(f"held out {number}", fold.training, settings.steps):
             if step % every:
                 continue
-            checks[step] = error.of(self.trainee.estimates, size), self._kept()
+            kept = self._kept()
+            with self.trainee.using(kept):
+                checks[step] = error.of(self.trainee.estimates, size), kept
             best = step if not best or checks[step][0] < checks[best][0] else best
             if step >= best + settings.patience * every:
                 self._bar.update(settings.steps - step)

@@ -17,6 +17,7 @@ from hiphopss.weights.files import WeightsInfo
 
 _MOST_S = 180.0  # of a piece, from its middle, that is scored
 _PATCHES = 256  # on which the error is computed
+_LEAST = 1e-12  # an error of 0 has no logarithm
 
 
 def sdr_of(piece: Piece, info: WeightsInfo, weights: Sequence[dict[str, np.ndarray]]) -> np.ndarray:
@@ -51,7 +52,7 @@ def sdr_of(piece: Piece, info: WeightsInfo, weights: Sequence[dict[str, np.ndarr
 
 
 class RelativeError:
-    """The error of a network on patches of pieces, as they are: source by source, over its energy.
+    """The error of a network on patches of pieces, as they are: quicker than SDR, and much like it.
 
     Parameters
     ----------
@@ -64,7 +65,7 @@ class RelativeError:
     def __init__(self, pieces: Sequence[Piece], config: SignalConfig):
         context, hop = config.context, config.hop
         n_samples = (context + 1) * hop
-        n_each = -(-_PATCHES // len(pieces))
+        self._n_pieces, n_each = len(pieces), -(-_PATCHES // len(pieces))
         mixtures, targets = [], []
         frames = np.arange(0, context, EVERY)[: context // EVERY]
         for piece in pieces:
@@ -78,15 +79,29 @@ class RelativeError:
         self._frames = np.tile(frames.astype(np.int32), (len(mixtures), 1))
 
     def of(self, estimates: Callable[[np.ndarray, np.ndarray], np.ndarray], size: int) -> float:
-        """The error of estimates, computed for batches of one size; sources count alike."""
+        """The energy of the error over that of the source, in dB.
+
+        Parameters
+        ----------
+        estimates : callable
+            Estimates magnitudes from those of a mixture, in frames with these numbers.
+        size : int
+            Number of patches that it gets at a time.
+
+        Returns
+        -------
+        float
+            Mean over pieces, and over the sources that sound in them.
+        """
         n_patches = len(self._mixtures)
-        errors = np.zeros(len(SOURCES))
+        errors = np.zeros((n_patches, len(SOURCES)))
         for first in range(0, n_patches, size):
             chosen = np.arange(first, first + size) % n_patches  # all batches have one shape
-            found = estimates(self._mixtures[chosen], self._frames[chosen])
-            n_own = min(size, n_patches - first)
-            differences = found[:n_own] - self._targets[first : first + n_own]
-            errors += np.square(differences).sum(axis=(0, 2, 3))
-        energies = np.square(self._targets).sum(axis=(0, 2, 3))
-        heard = energies > 0
-        return float(np.mean(errors[heard] / energies[heard]))
+            differences = estimates(self._mixtures[chosen], self._frames[chosen])
+            differences = differences - self._targets[chosen]
+            errors[chosen] = np.square(differences).sum(axis=(2, 3))
+        energies = np.square(self._targets).sum(axis=(2, 3))
+        of_pieces = (each.reshape(self._n_pieces, -1, len(SOURCES)) for each in (errors, energies))
+        error, energy = (each.sum(axis=1) for each in of_pieces)
+        heard = energy > 0
+        return float(np.mean(10 * np.log10(error[heard] / energy[heard] + _LEAST)))

@@ -7,6 +7,8 @@ trainings: on generated songs it ended 1 dB higher.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -91,6 +93,14 @@ class Trainee:
     def estimates(self, mixture: np.ndarray, frames: np.ndarray) -> np.ndarray:
         """Estimates of the sources in some frames, `[shape=(n, n_sources, n_frames, n_bins)]`."""
         return self._decoding.predict_on_batch([mixture, frames])
+
+    @contextmanager
+    def using(self, arrays: dict[str, np.ndarray]) -> Iterator[None]:
+        """In this context, these are the weights."""
+        before = self.arrays
+        assign_arrays(self.model, arrays, origin=self._origin)
+        yield
+        assign_arrays(self.model, before, origin=self._origin)
 
     @property
     def arrays(self) -> dict[str, np.ndarray]:

@@ -1,6 +1,7 @@
 """Scores and errors of weights on pieces, against the project's own functions."""
 
 import numpy as np
+import pytest
 from helpers.networks import both_networks
 from helpers.short_songs import CONFIG, INFO, RATE, stem
 
@@ -24,24 +25,21 @@ def test_sdr_is_that_of_the_separated_sum(keras):
     np.testing.assert_allclose(found, [expected], atol=0.01)
 
 
-def test_the_error_is_0_for_the_truth_and_1_for_silence():
-    error = RelativeError([PIECE, PIECE], CONFIG)
+@pytest.mark.parametrize("n_pieces", [1, 2, 3])
+def test_the_error_is_the_mean_in_db_over_pieces_and_sources_that_sound(n_pieces):
+    quiet = Piece("quiet", np.where(np.arange(4)[:, None] == 0, 0, PIECE.stems // 10), 1e-5)
+    error = RelativeError([PIECE, quiet, PIECE][:n_pieces], CONFIG)
+    share = np.array([0.1, 0.5, 1.0, 0.01])[:, None, None]
+    given = []
 
-    def truth(mixture, frames):
-        start = truth.n_done % len(error._targets)
-        chosen = (start + np.arange(len(mixture))) % len(error._targets)
-        truth.n_done += len(mixture)
-        return error._targets[chosen]
+    def estimates(mixture, frames):
+        """The truth, less a share of each source."""
+        first = sum(map(len, given)) % len(error._targets)
+        given.append(mixture)
+        chosen = np.arange(first, first + len(mixture)) % len(error._targets)
+        np.testing.assert_array_equal(mixture, error._mixtures[chosen])
+        return error._targets[chosen] * (1 - share)
 
-    truth.n_done = 0
-    assert error.of(truth, 48) == 0
-    silence = error.of(lambda mixture, frames: np.zeros((48, *error._targets.shape[1:])), 48)
-    np.testing.assert_allclose(silence, 1, rtol=1e-5)
-
-
-def test_a_source_that_is_silent_does_not_count():
-    whole = PIECE.stems.copy()
-    whole[0] = 0
-    error = RelativeError([Piece("song", whole, 1e-5)], CONFIG)
-    silence = error.of(lambda mixture, frames: np.zeros((64, *error._targets.shape[1:])), 64)
-    np.testing.assert_allclose(silence, 1, rtol=1e-5)
+    decibels = 20 * np.log10(share[:, 0, 0])
+    expected = [decibels, decibels[1:], decibels][:n_pieces]
+    np.testing.assert_allclose(error.of(estimates, 48), np.concatenate(expected).mean(), rtol=1e-3)

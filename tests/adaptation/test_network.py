@@ -40,6 +40,10 @@ def test_estimates_loss_and_a_new_start(preset):
     moved = trainee.arrays
     assert np.abs(moved["conv1/kernel"] - arrays["conv1/kernel"]).max() > 0
 
+    with trainee.using(arrays):
+        np.testing.assert_allclose(trainee.estimates(MIXTURE, FRAMES), expected, atol=1e-4)
+    np.testing.assert_array_equal(trainee.arrays["conv1/kernel"], moved["conv1/kernel"])
+
     trainee.restart(arrays)  # the same steps again, the optimiser's state included
     again = [trainee.step(MIXTURE, FRAMES, TARGETS) for _ in range(4)]
     np.testing.assert_allclose(again, losses, rtol=1e-6)
