@@ -1,5 +1,7 @@
 # The public names, in one place. Each line imports the names that one verb or one stage needs.
 
+from .adaptation.adapting import Adaptation, adapt
+from .adaptation.settings import AdaptationSettings
 from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments
 from .datasets.features.make import make_features
@@ -49,16 +51,16 @@ __version__: str
 
 # fmt: off
 __all__ = [
-    "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
-    "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "Finding", "HiphopssError",
-    "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings",
-    "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "SongChoice",
-    "StreamingSeparator", "TrainingSettings", "Verification", "__version__", "ablate", "audition",
-    "bss_eval", "build_model", "compare", "compare_with_campaign", "compile_model",
-    "convert_weights", "describe_weights", "download_dataset", "evaluate", "export_site",
-    "find_songs", "generate", "list_devices", "list_segments", "list_weights", "load_model",
-    "load_published", "make_features", "mix", "plan", "plan_features", "profile", "read_songs",
-    "remix", "reproduce", "run_live", "save_weights", "separate", "separate_files", "serve",
-    "train", "verify",
+    "PRESETS", "SOURCES", "AblationSettings", "Adaptation", "AdaptationSettings", "Baselines",
+    "CampaignComparison", "CampaignSettings", "Cluster", "Comparison", "Executor", "FeaturePlan",
+    "Fidelity", "Finding", "HiphopssError", "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer",
+    "Pcm", "Plan", "ReproductionSettings", "Scores", "Scoring", "SeparationSettings", "Separator",
+    "SignalConfig", "Song", "SongChoice", "StreamingSeparator", "TrainingSettings", "Verification",
+    "__version__", "ablate", "adapt", "audition", "bss_eval", "build_model", "compare",
+    "compare_with_campaign", "compile_model", "convert_weights", "describe_weights",
+    "download_dataset", "evaluate", "export_site", "find_songs", "generate", "list_devices",
+    "list_segments", "list_weights", "load_model", "load_published", "make_features", "mix", "plan",
+    "plan_features", "profile", "read_songs", "remix", "reproduce", "run_live", "save_weights",
+    "separate", "separate_files", "serve", "train", "verify",
 ]
 # fmt: on

@@ -16,12 +16,28 @@ import numpy as np
 def load(name: str) -> dict[str, Any]:
     """Read one of the TOML files in ``facts/``.
 
+    What a file that is ``like`` another one doesn't have is as there. A table's tables are joined
+    in the same way; lists are replaced.
+
     Parameters
     ----------
     name : str
         Its name without the suffix.
     """
-    return tomllib.loads(files(__package__).joinpath("facts", f"{name}.toml").read_text("utf-8"))
+    text = files(__package__).joinpath("facts", f"{name}.toml").read_text("utf-8")
+    facts = tomllib.loads(text)
+    return _over(load(facts["like"]), facts) if "like" in facts else facts
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A table over another: its own entries, and those of the other that it lacks."""
+    joined = {
+        key: _over(base[key], value)
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+        else value
+        for key, value in own.items()
+    }
+    return base | joined
 
 
 def deal(deck: list, *, seed: int, topic: str, index: int) -> Any:
