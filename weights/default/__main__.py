@@ -45,8 +45,8 @@ def blend(
 ) -> dict[str, np.ndarray]:
     """The mean of networks that were trained from the same one, and a share of that one.
 
-    On songs of other kinds than the training's it does better than each of them (Wortsman et al.,
-    "Model soups" and "Robust fine-tuning of zero-shot models", both 2022).
+    It keeps more of what the first one knew (Wortsman et al., "Model soups" and "Robust fine-tuning
+    of zero-shot models", both 2022).
     """
     return {
         name: kept * array + (1 - kept) * np.mean([one[name] for one in trained], axis=0)
