@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import sys
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -13,8 +14,9 @@ import numpy as np
 
 import hiphopss
 from hiphopss.config import SignalConfig, resolve_preset
+from hiphopss.errors import HiphopssError
 from hiphopss.util.keras_backend import import_keras
-from hiphopss.util.progress import tell
+from hiphopss.util.progress import say, tell
 from hiphopss.weights.default.facts import FACTS, Sources
 from hiphopss.weights.default.library import make_banks, make_library
 from hiphopss.weights.default.mixing import read_shelves
@@ -45,8 +47,8 @@ def blend(
 ) -> dict[str, np.ndarray]:
     """The mean of networks that were trained from the same one, and a share of that one.
 
-    On songs of other kinds than the training's it does better than each of them (Wortsman et al.,
-    "Model soups" and "Robust fine-tuning of zero-shot models", both 2022).
+    It keeps more of what the first one knew (Wortsman et al., "Model soups" and "Robust fine-tuning
+    of zero-shot models", both 2022).
     """
     return {
         name: kept * array + (1 - kept) * np.mean([one[name] for one in trained], axis=0)
@@ -151,4 +153,8 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except HiphopssError as error:
+        say(str(error), last=True)
+        sys.exit(2)
