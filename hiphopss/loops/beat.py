@@ -41,6 +41,8 @@ class Constants:
         Number of copies that are used in a place, the most alike ones.
     gate, sure : float
         Agreement below which a copy isn't used, and from which on the best one is believed.
+    voice_apart, voice_alike : float
+        As in :class:`hiphopss.loops.agreement.Agreement`.
     disagreement : float
         How much a copy's disagreement counts.
     leakage : float
@@ -60,6 +62,8 @@ class Constants:
     most_copies: int = 8
     gate: float = 0.2
     sure: float = 0.8
+    voice_apart: float = 0.6
+    voice_alike: float = 0.85
     disagreement: float = 1.0
     leakage: float = 0.5
     few: float = 1.0
@@ -135,14 +139,14 @@ def split(
     trust = told / (told + 1)
     powers, mixture = own, here.spectra
     for turn in range(constants.rounds):
-        if turn:
-            found = of_beat * _power(beat) + of_rest * _power(mixture - beat)
-            powers = own * (found / own + _TINY) ** trust  # a geometric mean of both
         doubt = 1 / ((rest * powers).sum(axis=0) + _TINY)
         total = precision + doubt + 1 / ((shares * powers).sum(axis=0) + _TINY)
         beat = (weighted + mixture * doubt) / total
         of_beat = _normalised(shares * (powers + heard))
         of_rest = _normalised(rest * powers)
+        if turn + 1 < constants.rounds:
+            found = of_beat * _power(beat) + of_rest * _power(mixture - beat)
+            powers = own * (found / own + _TINY) ** trust  # a geometric mean of both
     return of_beat[:, None] * beat + of_rest[:, None] * (mixture - beat)
 
 

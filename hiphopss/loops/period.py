@@ -19,6 +19,7 @@ SHORTEST_S, LONGEST_S = 1.5, 24.0
 
 _MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
 _WORTH = 0.1  # likeness of copies that are worth comparing
+_NEARLY = 0.9  # of the largest likeness
 _FINE = 16  # how many times finer than the lower rate's samples a maximum is looked for
 _REACH = 24  # samples of the lower rate around a maximum that interpolate it
 
@@ -30,12 +31,12 @@ class Period:
     Attributes
     ----------
     samples : float
-        Length of the step between copies, in samples of the full rate; parts of the beat may repeat
-        only after several steps.
+        Length of the step between copies, in X
     n_steps : int
-        Number of steps in the period at which the song is most like itself.
+        Number of steps in the loop: the shortest period at which the song is nearly as much like
+        itself as at any.
     likeness : float
-        Normalised autocorrelation there; 1 would be a song that repeats exactly.
+        Largest normalised autocorrelation; 1 would be a song that repeats exactly.
     """
 
     samples: float
@@ -119,8 +120,11 @@ def find_period(likeness: Likeness, *, least: float) -> Period | None:
         return None
     whole = _refined(likeness, float(lags[best]))
     most = max(1, int(whole / (SHORTEST_S * rate)))
-    n_steps = max(range(1, most + 1), key=lambda n: _gathered(likeness, whole / n))
-    return Period(whole / n_steps * DECIMATION, n_steps, float(values[best]))
+    step = whole / max(range(1, most + 1), key=lambda n: _gathered(likeness, whole / n))
+    multiples = np.arange(1, round(whole / step) + 1)
+    alike = likeness.at((multiples * step).round().astype(int))
+    n_steps = int(multiples[np.argmax(alike >= _NEARLY * alike.max())])
+    return Period(step * DECIMATION, n_steps, float(values[best]))
 
 
 def _gathered(likeness: Likeness, step: float) -> float:
