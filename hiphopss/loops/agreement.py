@@ -108,8 +108,7 @@ class Coherence:
         """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""
         weights = (self.energy[:-n_frames] * self.energy[n_frames:]) ** 0.25
         total = (weights * self.later(n_frames)).sum(axis=1)
-        broad: Array = total / (weights.sum(axis=1) + np.float32(1e-12))
-        return broad
+        return (total / (weights.sum(axis=1) + 1e-12)).astype(np.float32)
 
     def regression(self, other: NDArray[np.complex64]) -> Array:
         """Share of the signal that another one explains `[shape=(n_frames, n_bands)]`."""

@@ -52,6 +52,8 @@ class Constants:
         Number of copies that are believed half as much as very many.
     voice_repeats, rest_repeats : float
         How much of the voice, and of the other sources, repeats where copies are believed.
+    averaged : float
+        How much each copy's balance of the sources counts for the beat, beside that here.
     floor : float
         Share of the mixture's power that any source may have in any bin, whatever the network says.
     rounds : int
@@ -69,6 +71,7 @@ class Constants:
     few: float = 1.0
     voice_repeats: float = 0.03
     rest_repeats: float = 0.97
+    averaged: float = 0.1
     floor: float = 0.02
     rounds: int = 4
 
@@ -142,7 +145,7 @@ def split(
         doubt = 1 / ((rest * powers).sum(axis=0) + _TINY)
         total = precision + doubt + 1 / ((shares * powers).sum(axis=0) + _TINY)
         beat = (weighted + mixture * doubt) / total
-        of_beat = _normalised(shares * (powers + heard))
+        of_beat = _normalised(shares * (powers + constants.averaged * heard))
         of_rest = _normalised(rest * powers)
         if turn + 1 < constants.rounds:
             found = of_beat * _power(beat) + of_rest * _power(mixture - beat)
