@@ -24,6 +24,7 @@ from .eval.protocols import Scoring
 from .live.ends import list_devices
 from .live.session import LiveSettings, Pcm, run_live
 from .live.stream import StreamingSeparator
+from .loops.separator import LoopSeparator
 from .network.model import build_model
 from .remixing.mixing import Mix, Mixer, mix
 from .remixing.remix import remix
@@ -51,14 +52,14 @@ __version__: str
 __all__ = [
     "PRESETS", "SOURCES", "AblationSettings", "Baselines", "CampaignComparison", "CampaignSettings",
     "Cluster", "Comparison", "Executor", "FeaturePlan", "Fidelity", "Finding", "HiphopssError",
-    "Limits", "LiveSettings", "LossWeights", "Mix", "Mixer", "Pcm", "Plan", "ReproductionSettings",
-    "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig", "Song", "SongChoice",
-    "StreamingSeparator", "TrainingSettings", "Verification", "__version__", "ablate", "audition",
-    "bss_eval", "build_model", "compare", "compare_with_campaign", "compile_model",
-    "convert_weights", "describe_weights", "download_dataset", "evaluate", "export_site",
-    "find_songs", "generate", "list_devices", "list_segments", "list_weights", "load_model",
-    "load_published", "make_features", "mix", "plan", "plan_features", "profile", "read_songs",
-    "remix", "reproduce", "run_live", "save_weights", "separate", "separate_files", "serve",
-    "train", "verify",
+    "Limits", "LiveSettings", "LoopSeparator", "LossWeights", "Mix", "Mixer", "Pcm", "Plan",
+    "ReproductionSettings", "Scores", "Scoring", "SeparationSettings", "Separator", "SignalConfig",
+    "Song", "SongChoice", "StreamingSeparator", "TrainingSettings", "Verification", "__version__",
+    "ablate", "audition", "bss_eval", "build_model", "compare", "compare_with_campaign",
+    "compile_model", "convert_weights", "describe_weights", "download_dataset", "evaluate",
+    "export_site", "find_songs", "generate", "list_devices", "list_segments", "list_weights",
+    "load_model", "load_published", "make_features", "mix", "plan", "plan_features", "profile",
+    "read_songs", "remix", "reproduce", "run_live", "save_weights", "separate", "separate_files",
+    "serve", "train", "verify",
 ]
 # fmt: on
