@@ -102,7 +102,7 @@ class Coherence:
         product += early.imag * late.imag
         product = _smooth(np.add.reduceat(product, STARTS, axis=1))
         scale = np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:])
-        return product / np.maximum(scale, self._least)
+        return (product / np.maximum(scale, self._least)).astype(np.float32, copy=False)
 
     def broad(self, n_frames: int) -> Array:
         """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""
@@ -115,7 +115,7 @@ class Coherence:
         product = self._signal.real * other.real
         product += self._signal.imag * other.imag
         product = _smooth(np.add.reduceat(product, STARTS, axis=1))
-        return product / np.maximum(self.energy, self._least)
+        return (product / np.maximum(self.energy, self._least)).astype(np.float32, copy=False)
 
 
 def _smooth(values: Array) -> Array:

@@ -6,6 +6,7 @@ import pytest
 
 from hiphopss import SOURCES
 from hiphopss.cli import build_parser
+from hiphopss.config import LOOPS
 from hiphopss.datasets.fetch.dataset import DATASETS
 from hiphopss.datasets.generated.style import load
 from hiphopss.datasets.layouts import SUBSETS
@@ -20,6 +21,8 @@ from hiphopss.training.settings import TrainingSettings
 CHOICES = {
     ("separate", "--engine"): ENGINES,
     ("remix", "--engine"): ENGINES,
+    ("separate", "--loops"): LOOPS,
+    ("remix", "--loops"): LOOPS,
     ("separate", "--subtype"): OUTPUT_SUBTYPES,
     ("remix", "--subtype"): OUTPUT_SUBTYPES,
     ("evaluate", "--engine"): BSS_ENGINES,
