@@ -73,7 +73,7 @@ class Constants:
     rest_repeats: float = 0.97
     averaged: float = 0.1
     floor: float = 0.02
-    rounds: int = 4
+    rounds: int = 3
 
 
 @dataclass(frozen=True)
@@ -140,16 +140,19 @@ def split(
         heard += spread(b) * copy.powers
     told = precision * repeating
     trust = told / (told + 1)
+    heard *= constants.averaged * shares
     powers, mixture = own, here.spectra
     for turn in range(constants.rounds):
-        doubt = 1 / ((rest * powers).sum(axis=0) + _TINY)
-        total = precision + doubt + 1 / ((shares * powers).sum(axis=0) + _TINY)
-        beat = (weighted + mixture * doubt) / total
-        of_beat = _normalised(shares * (powers + constants.averaged * heard))
-        of_rest = _normalised(rest * powers)
+        of_beat = shares * powers
+        of_rest = powers - of_beat
+        repeating, other = of_beat.sum(axis=0), of_rest.sum(axis=0)
+        doubt = 1 / (other + _TINY)
+        beat = (weighted + mixture * doubt) / (precision + doubt + 1 / (repeating + _TINY))
+        of_beat = _normalised(of_beat + heard)
+        of_rest = _normalised(of_rest)
         if turn + 1 < constants.rounds:
-            found = of_beat * _power(beat) + of_rest * _power(mixture - beat)
-            powers = own * (found / own + _TINY) ** trust  # a geometric mean of both
+            found = of_beat * power(beat) + of_rest * power(mixture - beat)
+            powers = own + trust * (found - own)
     return of_beat[:, None] * beat + of_rest[:, None] * (mixture - beat)
 
 
@@ -169,14 +172,22 @@ def _believed(
 
 
 def _normalised(powers: Array) -> Array:
-    """Shares of sources, which sum to 1 in silence as well."""
-    powers = powers + _TINY
-    return powers / powers.sum(axis=0)
+    """Turn powers into shares, which sum to 1 in silence as well."""
+    powers += _TINY
+    powers /= powers.sum(axis=0)
+    return powers
 
 
-def _power(spectra: Spectra) -> Array:
-    """Mean power over channels `[shape=(n_frames, n_bins)]`."""
-    return (spectra.real**2 + spectra.imag**2).mean(axis=0)
+def power(spectra: Spectra) -> Array:
+    """Mean power over channels `[shape=(n_frames, n_bins)]` of `[shape=(n_channels, ...)]`."""
+    total = np.square(spectra[0].real)
+    total += np.square(spectra[0].imag)
+    for channel in spectra[1:]:
+        total += np.square(channel.real)
+        total += np.square(channel.imag)
+    if len(spectra) > 1:
+        total *= np.float32(1 / len(spectra))
+    return total
 
 
 def chosen(qualities: dict[int, Array], most: int, gate: float) -> Sequence[int]:

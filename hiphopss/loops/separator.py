@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Features
-from hiphopss.loops.beat import Constants, Copy, chosen, split
+from hiphopss.loops.beat import Constants, Copy, chosen, power, split
 from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
@@ -355,8 +355,7 @@ class Looped:
     def _copy(self, first: int, last: int) -> Copy:
         spectra = self._spectra.read(first, last).swapaxes(0, 1)
         masks = self._masks.read(first, last).swapaxes(0, 1)
-        power = (spectra.real**2 + spectra.imag**2).mean(axis=0) * np.float32(1 / 255)
-        return Copy(spectra, masks * power)
+        return Copy(spectra, masks * (power(spectra) * np.float32(1 / 255)))
 
     def _separate(
         self,
