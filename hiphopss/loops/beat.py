@@ -22,11 +22,14 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from hiphopss.loops.agreement import spread
+from hiphopss.loops.agreement import EDGES, spread
+from hiphopss.loops.grid import N_BINS
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
 _TINY = np.float32(1e-12)
+_VOICED = (np.arange(N_BINS) >= EDGES[1]).astype(np.float32)
+"""Bins from 86 Hz on: below, there is no voice, whatever doesn't repeat."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,8 @@ class Constants:
     averaged : float
         How much each copy's balance of the sources counts for the beat, beside that here.
     floor : float
-        Share of the mixture's power that any source may have in any bin, whatever the network says.
+        Share of the mixture's power that any source may have in any bin from 86 Hz on, whatever
+        the network says.
     rounds : int
         Number of rounds of expectation and maximisation.
     """
@@ -124,7 +128,7 @@ def split(
     believed = [c * s**2 for c, s in zip(clear, sure, strict=True)]
     shares = spread(_believed(shares, agreements, believed, constants))
     rest = 1 - shares
-    own = here.powers + constants.floor * here.powers.sum(axis=0) + _TINY
+    own = here.powers + constants.floor * _VOICED * here.powers.sum(axis=0) + _TINY
     repeating = (shares * own).sum(axis=0)
     precision = np.zeros_like(repeating)
     weighted = np.zeros_like(here.spectra)
