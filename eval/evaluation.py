@@ -101,7 +101,8 @@ def evaluate(
     -------
     list of Row
         Rows of the table, by model, song, source and window. If a model's ``separation.json`` has
-        ``"released_test_leak": true``, the notes of its rows say so (Q3).
+        ``"released_test_leak": true`` (Q3), or says that songs were separated with loops, the notes
+        of its rows say so. The table's record says of each model whether it was.
 
     Raises
     ------
@@ -202,6 +203,7 @@ def write_results(results: Results, output: str | Path) -> None:
     records = {
         model.model: {
             "audio": _audio(songs),
+            "loops": model.loops,
             "provenance": model.provenance,
             "estimates": {
                 _label(song): scores.estimates

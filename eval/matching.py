@@ -16,13 +16,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES, SeparationRecord
+from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, SeparationRecord
 from hiphopss.datasets.layouts import find_audio
 from hiphopss.datasets.musdb18 import listed_song as is_known
 from hiphopss.datasets.names import few, same_song
 from hiphopss.datasets.songs import Song, find_songs, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
+from hiphopss.eval.table import LEAK_NOTE, LOOPS_NOTE
 from hiphopss.util.records import read_object
 
 logger = logging.getLogger(__name__)
@@ -70,6 +71,22 @@ class Estimates:
     def trained_on_test(self) -> bool:
         """Whether the model was trained on test songs (Q3), according to its own record."""
         return bool((self.provenance or {}).get("released_test_leak"))
+
+    @property
+    def loops(self) -> str | None:
+        """Whether the stems were made with loops, one of :data:`hiphopss.config.LOOPS`.
+
+        None if that is not known, because nothing is recorded of how they were made.
+        """
+        if self.baseline is not None or self.provenance is None:
+            return None
+        return str(self.provenance.get("loops", SeparationRecord.loops))
+
+    @property
+    def notes(self) -> list[str]:
+        """What the notes of all its rows say."""
+        leak, loops = self.trained_on_test, self.loops == LOOPS[0]
+        return [LEAK_NOTE] * leak + [LOOPS_NOTE] * loops
 
 
 def find_estimates(
@@ -152,7 +169,10 @@ def named_estimates(
     if path.exists():
         provenance = read_object(path, SeparationRecord, mend="mend or remove it")
     name = str(model or (provenance or {}).get("model") or Path(folder).resolve().name)
-    return Estimates(name, Path(folder), list(songs), provenance)
+    found = Estimates(name, Path(folder), list(songs), provenance)
+    if LOOPS_NOTE in found.notes:
+        logger.info("%s: %s was %s", folder, name, LOOPS_NOTE)
+    return found
 
 
 def match_songs(

@@ -28,7 +28,7 @@ from hiphopss.eval.bss.scores import References, Scores, without_silence
 from hiphopss.eval.bss.song_filters import SongFilterReferences
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.protocols import ACCOMPANIMENT, Protocol, Scoring
-from hiphopss.eval.table import Row, rows_from_scores, with_leak_note
+from hiphopss.eval.table import Row, rows_from_scores, with_notes
 from hiphopss.signal.containers import container_of
 from hiphopss.signal.reading import Header, read_header
 from hiphopss.util.files import sha256_of
@@ -158,11 +158,10 @@ def score_song(job: Job) -> list[SongScores]:
                 "estimate_sample_type": {header.subtype for header in found.values()},
                 "cut": cut | _cut("estimate", found, job),
             }
-            noted = with_leak_note(rows) if model.trained_on_test else rows
             mixture = {MIXTURE: require_mixture(song)} if model.baseline else {}
             results.append(
                 SongScores(
-                    rows=noted,
+                    rows=with_notes(rows, model.notes),
                     duration_s=n_window / rate,
                     facts=facts,
                     references=read | _hashes(mixture),

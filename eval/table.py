@@ -45,8 +45,8 @@ class Row:
     model : str
         Model that made the estimates.
     note : str
-        Explanation of a missing or unusual score, and :data:`LEAK_NOTE` if it applies; otherwise
-        empty. Several notes are joined by ``"; "``.
+        Explanation of a missing or unusual score, and :data:`LEAK_NOTE` and :data:`LOOPS_NOTE` if
+        they apply; otherwise empty. Several notes are joined by ``"; "``.
     """
 
     song: str
@@ -80,15 +80,22 @@ LEAK_NOTE = "trained on test songs (Q3)"
 
 This is true of the released features of HH_CS (docs/released-code.md, section 6)."""
 
+LOOPS_NOTE = "separated with loops"
+"""Note on every row of a model whose stems were made with what repeats in the songs.
+
+Such scores are not those of the network alone."""
+
+_OF_MODEL = ("", LEAK_NOTE, LOOPS_NOTE)
+
 _JOINT = "; "
 _MOST_DB = 1e5  # ratios of numbers in double precision are within 7,000 dB
 
 
-def with_leak_note(rows: Iterable[Row]) -> list[Row]:
-    """Copies of rows whose notes also say that the model was trained on test songs."""
+def with_notes(rows: Iterable[Row], notes: Iterable[str]) -> list[Row]:
+    """Copies of rows that have more notes, such as :data:`LEAK_NOTE` and :data:`LOOPS_NOTE`."""
+    notes = list(notes)
     return [
-        replace(row, note=_JOINT.join(note for note in (row.note, LEAK_NOTE) if note))
-        for row in rows
+        replace(row, note=_JOINT.join(note for note in (row.note, *notes) if note)) for row in rows
     ]
 
 
@@ -103,9 +110,10 @@ def is_uncertain(row: Row) -> bool:
     Returns
     -------
     bool
-        False for :data:`LEAK_NOTE`, which describes the model and not the measurement.
+        False for :data:`LEAK_NOTE` and :data:`LOOPS_NOTE`, which describe the model and not the
+        measurement.
     """
-    return any(note not in ("", LEAK_NOTE) for note in row.note.split(_JOINT))
+    return any(note not in _OF_MODEL for note in row.note.split(_JOINT))
 
 
 def leaky_models(rows: Iterable[Row]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, astuple, dataclass, field, fields, replace
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from hiphopss.errors import HiphopssError
 
@@ -19,6 +19,9 @@ SOURCES = ("vocals", "bass", "drums", "other")
 
 WINDOWS = ("blackmanharris", "hann")
 """Names of the windows of the transform."""
+
+LOOPS = ("auto", "off")
+"""Whether what repeats in a song helps to separate it, the default first."""
 
 SEPARATION_RECORD = "separation.json"
 """File in a folder of estimates that records what made them (:class:`SeparationRecord`)."""
@@ -261,10 +264,14 @@ class KnownData:
 
 @dataclass(frozen=True)
 class TrackRecord:
-    """The content of ``track.json``: name and SHA-256 of a track's file, SHA-256 of its stems."""
+    """The content of ``track.json``: name and SHA-256 of a track's file, SHA-256 of its stems.
+
+    ``loop`` says in words what of the song repeats; None if nothing does, or without loops.
+    """
 
     file: str
     sha256: str | None = None
+    loop: str | None = None
     stems: dict[str, str] = field(default_factory=dict)
 
 
@@ -282,6 +289,8 @@ class SeparationRecord:
         Fields of :class:`SignalConfig` and :class:`Fidelity`.
     mono : bool
         Whether the average of the channels was separated.
+    loops : str
+        Whether what repeats was used, one of :data:`LOOPS`; records of older versions lack it.
     released_test_leak : bool
         Whether the model was trained on test songs (Q3).
     trained_on : list of str
@@ -295,6 +304,7 @@ class SeparationRecord:
     config: dict[str, float | str] = field(default_factory=dict)
     fidelity: dict[str, bool] = field(default_factory=dict)
     mono: bool = False
+    loops: Literal["auto", "off"] = "off"
     released_test_leak: bool = False
     trained_on: list[str] = field(default_factory=list)
 

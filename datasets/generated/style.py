@@ -118,3 +118,35 @@ def nudged(facts: Any, rng: np.random.Generator, *, tolerance: float, exact: lis
     if isinstance(facts, str):
         return facts
     return float(f"{facts * (1 + tolerance * rng.uniform(-1, 1)):.4g}")
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a song is made from.
+
+    Attributes
+    ----------
+    style : dict
+        Its style's facts.
+    dealt : Dealer
+        Gives its cards.
+    voice : dict
+        Who sings or raps.
+    n_samples : int
+        Its length.
+    rng : np.random.Generator
+        For what is drawn for the whole song.
+    rngs : dict of str to np.random.Generator
+        One for each source.
+    kind : str
+        How the song is kept from repeating, as ``unlooped.toml`` has it; empty for songs that
+        repeat as they do.
+    """
+
+    style: dict[str, Any]
+    dealt: Dealer
+    voice: dict[str, Any]
+    n_samples: int
+    rng: np.random.Generator
+    rngs: dict[str, np.random.Generator]
+    kind: str = ""

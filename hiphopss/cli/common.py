@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from hiphopss.config import LENGTH_TOLERANCE_S, PRESETS
+from hiphopss.config import LENGTH_TOLERANCE_S, LOOPS, PRESETS
 
 if TYPE_CHECKING:
     from hiphopss.util.executor import Executor
@@ -67,6 +67,15 @@ def add_weights_option(verb: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"{WEIGHTS_HELP}, or a name from `weights list` (default: the shipped one, which was "
         "trained on generated songs)",
+    )
+
+
+def add_loops(verb: argparse.ArgumentParser, more: str = "") -> None:
+    verb.add_argument(
+        "--loops",
+        choices=LOOPS,
+        help="auto uses what repeats in a song, if anything does; off gives the network's stems, "
+        f"as auto does with weights of the preset released (default: {LOOPS[0]}{more})",
     )
 
 

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 from hiphopss.cli.common import (
     Verbs,
     add_length_tolerance,
+    add_loops,
     add_quiet,
     add_verb,
     add_weights_option,
 )
-from hiphopss.config import SOURCES
+from hiphopss.config import LOOPS, SOURCES
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
@@ -37,6 +38,7 @@ def add_remix(verbs: Verbs) -> None:
     )
     add_mix(verb)
     add_weights_option(verb)
+    add_loops(verb)
     verb.add_argument(
         "--engine",
         choices=("numpy", "keras"),
@@ -123,6 +125,7 @@ def _remix(options: Namespace) -> None:
         subtype=options.subtype,
         normalize=options.normalize,
         length_tolerance_s=options.length_tolerance,
+        loops=options.loops or LOOPS[0],
         progress=not options.quiet,
     )
     if done.lowered_db:

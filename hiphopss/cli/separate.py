@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 
-from hiphopss.cli.common import Verbs, add_quiet, add_verb, add_weights_option
+from hiphopss.cli.common import Verbs, add_loops, add_quiet, add_verb, add_weights_option
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
@@ -17,6 +17,7 @@ def add_separate(verbs: Verbs) -> None:
     verb.add_argument("inputs", nargs="+", metavar="INPUT", help="audio files or folders of them")
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the stems")
     add_weights_option(verb)
+    add_loops(verb, more="; off with --standalone-script")
     verb.add_argument(
         "--mono", action="store_true", help="average the channels first, as the released code does"
     )
@@ -53,6 +54,7 @@ def _separate(options: Namespace) -> int:
         standalone_script=options.standalone_script,
         engine=options.engine,
         model_name=options.model,
+        loops=options.loops,
     )
     folders, left_out = separate_files(
         options.inputs, options.output, settings, leave_out=True, progress=not options.quiet

@@ -189,12 +189,13 @@ class JobQueue:
             job.report(STAGES[0], 0)
             job.result = job.work(job)
         except Exception as error:
+            cause = error.__cause__ if isinstance(error, HiphopssError) else error
             if job.unwanted:  # it was cancelled, or its result was removed
                 self._end(job, "cancelled")
+            elif isinstance(cause, OSError) and cause.errno in DISK_FULL:
+                self._end(job, "failed", "The server's disk is full: try again later")
             elif isinstance(error, HiphopssError):
                 self._end(job, "failed", str(error))
-            elif isinstance(error, OSError) and error.errno in DISK_FULL:
-                self._end(job, "failed", "The server's disk is full: try again later")
             else:
                 traceback.print_exc(file=sys.stderr)
                 self._end(job, "failed", f"The server failed ({type(error).__name__}): try again")

@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +22,7 @@ from hiphopss.config import SOURCES
 from hiphopss.demo.catalogue import Model
 from hiphopss.demo.drawing import spectrogram, write_peaks, write_spectrogram
 from hiphopss.errors import HiphopssError
+from hiphopss.separation.listening import NOTHING_REPEATS, SongSeparator, used_loops
 from hiphopss.separation.separator import separate_blocks
 from hiphopss.signal import reading
 from hiphopss.signal.writing import Sink
@@ -218,7 +219,7 @@ def _draw(result: Result, folder: Path, name: str, levels: np.ndarray | None = N
 
 
 def add_model(result: Result, model: Model, *, report: Report) -> None:
-    """Separate a result's original, and add the stems as a version.
+    """Separate a result's original, and add the stems as a version, which says what repeats.
 
     Parameters
     ----------
@@ -236,13 +237,22 @@ def add_model(result: Result, model: Model, *, report: Report) -> None:
         done += n_done
         report("separating", min(done / n_inner, 1))
 
+    def reported(blocks: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        """The same blocks; a song's loops are looked for before and after the network's work."""
+        for block in blocks:
+            report("separating", min(done / n_inner, 1))
+            yield block
+
     separator = model.separator
     n_inner = reading.resampled_length(
         result.n_samples, result.sample_rate, separator.config.sample_rate
     )
-    mixture = reading.read_blocks(result.folder / "original.flac")
-    blocks = separate_blocks(separator, mixture, result.sample_rate, counted)
-    _add_version(result, model.id, model.name, "model", blocks, report)
+    mixture = reported(reading.read_blocks(result.folder / "original.flac"))
+    song = SongSeparator(separator, used_loops("auto", separator.fidelity))
+    blocks = reported(separate_blocks(song, mixture, result.sample_rate, counted))
+    version = _made_version(result, model.id, model.name, "model", blocks, report)
+    note = f"Loops: {song.loop or NOTHING_REPEATS}" if song.listens else ""
+    result.add(version | {"note": note})
 
 
 def add_true_stems(result: Result, stems: Iterable[np.ndarray], *, report: Report) -> None:
@@ -257,12 +267,13 @@ def add_true_stems(result: Result, stems: Iterable[np.ndarray], *, report: Repor
     report : callable
         See :data:`Report`.
     """
-    _add_version(result, TRUE, "True stems", TRUE, stems, report)
+    result.add(_made_version(result, TRUE, "True stems", TRUE, stems, report))
 
 
-def _add_version(
+def _made_version(
     result: Result, id: str, name: str, kind: str, blocks: Iterable[np.ndarray], report: Report
-) -> None:
+) -> dict:
+    """Make the files of a version, and describe it."""
     with tempfile.TemporaryDirectory(dir=result.folder, ignore_cleanup_errors=True) as made_in:
         folder = Path(made_in)
         tracks = [folder / f"{id}.{source}.flac" for source in SOURCES]
@@ -289,7 +300,7 @@ def _add_version(
         source: _track(f"{id}.{source}", scores)
         for source, scores in zip(SOURCES, metrics, strict=True)
     }
-    result.add({"id": id, "name": name, "kind": kind, "zip": f"{id}.zip", "stems": stems})
+    return {"id": id, "name": name, "kind": kind, "zip": f"{id}.zip", "stems": stems}
 
 
 def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:

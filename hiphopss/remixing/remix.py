@@ -50,6 +50,15 @@ class Remixed:
     lowered_db: float
 
 
+@dataclass(frozen=True)
+class _Separation:
+    """How a song is separated before it is mixed; the fields are parameters of :func:`remix`."""
+
+    weights: str | Path | None
+    engine: str
+    loops: str
+
+
 def remix(
     source: str | Path,
     output: str | Path,
@@ -60,6 +69,7 @@ def remix(
     subtype: str | None = None,
     normalize: bool = False,
     length_tolerance_s: float | None = None,
+    loops: str = "auto",
     progress: bool = True,
 ) -> Remixed:
     """Mix a song, or a folder of stems, into a file. Memory use does not grow with the length.
@@ -90,6 +100,8 @@ def remix(
     length_tolerance_s : float, optional
         If the stems differ in length by less than this, in seconds, by default 0.1, the longer ones
         are cut to the shortest, with a warning.
+    loops : str
+        As in :func:`hiphopss.separation.separator.separate`; not used for stems.
     progress : bool
         Show a progress bar.
 
@@ -144,7 +156,8 @@ def remix(
         else:
             if weights is None and settings != Mix():
                 logger.info(describe_default())
-            blocks = _mixed_song(source, common.sample_rate, settings, weights, engine)
+            made_with = _Separation(weights, engine, loops)
+            blocks = _mixed_song(source, common.sample_rate, settings, made_with)
         peak, gain = _write(blocks, writer, bar.update, output if normalize else None)
     return Remixed(output, peak, writer.n_clipped, -20 * float(np.log10(gain)))
 
@@ -208,19 +221,30 @@ def _mixed_stems(stems: dict[str, Path], common: Common, settings: Mix) -> Itera
 
 
 def _mixed_song(
-    path: Path, sample_rate: int, settings: Mix, weights: str | Path | None, engine: str
+    path: Path, sample_rate: int, settings: Mix, made_with: _Separation
 ) -> Iterator[np.ndarray]:
     """Mix a song, block by block `[shape=(n_block, n_out)]`."""
     if settings == Mix():  # no stem is needed
         yield from reading.read_blocks(path)
         return
+    from hiphopss.separation.listening import (
+        SongSeparator,
+        require_loops,
+        tell_unused,
+        used_loops,
+    )
     from hiphopss.separation.separator import Separator, separate_blocks
 
-    separator = Separator.from_weights(weights, engine=engine)
-    blocks = separate_blocks(separator, reading.read_blocks(path), sample_rate)
+    require_loops(made_with.loops)
+    separator = Separator.from_weights(made_with.weights, engine=made_with.engine)
+    used = used_loops(made_with.loops, separator.fidelity)
+    tell_unused(made_with.loops, used, made_with.weights)
+    song = SongSeparator(separator, used)
+    blocks = separate_blocks(song, reading.read_blocks(path), sample_rate)
     stems = (block.swapaxes(1, 2) for block in blocks)
     for stem_block, mixture in _alongside(stems, reading.read_blocks(path, tell=False)):
         yield mix(stem_block, settings, mixture=mixture.T).T
+    song.tell(path.name)
 
 
 def _alongside(

@@ -130,7 +130,7 @@ class Calibration:
             weights = folder / f"fresh{SUFFIX}"
             model = build_model(fidelity, config=config, seed=0)
             save_weights(weights, model, config=config, fidelity=fidelity)
-            settings = SeparationSettings(weights, mono=True)
+            settings = SeparationSettings(weights, mono=True, loops="off")
             taken = []
             for turn in ("first", "second"):
                 begun = time.perf_counter()

@@ -196,6 +196,7 @@ class Stages:
                     mono=True,
                     standalone_script=standalone_script,
                     model_name=experiment.name,
+                    loops="off",  # the paper knows none
                 )
                 require_space(folder, sum(map(stems_bytes, songs)), f"{experiment.name}'s stems")
                 missing = {song.name: require_mixture(song) for song in songs}

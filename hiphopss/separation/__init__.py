@@ -2,9 +2,10 @@
 
 - ``separator``: makes networks ready, in NumPy or in Keras, and separates arrays, or mixtures that
   arrive in blocks.
+- ``listening``: separates one song with its loops or without, and says what it found.
 - ``files``: separates audio files and folders into folders of stems; ``record``: what made these,
   and of which files they are.
 
-May import :mod:`hiphopss.weights`, :mod:`hiphopss.network`, :mod:`hiphopss.datasets`,
-:mod:`hiphopss.signal` and :mod:`hiphopss.util`.
+May import :mod:`hiphopss.loops`, :mod:`hiphopss.weights`, :mod:`hiphopss.network`,
+:mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +15,7 @@ import numpy as np
 from hiphopss.config import SOURCES
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
+from hiphopss.separation.listening import SongSeparator, require_loops, tell_unused, used_loops
 from hiphopss.separation.record import (
     claim,
     require_own,
@@ -57,6 +58,10 @@ class SeparationSettings:
         ``"numpy"``, or ``"keras"`` for the trained network itself: equal stems up to rounding.
     model_name : str, optional
         Name of the model in tables of scores; by default the weight file's name.
+    loops : str, optional
+        ``"auto"`` uses what repeats in a song, if anything does, except with weights of the preset
+        ``released``; ``"off"`` gives the network's stems. By default ``"auto"``, and ``"off"`` with
+        ``standalone_script``, which ``"auto"`` contradicts.
     """
 
     weights: str | Path | None = None
@@ -65,6 +70,10 @@ class SeparationSettings:
     standalone_script: bool = False
     engine: str = "numpy"
     model_name: str | None = None
+    loops: str | None = None
+
+    def __post_init__(self) -> None:
+        require_loops(self.loops, standalone_script=self.standalone_script)
 
 
 class Separated(NamedTuple):
@@ -103,7 +112,7 @@ def separate_files(
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
         ``separation.json`` records the weights and settings that made the stems, and ``track.json``
-        in a track's folder the name and SHA-256 of its file.
+        in a track's folder the name and SHA-256 of its file, and what of the song repeats.
     settings : SeparationSettings, optional
         Weights, engine and sample type.
     leave_out : bool
@@ -122,7 +131,8 @@ def separate_files(
     ------
     HiphopssError
         As in :func:`hiphopss.weights.files.read_weights`, if ``output`` has stems that were made
-        with other weights or settings, or if it can't be written to.
+        with other weights or settings, or if it, or the folder for temporary files, can't be
+        written to.
     AudioError
         If a file can't be used (as in :func:`hiphopss.datasets.mixtures.find_mixtures` and
         :func:`hiphopss.signal.reading.read`), or if stems of another file are in its track's
@@ -152,6 +162,8 @@ def separate_files(
     separator = _separator(info, arrays, settings, origin=str(weights))
     if headers and settings.weights is None:
         logger.info(describe_default())
+    if headers:
+        tell_unused(settings.loops, record["loops"], weights.name)
     for number, (name, header) in enumerate(headers.items(), 1):
         bar = progress_bar(
             total=round(header.seconds * info.config.sample_rate),
@@ -165,11 +177,13 @@ def separate_files(
                 song = song_record(tracks[name])
                 require_same_song(output, name, tracks[name], song)
                 mixture = _mixture(tracks[name], mono=settings.mono)
-                blocks = separate_blocks(separator, mixture, header.sample_rate, bar.update)
-                with filled_whole(output / name) as folder:
+                listening = SongSeparator(separator, record["loops"])
+                blocks = separate_blocks(listening, mixture, header.sample_rate, bar.update)
+                with closing(blocks), filled_whole(output / name) as folder:
                     _write_stems(folder, blocks, header, settings, output / name)
-                    write_track(folder, song)
+                    write_track(folder, song, listening.loop)
                     claim(output, record)  # before the track appears, so that none lacks it
+                listening.tell(name)
         except reading.AudioError as error:
             bad(error)
         except OSError as error:
@@ -264,6 +278,7 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
         "config": asdict(used.config),
         "fidelity": asdict(used.fidelity),
         "mono": settings.mono,
+        "loops": used_loops(settings.loops, used.fidelity),
     }
     if info.provenance.get("released_test_leak"):
         record["released_test_leak"] = True

@@ -34,7 +34,7 @@ def song_record(path: Path) -> dict[str, str | None]:
     return {"file": file.name, "sha256": sha256_of(file) if file.is_file() else None}
 
 
-def write_track(folder: Path, song: dict[str, str | None]) -> None:
+def write_track(folder: Path, song: dict[str, str | None], loop: str | None) -> None:
     """Write the record of a track beside its stems, whose SHA-256 it gets, too.
 
     Parameters
@@ -43,12 +43,15 @@ def write_track(folder: Path, song: dict[str, str | None]) -> None:
         Folder with the stems.
     song : dict
         From :func:`song_record`.
+    loop : str or None
+        What of the song repeats, in words.
     """
     # The stems were just written, so that reading them takes less time than hashing.
     with ThreadPoolExecutor(len(SOURCES)) as threads:
         found = threads.map(sha256_of, (folder / f"{source}.wav" for source in SOURCES))
         stems = dict(zip(SOURCES, found, strict=True))
-    write_text(folder / TRACK_RECORD, json.dumps({**song, "stems": stems}, indent=2) + "\n")
+    record = {**song, "loop": loop, "stems": stems}
+    write_text(folder / TRACK_RECORD, json.dumps(record, indent=2) + "\n")
 
 
 def require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
@@ -152,8 +155,16 @@ def _read(output: Path) -> dict[str, Any] | None:
 
 
 def _require_same_settings(output: Path, before: dict, record: dict) -> None:
+    if before.get("loops", SeparationRecord.loops) != record["loops"]:  # older ones lack it
+        told = "without loops" if record["loops"] == "auto" else "with loops"
+        raise HiphopssError(
+            f"{output / SEPARATION_RECORD}: the stems here were made {told}, unlike the new ones: "
+            "choose another output, or the other --loops"
+        )
     for name, value in record.items():
-        if name != "weights" and before.get(name) != value:  # a file may have been renamed
+        if name in ("weights", "loops"):  # a file may have been renamed; and see above
+            continue
+        if before.get(name) != value:
             raise HiphopssError(
                 f"{output / SEPARATION_RECORD}: the stems here were made with another {name}: "
                 "choose another output"

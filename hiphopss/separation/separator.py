@@ -10,7 +10,7 @@ channel. Masks sum to 1 and the transform inverts exactly, so the stems sum to t
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
@@ -19,8 +19,10 @@ import numpy as np
 
 from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
+from hiphopss.loops.separator import Network
 from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.spec import array_shapes, fit_arrays
+from hiphopss.separation.listening import SongSeparator, require_loops, tell_unused, used_loops
 from hiphopss.signal import reading
 from hiphopss.signal.patches import crossfade_weights, separation_patch_count
 from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, stft
@@ -150,14 +152,19 @@ class Separator:
         Settings of the transform.
     fidelity : Fidelity
         Switches of the network, which include whether the tail is dropped (Q6).
+
+    Attributes
+    ----------
+    config, fidelity
+        The same.
     """
 
     def __init__(
         self, network: NumpyNetwork | KerasNetwork, config: SignalConfig, fidelity: Fidelity
     ):
         self.config = config
+        self.fidelity = fidelity
         self._network = network
-        self._drop_tail = fidelity.standalone_separation
 
     @classmethod
     def from_weights(cls, path: str | Path | None = None, *, engine: str = "numpy") -> Separator:
@@ -221,7 +228,9 @@ class Separator:
                 first = following
         if held is not None:
             n_frames = frame_count(n_read, config)
-            n_patches = separation_patch_count(n_frames, config, drop_tail=self._drop_tail)
+            n_patches = separation_patch_count(
+                n_frames, config, drop_tail=self.fidelity.standalone_separation
+            )
             yield self._run(held, n_read, first, n_patches - first, 0, start, None)
 
     def _run(
@@ -295,6 +304,7 @@ def separate(
     weights: str | Path | Separator | None = None,
     mono: bool = False,
     engine: str = "numpy",
+    loops: str = "auto",
 ) -> dict[str, np.ndarray]:
     """Separate a mixture into its stems.
 
@@ -312,6 +322,10 @@ def separate(
     engine : str
         ``"numpy"``, or ``"keras"`` for the trained network itself: equal stems up to rounding.
         Ignored with a :class:`Separator`.
+    loops : str
+        ``"auto"`` uses what repeats in the mixture, if anything does, and then needs some disk
+        space in the folder for temporary files; a log line says what was found. ``"off"`` gives the
+        network's stems, as ``"auto"`` does with weights of the preset ``released``.
 
     Returns
     -------
@@ -322,8 +336,9 @@ def separate(
     Raises
     ------
     HiphopssError
-        If the weights can't be used, or if the waveform is not valid.
+        If the weights can't be used, if the waveform is not valid, or if the disk is full.
     """
+    require_loops(loops)
     kind = np.asarray(waveform).dtype.kind
     if kind in "iu":
         raise HiphopssError("waveform: has integers: divide them by their full scale first")
@@ -357,19 +372,23 @@ def separate(
         separator = Separator.from_weights(weights, engine=engine)
     if weights is None:
         logger.info(describe_default())
+    used = used_loops(loops, separator.fidelity)
+    tell_unused(loops, used, "weights" if isinstance(weights, Separator) else weights)
+    song = SongSeparator(separator, used)
     pieces = (samples[start : start + _PIECE] for start in range(0, len(samples), _PIECE))
-    blocks = separate_blocks(separator, pieces, sample_rate)
+    blocks = separate_blocks(song, pieces, sample_rate)
     joined = np.concatenate(list(blocks), axis=1)  # (n_sources, n_samples, n_channels)
+    song.tell("waveform")
     joined = joined[..., 0] if given.ndim == 1 or mono else joined
     return dict(zip(SOURCES, joined, strict=True))
 
 
 def separate_blocks(
-    separator: Separator,
+    separator: Network,
     blocks: Iterable[np.ndarray],
     sample_rate: int,
     progress: Callable[[int], None] | None = None,
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray, None, None]:
     """Like :meth:`Separator.stems` at any sampling rate, with as many output as input samples."""
     rate = separator.config.sample_rate
     if sample_rate == rate:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES, TRACK_RECORD
+from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, TRACK_RECORD
 from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.verification.check import Check
@@ -38,6 +38,7 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
         return
     told = f"{counted(len(there), 'song')}, by model {as_text(record.get('model')) or '?'}"
+    told += ", with loops" * (record.get("loops") == LOOPS[0])
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
     for name in sorted(there):

@@ -6,7 +6,9 @@ import pytest
 
 from hiphopss import SOURCES
 from hiphopss.cli import build_parser
+from hiphopss.config import LOOPS
 from hiphopss.datasets.fetch.dataset import DATASETS
+from hiphopss.datasets.generated.style import load
 from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
@@ -19,6 +21,8 @@ from hiphopss.training.settings import TrainingSettings
 CHOICES = {
     ("separate", "--engine"): ENGINES,
     ("remix", "--engine"): ENGINES,
+    ("separate", "--loops"): LOOPS,
+    ("remix", "--loops"): LOOPS,
     ("separate", "--subtype"): OUTPUT_SUBTYPES,
     ("remix", "--subtype"): OUTPUT_SUBTYPES,
     ("evaluate", "--engine"): BSS_ENGINES,
@@ -27,6 +31,7 @@ CHOICES = {
     ("evaluate", "--protocol"): protocol_names(),
     ("compare", "--protocol"): protocol_names(),
     ("evaluate", "--subset"): SUBSETS,
+    ("generate", "--set"): tuple(load("collections")),
     ("download", "dataset"): DATASETS,
     ("compare", "--with"): CAMPAIGNS,
     ("compare", "--average"): AVERAGES,

@@ -172,7 +172,8 @@ def test_songs_that_can_not_be_separated_are_left_out(tmp_path, run, published, 
     soundfile.write(songs / "0 late.wav", x, RATE, subtype="FLOAT")
     (songs / "empty.wav").touch()
     (songs / "text.mp3").write_text("no audio")
-    status, out, err = run("separate", "songs", "-o", "out", "--weights", published, "-q")
+    arguments = ["--weights", published, "--loops", "off", "-q"]
+    status, out, err = run("separate", "songs", "-o", "out", *arguments)
     assert status == 1
     assert out.split() == ["out/a", "out/z"]
     assert err.splitlines() == [
@@ -226,9 +227,8 @@ def test_output_that_can_not_be_written_stops_all(tmp_path, run, published):
         soundfile.write(tmp_path / name, noise(2000, 1), RATE)
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "b").write_text("in the way")
-    status, out, err = run(
-        "separate", tmp_path, "-o", tmp_path / "out", "--weights", published, "-q"
-    )
+    arguments = ["--weights", published, "--loops", "off", "-q"]
+    status, out, err = run("separate", tmp_path, "-o", tmp_path / "out", *arguments)
     assert (status, out) == (2, "")
     assert err.count("\n") == 1
     assert "out/b: is a file, not a folder" in err
@@ -353,6 +353,9 @@ def test_reproduce_by_default_runs_on_generated_songs(tmp_path, run):
         assert name in printed
     assert "On generated songs, not on music" in (out / "report.md").read_text("utf-8")
     assert read_json(out / "run.json")["preset"] == "corrected"
+    (made,) = (out / "store" / "estimates").glob("HH_IA-*/separation.json")
+    assert read_json(made)["loops"] == "off"
+    assert {m["loops"] for m in read_json(out / "metrics.json")["models"].values()} == {"off", None}
     first = (out / "metrics.csv").read_bytes()
     gone = next((out / "store" / "estimates").glob("HH_IA-*/0*"))
     shutil.rmtree(gone)

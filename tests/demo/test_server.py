@@ -4,17 +4,19 @@ import asyncio
 import io
 import time
 import zipfile
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
 import soundfile
 from helpers.demo_client import LIMITS, PATIENCE, STEP, encoded, finished, heard, post, separated
-from helpers.songs import noise
+from helpers.songs import looped, noise
 
 import hiphopss
 from hiphopss import SOURCES
 from hiphopss.demo.app import create_app
-from hiphopss.demo.jobs import Job
+from hiphopss.demo.jobs import Cancelled, Job
+from hiphopss.demo.results import add_model, read_original
 from hiphopss.demo.service import Demo
 
 
@@ -76,6 +78,49 @@ def test_bundled_song_by_two_models(client):
         assert again == base
         assert [v["id"] for v in more["versions"]] == ["generated", "model-hh-fft-1024", "true"]
     assert separated(client, song="copper-sky", model="model-hh-fft-1024")[1] == more
+
+
+def test_versions_say_what_repeats(client):
+    body = encoded(looped(2, 1), subtype="PCM_16")  # too short to be sure of a loop
+    base, _ = separated(client, body, name="short.wav")
+    _, result = separated(client, result=base.split("/")[1], model="model-hh-fft-1024")
+    notes = {version["id"]: version["note"] for version in result["versions"]}
+    assert notes == {
+        "generated": "Loops: nothing repeats, so the stems are those of the network alone",
+        "model-hh-fft-1024": "",  # as the released code separates
+    }
+
+
+def test_a_loop_is_told_and_its_search_can_be_cancelled(tmp_path, demo):
+    soundfile.write(tmp_path / "song.wav", looped(), 44100)
+    (folder := tmp_path / "result").mkdir()
+    options = {"id": "a", "title": "a", "report": lambda *_: None}
+    result = read_original(tmp_path / "song.wav", folder, **options)
+    model = demo.catalogue.models["generated"]
+
+    def reported(most=None):
+        """The stages and fractions that are reported; the job is cancelled after so many."""
+        reports = []
+
+        def report(*told):
+            reports.append(told)
+            if len(reports) == most:
+                raise Cancelled
+
+        with nullcontext() if most is None else pytest.raises(Cancelled):
+            add_model(result, model, report=report)
+        return reports
+
+    reports = reported()
+    (version,) = result.versions
+    assert version["note"].startswith("Loops: ")
+    assert "nothing repeats" not in version["note"]
+    assert reports[0] == ("separating", 0)  # while the song is read
+    n_separating = [stage for stage, _ in reports].count("separating")
+    assert reports[n_separating - 1] == ("separating", 1)  # when the last stems are made
+    for most in (1, n_separating):
+        assert len(reported(most)) == most
+    assert result.versions == [version]
 
 
 def test_what_stands_beside_a_track(client):

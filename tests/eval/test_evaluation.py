@@ -21,7 +21,7 @@ from hiphopss.eval.aggregate import summarise
 from hiphopss.eval.bss.scores import bss_eval
 from hiphopss.eval.matching import Estimates
 from hiphopss.eval.protocols import Scoring
-from hiphopss.eval.table import LEAK_NOTE, read_rows
+from hiphopss.eval.table import LEAK_NOTE, LOOPS_NOTE, read_rows
 from hiphopss.util import executor
 from hiphopss.util.files import sha256_of
 
@@ -193,6 +193,7 @@ def test_the_model_is_named_by_what_made_the_estimates(references, estimates, tm
                     "reference_sample_type": ["PCM_16"],
                     "estimate_sample_type": ["PCM_16"],
                 },
+                "loops": "off",  # as the record says nothing of them
                 "provenance": made,
             }
         },
@@ -282,3 +283,19 @@ def test_rows_say_that_a_model_was_trained_on_test_songs(references, estimates, 
     (honest / "separation.json").write_text(json.dumps(made | {"model": "CS"} | LEAKLESS))
     rows = run(references, [estimates, honest], tmp_path / "scores.csv")
     assert {(row.model, row.note) for row in rows} == {("HH_CS", LEAK_NOTE), ("CS", "")}
+
+
+def test_table_and_record_say_which_stems_were_made_with_loops(
+    references, estimates, tmp_path, scored
+):
+    told = {"with": {"loops": "auto"}, "without": {"loops": "off"}, "older": {}}
+    for name, record in told.items():
+        folder = shutil.copytree(estimates, tmp_path / name)
+        (folder / "separation.json").write_text(json.dumps({"model": name} | record))
+    shutil.copytree(estimates, tmp_path / "unknown")
+    names = [*told, "unknown"]
+    rows = run(references, [tmp_path / name for name in names], tmp_path / "scores.csv")
+    notes = {row.model: row.note for row in rows}
+    assert notes == {"with": LOOPS_NOTE, "without": "", "older": "", "unknown": ""}
+    models = json.loads((tmp_path / "scores.json").read_text())["models"]
+    assert [models[name]["loops"] for name in names] == ["auto", "off", "off", None]

@@ -15,13 +15,14 @@ from hiphopss.eval.bss.scores import Scores
 from hiphopss.eval.table import (
     COLUMNS,
     LEAK_NOTE,
+    LOOPS_NOTE,
     Row,
     is_uncertain,
     leaky_models,
     read_rows,
     record_path,
     rows_from_scores,
-    with_leak_note,
+    with_notes,
     write_record,
     write_rows,
 )
@@ -206,12 +207,21 @@ def test_a_record_is_written_beside_its_table(tmp_path):
 
 def test_a_leak_is_noted_beside_other_notes_and_is_no_uncertainty():
     _, rows = make_rows()
-    noted = with_leak_note(rows)
+    noted = with_notes(rows, [LEAK_NOTE])
     assert noted[0].note == LEAK_NOTE == "trained on test songs (Q3)"
     assert noted[3].note == "silent reference; trained on test songs (Q3)"
     for table in (rows, noted):
         assert [is_uncertain(row) for row in table] == [False, False, False, True, False, False]
     assert leaky_models(make_rows("honest")[1] + noted) == ["hh"]
+
+
+def test_loops_are_noted_and_are_no_uncertainty():
+    _, rows = make_rows()
+    noted = with_notes(rows, [LEAK_NOTE, LOOPS_NOTE])
+    assert noted[0].note == "trained on test songs (Q3); separated with loops"
+    assert [is_uncertain(row) for row in noted] == [is_uncertain(row) for row in rows]
+    assert leaky_models(noted) == ["hh"]
+    assert with_notes(rows, []) == rows
 
 
 def test_importing_the_package_is_cheap():

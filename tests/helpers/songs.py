@@ -21,6 +21,12 @@ def noise(n_samples, seed, level=0.1):
     return level * coloured * (0.2 + np.abs(np.sin(np.arange(n_samples) / 9000 + seed)))
 
 
+def looped(n_copies=6, seconds=2):
+    """A loop of noise under noise that does not repeat, as a voice `[shape=(n_samples,)]`."""
+    loop = noise(seconds * RATE, 3, 0.2)
+    return np.tile(loop, n_copies) + noise(n_copies * len(loop), 4, 0.05)
+
+
 def write_song(root, subset, name, stems, *, gain=1.0, rate=RATE):
     """Write a song in the layout of DSD100; ``stems`` maps sources to waveforms."""
     folder = root / "Sources" / subset / name

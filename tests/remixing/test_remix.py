@@ -6,7 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile
-from helpers.songs import RATE, noise
+from helpers.songs import RATE, looped, noise
 
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.remixing.mixing import Mix
@@ -263,3 +263,16 @@ def test_a_mono_stem_beside_stereo_ones_is_the_same_on_both_sides(stems, tmp_pat
     found, _ = soundfile.read(tmp_path / "o.wav")
     assert found.shape == bass.shape
     np.testing.assert_allclose(found, bass + sum(mono.values())[:, None], atol=1e-6)
+
+
+def test_a_song_is_separated_with_its_loops(tmp_path, run):
+    soundfile.write(tmp_path / "song.wav", looped(), RATE, subtype="FLOAT")
+    out = tmp_path / "out.wav"
+    for loops, said in (("auto", True), ("off", False)):
+        status, _, errors = run(
+            *("remix", tmp_path / "song.wav", "-o", out, "--acapella", "--loops", loops, "-q")
+        )
+        assert status == 0
+        assert any("song.wav: " in line and "loop" in line for line in errors.split("\n")) is said
+        vocals = separate(soundfile.read(tmp_path / "song.wav")[0], RATE, loops=loops)["vocals"]
+        np.testing.assert_allclose(soundfile.read(out)[0], vocals, atol=1e-6)

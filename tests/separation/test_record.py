@@ -17,6 +17,7 @@ RECORD = {
     "config": {"hop": 512, "window": "hann"},
     "fidelity": {"local_shuffle": True},
     "mono": False,
+    "loops": "auto",
     "released_test_leak": True,
     "trained_on": ["x", "y"],
 }

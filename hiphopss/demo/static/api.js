@@ -7,6 +7,7 @@
  * @property {string} name
  * @property {"model"|"true"} kind
  * @property {string} zip
+ * @property {string} [note]  What to know of it: what of the song repeats.
  * @property {Object<string, Track>} stems
  */
 

@@ -223,6 +223,7 @@ export class Studio extends EventTarget {
       field.setAttribute("aria-valuetext", field.value);
     }
     for (const button of byId("listen").children) press(button, button.dataset.id === listening);
+    byId("version-note").textContent = listening === ORIGINAL ? "" : (this.#version.note ?? "");
     byId("save-zip").href = this.#version.zip;
     byId("save-zip").download = `${result.title} - ${this.#version.name}.zip`;
     this.timeline.setLoop(loop);

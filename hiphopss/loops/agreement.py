@@ -1,0 +1,187 @@
+"""Where copies of a beat agree, and which sources repeat.
+
+Two copies are compared in bands, over about a second, after the network's voice has been taken out
+of them: what is left is alike if the same beat plays in both. The same is asked of the network's
+four sources one by one, which tells how much of each repeats: of a voice usually nothing, but all
+of it in a hook that was copied, and then it is not taken for the beat's opposite.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hiphopss.loops.grid import N_BINS
+from hiphopss.util.threads import ordered_map, processor_count
+
+_N_BANDS = 20
+_LOWEST_EDGE = 8  # bins, some 86 Hz
+_MOST_OF_A_BAND = 16  # bins of a band that are compared, of those in it
+_SMOOTH_FRAMES = 17  # twice, so that some 1.5 seconds count
+_QUIET = 0.1  # of the voice's mean power: with less, it hardly matters whose voice it is
+_STEPS_OF_MASK = 255  # masks are kept in bytes
+
+Array = NDArray[np.float32]
+
+
+def _edges() -> NDArray[np.intp]:
+    edges = np.geomspace(_LOWEST_EDGE, N_BINS, _N_BANDS).round().astype(np.intp)
+    return np.concatenate([[0], edges])
+
+
+EDGES = _edges()
+"""First bin of each band, and the number of bins."""
+
+WIDTHS = np.diff(EDGES)
+
+
+def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The bins that are compared, and where each band starts among them."""
+    kept = [
+        np.unique(np.linspace(low, high - 1, min(high - low, _MOST_OF_A_BAND)).astype(np.intp))
+        for low, high in itertools.pairwise(EDGES)
+    ]
+    starts = np.cumsum([0, *map(len, kept)])[:-1]
+    return np.concatenate(kept), starts
+
+
+BINS, STARTS = _compared()
+
+
+def spread(banded: Array) -> Array:
+    """Values of bands `[shape=(..., n_bands)]` for each bin `[shape=(..., N_BINS)]`."""
+    return np.repeat(banded, WIDTHS, axis=-1)
+
+
+@dataclass(frozen=True)
+class Features:
+    """What of a song is compared.
+
+    Attributes
+    ----------
+    spectra : np.ndarray [shape=(n_frames, n_compared)]
+        Bins ``BINS`` of the mixture's mean over channels.
+    masks : np.ndarray [shape=(n_sources, n_frames, n_compared)]
+        The network's masks there, in bytes.
+    frames_per_step : int
+        Number of frames from one copy to the next.
+    """
+
+    spectra: NDArray[np.complex64]
+    masks: NDArray[np.uint8]
+    frames_per_step: int
+
+    def source(self, number: int) -> NDArray[np.complex64]:
+        """The network's estimate of a source there."""
+        return self.spectra * (self.masks[number] * np.float32(1 / _STEPS_OF_MASK))
+
+    def beat(self) -> NDArray[np.complex64]:
+        """The network's estimate of everything but the voice."""
+        kept = _STEPS_OF_MASK - self.masks[0]
+        return self.spectra * (kept * np.float32(1 / _STEPS_OF_MASK))
+
+
+class Coherence:
+    """Compares a signal with itself some steps later."""
+
+    def __init__(self, signal: NDArray[np.complex64]):
+        self._signal = signal
+        power = signal.real**2 + signal.imag**2
+        # Running sums leave rounding of either sign where a song is silent.
+        self.energy = np.maximum(_smooth(np.add.reduceat(power, STARTS, axis=1)), 0)
+        self._least = 1e-7 * float(self.energy.max(initial=0)) + 1e-20
+
+    def later(self, n_frames: int) -> Array:
+        """Likeness to what comes ``n_frames`` later `[shape=(n_frames - n, n_bands)]`, -1..1."""
+        early, late = self._signal[:-n_frames], self._signal[n_frames:]
+        product = early.real * late.real
+        product += early.imag * late.imag
+        product = _smooth(np.add.reduceat(product, STARTS, axis=1))
+        scale = np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:])
+        return (product / np.maximum(scale, self._least)).astype(np.float32, copy=False)
+
+    def broad(self, n_frames: int) -> Array:
+        """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""
+        weights = (self.energy[:-n_frames] * self.energy[n_frames:]) ** 0.25
+        total = (weights * self.later(n_frames)).sum(axis=1)
+        return (total / (weights.sum(axis=1) + 1e-12)).astype(np.float32)
+
+    def regression(self, other: NDArray[np.complex64]) -> Array:
+        """Share of the signal that another one explains `[shape=(n_frames, n_bands)]`."""
+        product = self._signal.real * other.real
+        product += self._signal.imag * other.imag
+        product = _smooth(np.add.reduceat(product, STARTS, axis=1))
+        return (product / np.maximum(self.energy, self._least)).astype(np.float32, copy=False)
+
+
+def _smooth(values: Array) -> Array:
+    from scipy.ndimage import uniform_filter1d
+
+    once = uniform_filter1d(values, _SMOOTH_FRAMES, axis=0, mode="nearest")
+    return uniform_filter1d(once, _SMOOTH_FRAMES, axis=0, mode="nearest")
+
+
+class Agreement:
+    """How alike a song's copies are.
+
+    A copy in which the voice repeats as well tells nothing of what is voice and what is beat, so it
+    counts as one that disagrees: a hook that was copied, or a voice that is in the loop.
+
+    Parameters
+    ----------
+    features : Features
+        What is compared.
+    steps : sequence of int
+        Distances that are tried, in steps.
+    voice_apart, voice_alike : float
+        Likeness of the network's voices of two places up to which they are taken for different
+        ones (some of the beat is always in them), and from which for the same.
+
+    Attributes
+    ----------
+    n_frames : int
+        Number of frames.
+    """
+
+    def __init__(
+        self, features: Features, steps: Sequence[int], *, voice_apart: float, voice_alike: float
+    ):
+        self._per_step = features.frames_per_step
+        self.n_frames = len(features.spectra)
+        beat, voice = Coherence(features.beat()), Coherence(features.source(0))
+        loud = voice.energy.sum(axis=1)
+        heard = loud / (loud + _QUIET * loud.mean() + 1e-20)
+
+        def compared(step: int) -> NDArray[np.float16]:
+            shift = step * self._per_step
+            same = (voice.broad(shift) - voice_apart) / (voice_alike - voice_apart)
+            same = np.clip(same, 0, 1) * np.sqrt(heard[:-shift] * heard[shift:])
+            return (beat.later(shift) * (1 - same)[:, None]).astype(np.float16)
+
+        found = ordered_map(compared, steps, n_threads=processor_count())
+        self._later = dict(zip(steps, found, strict=True))
+
+    def of(self, step: int, first: int, last: int) -> Array:
+        """Likeness of frames to those ``step`` steps later (or before, if it is negative).
+
+        Returns
+        -------
+        np.ndarray [shape=(last - first, n_bands)]
+            0 where there is no copy.
+        """
+        values = self._later[abs(step)]
+        shift = 0 if step > 0 else step * self._per_step
+        result = np.zeros((last - first, values.shape[1]), np.float32)
+        start, stop = first + shift, last + shift
+        low, high = max(start, 0), min(stop, len(values))
+        if low < high:
+            result[low - start : high - start] = values[low:high]
+        return result
+
+    def signed_steps(self) -> list[int]:
+        """All distances, in both directions."""
+        return [sign * step for step in self._later for sign in (-1, 1)]

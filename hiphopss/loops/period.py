@@ -1,0 +1,146 @@
+"""The period of a loop: the lag at which a song is most like itself.
+
+A beat that is made of loops plays the same samples again, so its waveform is like itself at the
+loop's length and at multiples of it, and a voice hardly is. A lag is found in samples of a lower
+rate, and then to a fraction of a sample from its multiples.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+DECIMATION = 4
+"""By what the sampling rate is divided before a period is looked for."""
+
+SHORTEST_S, LONGEST_S = 1.5, 24.0
+"""Lengths between which the strongest period is looked for, in seconds."""
+
+_MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
+_WORTH = 0.1  # likeness of copies that are worth comparing
+_NEARLY = 0.9  # of the largest likeness
+_FINE = 16  # how many times finer than the lower rate's samples a maximum is looked for
+_REACH = 24  # samples of the lower rate around a maximum that interpolate it
+
+
+@dataclass(frozen=True)
+class Period:
+    """Length of a loop.
+
+    Attributes
+    ----------
+    samples : float
+        Length of the step between copies, in X
+    n_steps : int
+        Number of steps in the loop: the shortest period at which the song is nearly as much like
+        itself as at any.
+    likeness : float
+        Largest normalised autocorrelation; 1 would be a song that repeats exactly.
+    """
+
+    samples: float
+    n_steps: int
+    likeness: float
+
+    @property
+    def loop(self) -> float:
+        """Length of the whole loop in samples."""
+        return self.samples * self.n_steps
+
+
+class Likeness:
+    """Normalised autocorrelation of a signal at a lower rate.
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(n_samples,)]
+        The signal at ``rate``, in single precision.
+    rate : float
+        Its sampling rate in Hz.
+    """
+
+    def __init__(self, waveform: np.ndarray, rate: float):
+        from scipy import fft
+
+        self.rate = rate
+        self.n_samples = n = len(waveform)
+        size = fft.next_fast_len(2 * n, real=True)
+        spectrum = fft.rfft(waveform, size, workers=-1)
+        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
+        self._products = fft.irfft(power, size, workers=-1)[:n]
+        self._energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+
+    def at(self, lags: np.ndarray) -> np.ndarray:
+        """Likeness at whole lags `[shape=(n_lags,)]`; 0 where there is nothing to compare."""
+        lags = np.asarray(lags)
+        total = self._energy[-1]
+        early, late = self._energy[self.n_samples - lags], total - self._energy[lags]
+        scale = np.sqrt(early * late)
+        quiet = scale <= 1e-6 * total
+        return np.where(quiet, 0.0, self._products[lags] / np.where(quiet, 1.0, scale))
+
+    def peak(self, lag: float, reach: int) -> tuple[float, float]:
+        """The maximum near a lag, to a fraction of a sample: its lag and its likeness."""
+        lags = np.arange(round(lag) - reach, round(lag) + reach + 1)
+        middle = int(lags[np.argmax(self.at(lags))])
+        around = np.arange(middle - _REACH, middle + _REACH + 1)
+        values = self.at(around) * np.hanning(len(around) + 2)[1:-1]
+        offsets = np.linspace(-1, 1, 2 * _FINE + 1)
+        fine = np.sinc(middle + offsets[:, None] - around) @ values
+        best = int(np.argmax(fine))
+        return middle + float(offsets[best]), float(self.at(np.array([middle]))[0])
+
+
+def find_period(likeness: Likeness, *, least: float) -> Period | None:
+    """Find the period of a song.
+
+    Parameters
+    ----------
+    likeness : Likeness
+        Autocorrelation of the song at the lower rate.
+    least : float
+        Likeness below which the song has no loop.
+
+    Returns
+    -------
+    Period or None
+        None if nothing repeats.
+    """
+    rate = likeness.rate
+    lags = np.arange(
+        round(SHORTEST_S * rate),
+        min(round(LONGEST_S * rate), int(_MOST_OF_SONG * likeness.n_samples)),
+    )
+    if not len(lags):
+        return None
+    values = likeness.at(lags)
+    best = int(np.argmax(values))
+    if not values[best] >= least:
+        return None
+    whole = _refined(likeness, float(lags[best]))
+    most = max(1, int(whole / (SHORTEST_S * rate)))
+    step = whole / max(range(1, most + 1), key=lambda n: _gathered(likeness, whole / n))
+    multiples = np.arange(1, round(whole / step) + 1)
+    alike = likeness.at((multiples * step).round().astype(int))
+    n_steps = int(multiples[np.argmax(alike >= _NEARLY * alike.max())])
+    return Period(step * DECIMATION, n_steps, float(values[best]))
+
+
+def _gathered(likeness: Likeness, step: float) -> float:
+    """How much a song is like itself at all multiples of a step, less what they cost."""
+    lags = np.arange(1, int(_MOST_OF_SONG * likeness.n_samples / step) + 1) * step
+    return float((likeness.at(lags.round().astype(int)) - _WORTH).sum())
+
+
+def _refined(likeness: Likeness, lag: float) -> float:
+    """A period from its multiples: the further away, the more exact."""
+    strength = likeness.at(np.array([round(lag)]))[0]
+    multiple, reach = 1, 2
+    while multiple * lag + _REACH + reach < _MOST_OF_SONG * likeness.n_samples:
+        found, value = likeness.peak(multiple * lag, reach)
+        if value < 0.5 * strength:
+            break
+        lag = found / multiple
+        multiple += 1
+    return lag

@@ -1,0 +1,68 @@
+"""Arrays on disk that grow at their end and are read anywhere: what is too long for memory."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+
+class Spool:
+    """Records of equal shape in a temporary file without a name.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of a record.
+    dtype : DTypeLike
+        Its type.
+    """
+
+    def __init__(self, shape: tuple[int, ...], dtype: DTypeLike):
+        self.shape, self.dtype = shape, np.dtype(dtype)
+        self._size = int(np.prod(shape, dtype=int)) * self.dtype.itemsize
+        self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 (closed by `close`)
+        self._lock = threading.Lock()
+        self.n_records = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def append(self, records: np.ndarray) -> None:
+        """Write records `[shape=(n, *shape)]` after the last one."""
+        data = np.ascontiguousarray(records, self.dtype).reshape(-1).view(np.uint8).data
+        with self._lock:
+            self._file.seek(self.n_records * self._size)
+            while data:  # a file may take less than it was given
+                data = data[self._file.write(data) :]
+        self.n_records += len(records)
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Read records; those outside of the file are zeros. [shape=(stop - start, *shape)]"""
+        result = np.zeros((stop - start, *self.shape), self.dtype)
+        first, last = max(start, 0), min(stop, self.n_records)
+        if first >= last:
+            return result
+        wanted = result[first - start : last - start]
+        part = wanted.reshape(-1).view(np.uint8).data
+        with self._lock:
+            self._file.seek(first * self._size)
+            while part:
+                part = part[self._file.readinto(part) or len(part) :]
+        return result
+
+    def close(self) -> None:
+        """Delete the file."""
+        self._file.close()
