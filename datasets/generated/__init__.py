@@ -3,16 +3,19 @@
 ``"hhds"`` stands in for HHDS (paper, section 3.1): 18 songs of hip hop by one "producer", with a
 drum machine, loops and spoken Spanish by 12 voices. ``"dsd100"`` stands in for DSD100, and differs
 from the first set as much as DSD100 does from HHDS (paper, section 4.3): rock, pop, folk, heavy,
-reggae, electronic and some hip hop, by bands with played drums, with sung and rapped English. All
-of it is synthesised: neither set is music that anybody made, and results on them say nothing about
+reggae, electronic and some hip hop, by bands with played drums, with sung and rapped English.
+Two more are for separation that makes use of repetition: the beats of ``"loops"`` come back to the
+sample, as a studio's software plays them, and nothing in ``"unlooped"`` does. All of it is
+synthesised: none of the sets is music that anybody made, and results on them say nothing about
 real songs. The properties of collections, styles, instruments, lines and voices are in the TOML
 files in ``facts/``.
 
 :mod:`~hiphopss.datasets.generated.hollow` makes a set's files without their sound.
 :mod:`~hiphopss.datasets.generated.collection` and :mod:`~hiphopss.datasets.generated.song` say
-which songs there are and how one is made; ``producer`` and ``band`` write the music of the two
-sets; ``instruments/`` and ``vocals/`` play it; ``style``, ``grid``, ``tones`` and ``effects`` serve
-all of them. May import :mod:`hiphopss.util`.
+which songs there are and how one is made; ``producer`` and ``band`` write the music of the first
+two sets, ``studio/`` that of loops, and ``unlooped`` keeps songs from repeating; ``instruments/``
+and ``vocals/`` play it; ``style``, ``grid``, ``tones``, ``effects`` and ``balance`` serve all of
+them. May import :mod:`hiphopss.util`.
 """
 
 from __future__ import annotations
@@ -38,38 +41,44 @@ def generate(
     root: str | Path,
     *,
     collection: str = "hhds",
-    seconds: float = 30.0,
+    seconds: float | None = None,
     n_dev: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
     progress: bool = True,
 ) -> Path:
-    """Write a generated data set: a synthetic stand-in for HHDS or DSD100.
+    """Write a generated data set: a stand-in for HHDS or DSD100, or songs with and without loops.
 
     The folder gets ``Mixtures/{Dev,Test}/<song>/mixture.wav``,
-    ``Sources/{Dev,Test}/<song>/{bass,drums,other,vocals}.wav`` (mono, 44.1 kHz, 16 bit) and
+    ``Sources/{Dev,Test}/<song>/{bass,drums,other,vocals}.wav`` (44.1 kHz, 16 bit, mono except for
+    some songs of ``"loops"`` and ``"unlooped"``, which are in stereo) and
     ``generated.json``, which describes each song and has the SHA-256 of its files. The folder
     appears when it is complete.
     A mixture is its gain (in ``generated.json``) times the sum of the four written stems,
     rounded to 16 bits. It is normalised in ``"hhds"``, as the paper says about HHDS, and is the
-    plain sum in ``"dsd100"``.
+    plain sum in the others.
 
     Parameters
     ----------
     root : path-like
         Folder to make; it may exist if it is empty.
     collection : str
-        ``"hhds"`` (hip hop by one producer, Spanish, 13 Dev and 5 Test songs) or ``"dsd100"``
+        ``"hhds"`` (hip hop by one producer, Spanish, 13 Dev and 5 Test songs), ``"dsd100"``
         (several styles, played by bands, English, 16 and 6 songs; of the first six Test songs, the
-        first three are hip hop). The sets have no song names in common.
-    seconds : float
-        Length of every song, 4..600.
+        first three are hip hop), ``"loops"`` (hip hop of loops that repeat to the sample, 10 and
+        12 songs; Dev and Test share no sound and no language) or ``"unlooped"`` (songs that don't,
+        6 and 8; ``generated.json`` has the ``kind`` of each). The sets have no song names in
+        common.
+    seconds : float, optional
+        Length of every song, 4..600; by default 30, but 60 to 180 in ``"loops"`` and 60 to 120 in
+        ``"unlooped"``, whose songs differ in length.
     n_dev, n_test : int, optional
         Numbers of songs for training and for testing; by default those of the collection. Together
-        at most 999; in ``"dsd100"`` at most 949 and 50, because its Test songs are 001-050.
+        at most 999; in ``"dsd100"`` at most 949 and 50, because its Test songs are 001-050, and in
+        ``"loops"`` and ``"unlooped"`` at most 899 and 100.
     seed : int
         The same seed gives the same bytes on the same machine. Song ``k`` does not depend on the
-        number of songs; in ``"dsd100"`` this applies to the ``k``-th song of each split.
+        number of songs; outside ``"hhds"`` this applies to the ``k``-th song of each split.
     progress : bool
         Show a progress bar on standard error.
 
@@ -93,12 +102,17 @@ def generate(
         root, collection=collection, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed
     )
     songs = []
+    usual = chosen.facts["seconds"] if seconds is None else seconds
+    varied = isinstance(usual, list)
     with (
         written_whole(root.resolve()) as folder,
         progress_bar(total=n_dev + n_test, desc="generate", unit="song", show=progress) as bar,
     ):
         for song in chosen.songs(n_dev, n_test):
-            stems, facts = render_song(chosen, song, seconds=seconds, seed=seed)
+            length = chosen.length(song, seconds)
+            stems, facts = render_song(chosen, song, seconds=length, seed=seed)
+            if varied:
+                facts["seconds"] = length
             name = chosen.song_name(song, facts["title"])
             gain = _write_song(folder, song.split, name, stems, chosen.facts.get("mixture_peak"))
             told = {"name": name, "split": song.split, "mixture_gain": gain, **facts}
@@ -108,7 +122,7 @@ def generate(
             "collection": collection,
             "version": VERSION,
             "seed": seed,
-            "seconds": seconds,
+            "seconds": usual,
             "songs": songs,
         }
         text = json.dumps(record, ensure_ascii=False, indent=1)
@@ -120,7 +134,7 @@ def require_sensible(
     root: Path,
     *,
     collection: str = "hhds",
-    seconds: float,
+    seconds: float | None,
     n_dev: int | None = None,
     n_test: int | None = None,
     seed: int = 0,
@@ -129,7 +143,7 @@ def require_sensible(
     from hiphopss.datasets.generated.collection import load_collection
 
     chosen = load_collection(collection)
-    if not MIN_SECONDS <= seconds <= MAX_SECONDS:
+    if seconds is not None and not MIN_SECONDS <= seconds <= MAX_SECONDS:
         raise HiphopssError(
             f"seconds is {seconds:g}: choose a length of {MIN_SECONDS:g} to {MAX_SECONDS:g} s"
         )
@@ -172,9 +186,10 @@ def _write_song(
 
 
 def _write_wav(path: Path, samples: Any) -> None:
-    """Write a mono file of 16 bit; with a full disk, Python's own module raises ``OSError``."""
+    """Write a file of 16 bit; with a full disk, Python's own module raises ``OSError``."""
     from hiphopss.datasets.generated.effects import RATE
 
     with open(path, "wb") as out, wave.open(out, "wb") as file:
-        file.setparams((1, 2, RATE, len(samples), "NONE", ""))
-        file.writeframes(samples.astype("<i2").tobytes())
+        n_channels = 1 if samples.ndim == 1 else len(samples)
+        file.setparams((n_channels, 2, RATE, samples.shape[-1], "NONE", ""))
+        file.writeframes(samples.T.astype("<i2").tobytes())

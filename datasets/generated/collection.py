@@ -11,6 +11,7 @@ from hiphopss.errors import HiphopssError
 
 SPLITS = ("Dev", "Test")
 MAX_NUMBER = 999
+GOLDEN = (5**0.5 - 1) / 2  # its multiples' fractions lie evenly, however many there are
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Collection:
     Attributes
     ----------
     name : str
-        ``"hhds"`` or ``"dsd100"``.
+        Its name in ``collections.toml``.
     facts : dict
         Its table in ``collections.toml``.
     """
@@ -97,6 +98,22 @@ class Collection:
         rounds, rest = divmod(song.place, len(names))
         name = names[rest]
         return name, rounds * names.count(name) + names[:rest].count(name)
+
+    def kind(self, song: Slot) -> str:
+        """How a song is kept from repeating (``unlooped.toml``); empty where it isn't."""
+        kinds = self.facts.get("kinds", {}).get(song.split, [""])
+        return kinds[song.place % len(kinds)]
+
+    def length(self, song: Slot, seconds: float | None) -> float:
+        """Seconds that a song lasts: as asked for, or as the collection has it.
+
+        Where the collection has a range, its songs are spread over it evenly.
+        """
+        usual = self.facts["seconds"]
+        if seconds is not None or not isinstance(usual, list):
+            return usual if seconds is None else seconds
+        share = (0.5 + song.place * GOLDEN) % 1
+        return round(usual[0] + share * (usual[1] - usual[0]), 1)
 
     def serial(self, song: Slot) -> int:
         """A number from 0 that no other song has; small while there are few songs."""

@@ -41,9 +41,13 @@ class Grid:
 
     def at(self, position: float) -> int:
         """Sample at which a position in sixteenths (from 0, fractions allowed) lies."""
+        return round(self.time(position))
+
+    def time(self, position: float) -> float:
+        """The same as a number of samples that need not be whole."""
         pair, rest = divmod(position, 2)
         if rest < 1:
             swung = rest * 2 * self.swing
         else:
             swung = 2 * self.swing + (rest - 1) * 2 * (1 - self.swing)
-        return round((pair * 2 + swung) * self.step)
+        return (pair * 2 + swung) * self.step

@@ -8,13 +8,15 @@ import numpy as np
 
 from hiphopss.config import SOURCES
 from hiphopss.datasets.generated import band, producer
+from hiphopss.datasets.generated.balance import balanced, scaled
 from hiphopss.datasets.generated.collection import Collection, Slot
 from hiphopss.datasets.generated.effects import RATE, process
 from hiphopss.datasets.generated.grid import Grid
-from hiphopss.datasets.generated.style import Dealer, load
+from hiphopss.datasets.generated.studio.record import studio_song
+from hiphopss.datasets.generated.style import Dealer, Making, load
+from hiphopss.datasets.generated.unlooped import unrepeated
 
 PLAYERS = {"producer": producer, "band": band}
-GATE = 30.0  # dB under the loudest frame: what is quieter doesn't count as playing
 
 
 def arrange(
@@ -52,33 +54,6 @@ def arrange(
     return sections[:n_bars], playing[:n_bars]
 
 
-def gated_rms(x: np.ndarray) -> float:
-    """RMS over the 0.1 s frames that lie within 30 dB of the loudest; 0 for silence."""
-    n = len(x) // 4410 * 4410
-    power = np.mean(x[:n].reshape(-1, 4410) ** 2, axis=1)
-    return float(np.sqrt(power[power >= power.max() * 10 ** (-GATE / 10)].mean()))
-
-
-def _faded(x: np.ndarray) -> np.ndarray:
-    """End without a click."""
-    n = min(len(x), RATE // 50)
-    x[len(x) - n :] *= np.linspace(1, 0, n)
-    return x
-
-
-def _balanced(
-    stems: dict[str, np.ndarray], levels: dict[str, float], peak: float, *, plain_sum: bool
-) -> dict[str, np.ndarray]:
-    """The stems at their levels; the loudest one, or their plain sum, has that peak."""
-    stems = {
-        source: _faded(stems[source] * 10 ** (levels[source] / 20) / gated_rms(stems[source]))
-        for source in SOURCES
-    }
-    heard = [*stems.values(), sum(stems.values())] if plain_sum else list(stems.values())
-    loudest = max(np.abs(x).max() for x in heard)
-    return {source: stems[source] * (peak / loudest) for source in SOURCES}
-
-
 def song_title(collection: Collection, song: Slot, seed: int) -> str:
     """A song's title, which is known before the song is made."""
     style = load(collection.style(song)[0])
@@ -103,8 +78,8 @@ def render_song(
 
     Returns
     -------
-    stems : dict of str to np.ndarray [shape=(n_samples,)]
-        The sources at 44.1 kHz, in -1..1.
+    stems : dict of str to np.ndarray [shape=(n_samples,) or (2, n_samples)]
+        The sources at 44.1 kHz, in -1..1; all of a song are in mono or all in stereo.
     facts : dict
         What the song is made of, ready for JSON.
 
@@ -115,27 +90,37 @@ def render_song(
     """
     name, turn = collection.style(song)
     style = load(name)
-    players = PLAYERS[style["players"]]
     rng = np.random.default_rng([seed, song.number - 1, *collection.facts["salt"]])
     rngs = dict(zip(SOURCES, rng.spawn(len(SOURCES)), strict=True))
     serial = collection.serial(song)
-    title = song_title(collection, song, seed)
+    told = {"style": style["label"], "title": song_title(collection, song, seed)}
     voice = collection.voice(song, load(style["language"]))
     # alone in the set, a style has its decks to itself; else each split of each style has
     decks = f"{name} {song.split} " if collection.mixed else ""
     dealt = Dealer(seed, turn if collection.mixed else serial, decks)
-    chosen = players.choose(style, dealt, voice=voice, rng=rng)
-    grid = Grid(RATE, chosen["tempo"], chosen["swing"], round(seconds * RATE))
+    make = studio_song if style["players"] == "studio" else _played
+    made = Making(style, dealt, voice, round(seconds * RATE), rng, rngs, collection.kind(song))
+    stems, facts = make(made)
+    stems = scaled(stems, facts["peak"], plain_sum=collection.plain_sum)
+    return stems, told | facts
+
+
+def _played(making: Making) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """A song of the players who take a whole song's bars at once."""
+    style, rng, rngs = making.style, making.rng, making.rngs
+    players = PLAYERS[style["players"]]
+    chosen = players.choose(style, making.dealt, voice=making.voice, rng=rng)
+    grid = Grid(RATE, chosen["tempo"], chosen["swing"], making.n_samples)
     sections, playing = arrange(players.arrangement(style), chosen["form"], grid.n_bars, rng)
+    chosen, grid = unrepeated(making.kind, chosen, grid, rng)
     stems, kicks = players.perform(chosen, style, grid, sections, playing, rngs)
     for source in SOURCES:
         settings = chosen["effects"][source]
         stems[source] = process(
             stems[source], settings, step=grid.step, hits=kicks, rng=rngs[source]
         )
-    stems = _balanced(stems, chosen["levels"], chosen["peak"], plain_sum=collection.plain_sum)
-    facts = {"style": style["label"], "title": title}
-    return stems, facts | _facts(chosen, players.named(chosen), sections, playing)
+    stems = balanced(stems, chosen["levels"])
+    return stems, _facts(chosen, players.named(chosen), sections, playing)
 
 
 def _facts(

@@ -16,12 +16,28 @@ import numpy as np
 def load(name: str) -> dict[str, Any]:
     """Read one of the TOML files in ``facts/``.
 
+    What a file that is ``like`` another one doesn't have is as there. A table's tables are joined
+    in the same way; lists are replaced.
+
     Parameters
     ----------
     name : str
         Its name without the suffix.
     """
-    return tomllib.loads(files(__package__).joinpath("facts", f"{name}.toml").read_text("utf-8"))
+    text = files(__package__).joinpath("facts", f"{name}.toml").read_text("utf-8")
+    facts = tomllib.loads(text)
+    return _over(load(facts["like"]), facts) if "like" in facts else facts
+
+
+def _over(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    """A table over another: its own entries, and those of the other that it lacks."""
+    joined = {
+        key: _over(base[key], value)
+        if isinstance(value, dict) and isinstance(base.get(key), dict)
+        else value
+        for key, value in own.items()
+    }
+    return base | joined
 
 
 def deal(deck: list, *, seed: int, topic: str, index: int) -> Any:
@@ -102,3 +118,35 @@ def nudged(facts: Any, rng: np.random.Generator, *, tolerance: float, exact: lis
     if isinstance(facts, str):
         return facts
     return float(f"{facts * (1 + tolerance * rng.uniform(-1, 1)):.4g}")
+
+
+@dataclass(frozen=True)
+class Making:
+    """What a song is made from.
+
+    Attributes
+    ----------
+    style : dict
+        Its style's facts.
+    dealt : Dealer
+        Gives its cards.
+    voice : dict
+        Who sings or raps.
+    n_samples : int
+        Its length.
+    rng : np.random.Generator
+        For what is drawn for the whole song.
+    rngs : dict of str to np.random.Generator
+        One for each source.
+    kind : str
+        How the song is kept from repeating, as ``unlooped.toml`` has it; empty for songs that
+        repeat as they do.
+    """
+
+    style: dict[str, Any]
+    dealt: Dealer
+    voice: dict[str, Any]
+    n_samples: int
+    rng: np.random.Generator
+    rngs: dict[str, np.random.Generator]
+    kind: str = ""

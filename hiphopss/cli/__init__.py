@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from hiphopss import __version__
 from hiphopss.cli import (
+    adapt,
     data,
     demo,
     evaluate,
@@ -134,6 +135,7 @@ def build_parser() -> argparse.ArgumentParser:
         data.add_features,
         data.add_audition,
         train.add_train,
+        adapt.add_adapt,
         evaluate.add_evaluate,
         evaluate.add_compare,
         reproduce.add_reproduce,

@@ -16,17 +16,28 @@ def add_generate(verbs: Verbs) -> None:
     verb.add_argument("output", metavar="OUT", help="folder to make")
     verb.add_argument(
         "--set",
-        choices=("hhds", "dsd100"),
+        choices=("hhds", "dsd100", "loops", "unlooped"),
         default="hhds",
-        help="which data set it stands in for: one producer's hip hop, or many styles with played "
-        "drums and sung vocals (default: hhds)",
-    )
-    verb.add_argument("--seconds", type=float, default=30.0, help="length of a song (default: 30)")
-    verb.add_argument(
-        "--dev", type=int, metavar="N", help="songs to train on (default: 13, dsd100: 16)"
+        help="which data set it stands in for: one producer's hip hop (hhds), or many styles with "
+        "played drums and sung vocals (dsd100); or hip hop whose loops repeat to the sample "
+        "(loops), or songs that never do (unlooped) (default: hhds)",
     )
     verb.add_argument(
-        "--test", type=int, metavar="N", help="songs to test on (default: 5, dsd100: 6)"
+        "--seconds",
+        type=float,
+        help="length of a song (default: 30; loops: 60 to 180, unlooped: 60 to 120)",
+    )
+    verb.add_argument(
+        "--dev",
+        type=int,
+        metavar="N",
+        help="songs to train on (default: 13, dsd100: 16, loops: 10, unlooped: 6)",
+    )
+    verb.add_argument(
+        "--test",
+        type=int,
+        metavar="N",
+        help="songs to test on (default: 5, dsd100: 6, loops: 12, unlooped: 8)",
     )
     verb.add_argument("--seed", type=int, default=0, help="seed of the songs (default: 0)")
     add_quiet(verb)

@@ -8,6 +8,7 @@ of it in a hook that was copied, and then it is not taken for the beat's opposit
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ _N_BANDS = 20
 _LOWEST_EDGE = 8  # bins, some 86 Hz
 _MOST_OF_A_BAND = 16  # bins of a band that are compared, of those in it
 _SMOOTH_FRAMES = 17  # twice, so that some 1.5 seconds count
+_QUIET = 0.1  # of the voice's mean power: with less, it hardly matters whose voice it is
 _STEPS_OF_MASK = 255  # masks are kept in bytes
 
 Array = NDArray[np.float32]
@@ -41,7 +43,7 @@ def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The bins that are compared, and where each band starts among them."""
     kept = [
         np.unique(np.linspace(low, high - 1, min(high - low, _MOST_OF_A_BAND)).astype(np.intp))
-        for low, high in zip(EDGES[:-1], EDGES[1:], strict=True)
+        for low, high in itertools.pairwise(EDGES)
     ]
     starts = np.cumsum([0, *map(len, kept)])[:-1]
     return np.concatenate(kept), starts
@@ -89,7 +91,8 @@ class Coherence:
     def __init__(self, signal: NDArray[np.complex64]):
         self._signal = signal
         power = signal.real**2 + signal.imag**2
-        self.energy = _smooth(np.add.reduceat(power, STARTS, axis=1))
+        # Running sums leave rounding of either sign where a song is silent.
+        self.energy = np.maximum(_smooth(np.add.reduceat(power, STARTS, axis=1)), 0)
         self._least = 1e-7 * float(self.energy.max(initial=0)) + 1e-20
 
     def later(self, n_frames: int) -> Array:
@@ -99,14 +102,20 @@ class Coherence:
         product += early.imag * late.imag
         product = _smooth(np.add.reduceat(product, STARTS, axis=1))
         scale = np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:])
-        return product / np.maximum(scale, self._least)
+        return (product / np.maximum(scale, self._least)).astype(np.float32, copy=False)
+
+    def broad(self, n_frames: int) -> Array:
+        """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""
+        weights = (self.energy[:-n_frames] * self.energy[n_frames:]) ** 0.25
+        total = (weights * self.later(n_frames)).sum(axis=1)
+        return (total / (weights.sum(axis=1) + 1e-12)).astype(np.float32)
 
     def regression(self, other: NDArray[np.complex64]) -> Array:
         """Share of the signal that another one explains `[shape=(n_frames, n_bands)]`."""
         product = self._signal.real * other.real
         product += self._signal.imag * other.imag
         product = _smooth(np.add.reduceat(product, STARTS, axis=1))
-        return product / np.maximum(self.energy, self._least)
+        return (product / np.maximum(self.energy, self._least)).astype(np.float32, copy=False)
 
 
 def _smooth(values: Array) -> Array:
@@ -119,12 +128,18 @@ def _smooth(values: Array) -> Array:
 class Agreement:
     """How alike a song's copies are.
 
+    A copy in which the voice repeats as well tells nothing of what is voice and what is beat, so it
+    counts as one that disagrees: a hook that was copied, or a voice that is in the loop.
+
     Parameters
     ----------
     features : Features
         What is compared.
     steps : sequence of int
         Distances that are tried, in steps.
+    voice_apart, voice_alike : float
+        Likeness of the network's voices of two places up to which they are taken for different
+        ones (some of the beat is always in them), and from which for the same.
 
     Attributes
     ----------
@@ -132,15 +147,22 @@ class Agreement:
         Number of frames.
     """
 
-    def __init__(self, features: Features, steps: Sequence[int]):
+    def __init__(
+        self, features: Features, steps: Sequence[int], *, voice_apart: float, voice_alike: float
+    ):
         self._per_step = features.frames_per_step
         self.n_frames = len(features.spectra)
-        beat = Coherence(features.beat())
-        found = ordered_map(
-            lambda step: beat.later(step * self._per_step).astype(np.float16),
-            steps,
-            n_threads=processor_count(),
-        )
+        beat, voice = Coherence(features.beat()), Coherence(features.source(0))
+        loud = voice.energy.sum(axis=1)
+        heard = loud / (loud + _QUIET * loud.mean() + 1e-20)
+
+        def compared(step: int) -> NDArray[np.float16]:
+            shift = step * self._per_step
+            same = (voice.broad(shift) - voice_apart) / (voice_alike - voice_apart)
+            same = np.clip(same, 0, 1) * np.sqrt(heard[:-shift] * heard[shift:])
+            return (beat.later(shift) * (1 - same)[:, None]).astype(np.float16)
+
+        found = ordered_map(compared, steps, n_threads=processor_count())
         self._later = dict(zip(steps, found, strict=True))
 
     def of(self, step: int, first: int, last: int) -> Array:

@@ -2,12 +2,16 @@
 
 In each bin of a frame the mixture is the sum of what repeats, ``A``, and of what doesn't, ``N``:
 ``X_0 = A + N_0`` here, ``X_k = A + N_k`` in a copy, all taken as independent and Gaussian. How much
-of each source repeats, ``rho_s``, and the network's power of each source, ``p_s``, give the powers:
-``rho_s p_s`` summed is that of ``A``, the rest that of ``N``. The mean of ``A`` given all copies is
+of each source repeats, ``rho_s``, and the power of each source, ``p_s``, give their powers: the sum
+of ``rho_s p_s`` is that of ``A``, the rest that of ``N``. The mean of ``A`` given all copies is
 then a weighted sum of their spectra, phases included. A copy in which the network hears no voice
 counts more than one in which it hears a loud one, and a copy that disagrees here and now counts
-little. Where no copy agrees, ``A`` and ``N`` are shares of the mixture, and the stems are those of
-the network's masks.
+little. What was found of ``A`` and ``N`` gives better powers than the network's, and so on, a few
+times (expectation and maximisation). Where no copy agrees, ``A`` and ``N`` are shares of the
+mixture, and the stems are those of the network's masks.
+
+Where several copies agree, what repeats is taken for the beat, and what doesn't for the voice,
+whatever the network makes of it. Only there can it be known, and there it is nearly always so.
 """
 
 from __future__ import annotations
@@ -27,38 +31,49 @@ _TINY = np.float32(1e-12)
 
 @dataclass(frozen=True)
 class Constants:
-    """What was fitted on generated songs (``constants.toml``).
+    """What was fitted on generated songs.
 
     Attributes
     ----------
     least_likeness : float
         Likeness of a song to itself below which it is not touched.
     most_copies : int
-        Copies that are used in a place, the most alike ones.
-    gate : float
-        Agreement below which a copy isn't used.
+        Number of copies that are used in a place, the most alike ones.
+    gate, sure : float
+        Agreement below which a copy isn't used, and from which on the best one is believed.
+    voice_apart, voice_alike : float
+        As in :class:`hiphopss.loops.agreement.Agreement`.
     disagreement : float
         How much a copy's disagreement counts.
     leakage : float
         Share of the most repeating source's repetition that the voice has only because the
         network's voice has some of the beat in it.
-    certainty : float
-        How much what the copies tell replaces the network's powers, 0..1.
-    least_share, most_share : float
-        Limits of how much of a source repeats.
-    gain : float
-        How far a copy's level is matched to that here, 0..1.
+    few : float
+        Number of copies that are believed half as much as very many.
+    voice_repeats, rest_repeats : float
+        How much of the voice, and of the other sources, repeats where copies are believed.
+    averaged : float
+        How much each copy's balance of the sources counts for the beat, beside that here.
+    floor : float
+        Share of the mixture's power that any source may have in any bin, whatever the network says.
+    rounds : int
+        Number of rounds of expectation and maximisation.
     """
 
-    least_likeness: float = 0.2
+    least_likeness: float = 0.25
     most_copies: int = 8
     gate: float = 0.2
-    disagreement: float = 0.5
+    sure: float = 0.8
+    voice_apart: float = 0.6
+    voice_alike: float = 0.85
+    disagreement: float = 1.0
     leakage: float = 0.5
-    certainty: float = 0.7
-    least_share: float = 0.02
-    most_share: float = 0.98
-    gain: float = 0.0
+    few: float = 1.0
+    voice_repeats: float = 0.03
+    rest_repeats: float = 0.97
+    averaged: float = 0.1
+    floor: float = 0.02
+    rounds: int = 3
 
 
 @dataclass(frozen=True)
@@ -77,90 +92,102 @@ class Copy:
     powers: Array
 
 
-class Place:
-    """Collects the copies of some frames, and splits these into what repeats and what doesn't.
+def split(
+    here: Copy,
+    copies: Sequence[Copy],
+    agreements: Sequence[Array],
+    shares: Array,
+    constants: Constants,
+) -> Spectra:
+    """Split frames into their sources by what repeats in copies of them.
 
     Parameters
     ----------
     here : Copy
         The frames themselves.
+    copies : sequence of Copy
+        Copies of them.
+    agreements : sequence of np.ndarray [shape=(n_frames, n_bands)]
+        How alike each copy is, -1..1.
     shares : np.ndarray [shape=(n_sources, n_frames, n_bands)]
-        How much of each source repeats, 0..1.
+        How much of each source was found to repeat, 0..1.
     constants : Constants
         The fitted constants.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_channels, n_frames, n_bins)]
+        Spectra of the sources, which sum to the mixture's.
     """
-
-    def __init__(self, here: Copy, shares: Array, constants: Constants):
-        self._here, self._constants = here, constants
-        self._shares = spread(shares)
-        self._rest = 1 - self._shares
-        repeating = self._shares * here.powers
-        self._repeating = repeating.sum(axis=0) + _TINY
-        self._other = (self._rest * here.powers).sum(axis=0) + _TINY
-        self._precision = np.zeros_like(self._repeating)
-        self._weighted = np.zeros_like(here.spectra)
-        self._heard = repeating  # power of what repeats by source, in all copies that agree
-
-    def add(self, copy: Copy, agreement: Array) -> None:
-        """Take a copy into account.
-
-        Parameters
-        ----------
-        copy : Copy
-            Its frames.
-        agreement : np.ndarray [shape=(n_frames, n_bands)]
-            How alike it is, -1..1.
-        """
-        constants = self._constants
-        clear = np.clip((agreement - constants.gate) / 0.1, 0, 1)
-        if not clear.any():
-            return
-        sure = np.clip(agreement, 1e-3, 0.999)
-        other = np.einsum("sfb,sfb->fb", self._rest, copy.powers)
-        apart = spread(constants.disagreement * (1 - sure) / sure + 1e-3)
-        weight = spread(clear) / (other + apart * self._repeating + _TINY)
-        self._precision += weight
-        self._weighted += weight * copy.spectra
-        self._heard += spread(clear * sure**2) * (self._shares * copy.powers)
-
-    def stems(self) -> Spectra:
-        """Spectra of the sources, which sum to the mixture's.
-
-        Returns
-        -------
-        np.ndarray [shape=(n_sources, n_channels, n_frames, n_bins)]
-            In single precision.
-        """
-        mixture = self._here.spectra
-        beat, variance = self._posterior(self._repeating, self._other)
-        rest = mixture - beat
-        told = self._precision * self._repeating
-        trust = self._constants.certainty * told / (told + 1)
-        repeating = _between(self._repeating, _power(beat) + variance, trust)
-        other = _between(self._other, _power(rest) + variance, trust)
-        beat, _ = self._posterior(repeating, other)
-        rest = mixture - beat
-        of_beat = self._heard + _TINY
-        of_beat /= of_beat.sum(axis=0)
-        of_rest = self._rest * self._here.powers + _TINY
-        of_rest /= of_rest.sum(axis=0)
-        return of_beat[:, None] * beat + of_rest[:, None] * rest
-
-    def _posterior(self, repeating: Array, other: Array) -> tuple[Spectra, Array]:
-        """Mean and variance of what repeats, given its prior power and that of the rest."""
-        variance = 1 / (self._precision + 1 / other + 1 / repeating)
-        mean = variance * (self._weighted + self._here.spectra / other)
-        return mean, variance
+    clear = [np.clip((q - constants.gate) / 0.1, 0, 1) for q in agreements]
+    sure = [np.clip(q, 1e-3, 0.999) for q in agreements]
+    believed = [c * s**2 for c, s in zip(clear, sure, strict=True)]
+    shares = spread(_believed(shares, agreements, believed, constants))
+    rest = 1 - shares
+    own = here.powers + constants.floor * here.powers.sum(axis=0) + _TINY
+    repeating = (shares * own).sum(axis=0)
+    precision = np.zeros_like(repeating)
+    weighted = np.zeros_like(here.spectra)
+    heard = np.zeros_like(own)  # powers of the sources in all copies that agree
+    for copy, c, s, b in zip(copies, clear, sure, believed, strict=True):
+        if not c.any():
+            continue
+        other = np.einsum("sfb,sfb->fb", rest, copy.powers)
+        apart = spread(constants.disagreement * (1 - s) / s + 1e-3)
+        weight = spread(c) / (other + apart * repeating + _TINY)
+        precision += weight
+        weighted += weight * copy.spectra
+        heard += spread(b) * copy.powers
+    told = precision * repeating
+    trust = told / (told + 1)
+    heard *= constants.averaged * shares
+    powers, mixture = own, here.spectra
+    for turn in range(constants.rounds):
+        of_beat = shares * powers
+        of_rest = powers - of_beat
+        repeating, other = of_beat.sum(axis=0), of_rest.sum(axis=0)
+        doubt = 1 / (other + _TINY)
+        beat = (weighted + mixture * doubt) / (precision + doubt + 1 / (repeating + _TINY))
+        of_beat = _normalised(of_beat + heard)
+        of_rest = _normalised(of_rest)
+        if turn + 1 < constants.rounds:
+            found = of_beat * power(beat) + of_rest * power(mixture - beat)
+            powers = own + trust * (found - own)
+    return of_beat[:, None] * beat + of_rest[:, None] * (mixture - beat)
 
 
-def _power(spectra: Spectra) -> Array:
-    """Mean power over channels `[shape=(n_frames, n_bins)]`."""
-    return (spectra.real**2 + spectra.imag**2).mean(axis=0)
+def _believed(
+    shares: Array, agreements: Sequence[Array], believed: Sequence[Array], constants: Constants
+) -> Array:
+    """How much of each source repeats, after what is known of beats where copies agree."""
+    if not len(agreements):
+        return shares
+    range_ = constants.sure - constants.gate
+    best = np.clip((np.max(agreements, axis=0) - constants.gate) / range_, 0, 1)
+    n_copies = np.sum(believed, axis=0)
+    trust = best * n_copies / (n_copies + constants.few)
+    known = np.full((len(shares), 1, 1), constants.rest_repeats, np.float32)
+    known[0] = constants.voice_repeats
+    return shares + trust * (known - shares)
 
 
-def _between(prior: Array, found: Array, trust: Array) -> Array:
-    """Geometric mean of two powers, weighted by the trust in the second one."""
-    return np.exp((1 - trust) * np.log(prior + _TINY) + trust * np.log(found + _TINY))
+def _normalised(powers: Array) -> Array:
+    """Turn powers into shares, which sum to 1 in silence as well."""
+    powers += _TINY
+    powers /= powers.sum(axis=0)
+    return powers
+
+
+def power(spectra: Spectra) -> Array:
+    """Mean power over channels `[shape=(n_frames, n_bins)]` of `[shape=(n_channels, ...)]`."""
+    total = np.square(spectra[0].real)
+    total += np.square(spectra[0].imag)
+    for channel in spectra[1:]:
+        total += np.square(channel.real)
+        total += np.square(channel.imag)
+    if len(spectra) > 1:
+        total *= np.float32(1 / len(spectra))
+    return total
 
 
 def chosen(qualities: dict[int, Array], most: int, gate: float) -> Sequence[int]:

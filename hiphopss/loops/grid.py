@@ -61,8 +61,11 @@ class Grid:
         """What turns the spectra of frames to where they are meant to be."""
         exact = np.arange(first, last) * self.hop
         rest = (exact - np.round(exact))[:, None]
-        angle = (2 * np.pi / FRAME) * rest * np.arange(N_BINS)
-        return np.exp(1j * angle).astype(np.complex64)
+        angle = ((2 * np.pi / FRAME) * rest * np.arange(N_BINS)).astype(np.float32)
+        turn = np.empty(angle.shape, np.complex64)
+        np.cos(angle, out=turn.real)
+        np.sin(angle, out=turn.imag)
+        return turn
 
     def analyse(self, samples: np.ndarray, offset: int, first: int, last: int) -> np.ndarray:
         """Spectra of a range of frames.

@@ -18,6 +18,8 @@ SHORTEST_S, LONGEST_S = 1.5, 24.0
 """Lengths between which the strongest period is looked for, in seconds."""
 
 _MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
+_WORTH = 0.1  # likeness of copies that are worth comparing
+_NEARLY = 0.9  # of the largest likeness
 _FINE = 16  # how many times finer than the lower rate's samples a maximum is looked for
 _REACH = 24  # samples of the lower rate around a maximum that interpolate it
 
@@ -29,12 +31,12 @@ class Period:
     Attributes
     ----------
     samples : float
-        Length of the step between copies, in samples of the full rate; parts of the beat may repeat
-        only after several steps.
+        Length of the step between copies, in X
     n_steps : int
-        Number of steps in the period at which the song is most like itself.
+        Number of steps in the loop: the shortest period at which the song is nearly as much like
+        itself as at any.
     likeness : float
-        Normalised autocorrelation there; 1 would be a song that repeats exactly.
+        Largest normalised autocorrelation; 1 would be a song that repeats exactly.
     """
 
     samples: float
@@ -117,10 +119,18 @@ def find_period(likeness: Likeness, *, least: float) -> Period | None:
     if not values[best] >= least:
         return None
     whole = _refined(likeness, float(lags[best]))
-    n_steps = 1
-    while whole / (2 * n_steps) >= SHORTEST_S * rate:
-        n_steps *= 2
-    return Period(whole / n_steps * DECIMATION, n_steps, float(values[best]))
+    most = max(1, int(whole / (SHORTEST_S * rate)))
+    step = whole / max(range(1, most + 1), key=lambda n: _gathered(likeness, whole / n))
+    multiples = np.arange(1, round(whole / step) + 1)
+    alike = likeness.at((multiples * step).round().astype(int))
+    n_steps = int(multiples[np.argmax(alike >= _NEARLY * alike.max())])
+    return Period(step * DECIMATION, n_steps, float(values[best]))
+
+
+def _gathered(likeness: Likeness, step: float) -> float:
+    """How much a song is like itself at all multiples of a step, less what they cost."""
+    lags = np.arange(1, int(_MOST_OF_SONG * likeness.n_samples / step) + 1) * step
+    return float((likeness.at(lags.round().astype(int)) - _WORTH).sum())
 
 
 def _refined(likeness: Likeness, lag: float) -> float:

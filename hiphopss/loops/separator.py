@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import logging
+import itertools
+import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Features
-from hiphopss.loops.beat import Constants, Copy, Place, chosen
+from hiphopss.loops.beat import Constants, Copy, chosen, power, split
+from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
 from hiphopss.loops.spool import Spool
 from hiphopss.signal.reading import resample_blocks, to_mono
 from hiphopss.util.threads import ordered_map, processor_count
 
-logger = logging.getLogger(__name__)
-
 _BLOCK = 16  # frames that are separated together
 _PIECE = 2**16  # samples that are read together
-_MOST_LAGS = 40  # distances between copies that are compared
+_MOST_STEPS = 64  # distances between copies that are compared
+_MOST_SECONDS = 600.0  # a longer song is separated in parts
+_FADE_SECONDS = 5.0  # on either side of where parts meet
 
 
 class Network(Protocol):
@@ -40,101 +42,216 @@ class Network(Protocol):
 class LoopSeparator:
     """Separates as a network does, and uses the loops of a song if it has any.
 
+    A song is kept in temporary files while it is separated, since copies of a place are anywhere in
+    it. One of more than ten minutes is treated as several songs that fade into each other.
+
     Parameters
     ----------
     network : Network
         What separates without loops.
     constants : Constants, optional
         By default, those that were fitted.
+
+    Attributes
+    ----------
+    config : SignalConfig
+        The network's settings.
+    found : list of Found or None
+        What was found in the last song, or in each part of it: None where nothing repeats.
     """
 
     def __init__(self, network: Network, constants: Constants | None = None):
         self.config = network.config
         self._network = network
         self._constants = constants or Constants()
-        self.found: list[Period | None] = []
+        self.found: list[Found | None] = []
 
     def stems(
         self, blocks: Iterable[np.ndarray], progress: Callable[[int], None] | None = None
     ) -> Iterator[np.ndarray]:
-        """Separate a mixture, as :meth:`hiphopss.separation.separator.Separator.stems` does."""
+        """Separate a mixture, as :meth:`hiphopss.separation.separator.Separator.stems` does.
+
+        Parameters
+        ----------
+        blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
+            Consecutive samples of the mixture, in single precision.
+        progress : callable, optional
+            Called now and then with the number of samples that were completed.
+
+        Yields
+        ------
+        np.ndarray [shape=(n_sources, n_block, n_channels)]
+            Consecutive blocks of the stems, which sum to the mixture.
+        """
+        self.found = []
         with ExitStack() as stack:
-            song, likeness = None, None
-            mono: list[np.ndarray] = []
-
-            def averaged() -> Iterator[np.ndarray]:
-                nonlocal song
-                for block in blocks:
-                    if song is None:
-                        song = stack.enter_context(Spool((block.shape[1],), np.float32))
-                    song.append(block)
-                    yield to_mono(block)[:, None]
-
-            rate = self.config.sample_rate
-            low = resample_blocks(averaged(), rate, rate // DECIMATION)
-            mono = [block[:, 0] for block in low]
+            song = None
+            for block in blocks:
+                if song is None:
+                    song = stack.enter_context(Spool((block.shape[1],), np.float32))
+                song.append(block)
             if song is None:
                 return
-            likeness = Likeness(np.concatenate(mono), rate / DECIMATION)
-            period = find_period(likeness, least=self._constants.least_likeness)
-            self.found.append(period)
-            if period is None:
-                yield from self._network.stems(pieces(song), progress)
+            parts = _parts(song, self.config.sample_rate)
+            periods = [self._period(part) for part in parts]
+            if not any(periods):
+                self.found = [None] * len(parts)
+                yield from self._network.stems(pieces(Part(song, 0, song.n_records)), progress)
                 return
-            yield from Looped(self._network, song, period, likeness, self._constants, stack).stems(
-                progress
-            )
+            told = _Told(progress, song.n_records) if progress else None
+            yield from self._faded(parts, periods, told)
+
+    def _faded(
+        self,
+        parts: list[Part],
+        periods: list[Period | None],
+        progress: _Told | None,
+    ) -> Iterator[np.ndarray]:
+        """The stems of all parts; where two overlap, one fades out while the other fades in."""
+        end = None  # what fades out
+        following = [part.start for part in parts[1:]] + [parts[-1].stop]
+        for part, period, stop in zip(parts, periods, following, strict=True):
+            at, kept = 0, []
+            for block in self._part(part, period, progress):
+                if end is not None and at < end.shape[1]:
+                    old = end[:, at : at + block.shape[1]]
+                    rise = (np.arange(at, at + old.shape[1], dtype=np.float32) + 0.5) / end.shape[1]
+                    new = block[:, : old.shape[1]]
+                    block[:, : old.shape[1]] = old + rise[:, None] * (new - old)
+                alone = min(max(stop - part.start - at, 0), block.shape[1])
+                at += block.shape[1]
+                if alone:
+                    yield block[:, :alone]
+                if alone < block.shape[1]:
+                    kept.append(block[:, alone:])
+            end = np.concatenate(kept, axis=1) if kept else None
+
+    def _period(self, part: Part) -> Period | None:
+        rate = self.config.sample_rate
+        mono = (to_mono(block)[:, None] for block in pieces(part))
+        low = [block[:, 0] for block in resample_blocks(mono, rate, rate // DECIMATION)]
+        likeness = Likeness(np.concatenate(low), rate / DECIMATION)
+        return find_period(likeness, least=self._constants.least_likeness)
+
+    def _part(
+        self, part: Part, period: Period | None, progress: _Told | None
+    ) -> Iterator[np.ndarray]:
+        if period is None:
+            self.found.append(None)
+            yield from self._network.stems(pieces(part), progress)
+            return
+        with Looped(self._network, part, period, self._constants) as looped:
+            looped.listen(progress)
+            self.found.append(looped.found())
+            yield from looped.stems(progress)
 
 
-def pieces(song: Spool) -> Iterator[np.ndarray]:
-    """A song's samples in blocks."""
-    for start in range(0, song.n_records, _PIECE):
-        yield song.read(start, min(start + _PIECE, song.n_records))
+class Part(NamedTuple):
+    """Some of a song's samples."""
+
+    song: Spool
+    start: int
+    stop: int
+
+    def __len__(self) -> int:
+        return self.stop - self.start
+
+    def read(self, start: int, stop: int) -> np.ndarray:
+        """Samples, counted from the part's beginning; zeros outside of the part."""
+        first, last = max(start, 0), max(min(stop, len(self)), 0)
+        inside = self.song.read(self.start + first, self.start + last)
+        return np.pad(inside, [(first - start, stop - last), (0, 0)])
+
+
+def _parts(song: Spool, sample_rate: int) -> list[Part]:
+    """Equal parts that overlap."""
+    n = song.n_records
+    n_parts = max(1, -(-n // round(_MOST_SECONDS * sample_rate)))
+    edges = np.linspace(0, n, n_parts + 1).round().astype(int)
+    fade = round(_FADE_SECONDS * sample_rate)
+    return [
+        Part(song, max(0, int(first) - fade), min(n, int(last) + fade))
+        for first, last in itertools.pairwise(edges)
+    ]
+
+
+class _Told:
+    """Counts completed samples, and never tells more than there are."""
+
+    def __init__(self, progress: Callable[[int], None], total: int):
+        self._progress, self._left = progress, float(total)
+
+    def __call__(self, n_samples: float) -> None:
+        before = math.ceil(self._left)
+        self._left = max(self._left - n_samples, 0)
+        self._progress(before - math.ceil(self._left))
+
+
+def _half(progress: Callable[[float], None] | None) -> Callable[[int], None] | None:
+    return (lambda n_samples: progress(n_samples / 2)) if progress else None
+
+
+def pieces(part: Part) -> Iterator[np.ndarray]:
+    """A part's samples in blocks."""
+    for start in range(0, len(part), _PIECE):
+        yield part.read(start, min(start + _PIECE, len(part)))
 
 
 class Looped:
     """A song with loops, on its way to stems."""
 
-    def __init__(
-        self,
-        network: Network,
-        song: Spool,
-        period: Period,
-        likeness: Likeness,
-        constants: Constants,
-        stack: ExitStack,
-    ):
+    def __init__(self, network: Network, song: Part, period: Period, constants: Constants):
         self._network, self._song, self._constants = network, song, constants
-        self.n_channels = song.shape[0]
-        self.grid = Grid(period.samples, song.n_records)
-        self._spectra = stack.enter_context(Spool((self.n_channels, N_BINS), np.complex64))
-        self._masks = stack.enter_context(Spool((len(SOURCES), N_BINS), np.uint8))
-        self._steps = self._tried(likeness, period)
+        self._period = period
+        self.n_channels = song.song.shape[0]
+        self.grid = Grid(period.samples, len(song))
+        self._files = ExitStack()
+        self._spectra = self._files.enter_context(Spool((self.n_channels, N_BINS), np.complex64))
+        self._masks = self._files.enter_context(Spool((len(SOURCES), N_BINS), np.uint8))
 
-    def _tried(self, likeness: Likeness, period: Period) -> list[int]:
-        """Distances between copies that are compared: the most alike ones."""
-        grid = self.grid
-        steps = np.arange(1, (grid.n_frames - 2) // grid.frames_per_step)
-        lags = np.round(steps * period.samples / DECIMATION).astype(int)
-        steps, lags = steps[lags < likeness.n_samples], lags[lags < likeness.n_samples]
-        values = likeness.at(lags)
-        best = steps[np.argsort(-values, kind="stable")][:_MOST_LAGS]
-        return sorted(int(step) for step in best)
+    def __enter__(self) -> Self:
+        return self
 
-    def stems(self, progress: Callable[[int], None] | None) -> Iterator[np.ndarray]:
+    def __exit__(self, *error: object) -> None:
+        self._files.close()
+
+    def listen(self, progress: Callable[[float], None] | None) -> None:
+        """Run the network, and compare the copies."""
+        self._compared = self._network_pass(_half(progress))
+        n_steps = (self.grid.n_frames - 2) // self.grid.frames_per_step
+        self._agreement = Agreement(
+            self._compared,
+            range(1, min(n_steps, _MOST_STEPS) + 1),
+            voice_apart=self._constants.voice_apart,
+            voice_alike=self._constants.voice_alike,
+        )
+
+    def found(self) -> Found:
+        """What was found."""
+        rate = self._network.config.sample_rate
+        return found(
+            self._period,
+            self._agreement,
+            sample_rate=rate,
+            hop_s=self.grid.hop / rate,
+            start_s=self._song.start / rate,
+        )
+
+    def stems(self, progress: Callable[[float], None] | None) -> Iterator[np.ndarray]:
         """Separate the song block by block."""
-        compared = self._network_pass(progress)
-        agreement = Agreement(compared, self._steps)
-        plan = [
-            (first, min(first + _BLOCK, self.grid.n_frames))
-            for first in range(0, self.grid.n_frames, _BLOCK)
-        ]
+        n_frames, agreement = self.grid.n_frames, self._agreement
+        plan = [(first, min(first + _BLOCK, n_frames)) for first in range(0, n_frames, _BLOCK)]
         choices = [self._choose(agreement, first, last) for first, last in plan]
-        shares = self._repeating(compared, agreement, plan, choices)
+        shares = self._repeating(self._compared, agreement, plan, choices)
+        del self._compared
         work = partial(self._separate, agreement, shares)
         tasks = [(*frames, steps) for frames, steps in zip(plan, choices, strict=True)]
         done = ordered_map(lambda task: work(*task), tasks, n_threads=processor_count())
-        yield from self._joined(done, plan)
+        half = _half(progress)
+        for stems in self._joined(done, plan):
+            if half:
+                half(stems.shape[1])
+            yield stems
 
     def _network_pass(self, progress: Callable[[int], None] | None) -> Features:
         """Run the network, and keep spectra and masks of all frames."""
@@ -208,7 +325,7 @@ class Looped:
         most = shares[1:].max(axis=0)
         leaked = constants.leakage * most
         shares[0] = (shares[0] - leaked) / (1 - np.minimum(leaked, 0.9))
-        return np.clip(shares, constants.least_share, constants.most_share)
+        return np.clip(shares, 0.02, 0.98)
 
     def _repeats(
         self,
@@ -238,8 +355,7 @@ class Looped:
     def _copy(self, first: int, last: int) -> Copy:
         spectra = self._spectra.read(first, last).swapaxes(0, 1)
         masks = self._masks.read(first, last).swapaxes(0, 1)
-        power = (spectra.real**2 + spectra.imag**2).mean(axis=0) * np.float32(1 / 255)
-        return Copy(spectra, masks * power)
+        return Copy(spectra, masks * (power(spectra) * np.float32(1 / 255)))
 
     def _separate(
         self,
@@ -250,18 +366,18 @@ class Looped:
         steps: list[int],
     ) -> tuple[np.ndarray, int]:
         """Separate some frames into samples that still have to be added to their neighbours'."""
-        place = Place(self._copy(first, last), shares[:, first:last], self._constants)
-        for step in steps:
-            shift = step * self.grid.frames_per_step
-            place.add(self._copy(first + shift, last + shift), agreement.of(step, first, last))
-        stems = place.stems()
+        here = self._copy(first, last)
+        shifts = [step * self.grid.frames_per_step for step in steps]
+        copies = [self._copy(first + shift, last + shift) for shift in shifts]
+        agreements = [agreement.of(step, first, last) for step in steps]
+        stems = split(here, copies, agreements, shares[:, first:last], self._constants)
         return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), first)
 
     def _joined(
         self, parts: Iterable[tuple[np.ndarray, int]], plan: list[tuple[int, int]]
     ) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete."""
-        n = self._song.n_records
+        n = len(self._song)
         held: np.ndarray | None = None
         weight = np.zeros(0, np.float32)
         at = 0

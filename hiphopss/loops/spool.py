@@ -42,7 +42,7 @@ class Spool:
 
     def append(self, records: np.ndarray) -> None:
         """Write records `[shape=(n, *shape)]` after the last one."""
-        data = memoryview(np.ascontiguousarray(records, self.dtype)).cast("B")
+        data = np.ascontiguousarray(records, self.dtype).reshape(-1).view(np.uint8).data
         with self._lock:
             self._file.seek(self.n_records * self._size)
             while data:  # a file may take less than it was given
@@ -55,7 +55,8 @@ class Spool:
         first, last = max(start, 0), min(stop, self.n_records)
         if first >= last:
             return result
-        part = memoryview(result[first - start : last - start]).cast("B")
+        wanted = result[first - start : last - start]
+        part = wanted.reshape(-1).view(np.uint8).data
         with self._lock:
             self._file.seek(first * self._size)
             while part:

@@ -8,7 +8,7 @@
 - ``results``: the files of a finished run. ``report``: its table, the claims and the report.
 - ``quirks``: what turns each quirk, from ``quirks.toml``, and what it does to scores.
 - ``ablation``: trainings with and without each quirk; ``ablation_report``: their report.
-- ``reproduce``: the whole run. ``shipped_weights``: the training of the weights in ``weights/``.
+- ``reproduce``: the whole run. ``shipped_weights``: the first training of those in ``weights/``.
 
 May import every other room but :mod:`hiphopss.demo`, :mod:`hiphopss.verification` and
 :mod:`hiphopss.cli`. (It is not called ``reproduce``, because the function of that name is

@@ -1,6 +1,7 @@
-"""Trains the shipped weights: ``python -m hiphopss.reproduction.shipped_weights WORK``.
+"""Trains where the shipped weights start: ``python -m hiphopss.reproduction.shipped_weights WORK``.
 
-They are trained only on generated songs: for each seed, the 13 Dev songs of the stand-in for HHDS
+The result, ``WORK/start.weights.h5``, is what :mod:`hiphopss.weights.default` goes on from. It is
+trained only on generated songs: for each seed, the 13 Dev songs of the stand-in for HHDS
 and the 16 of that for DSD100, 30 seconds each, in the preset ``corrected``, without augmentation.
 The seeds start at 1000, so that sets which people generate with small seeds have none of these
 songs. Each set is generated in a process of its own; an interrupted training is resumed.
@@ -68,7 +69,7 @@ def main(arguments: list[str] | None = None) -> None:
         ]
         make_features(songs, features, preset="corrected")
     settings = TrainingSettings(epochs=options.epochs)
-    train(features, options.work / "generated.weights.h5", settings)
+    train(features, options.work / "start.weights.h5", settings)
 
 
 if __name__ == "__main__":

@@ -95,6 +95,9 @@ def _check_origin(check: Check, made: dict[str, Any], depth: int, *, shipped: bo
             check.found(depth, "weights", "", MISSING, told)
         else:
             check_weights(check, path, depth)
+    if not identity and stems:  # of `adapt`, which makes no features
+        check_songs(check, depth, by_song(stems))
+        return
     if not identity:
         check.found(depth, "features", "", NOT_RECORDED, "what the weights were trained on")
         return

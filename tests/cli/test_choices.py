@@ -8,6 +8,7 @@ from hiphopss import SOURCES
 from hiphopss.cli import build_parser
 from hiphopss.config import LOOPS
 from hiphopss.datasets.fetch.dataset import DATASETS
+from hiphopss.datasets.generated.style import load
 from hiphopss.datasets.layouts import SUBSETS
 from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
@@ -30,6 +31,7 @@ CHOICES = {
     ("evaluate", "--protocol"): protocol_names(),
     ("compare", "--protocol"): protocol_names(),
     ("evaluate", "--subset"): SUBSETS,
+    ("generate", "--set"): tuple(load("collections")),
     ("download", "dataset"): DATASETS,
     ("compare", "--with"): CAMPAIGNS,
     ("compare", "--average"): AVERAGES,

@@ -283,7 +283,7 @@ def test_models_have_ids_that_are_safe_in_addresses(published, tmp_path):
     ]
     shipped = load_models()
     assert [(id, model.name) for id, model in shipped.items()] == [
-        ("generated", "Generated songs (shipped)")
+        ("generated", "No recorded music (shipped)")
     ]
     namesake = tmp_path / "generated.pkl"
     namesake.write_bytes(published.read_bytes())

@@ -24,7 +24,7 @@ def test_the_shipped_file_is_the_registrys():
         assert info.fidelity.name == entry.preset
         assert len(read_arrays(path)) == len(PUBLISHED_ARRAYS)  # a decoder more, two biases fewer
         assert "music" not in json.dumps(info.provenance)
-        assert "generated" in entry.trained_on
+        assert "no recorded music" in entry.trained_on
     assert registry.resolve_weights(None) == registry.resolve_weights("default")
 
 
@@ -77,11 +77,11 @@ def test_separate_without_weights_says_what_it_uses(tmp_path, run):
     assert status == 0
     assert out.strip() == str(tmp_path / "out" / "song")
     weights, loops = err.splitlines()
-    assert "shipped weights 'generated', trained on generated songs only" in weights
+    assert "shipped weights 'generated', trained on no recorded music" in weights
     assert loops.startswith("hiphopss: song: nothing repeats")
     record = read_json(tmp_path / "out" / "separation.json")
     assert record["sha256"] == read_info(registry.resolve_weights(None)).sha256
     status, listed, _ = run("weights", "list")
     assert status == 0
-    assert "generated songs only" in listed
+    assert "no recorded music" in listed
     assert "model_dsd_fft_1024.pkl" in listed

@@ -17,17 +17,22 @@ LEAD_REGISTER = 65
 LOOP_BARS = 4
 
 
-class _Player:
+class LoopPlayer:
     """Plays notes of one of the style's ``keys`` into a loop; equal notes are made once.
 
-    ``tail`` is for how many seconds the loop's last notes ring on.
+    ``tail`` is for how many seconds the loop's last notes ring on, and ``bars`` how long it is.
     """
 
     def __init__(
-        self, instrument: dict[str, Any], grid: Grid, tail: float, rng: np.random.Generator
+        self,
+        instrument: dict[str, Any],
+        grid: Grid,
+        tail: float,
+        rng: np.random.Generator,
+        bars: int = LOOP_BARS,
     ):
         self.instrument, self.grid, self.rng = instrument, grid, rng
-        self.bars = min(LOOP_BARS, grid.n_bars)
+        self.bars = min(bars, grid.n_bars)
         self.out = np.zeros(grid.at(self.bars * STEPS) + int(tail * RATE))
         self._notes: dict[tuple[float, int], np.ndarray] = {}
 
@@ -40,8 +45,8 @@ class _Player:
         add(self.out, force * self._notes[key], self.grid.at(position) + int(late * RATE))
 
 
-def _chord_loop(
-    player: _Player,
+def chord_loop(
+    player: LoopPlayer,
     texture: dict[str, Any],
     chords: list[list],
     qualities: dict[str, list[int]],
@@ -63,8 +68,8 @@ def _chord_loop(
                 player.play(midi, bar * STEPS + at, length * texture["held"], force, late)
 
 
-def _melody_loop(
-    player: _Player, texture: dict[str, Any], scale: list[int], tonic: int, humanise: float
+def melody_loop(
+    player: LoopPlayer, texture: dict[str, Any], scale: list[int], tonic: int, humanise: float
 ) -> None:
     """A walk over the scale; the second half of the loop answers the first."""
     rng = player.rng
@@ -135,10 +140,10 @@ def perform(
     x : np.ndarray [shape=(n_samples,)]
     """
     tail, humanise = style["tail"], style["humanise"]
-    comp = _Player(instruments["chords"], grid, tail, rng)
-    _chord_loop(comp, texture, chords, style["qualities"], tonic, humanise)
-    lead = _Player(instruments["lead"], grid, tail, rng)
-    _melody_loop(lead, texture, style["scale"], tonic, humanise)
+    comp = LoopPlayer(instruments["chords"], grid, tail, rng)
+    chord_loop(comp, texture, chords, style["qualities"], tonic, humanise)
+    lead = LoopPlayer(instruments["lead"], grid, tail, rng)
+    melody_loop(lead, texture, style["scale"], tonic, humanise)
     sample = texture["sample"]
     gate = _gate(grid, bars)
     out = gate * _tiled(normalise(comp.out), grid)
