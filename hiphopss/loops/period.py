@@ -17,6 +17,7 @@ DECIMATION = 4
 SHORTEST_S, LONGEST_S = 1.5, 24.0
 """Lengths between which the strongest period is looked for, in seconds."""
 
+_LEAST_HEARD = 3  # times that a song must have room for a loop
 _MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
 _WORTH = 0.1  # likeness of copies that are worth comparing
 _NEARLY = 0.9  # of the largest likeness
@@ -110,7 +111,7 @@ def find_period(likeness: Likeness, *, least: float) -> Period | None:
     rate = likeness.rate
     lags = np.arange(
         round(SHORTEST_S * rate),
-        min(round(LONGEST_S * rate), int(_MOST_OF_SONG * likeness.n_samples)),
+        min(round(LONGEST_S * rate), likeness.n_samples // _LEAST_HEARD),
     )
     if not len(lags):
         return None

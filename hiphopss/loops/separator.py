@@ -25,6 +25,7 @@ _BLOCK = 16  # frames that are separated together
 _PIECE = 2**16  # samples that are read together
 _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
+_LEAST_COVERED = 0.05  # of a song that has copies
 _FADE_SECONDS = 5.0  # on either side of where parts meet
 
 
@@ -142,8 +143,13 @@ class LoopSeparator:
             return
         with Looped(self._network, part, period, self._constants) as looped:
             looped.listen(progress)
-            self.found.append(looped.found())
-            yield from looped.stems(progress)
+            found = looped.found()
+            if found.covered >= _LEAST_COVERED:
+                self.found.append(found)
+                yield from looped.stems(progress)
+                return
+        self.found.append(None)
+        yield from self._network.stems(pieces(part), _half(progress))
 
 
 class Part(NamedTuple):
