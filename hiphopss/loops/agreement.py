@@ -102,7 +102,9 @@ class Coherence:
         product += early.imag * late.imag
         product = _smooth(np.add.reduceat(product, STARTS, axis=1))
         scale = np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:])
-        return (product / np.maximum(scale, self._least)).astype(np.float32, copy=False)
+        # At the ends fewer products than energies are averaged.
+        likeness = np.clip(product / np.maximum(scale, self._least), -1, 1)
+        return likeness.astype(np.float32, copy=False)
 
     def broad(self, n_frames: int) -> Array:
         """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""

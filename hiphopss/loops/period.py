@@ -32,7 +32,8 @@ class Period:
     Attributes
     ----------
     samples : float
-        Length of the step between copies, in X
+        Length of the step between copies, in samples of the song, of which there are
+        ``DECIMATION`` for each one of the lower rate.
     n_steps : int
         Number of steps in the loop: the shortest period at which the song is nearly as much like
         itself as at any.
@@ -56,7 +57,7 @@ class Likeness:
     Parameters
     ----------
     waveform : np.ndarray [shape=(n_samples,)]
-        The signal at ``rate``, in single precision.
+        The signal at ``rate``, in single precision; at least one sample.
     rate : float
         Its sampling rate in Hz.
     """

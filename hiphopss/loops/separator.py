@@ -128,10 +128,9 @@ class LoopSeparator:
 
     def period(self, part: Part) -> Period | None:
         """The period of a part of a song, or None if nothing repeats."""
-        rate = self.config.sample_rate
         mono = (to_mono(block)[:, None] for block in pieces(part))
-        low = [block[:, 0] for block in resample_blocks(mono, rate, rate // DECIMATION)]
-        likeness = Likeness(np.concatenate(low), rate / DECIMATION)
+        low = [block[:, 0] for block in resample_blocks(mono, DECIMATION, 1)]
+        likeness = Likeness(np.concatenate(low), self.config.sample_rate / DECIMATION)
         return find_period(likeness, least=self._constants.least_likeness)
 
     def _part(
@@ -198,8 +197,8 @@ def _half(progress: Callable[[float], None] | None) -> Callable[[int], None] | N
 
 
 def pieces(part: Part) -> Iterator[np.ndarray]:
-    """A part's samples in blocks."""
-    for start in range(0, len(part), _PIECE):
+    """A part's samples in blocks; an empty one of no samples."""
+    for start in range(0, max(len(part), 1), _PIECE):
         yield part.read(start, min(start + _PIECE, len(part)))
 
 
