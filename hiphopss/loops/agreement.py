@@ -37,6 +37,7 @@ EDGES = _edges()
 """First bin of each band, and the number of bins."""
 
 WIDTHS = np.diff(EDGES)
+"""Number of bins of each band."""
 
 
 def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -50,6 +51,7 @@ def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 BINS, STARTS = _compared()
+"""Bins that are compared, and where each band starts among them."""
 
 
 def spread(banded: Array) -> Array:
@@ -86,7 +88,18 @@ class Features:
 
 
 class Coherence:
-    """Compares a signal with itself some steps later."""
+    """Compares a signal with itself some frames later, and with another one.
+
+    Parameters
+    ----------
+    signal : np.ndarray [shape=(n_frames, n_compared)]
+        Its spectra in ``BINS``.
+
+    Attributes
+    ----------
+    energy : np.ndarray [shape=(n_frames, n_bands)]
+        Its power in bands, in the mean over time around each frame.
+    """
 
     def __init__(self, signal: NDArray[np.complex64]):
         self._signal = signal

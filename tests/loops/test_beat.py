@@ -98,6 +98,21 @@ def test_a_copy_without_a_voice_counts_more():
     assert sdr(voice, told[0]) > sdr(voice, untold[0]) + 0.5
 
 
+def test_what_copies_sound_like_counts_for_the_beat():
+    """Here the second and third sources sound equally loud, and in the copies only the second."""
+    heard = np.ones((4, N_FRAMES, N_BINS), np.float32)
+    elsewhere = heard * np.array([0.01, 1, 0, 0], np.float32)[:, None, None]
+    beat = gaussian(0)
+    copies = [Copy(beat, elsewhere)] * 3
+
+    def second_to_third(constants):
+        stems = split(Copy(beat, heard), copies, [agreeing(0.99)] * 3, SHARES, constants)
+        return np.linalg.norm(stems[1]) / np.linalg.norm(stems[2])
+
+    assert second_to_third(DEFAULT) > 1.1
+    assert second_to_third(replace(DEFAULT, averaged=0.0)) == pytest.approx(1, rel=1e-4)
+
+
 @pytest.mark.parametrize("n_copies", [0, 3])
 def test_silence_stays_silence(n_copies):
     silent = Copy(np.zeros((1, N_FRAMES, N_BINS), np.complex64), np.zeros_like(powers(0)))

@@ -1,5 +1,7 @@
 """What was found, in numbers and in words."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -54,6 +56,20 @@ def test_a_break_is_between_spans():
     assert second == (pytest.approx(110, abs=0.8), 116.0)
     assert told.copies == pytest.approx(6, abs=0.4)
     assert told.covered == pytest.approx(12 / 16, abs=0.1)
+
+
+@pytest.mark.parametrize(("gap", "n_spans"), [(10, 1), (30, 2)])
+def test_a_short_gap_is_not_told(gap, n_spans):
+    values = np.ones((200, 20), np.float32)
+    values[100 : 100 + gap] = 0
+    agreement = SimpleNamespace(
+        n_frames=200, signed_steps=lambda: [1], of=lambda step, first, last: values[first:last]
+    )
+    period = Period(RATE * 2.0, 1, 0.9)
+    told = found(period, agreement, sample_rate=RATE, hop_s=HOP_S, start_s=0.0)
+    assert told.covered == pytest.approx(1 - gap / 200)
+    begins = (0.0, 5 + gap * HOP_S) if n_spans == 2 else (0.0,)
+    assert told.spans == tuple(zip(begins, (5.0, 10.0)[-n_spans:], strict=True))
 
 
 def test_a_song_without_copies():
