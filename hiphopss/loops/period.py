@@ -112,7 +112,7 @@ def find_period(likeness: Likeness, *, least: float) -> Period | None:
     rate = likeness.rate
     lags = np.arange(
         round(SHORTEST_S * rate),
-        min(round(LONGEST_S * rate), likeness.n_samples // _LEAST_HEARD),
+        min(round(LONGEST_S * rate), likeness.n_samples // _LEAST_HEARD + 1),
     )
     if not len(lags):
         return None

@@ -47,7 +47,8 @@ def test_where_no_copy_agrees_the_stems_are_those_of_the_masks(agreement):
     copies = [] if agreement is None else [Copy(gaussian(1), powers(1))] * 2
     shares = np.random.default_rng(2).uniform(0.02, 0.98, SHARES.shape).astype(np.float32)
     stems = split(here, copies, [agreeing(agreement) for _ in copies], shares, DEFAULT)
-    raised = here.powers + DEFAULT.floor * here.powers.sum(axis=0)
+    voiced = np.arange(N_BINS) >= EDGES[1]
+    raised = here.powers + DEFAULT.floor * voiced * here.powers.sum(axis=0)
     masks = raised / raised.sum(axis=0)
     np.testing.assert_allclose(stems, masks[:, None] * here.spectra, atol=1e-4)
 
