@@ -1,0 +1,108 @@
+"""What listeners would hear of the use of loops: no clicks, no jumps, no musical noise."""
+
+import numpy as np
+import pytest
+from helpers.looped_song import looped_song
+
+from hiphopss.config import SOURCES, SignalConfig
+from hiphopss.eval.artefacts import clicks, level_steps, musical_noise
+from hiphopss.eval.baselines.bounds import ideal_ratio_masked
+from hiphopss.loops import separator as loops
+from hiphopss.separation.separator import Separator
+
+SOURCE_NUMBERS = range(len(SOURCES))
+N_BARS = 7
+MARGIN = 0.3  # a mask that is open at random in half of all bins has twice as much
+
+
+def stems_of(separator, mixture):
+    blocks = separator.stems(iter([mixture[:, None]]))
+    return np.concatenate(list(blocks), axis=1)[:, :, 0]
+
+
+@pytest.fixture(scope="module")
+def network():
+    return Separator.from_weights()
+
+
+@pytest.fixture(scope="module")
+def song():
+    return looped_song(N_BARS)
+
+
+@pytest.fixture(scope="module")
+def plain(network, song):
+    return stems_of(network, song[0])
+
+
+@pytest.fixture(scope="module")
+def ideal(song):
+    mixture, true = song
+    return ideal_ratio_masked(true[:, :, None], mixture[:, None], SignalConfig())[:, :, 0]
+
+
+@pytest.fixture(scope="module")
+def looped(network, song):
+    """The stems, and the middles of where one block of frames fades into the next."""
+    separator = loops.LoopSeparator(network)
+    grids, made = [], loops.Grid
+
+    def kept(*args):
+        grids.append(made(*args))
+        return grids[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(loops, "Grid", kept)
+        stems = stems_of(separator, song[0])
+    assert separator.found[0] is not None
+    (grid,) = grids
+    first = np.arange(loops._BLOCK, grid.n_frames, loops._BLOCK)
+    return stems, (first - 0.5) * grid.hop
+
+
+def test_the_song_is_one_that_loops_help(song, plain, looped):
+    def error(stems):
+        return np.square(stems - song[1]).sum()
+
+    assert error(looped[0]) < 0.9 * error(plain)
+
+
+@pytest.mark.parametrize("source", SOURCE_NUMBERS)
+def test_stems_have_no_clicks(song, plain, looped, source):
+    mixture, true = song
+    for stems in (plain, looped[0]):
+        assert not len(clicks(stems[source], mixture, true[source]))
+
+
+def test_levels_do_not_jump_where_blocks_meet(song, plain, looped):
+    stems, places = looped
+    pairs = [
+        [level_steps(x[source], song[1][source], places) for x in (stems, plain)]
+        for source in SOURCE_NUMBERS
+    ]
+    excess = np.mean([ours.excess - theirs.excess for ours, theirs in pairs])
+    error = np.sqrt(sum(ours.standard_error**2 for ours, _ in pairs)) / len(pairs)
+    assert excess < 3 * error
+    assert error < 0.4  # otherwise it would say nothing
+    assert pairs[0][0].n_places > 12
+
+
+@pytest.mark.parametrize("source", SOURCE_NUMBERS)
+def test_musical_noise_is_that_of_the_network_or_of_a_perfect_mask(
+    song, plain, looped, ideal, source
+):
+    mixture, true = song
+    ours, *theirs = (
+        musical_noise(x[source], true[source], mixture) for x in (looped[0], plain, ideal)
+    )
+    assert ours < max(theirs) + MARGIN
+
+
+def test_parts_of_a_long_song_meet_without_a_click(network, song, monkeypatch):
+    monkeypatch.setattr(loops, "_MOST_SECONDS", 8.0)
+    monkeypatch.setattr(loops, "_FADE_SECONDS", 1.0)
+    mixture, true = song
+    stems = stems_of(loops.LoopSeparator(network), mixture)
+    for source in SOURCE_NUMBERS:
+        assert not len(clicks(stems[source], mixture, true[source]))
+    np.testing.assert_allclose(stems.sum(axis=0), mixture, atol=1e-4)
