@@ -287,6 +287,7 @@ def _provenance(
         "settings": asdict(settings),
         "steps": found.steps,
         "held_out": found.pieces,
+        "loops": "off",
         "sdr_before": round(_mean(found.before), 3),
         "sdr_after": round(_mean(found.after), 3),
         "released_test_leak": made.get("released_test_leak", False),

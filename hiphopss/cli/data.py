@@ -16,11 +16,12 @@ def add_generate(verbs: Verbs) -> None:
     verb.add_argument("output", metavar="OUT", help="folder to make")
     verb.add_argument(
         "--set",
-        choices=("hhds", "dsd100", "loops", "unlooped"),
+        choices=("hhds", "dsd100", "loops", "unlooped", "nocturne"),
         default="hhds",
         help="which data set it stands in for: one producer's hip hop (hhds), or many styles with "
         "played drums and sung vocals (dsd100); or hip hop whose loops repeat to the sample "
-        "(loops), or songs that never do (unlooped) (default: hhds)",
+        "(loops), songs that never do (unlooped), or a producer with another style than that of hhds "
+        "(nocturne) (default: hhds)",
     )
     verb.add_argument(
         "--seconds",

@@ -37,6 +37,7 @@ EDGES = _edges()
 """First bin of each band, and the number of bins."""
 
 WIDTHS = np.diff(EDGES)
+"""Number of bins of each band."""
 
 
 def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -50,6 +51,7 @@ def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 
 
 BINS, STARTS = _compared()
+"""Bins that are compared, and where each band starts among them."""
 
 
 def spread(banded: Array) -> Array:
@@ -86,7 +88,18 @@ class Features:
 
 
 class Coherence:
-    """Compares a signal with itself some steps later."""
+    """Compares a signal with itself some frames later, and with another one.
+
+    Parameters
+    ----------
+    signal : np.ndarray [shape=(n_frames, n_compared)]
+        Its spectra in ``BINS``.
+
+    Attributes
+    ----------
+    energy : np.ndarray [shape=(n_frames, n_bands)]
+        Its power in bands, in the mean over time around each frame.
+    """
 
     def __init__(self, signal: NDArray[np.complex64]):
         self._signal = signal
@@ -102,7 +115,9 @@ class Coherence:
         product += early.imag * late.imag
         product = _smooth(np.add.reduceat(product, STARTS, axis=1))
         scale = np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:])
-        return (product / np.maximum(scale, self._least)).astype(np.float32, copy=False)
+        # At the ends fewer products than energies are averaged.
+        likeness = np.clip(product / np.maximum(scale, self._least), -1, 1)
+        return likeness.astype(np.float32, copy=False)
 
     def broad(self, n_frames: int) -> Array:
         """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""

@@ -16,22 +16,32 @@ whatever the network makes of it. Only there can it be known, and there it is ne
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from hiphopss.loops.agreement import spread
+from hiphopss.loops.agreement import EDGES, spread
+from hiphopss.loops.grid import N_BINS
 
 Array = NDArray[np.float32]
 Spectra = NDArray[np.complex64]
 _TINY = np.float32(1e-12)
+_VOICED = (np.arange(N_BINS) >= EDGES[1]).astype(np.float32)
+"""Bins from 86 Hz on: below, there is no voice, whatever doesn't repeat."""
+_FITTED = tomllib.loads(files("hiphopss.loops").joinpath("constants.toml").read_text("utf-8"))
 
 
 @dataclass(frozen=True)
 class Constants:
-    """What was fitted on generated songs.
+    """The constants of the loop stage; their usual values are in ``constants.toml``.
+
+    Most were fitted on generated songs by :mod:`hiphopss.separation.loop_fitting`, which says why
+    the others were not.
 
     Attributes
     ----------
@@ -55,25 +65,26 @@ class Constants:
     averaged : float
         How much each copy's balance of the sources counts for the beat, beside that here.
     floor : float
-        Share of the mixture's power that any source may have in any bin, whatever the network says.
+        Share of the mixture's power that any source may have in any bin from 86 Hz on, whatever
+        the network says.
     rounds : int
         Number of rounds of expectation and maximisation.
     """
 
-    least_likeness: float = 0.25
-    most_copies: int = 8
-    gate: float = 0.2
-    sure: float = 0.8
-    voice_apart: float = 0.6
-    voice_alike: float = 0.85
-    disagreement: float = 1.0
-    leakage: float = 0.5
-    few: float = 1.0
-    voice_repeats: float = 0.03
-    rest_repeats: float = 0.97
-    averaged: float = 0.1
-    floor: float = 0.02
-    rounds: int = 3
+    least_likeness: float = _FITTED["least_likeness"]
+    most_copies: int = _FITTED["most_copies"]
+    gate: float = _FITTED["gate"]
+    sure: float = _FITTED["sure"]
+    voice_apart: float = _FITTED["voice_apart"]
+    voice_alike: float = _FITTED["voice_alike"]
+    disagreement: float = _FITTED["disagreement"]
+    leakage: float = _FITTED["leakage"]
+    few: float = _FITTED["few"]
+    voice_repeats: float = _FITTED["voice_repeats"]
+    rest_repeats: float = _FITTED["rest_repeats"]
+    averaged: float = _FITTED["averaged"]
+    floor: float = _FITTED["floor"]
+    rounds: int = _FITTED["rounds"]
 
 
 @dataclass(frozen=True)
@@ -90,6 +101,43 @@ class Copy:
 
     spectra: Spectra
     powers: Array
+
+
+class Material(NamedTuple):
+    """What is known of some frames.
+
+    Attributes
+    ----------
+    here, copies, agreements
+        As in :func:`split`.
+    shares : np.ndarray [shape=(n_sources, n_frames, n_bands)]
+        How much of the network's estimate of each source repeats, for :func:`unleaked`.
+    """
+
+    here: Copy
+    copies: list[Copy]
+    agreements: list[Array]
+    shares: Array
+
+
+def unleaked(shares: Array, constants: Constants) -> Array:
+    """How much of each source repeats, without what the voice has of the beat.
+
+    Parameters
+    ----------
+    shares : np.ndarray [shape=(n_sources, n_frames, n_bands)]
+        How much of the network's estimate of each source repeats.
+    constants : Constants
+        The fitted constants.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_frames, n_bands)]
+        Of the sources themselves, 0.02..0.98.
+    """
+    leaked = constants.leakage * shares[1:].max(axis=0)
+    voice = (shares[0] - leaked) / (1 - np.minimum(leaked, 0.9))
+    return np.clip(np.concatenate([voice[None], shares[1:]]), 0.02, 0.98)
 
 
 def split(
@@ -124,7 +172,7 @@ def split(
     believed = [c * s**2 for c, s in zip(clear, sure, strict=True)]
     shares = spread(_believed(shares, agreements, believed, constants))
     rest = 1 - shares
-    own = here.powers + constants.floor * here.powers.sum(axis=0) + _TINY
+    own = here.powers + constants.floor * _VOICED * here.powers.sum(axis=0) + _TINY
     repeating = (shares * own).sum(axis=0)
     precision = np.zeros_like(repeating)
     weighted = np.zeros_like(here.spectra)

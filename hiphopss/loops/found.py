@@ -75,6 +75,11 @@ def found(
         Time between frames, in seconds.
     start_s : float
         Time of the first frame, in seconds.
+
+    Returns
+    -------
+    Found
+        The loop, how many copies there are, and where.
     """
     n_frames = agreement.n_frames
     counts = np.zeros(n_frames)

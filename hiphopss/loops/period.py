@@ -17,6 +17,7 @@ DECIMATION = 4
 SHORTEST_S, LONGEST_S = 1.5, 24.0
 """Lengths between which the strongest period is looked for, in seconds."""
 
+_LEAST_HEARD = 3  # times that a song must have room for a loop
 _MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
 _WORTH = 0.1  # likeness of copies that are worth comparing
 _NEARLY = 0.9  # of the largest likeness
@@ -31,7 +32,8 @@ class Period:
     Attributes
     ----------
     samples : float
-        Length of the step between copies, in X
+        Length of the step between copies, in samples of the song, of which there are
+        ``DECIMATION`` for each one of the lower rate.
     n_steps : int
         Number of steps in the loop: the shortest period at which the song is nearly as much like
         itself as at any.
@@ -55,7 +57,7 @@ class Likeness:
     Parameters
     ----------
     waveform : np.ndarray [shape=(n_samples,)]
-        The signal at ``rate``, in single precision.
+        The signal at ``rate``, in single precision; at least one sample.
     rate : float
         Its sampling rate in Hz.
     """
@@ -110,7 +112,7 @@ def find_period(likeness: Likeness, *, least: float) -> Period | None:
     rate = likeness.rate
     lags = np.arange(
         round(SHORTEST_S * rate),
-        min(round(LONGEST_S * rate), int(_MOST_OF_SONG * likeness.n_samples)),
+        min(round(LONGEST_S * rate), likeness.n_samples // _LEAST_HEARD + 1),
     )
     if not len(lags):
         return None

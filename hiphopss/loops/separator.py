@@ -6,7 +6,6 @@ import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from functools import partial
 from typing import NamedTuple, Protocol, Self
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Features
-from hiphopss.loops.beat import Constants, Copy, chosen, power, split
+from hiphopss.loops.beat import Constants, Copy, Material, chosen, power, split, unleaked
 from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
@@ -26,6 +25,7 @@ _BLOCK = 16  # frames that are separated together
 _PIECE = 2**16  # samples that are read together
 _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
+_LEAST_COVERED = 0.05  # of a song that has copies
 _FADE_SECONDS = 5.0  # on either side of where parts meet
 
 
@@ -93,7 +93,7 @@ class LoopSeparator:
             if song is None:
                 return
             parts = _parts(song, self.config.sample_rate)
-            periods = [self._period(part) for part in parts]
+            periods = [self.period(part) for part in parts]
             if not any(periods):
                 self.found = [None] * len(parts)
                 yield from self._network.stems(pieces(Part(song, 0, song.n_records)), progress)
@@ -126,11 +126,11 @@ class LoopSeparator:
                     kept.append(block[:, alone:])
             end = np.concatenate(kept, axis=1) if kept else None
 
-    def _period(self, part: Part) -> Period | None:
-        rate = self.config.sample_rate
+    def period(self, part: Part) -> Period | None:
+        """The period of a part of a song, or None if nothing repeats."""
         mono = (to_mono(block)[:, None] for block in pieces(part))
-        low = [block[:, 0] for block in resample_blocks(mono, rate, rate // DECIMATION)]
-        likeness = Likeness(np.concatenate(low), rate / DECIMATION)
+        low = [block[:, 0] for block in resample_blocks(mono, DECIMATION, 1)]
+        likeness = Likeness(np.concatenate(low), self.config.sample_rate / DECIMATION)
         return find_period(likeness, least=self._constants.least_likeness)
 
     def _part(
@@ -142,8 +142,13 @@ class LoopSeparator:
             return
         with Looped(self._network, part, period, self._constants) as looped:
             looped.listen(progress)
-            self.found.append(looped.found())
-            yield from looped.stems(progress)
+            found = looped.found()
+            if found.covered >= _LEAST_COVERED:
+                self.found.append(found)
+                yield from looped.stems(progress)
+                return
+        self.found.append(None)
+        yield from self._network.stems(pieces(part), _half(progress))
 
 
 class Part(NamedTuple):
@@ -192,13 +197,21 @@ def _half(progress: Callable[[float], None] | None) -> Callable[[int], None] | N
 
 
 def pieces(part: Part) -> Iterator[np.ndarray]:
-    """A part's samples in blocks."""
-    for start in range(0, len(part), _PIECE):
+    """A part's samples in blocks; an empty one of no samples."""
+    for start in range(0, max(len(part), 1), _PIECE):
         yield part.read(start, min(start + _PIECE, len(part)))
 
 
 class Looped:
-    """A song with loops, on its way to stems."""
+    """A song with loops, on its way to stems.
+
+    Attributes
+    ----------
+    grid : Grid
+        Where its frames are.
+    plan : list of tuple of int
+        First and last frames of what is separated together, once it was listened to.
+    """
 
     def __init__(self, network: Network, song: Part, period: Period, constants: Constants):
         self._network, self._song, self._constants = network, song, constants
@@ -217,14 +230,18 @@ class Looped:
 
     def listen(self, progress: Callable[[float], None] | None) -> None:
         """Run the network, and compare the copies."""
-        self._compared = self._network_pass(_half(progress))
-        n_steps = (self.grid.n_frames - 2) // self.grid.frames_per_step
+        compared = self._network_pass(_half(progress))
+        n_frames = self.grid.n_frames
+        n_steps = (n_frames - 2) // self.grid.frames_per_step
         self._agreement = Agreement(
-            self._compared,
+            compared,
             range(1, min(n_steps, _MOST_STEPS) + 1),
             voice_apart=self._constants.voice_apart,
             voice_alike=self._constants.voice_alike,
         )
+        self.plan = [(first, min(first + _BLOCK, n_frames)) for first in range(0, n_frames, _BLOCK)]
+        self._choices = [self._choose(first, last) for first, last in self.plan]
+        self._shares = self._repeating(compared)
 
     def found(self) -> Found:
         """What was found."""
@@ -239,16 +256,10 @@ class Looped:
 
     def stems(self, progress: Callable[[float], None] | None) -> Iterator[np.ndarray]:
         """Separate the song block by block."""
-        n_frames, agreement = self.grid.n_frames, self._agreement
-        plan = [(first, min(first + _BLOCK, n_frames)) for first in range(0, n_frames, _BLOCK)]
-        choices = [self._choose(agreement, first, last) for first, last in plan]
-        shares = self._repeating(self._compared, agreement, plan, choices)
-        del self._compared
-        work = partial(self._separate, agreement, shares)
-        tasks = [(*frames, steps) for frames, steps in zip(plan, choices, strict=True)]
-        done = ordered_map(lambda task: work(*task), tasks, n_threads=processor_count())
+        numbers = range(len(self.plan))
+        done = ordered_map(self._separate, numbers, n_threads=processor_count())
         half = _half(progress)
-        for stems in self._joined(done, plan):
+        for stems in self._joined(done):
             if half:
                 half(stems.shape[1])
             yield stems
@@ -302,46 +313,29 @@ class Looped:
         self._masks.append(masks.swapaxes(0, 1))
         return spectra, masks
 
-    def _choose(self, agreement: Agreement, first: int, last: int) -> list[int]:
+    def _choose(self, first: int, last: int) -> list[int]:
+        agreement = self._agreement
         qualities = {step: agreement.of(step, first, last) for step in agreement.signed_steps()}
         return list(chosen(qualities, self._constants.most_copies, self._constants.gate))
 
-    def _repeating(
-        self,
-        compared: Features,
-        agreement: Agreement,
-        plan: list[tuple[int, int]],
-        choices: list[list[int]],
-    ) -> NDArray[np.float32]:
+    def _repeating(self, compared: Features) -> NDArray[np.float32]:
         """How much of each source repeats `[shape=(n_sources, n_frames, n_bands)]`."""
-        widths = np.diff([*STARTS, len(BINS)])
         found = ordered_map(
-            lambda source: self._repeats(compared.source(source), agreement, plan, choices, widths),
+            lambda source: self._repeats(compared.source(source)),
             range(len(SOURCES)),
             n_threads=processor_count(),
         )
-        shares = np.stack(list(found))
-        constants = self._constants
-        most = shares[1:].max(axis=0)
-        leaked = constants.leakage * most
-        shares[0] = (shares[0] - leaked) / (1 - np.minimum(leaked, 0.9))
-        return np.clip(shares, 0.02, 0.98)
+        return np.stack(list(found))
 
-    def _repeats(
-        self,
-        signal: NDArray[np.complex64],
-        agreement: Agreement,
-        plan: list[tuple[int, int]],
-        choices: list[list[int]],
-        widths: np.ndarray,
-    ) -> NDArray[np.float32]:
+    def _repeats(self, signal: NDArray[np.complex64]) -> NDArray[np.float32]:
         """Regression of a source on the mean of its copies, in bands."""
+        widths = np.diff([*STARTS, len(BINS)])
         mean = np.zeros_like(signal)
         per_step = self.grid.frames_per_step
-        for (first, last), steps in zip(plan, choices, strict=True):
+        for (first, last), steps in zip(self.plan, self._choices, strict=True):
             total = np.full((last - first, len(widths)), 1e-6, np.float32)
             for step in steps:
-                quality = np.maximum(agreement.of(step, first, last), 0) ** 2
+                quality = np.maximum(self._agreement.of(step, first, last), 0) ** 2
                 total += quality
                 start, stop = first + step * per_step, last + step * per_step
                 low, high = max(start, 0), min(stop, len(signal))
@@ -357,31 +351,31 @@ class Looped:
         masks = self._masks.read(first, last).swapaxes(0, 1)
         return Copy(spectra, masks * (power(spectra) * np.float32(1 / 255)))
 
-    def _separate(
-        self,
-        agreement: Agreement,
-        shares: NDArray[np.float32],
-        first: int,
-        last: int,
-        steps: list[int],
-    ) -> tuple[np.ndarray, int]:
-        """Separate some frames into samples that still have to be added to their neighbours'."""
-        here = self._copy(first, last)
+    def material(self, number: int) -> Material:
+        """What is known of the frames of ``plan[number]``, after :meth:`listen`."""
+        (first, last), steps = self.plan[number], self._choices[number]
         shifts = [step * self.grid.frames_per_step for step in steps]
-        copies = [self._copy(first + shift, last + shift) for shift in shifts]
-        agreements = [agreement.of(step, first, last) for step in steps]
-        stems = split(here, copies, agreements, shares[:, first:last], self._constants)
-        return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), first)
+        return Material(
+            self._copy(first, last),
+            [self._copy(first + shift, last + shift) for shift in shifts],
+            [self._agreement.of(step, first, last) for step in steps],
+            self._shares[:, first:last],
+        )
 
-    def _joined(
-        self, parts: Iterable[tuple[np.ndarray, int]], plan: list[tuple[int, int]]
-    ) -> Iterator[np.ndarray]:
+    def _separate(self, number: int) -> tuple[np.ndarray, int]:
+        """Separate some frames into samples that still have to be added to their neighbours'."""
+        here, copies, agreements, shares = self.material(number)
+        shares = unleaked(shares, self._constants)
+        stems = split(here, copies, agreements, shares, self._constants)
+        return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), self.plan[number][0])
+
+    def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete."""
         n = len(self._song)
         held: np.ndarray | None = None
         weight = np.zeros(0, np.float32)
         at = 0
-        for (first, last), (samples, offset) in zip(plan, parts, strict=True):
+        for (first, last), (samples, offset) in zip(self.plan, parts, strict=True):
             weights = self.grid.weights(first, last)
             if held is None:
                 held, weight, at = samples, weights, offset

@@ -5,6 +5,7 @@
 - ``listening``: separates one song with its loops or without, and says what it found.
 - ``files``: separates audio files and folders into folders of stems; ``record``: what made these,
   and of which files they are.
+- ``loop_fitting``: fits the constants of the loop stage on generated songs.
 
 May import :mod:`hiphopss.loops`, :mod:`hiphopss.weights`, :mod:`hiphopss.network`,
 :mod:`hiphopss.datasets`, :mod:`hiphopss.signal` and :mod:`hiphopss.util`.

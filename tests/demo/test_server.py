@@ -42,7 +42,7 @@ def test_site_says_what_is_on_offer(client):
     site = client.get("/site.json").json()
     assert site["static"] is False
     assert [model["id"] for model in site["models"]] == ["generated", "model-hh-fft-1024"]
-    assert "generated songs only" in site["models"][0]["description"]
+    assert "no recorded music" in site["models"][0]["description"]
     assert [song["id"] for song in site["songs"]] == ["ritmo-interno", "copper-sky", "open-circuit"]
     assert all(song["true_stems"] and song["seconds"] == 4 for song in site["songs"])
     assert site["limits"]["max_bytes"] == 200_000

@@ -48,6 +48,17 @@ def test_mute_and_solo(studio, songs):
     assert np.allclose(rendered(page), sum(stems.values()), atol=2.6 * STEP)
 
 
+def test_what_repeats_is_said_of_the_version_that_is_heard(studio):
+    page = studio()
+    assert page.inner_text("#version-note") == ""  # of the true stems
+    page.click("#listen button[data-id=generated]")
+    page.wait_for_selector("#listen button[data-id=generated][aria-pressed=true]")
+    assert page.inner_text("#version-note").startswith("Loops: ")
+    page.click("#listen button:has-text('Original')")
+    page.wait_for_selector("#listen button:has-text('Original')[aria-pressed=true]")
+    assert page.inner_text("#version-note") == ""
+
+
 def test_downloads(studio, songs, tmp_path):
     page = studio()
     slide(page, "Vocals level", -6)
@@ -247,8 +258,8 @@ def test_another_model_joins_while_it_plays(studio):
 
 
 def scores(page, version):
-    page.click(f"#listen button:has-text('{version}')")
-    page.wait_for_selector(f"#listen button:has-text('{version}')[aria-pressed=true]")
+    page.click(f"#listen button[data-id={version}]")
+    page.wait_for_selector(f"#listen button[data-id={version}][aria-pressed=true]")
     text = " ".join(page.inner_text("[data-source=bass] .scores").split())
     return text.replace("\N{MINUS SIGN}", "-")
 

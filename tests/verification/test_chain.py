@@ -30,6 +30,8 @@ def test_what_was_made_is_well_back_to_the_songs(chain):
     kinds = [f.kind for f in checked(chain.scores).findings]
     for kind in ("scores", "estimates", "stems", "weights", "features", "track", "song"):
         assert kind in kinds
+    (stems,) = (f for f in checked(chain.stems).findings if f.kind == "stems")
+    assert stems.told == "1 song, by model w, with loops"
     of_weights = checked(chain.weights).findings
     assert [(f.depth, f.kind) for f in of_weights] == [
         (0, "weights"),
