@@ -8,6 +8,7 @@
 - ``scoring``: scores many models on many songs; returns results and writes nothing.
 - ``table``, ``aggregate``, ``paired``: rows, means over songs, and differences song by song.
 - ``evaluation``, ``comparison``: the functions behind the verbs ``evaluate`` and ``compare``.
+- ``artefacts``: clicks, musical noise and jumps of level, which those scores don't show.
 - ``campaign/``: the scores of SiSEC 2016, the original network's among them, and ours beside them.
 - ``museval``, ``figure``: writing the scores as museval's JSON, and as the paper's Fig. 1.
 

@@ -45,8 +45,8 @@ def clicks(stem: Samples, *others: Samples) -> NDArray[np.intp]:
     is a click (S. Godsill and P. Rayner, *Digital Audio Restoration*, Springer 1998, chapter 5).
     The filter is the fifth difference instead of a fitted one, so that a stem and the mixture go
     through the same. A click stands out of what is around it by ``CREST`` medians, and three times
-    as much as anything within 64 samples in the other signals. So a jump as large as a stem is loud
-    on average is found in most places, but not where the stem itself is as bright as a click.
+    as much as anything within 64 samples in the other signals. So most jumps as large as a stem
+    is loud on average are found, but not where the stem itself is as bright as a click.
 
     Parameters
     ----------
