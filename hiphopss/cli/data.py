@@ -20,8 +20,8 @@ def add_generate(verbs: Verbs) -> None:
         default="hhds",
         help="which data set it stands in for: one producer's hip hop (hhds), or many styles with "
         "played drums and sung vocals (dsd100); or hip hop whose loops repeat to the sample "
-        "(loops), songs that never do (unlooped), or a producer with another style than that of hhds "
-        "(nocturne) (default: hhds)",
+        "(loops), songs that never do (unlooped), or one producer of another style than "
+        "that of hhds (nocturne) (default: hhds)",
     )
     verb.add_argument(
         "--seconds",

@@ -87,7 +87,8 @@ def root(tmp_path_factory):
     return root
 
 
-def test_the_gain_of_what_is_kept_is_that_of_the_stems(root):
+def test_the_gain_of_what_is_kept_is_that_of_the_stems(root, monkeypatch):
+    monkeypatch.setattr("hiphopss.loops.separator._LEAST_COVERED", 0)  # the voice repeats in part
     looped_song, other = read_songs(root, ("Dev",))
     assert loop_fitting.excerpts(Fixed(), other, 1.0) is None
     alone, loops = loop_fitting.Ratios(), loop_fitting.Ratios()
