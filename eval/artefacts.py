@@ -67,6 +67,8 @@ def clicks(stem: Samples, *others: Samples) -> NDArray[np.intp]:
     peak = maximum_filter1d(sharp, 2 * _NEAR + 1)
     found = np.flatnonzero((sharp > CREST) & (sharp == peak))
     for other in others:
+        if not len(found):
+            break
         theirs = maximum_filter1d(_outstanding(other), 2 * _NEAR + 1)
         found = found[sharp[found] > _LESS * theirs[found]]
     return found + (_ORDER + 1) // 2
