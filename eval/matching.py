@@ -78,7 +78,7 @@ class Estimates:
 
         None if that is not known, because nothing is recorded of how they were made.
         """
-        if self.baseline is not None or self.provenance is None:
+        if self.provenance is None:
             return None
         return str(self.provenance.get("loops", SeparationRecord.loops))
 

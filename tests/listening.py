@@ -88,36 +88,31 @@ def separated(song, networks):
 
 
 def measures(stems, true, mixture, borders):
-    """SDR, clicks, musical noise, excess of steps and its standard error `[shape=(5, 4)]`."""
+    """Clicks, musical noise, excess of steps and its standard error `[shape=(4, 4)]`."""
     found = []
     for stem, wanted in zip(stems, true, strict=True):
         itself = stem is wanted or np.array_equal(stem, wanted)
         others = [mixture] if itself else [mixture, wanted]
         steps = level_steps(stem, mixture if itself else wanted, borders)
-        error = np.square(stem - wanted).sum(dtype=float)
-        sdr = np.inf if itself else 10 * np.log10(np.square(wanted).sum(dtype=float) / error)
         minutes = len(stem) / RATE / 60
         noise = musical_noise(stem, wanted, mixture)
         found.append(
-            (sdr, len(clicks(stem, *others)) / minutes, noise, steps.excess, steps.standard_error)
+            (len(clicks(stem, *others)) / minutes, noise, steps.excess, steps.standard_error)
         )
     return np.array(found).T
 
 
 def table(rows):
     lines = [
-        f"| | SDR, dB | clicks a minute | musical noise, {', '.join(SOURCES)} | level steps, dB |",
-        "|---|---:|---:|---:|---:|",
+        f"| | clicks a minute | musical noise, {', '.join(SOURCES)} | level steps, dB |",
+        "|---|---:|---:|---:|",
     ]
     for name, songs in rows.items():
-        sdr, clicked, noise, excess, error = np.stack(songs, axis=1)
-        sdr = "" if name == TRUE else f"{sdr.mean():.2f}"
+        clicked, noise, excess, error = np.stack(songs, axis=1)
         noise = " ".join(f"{x:+.2f}" for x in np.nanmean(noise, axis=0))
         error = np.sqrt(np.square(error).sum()) / error.size
         clicked = "" if name == TRUE else f"{clicked.sum(axis=1).mean():.1f}"
-        lines.append(
-            f"| {name} | {sdr} | {clicked} | {noise} | {excess.mean():+.2f} ± {error:.2f} |"
-        )
+        lines.append(f"| {name} | {clicked} | {noise} | {excess.mean():+.2f} ± {error:.2f} |")
     return "\n".join(lines) + "\n"
 
 

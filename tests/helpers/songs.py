@@ -21,10 +21,10 @@ def noise(n_samples, seed, level=0.1):
     return level * coloured * (0.2 + np.abs(np.sin(np.arange(n_samples) / 9000 + seed)))
 
 
-def looped(n_copies=6, seconds=2):
+def looped(n_copies=6, seconds=2, voice=0.16):
     """A loop of noise under noise that does not repeat, as a voice `[shape=(n_samples,)]`."""
     loop = noise(seconds * RATE, 3, 0.2)
-    return np.tile(loop, n_copies) + noise(n_copies * len(loop), 4, 0.05)
+    return np.tile(loop, n_copies) + noise(n_copies * len(loop), 4, voice)
 
 
 def write_song(root, subset, name, stems, *, gain=1.0, rate=RATE):

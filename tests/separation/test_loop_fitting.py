@@ -77,7 +77,7 @@ def test_ratios_are_those_of_all_parts_together():
 def root(tmp_path_factory):
     """A set of a song whose bass repeats under a voice, and one in which nothing does."""
     root = tmp_path_factory.mktemp("set") / "set"
-    beat = looped(seconds=2)
+    beat = looped(seconds=2, voice=0.05)
     still, voice = 0 * beat, noise(len(beat), 7, 0.2)
     for subset in ("Dev", "Test"):
         stems = {"vocals": voice, "bass": beat, "drums": still, "other": still}
