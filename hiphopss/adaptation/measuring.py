@@ -10,7 +10,8 @@ from hiphopss.adaptation.material import Piece
 from hiphopss.adaptation.mixing import EVERY
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.eval.bss.scores import References
-from hiphopss.separation.separator import Separator, build_network, separate
+from hiphopss.separation.engines import build_network
+from hiphopss.separation.separator import Separator, separate
 from hiphopss.signal.transform import magnitude, stft
 from hiphopss.util.threads import blas_in_one_thread
 from hiphopss.weights.files import WeightsInfo

@@ -18,7 +18,7 @@ from hiphopss.live import ends
 from hiphopss.live.controls import Controls, Quit
 from hiphopss.live.stream import StreamingSeparator, is_usable
 from hiphopss.remixing.mixing import Mix, Mixer
-from hiphopss.separation.separator import load_network
+from hiphopss.separation.engines import load_network
 from hiphopss.signal import reading
 from hiphopss.weights.registry import describe_default, resolve_weights
 

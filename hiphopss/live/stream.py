@@ -42,7 +42,7 @@ class StreamingSeparator:
     ----------
     weights : path-like, NumpyNetwork or None
         As in :func:`hiphopss.separate`; a network from
-        :func:`hiphopss.separation.separator.load_network` may be shared by several streams.
+        :func:`hiphopss.separation.engines.load_network` may be shared by several streams.
     lookahead : int
         Number of frames (512 samples, 11.6 ms) received after a frame before it is separated,
         0..29. More frames improve quality and add delay: ``docs/live.md`` has a table.
@@ -84,7 +84,7 @@ class StreamingSeparator:
         if isinstance(weights, NumpyNetwork):
             network = weights
         else:
-            from hiphopss.separation.separator import load_network
+            from hiphopss.separation.engines import load_network
             from hiphopss.weights.registry import resolve_weights
 
             network, _ = load_network(resolve_weights(weights))

@@ -8,7 +8,8 @@ then a weighted sum of their spectra, phases included. A copy in which the netwo
 counts more than one in which it hears a loud one, and a copy that disagrees here and now counts
 little. What was found of ``A`` and ``N`` gives better powers than the network's, and so on, a few
 times (expectation and maximisation). Where no copy agrees, ``A`` and ``N`` are shares of the
-mixture, and the stems are those of the network's masks.
+mixture, and the stems are those of the network's masks, but for the little that any source may have
+in any bin (``floor``).
 
 Where several copies agree, what repeats is taken for the beat, and what doesn't for the voice,
 whatever the network makes of it. Only there can it be known, and there it is nearly always so.
@@ -195,7 +196,8 @@ def split(
         of_rest = powers - of_beat
         repeating, other = of_beat.sum(axis=0), of_rest.sum(axis=0)
         doubt = 1 / (other + _TINY)
-        beat = (weighted + mixture * doubt) / (precision + doubt + 1 / (repeating + _TINY))
+        variance = 1 / (precision + doubt + 1 / (repeating + _TINY))
+        beat = variance * (weighted + mixture * doubt)
         of_beat = _normalised(of_beat + heard)
         of_rest = _normalised(of_rest)
         if turn + 1 < constants.rounds:

@@ -67,7 +67,9 @@ class Grid:
         np.sin(angle, out=turn.imag)
         return turn
 
-    def analyse(self, samples: np.ndarray, offset: int, first: int, last: int) -> np.ndarray:
+    def analyse(
+        self, samples: np.ndarray, offset: int, first: int, last: int, *, turned: bool = True
+    ) -> np.ndarray:
         """Spectra of a range of frames.
 
         Parameters
@@ -78,6 +80,8 @@ class Grid:
             Position of the first one in the song, which may be negative.
         first, last : int
             The frames.
+        turned : bool
+            Turn the spectra to where the frames are meant to be, which doesn't change their powers.
 
         Returns
         -------
@@ -86,10 +90,12 @@ class Grid:
         """
         from scipy import fft
 
-        at = self.starts(first, last) - offset
-        frames = samples[:, at[:, None] + np.arange(FRAME)] * window()
-        spectra = fft.rfft(frames, axis=-1)
-        spectra *= self._turn(first, last)
+        frames = np.empty((len(samples), last - first, FRAME), np.float32)
+        for number, at in enumerate(self.starts(first, last) - offset):
+            np.multiply(samples[:, at : at + FRAME], window(), out=frames[:, number])
+        spectra = fft.rfft(frames, axis=-1, overwrite_x=True)
+        if turned:
+            spectra *= self._turn(first, last)
         return spectra
 
     def synthesise(self, spectra: np.ndarray, first: int) -> tuple[np.ndarray, int]:

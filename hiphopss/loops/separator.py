@@ -36,7 +36,9 @@ class Network(Protocol):
 
     def stems(
         self, blocks: Iterable[np.ndarray], progress: Callable[[int], None] | None = None
-    ) -> Iterator[np.ndarray]: ...
+    ) -> Iterator[np.ndarray]:
+        """As :meth:`hiphopss.separation.separator.Separator.stems`."""
+        ...
 
 
 class LoopSeparator:
@@ -69,19 +71,9 @@ class LoopSeparator:
     def stems(
         self, blocks: Iterable[np.ndarray], progress: Callable[[int], None] | None = None
     ) -> Iterator[np.ndarray]:
-        """Separate a mixture, as :meth:`hiphopss.separation.separator.Separator.stems` does.
+        """Separate a mixture, as :meth:`Network.stems` does, to stems that sum to it.
 
-        Parameters
-        ----------
-        blocks : iterable of np.ndarray [shape=(n_block, n_channels)]
-            Consecutive samples of the mixture, in single precision.
-        progress : callable, optional
-            Called now and then with the number of samples that were completed.
-
-        Yields
-        ------
-        np.ndarray [shape=(n_sources, n_block, n_channels)]
-            Consecutive blocks of the stems, which sum to the mixture.
+        The first stems come when the whole mixture has been read.
         """
         self.found = []
         with ExitStack() as stack:
@@ -281,7 +273,7 @@ class Looped:
             for first in range(frame, last, _BLOCK):
                 until = min(first + _BLOCK, last)
                 x, m = self._frames(held, offset, first, until)
-                spectra.append(x.mean(axis=0)[:, BINS])
+                spectra.append(x[..., BINS].mean(axis=0))
                 masks.append(m[:, :, BINS])
             frame = last
             if frame < self.grid.n_frames:
@@ -306,9 +298,9 @@ class Looped:
         end = int(grid.starts(last - 1, last)[0]) + FRAME
         samples = self._song.read(begin, end).T
         spectra = grid.analyse(samples, begin, first, last)
-        own = grid.analyse(stems, offset, first, last)
-        power = own.real**2 + own.imag**2 + np.float32(1e-12)
-        masks = np.round(power * (255 / power.sum(axis=0))).astype(np.uint8)
+        own = grid.analyse(stems, offset, first, last, turned=False)
+        powers = own.real**2 + own.imag**2 + np.float32(1e-12)
+        masks = np.round(powers * (255 / powers.sum(axis=0))).astype(np.uint8)
         self._spectra.append(spectra.swapaxes(0, 1))
         self._masks.append(masks.swapaxes(0, 1))
         return spectra, masks

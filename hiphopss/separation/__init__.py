@@ -1,7 +1,7 @@
 """Room of separation: from mixtures to stems.
 
-- ``separator``: makes networks ready, in NumPy or in Keras, and separates arrays, or mixtures that
-  arrive in blocks.
+- ``engines``: makes networks ready, in NumPy or in Keras.
+- ``separator``: separates arrays, or mixtures that arrive in blocks.
 - ``listening``: separates one song with its loops or without, and says what it found.
 - ``files``: separates audio files and folders into folders of stems; ``record``: what made these,
   and of which files they are.

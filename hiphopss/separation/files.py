@@ -15,6 +15,7 @@ import numpy as np
 from hiphopss.config import SOURCES
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
+from hiphopss.separation.engines import build_network
 from hiphopss.separation.listening import SongSeparator, require_loops, tell_unused, used_loops
 from hiphopss.separation.record import (
     claim,
@@ -23,7 +24,7 @@ from hiphopss.separation.record import (
     song_record,
     write_track,
 )
-from hiphopss.separation.separator import Separator, build_network, separate_blocks
+from hiphopss.separation.separator import Separator, separate_blocks
 from hiphopss.signal import reading, writing
 from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure

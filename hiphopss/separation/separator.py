@@ -13,7 +13,7 @@ import logging
 from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,14 +21,13 @@ from hiphopss.config import SOURCES, Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.loops.separator import Network
 from hiphopss.network.forward import NumpyNetwork
-from hiphopss.network.spec import array_shapes, fit_arrays
+from hiphopss.separation.engines import load_network
 from hiphopss.separation.listening import SongSeparator, require_loops, tell_unused, used_loops
 from hiphopss.signal import reading
 from hiphopss.signal.patches import crossfade_weights, separation_patch_count
 from hiphopss.signal.transform import InverseTransform, frame_count, magnitude, stft
 from hiphopss.util.arrays import require_upright
 from hiphopss.util.threads import ordered_map, processor_count
-from hiphopss.weights.files import WeightsInfo, loaded_model, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
 
 if TYPE_CHECKING:
@@ -36,81 +35,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ENGINES = ("numpy", "keras")
-"""Names of the engines, the default first; both compute the same masks up to rounding."""
-
 MAX_CHANNELS = 32  # an array with more channels is most likely transposed
 _RUN = 128  # patches that are processed together
 _CACHED = 32  # frames that are transformed together
 _PIECE = 2**17  # samples of an array that are taken at a time
 _MOST_THREADS = 8  # each thread needs memory for a run
-
-
-@overload
-def load_network(
-    path: str | Path, *, engine: Literal["numpy"] = ...
-) -> tuple[NumpyNetwork, WeightsInfo]: ...
-@overload
-def load_network(
-    path: str | Path, *, engine: str
-) -> tuple[NumpyNetwork | KerasNetwork, WeightsInfo]: ...
-def load_network(
-    path: str | Path, *, engine: str = "numpy"
-) -> tuple[NumpyNetwork | KerasNetwork, WeightsInfo]:
-    """Build the network for a weight file of either kind, and load the file.
-
-    Parameters
-    ----------
-    path : path-like
-        The project's own ``.weights.h5`` or a published ``.pkl``.
-    engine : str
-        One of ``ENGINES``.
-
-    Returns
-    -------
-    network : NumpyNetwork or KerasNetwork
-        Network that is ready to use.
-    info : WeightsInfo
-        Settings and provenance recorded in the file.
-
-    Raises
-    ------
-    HiphopssError
-        As in :func:`hiphopss.weights.files.read_weights`, or if no engine has this name.
-    """
-    info, arrays = read_weights(path)
-    return build_network(info, arrays, engine=engine, origin=str(path)), info
-
-
-def build_network(
-    info: WeightsInfo, arrays: dict[str, np.ndarray], *, engine: str = "numpy", origin: str
-) -> NumpyNetwork | KerasNetwork:
-    """Build the network for some arrays, with the arrays as its weights.
-
-    Parameters
-    ----------
-    info : WeightsInfo
-        Describes the network's wiring and its masks (Q6).
-    arrays : dict of str to np.ndarray
-        Arrays from :func:`hiphopss.weights.files.read_weights`.
-    engine : str
-        One of ``ENGINES``.
-    origin : str
-        Name of the arrays' origin in messages.
-
-    Returns
-    -------
-    NumpyNetwork or KerasNetwork
-        Network that is ready to use.
-    """
-    if engine not in ENGINES:
-        raise HiphopssError(f"no engine named {engine!r}: choose {' or '.join(ENGINES)}")
-    if engine == "keras":
-        from hiphopss.network.keras_masks import KerasNetwork
-
-        return KerasNetwork(loaded_model(info, arrays, origin=origin), info.config)
-    fitted = fit_arrays(arrays, array_shapes(info.config, info.fidelity), origin=origin)
-    return NumpyNetwork(fitted, info.config, info.fidelity)
 
 
 @dataclass(frozen=True)
@@ -147,7 +76,7 @@ class Separator:
     Parameters
     ----------
     network : NumpyNetwork or KerasNetwork
-        Network from :func:`load_network`.
+        Network from :func:`hiphopss.separation.engines.load_network`.
     config : SignalConfig
         Settings of the transform.
     fidelity : Fidelity
@@ -175,7 +104,7 @@ class Separator:
         path : path-like or None
             As in :func:`hiphopss.weights.registry.resolve_weights`.
         engine : str
-            One of :data:`ENGINES`, which agree up to rounding.
+            One of :data:`hiphopss.separation.engines.ENGINES`, which agree up to rounding.
         """
         network, info = load_network(resolve_weights(path), engine=engine)
         return cls(network, info.config, info.fidelity)

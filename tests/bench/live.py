@@ -19,7 +19,8 @@ from hiphopss import SOURCES, SignalConfig
 from hiphopss.datasets.generated import generate
 from hiphopss.eval.bss.scores import bss_eval
 from hiphopss.live.stream import StreamingSeparator
-from hiphopss.separation.separator import load_network, separate
+from hiphopss.separation.engines import load_network
+from hiphopss.separation.separator import separate
 from hiphopss.signal import reading
 from hiphopss.weights.registry import resolve_weights
 

@@ -14,7 +14,7 @@ from hiphopss.eval.bss.scores import BSS_ENGINES, MODES
 from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
 from hiphopss.eval.protocols import protocol_names
 from hiphopss.live.ends import RAW_FORMATS
-from hiphopss.separation.separator import ENGINES
+from hiphopss.separation.engines import ENGINES
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
 from hiphopss.training.settings import TrainingSettings
 

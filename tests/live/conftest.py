@@ -2,7 +2,7 @@
 
 import pytest
 
-from hiphopss.separation.separator import load_network
+from hiphopss.separation.engines import load_network
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.keras_masks import KerasNetwork
 from hiphopss.network.spec import array_shapes, fit_arrays
 from hiphopss.network.streaming import StreamingNetwork, position_weights
-from hiphopss.separation.separator import ENGINES, Separator
+from hiphopss.separation.engines import ENGINES
+from hiphopss.separation.separator import Separator
 from hiphopss.signal.transform import istft, magnitude, stft
 from hiphopss.weights.files import load_model, read_weights
 

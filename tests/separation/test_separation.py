@@ -15,8 +15,9 @@ from threadpoolctl import threadpool_limits
 import hiphopss
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig
 from hiphopss.datasets.mixtures import find_mixtures
+from hiphopss.separation.engines import ENGINES, build_network
 from hiphopss.separation.files import SeparationSettings, separate_files
-from hiphopss.separation.separator import ENGINES, Separator, build_network
+from hiphopss.separation.separator import Separator
 from hiphopss.signal import reading
 from hiphopss.signal.patches import separation_patch_count
 from hiphopss.signal.transform import analysis_window, frame_count
