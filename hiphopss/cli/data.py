@@ -38,7 +38,7 @@ def add_generate(verbs: Verbs) -> None:
         "--test",
         type=int,
         metavar="N",
-        help="songs to test on (default: 5, dsd100: 6, loops: 12, unlooped: 8)",
+        help="songs to test on (default: 5, dsd100: 6, loops: 12, unlooped and nocturne: 8)",
     )
     verb.add_argument("--seed", type=int, default=0, help="seed of the songs (default: 0)")
     add_quiet(verb)

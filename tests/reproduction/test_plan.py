@@ -173,6 +173,8 @@ def test_generated_songs_are_planned_but_not_generated(tmp_path, run, monkeypatc
             return 2.0
 
     monkeypatch.setattr(plan_module, "Calibration", Known)
+    free = 10**12  # this machine may have less than the run writes
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=free))
     command = ("--profile", "paper", "--generated", "--seconds", 240, "--models", "DSD_HH,HH_CS")
     status, text, _ = run("reproduce", "-o", tmp_path / "run", *command, "--plan")
     assert status == 0
@@ -194,6 +196,9 @@ def test_generated_songs_are_planned_but_not_generated(tmp_path, run, monkeypatc
     assert table["songs", "generated"][-3:] == ["9.3", "h", "missing"]  # DSD100's 70
     assert text.splitlines()[-1] == f"store: {tmp_path / 'run' / 'store'}"
     assert "(not enough)" not in text
+    free = 10**9
+    _, text, _ = run("reproduce", "-o", tmp_path / "run", *command, "--plan")
+    assert "free: 1.0 GB (not enough)" in text
 
 
 def test_what_reproduce_refuses_has_no_plan(settings, tmp_path):
