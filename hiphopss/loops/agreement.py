@@ -197,6 +197,32 @@ class Agreement:
             result[low - start : high - start] = values[low:high]
         return result
 
+    def scores(self, plan: Sequence[tuple[int, int]], gate: float) -> dict[int, NDArray]:
+        """How much likeness there is above a gate, of each step in both directions.
+
+        Parameters
+        ----------
+        plan : sequence of tuple of int
+            First and last frames of what is looked at.
+        gate : float
+            Likeness that doesn't count.
+
+        Returns
+        -------
+        dict of int to np.ndarray [shape=(len(plan),)]
+            Sums of squares, by step; 0 where nothing is above the gate.
+        """
+        edges = np.array(plan)
+        result = {}
+        for step, values in self._later.items():
+            over = np.maximum(values - np.float32(gate), 0)
+            of_frames = np.square(over).sum(axis=1, dtype=np.float64)
+            total = np.concatenate([[0.0], np.cumsum(of_frames)])
+            for sign, shift in ((-1, step * self._per_step), (1, 0)):
+                first, last = total[np.clip(edges - shift, 0, len(values))].T
+                result[sign * step] = last - first
+        return result
+
     def signed_steps(self) -> list[int]:
         """All distances, in both directions."""
         return [sign * step for step in self._later for sign in (-1, 1)]

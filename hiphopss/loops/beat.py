@@ -18,7 +18,7 @@ whatever the network makes of it. Only there can it be known, and there it is ne
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import NamedTuple
@@ -68,6 +68,10 @@ class Constants:
     floor : float
         Share of the mixture's power that any source may have in any bin from 86 Hz on, whatever
         the network says.
+    most_raised : float
+        How many times the network's power of a source, floor included, a round may find at most.
+        Otherwise a bright sound without a copy would end as voice, as nothing else is expected not
+        to repeat: heard as ticks.
     rounds : int
         Number of rounds of expectation and maximisation.
     """
@@ -85,6 +89,7 @@ class Constants:
     rest_repeats: float = _FITTED["rest_repeats"]
     averaged: float = _FITTED["averaged"]
     floor: float = _FITTED["floor"]
+    most_raised: float = _FITTED["most_raised"]
     rounds: int = _FITTED["rounds"]
 
 
@@ -94,13 +99,14 @@ class Copy:
 
     Attributes
     ----------
-    spectra : np.ndarray [shape=(n_channels, n_frames, n_bins)]
-        Spectra of the mixture.
+    parts : np.ndarray [shape=(2 * n_channels, n_frames, n_bins)]
+        Spectra of the mixture: the real parts of all channels, then the imaginary ones. Kept apart
+        like this, they are scaled much faster than complex numbers are.
     powers : np.ndarray [shape=(n_sources, n_frames, n_bins)]
         The network's powers of the sources, in the mean over channels.
     """
 
-    spectra: Spectra
+    parts: Array
     powers: Array
 
 
@@ -141,13 +147,47 @@ def unleaked(shares: Array, constants: Constants) -> Array:
     return np.clip(np.concatenate([voice[None], shares[1:]]), 0.02, 0.98)
 
 
+class Split(NamedTuple):
+    """Frames as the sum of a beat and the rest, and whose these are.
+
+    Attributes
+    ----------
+    beat, rest : np.ndarray [shape=(2 * n_channels, n_frames, n_bins)]
+        What repeats and what doesn't, as :attr:`Copy.parts`; their sum is the mixture.
+    of_beat, of_rest : np.ndarray [shape=(n_sources, n_frames, n_bins)]
+        Share of each source in them; in the sum over sources, 1.
+    """
+
+    beat: Array
+    rest: Array
+    of_beat: Array
+    of_rest: Array
+
+    def stems(self, n_sources: int | None = None) -> Spectra:
+        """Spectra of the first sources, or of all of them.
+
+        Returns
+        -------
+        np.ndarray [shape=(n_sources, n_channels, n_frames, n_bins)]
+            Those of all sources sum to the mixture's.
+        """
+        n_channels = len(self.beat) // 2
+        shape = (len(self.of_beat[:n_sources]), n_channels, *self.beat.shape[1:])
+        result = np.empty(shape, np.complex64)
+        for stem, of_beat, of_rest in zip(result, self.of_beat, self.of_rest, strict=False):
+            parts = of_beat * self.beat
+            parts += of_rest * self.rest
+            stem.real, stem.imag = parts[:n_channels], parts[n_channels:]
+        return result
+
+
 def split(
     here: Copy,
     copies: Sequence[Copy],
     agreements: Sequence[Array],
     shares: Array,
     constants: Constants,
-) -> Spectra:
+) -> Split:
     """Split frames into their sources by what repeats in copies of them.
 
     Parameters
@@ -165,45 +205,79 @@ def split(
 
     Returns
     -------
-    np.ndarray [shape=(n_sources, n_channels, n_frames, n_bins)]
-        Spectra of the sources, which sum to the mixture's.
+    Split
+        Beat and rest, and the sources' shares in them.
     """
     clear = [np.clip((q - constants.gate) / 0.1, 0, 1) for q in agreements]
     sure = [np.clip(q, 1e-3, 0.999) for q in agreements]
     believed = [c * s**2 for c, s in zip(clear, sure, strict=True)]
     shares = spread(_believed(shares, agreements, believed, constants))
+    own = here.powers + (constants.floor * _VOICED * here.powers.sum(axis=0) + _TINY)
+    repeating = _summed(shares, own)
     rest = 1 - shares
-    own = here.powers + constants.floor * _VOICED * here.powers.sum(axis=0) + _TINY
-    repeating = (shares * own).sum(axis=0)
     precision = np.zeros_like(repeating)
-    weighted = np.zeros_like(here.spectra)
+    weighted = np.zeros_like(here.parts)
     heard = np.zeros_like(own)  # powers of the sources in all copies that agree
     for copy, c, s, b in zip(copies, clear, sure, believed, strict=True):
         if not c.any():
             continue
-        other = np.einsum("sfb,sfb->fb", rest, copy.powers)
-        apart = spread(constants.disagreement * (1 - s) / s + 1e-3)
-        weight = spread(c) / (other + apart * repeating + _TINY)
+        weight = spread(constants.disagreement * (1 - s) / s + 1e-3)
+        weight *= repeating
+        weight += _summed(rest, copy.powers)
+        weight += _TINY
+        np.divide(spread(c), weight, out=weight)
         precision += weight
-        weighted += weight * copy.spectra
+        weighted += weight * copy.parts
         heard += spread(b) * copy.powers
-    told = precision * repeating
-    trust = told / (told + 1)
     heard *= constants.averaged * shares
-    powers, mixture = own, here.spectra
+    known = _Known(own, shares, precision, weighted, heard)
+    return _estimated(here.parts, known, constants)
+
+
+class _Known(NamedTuple):
+    """What is known of the beat and of the sources."""
+
+    own: Array  # powers of the sources here, as the network hears them
+    shares: Array  # of the sources, which repeat
+    precision: Array  # of what the copies say of the beat
+    weighted: Array  # sum of the copies, each as often as it counts
+    heard: Array  # powers of the sources in the copies
+
+
+def _estimated(mixture: Array, known: _Known, constants: Constants) -> Split:
+    """Rounds of expectation and maximisation."""
+    own, shares, precision, weighted, heard = known
+    trust = precision * _summed(shares, own)
+    trust /= trust + 1
+    kept, most = (1 - trust) * own, np.float32(constants.most_raised) * own
+    heard_of_all = heard.sum(axis=0) + _TINY
+    powers = own
     for turn in range(constants.rounds):
         of_beat = shares * powers
         of_rest = powers - of_beat
-        repeating, other = of_beat.sum(axis=0), of_rest.sum(axis=0)
-        doubt = 1 / (other + _TINY)
-        variance = 1 / (precision + doubt + 1 / (repeating + _TINY))
-        beat = variance * (weighted + mixture * doubt)
-        of_beat = _normalised(of_beat + heard)
-        of_rest = _normalised(of_rest)
-        if turn + 1 < constants.rounds:
-            found = of_beat * power(beat) + of_rest * power(mixture - beat)
-            powers = own + trust * (found - own)
-    return of_beat[:, None] * beat + of_rest[:, None] * (mixture - beat)
+        repeating = of_beat.sum(axis=0) + _TINY
+        doubt = 1 / (of_rest.sum(axis=0) + _TINY)
+        variance = precision + doubt
+        variance += 1 / repeating
+        beat = mixture * doubt
+        beat += weighted
+        beat /= variance
+        rest = mixture - beat
+        of_beat += heard
+        scale = 1 / (repeating + heard_of_all)  # what makes shares of these powers
+        if turn + 1 == constants.rounds:
+            of_beat *= scale
+            of_rest *= doubt
+            return Split(beat, rest, of_beat, of_rest)
+        powers = kept + of_beat * (scale * trust * power(beat))
+        powers += of_rest * (doubt * trust * power(rest))
+        np.minimum(powers, most, out=powers)
+    raise ValueError(f"rounds is {constants.rounds}: 1 or more")
+
+
+def _summed(weights: Array, powers: Array) -> Array:
+    """Weighted sum over sources `[shape=(n_frames, n_bins)]`."""
+    return np.einsum("sfb,sfb->fb", weights, powers)
 
 
 def _believed(
@@ -221,29 +295,17 @@ def _believed(
     return shares + trust * (known - shares)
 
 
-def _normalised(powers: Array) -> Array:
-    """Turn powers into shares, which sum to 1 in silence as well."""
-    powers += _TINY
-    powers /= powers.sum(axis=0)
-    return powers
-
-
-def power(spectra: Spectra) -> Array:
-    """Mean power over channels `[shape=(n_frames, n_bins)]` of `[shape=(n_channels, ...)]`."""
-    total = np.square(spectra[0].real)
-    total += np.square(spectra[0].imag)
-    for channel in spectra[1:]:
-        total += np.square(channel.real)
-        total += np.square(channel.imag)
-    if len(spectra) > 1:
-        total *= np.float32(1 / len(spectra))
+def power(parts: Array) -> Array:
+    """Mean power over channels `[shape=(n_frames, n_bins)]` of :attr:`Copy.parts`."""
+    total = np.square(parts[0])
+    for part in parts[1:]:
+        total += np.square(part)
+    if len(parts) > 2:
+        total *= np.float32(2 / len(parts))
     return total
 
 
-def chosen(qualities: dict[int, Array], most: int, gate: float) -> Sequence[int]:
+def chosen(scores: Mapping[int, float], most: int) -> list[int]:
     """The steps whose copies agree best in some frames, at most ``most``."""
-    scores = {
-        step: float(np.square(np.maximum(q - gate, 0)).sum()) for step, q in qualities.items()
-    }
     best = sorted((step for step in scores if scores[step] > 0), key=lambda step: -scores[step])
     return best[:most]

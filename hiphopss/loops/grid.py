@@ -98,13 +98,36 @@ class Grid:
             spectra *= self._turn(first, last)
         return spectra
 
+    def turned_back(self, parts: np.ndarray, first: int) -> np.ndarray:
+        """Real and imaginary parts of spectra, as of frames where they lie.
+
+        Parameters
+        ----------
+        parts : np.ndarray [shape=(..., 2 * n_signals, n_frames, N_BINS)]
+            The real parts of all turned spectra, then the imaginary ones.
+        first : int
+            The first frame.
+
+        Returns
+        -------
+        np.ndarray [shape=(..., 2 * n_signals, n_frames, N_BINS)]
+        """
+        turn = self._turn(first, first + parts.shape[-2])
+        cosine, sine = np.ascontiguousarray(turn.real), np.ascontiguousarray(turn.imag)
+        real, imag = np.split(parts, 2, axis=-3)
+        turned = parts * cosine
+        turned_real, turned_imag = np.split(turned, 2, axis=-3)
+        turned_real += imag * sine
+        turned_imag -= real * sine
+        return turned
+
     def synthesise(self, spectra: np.ndarray, first: int) -> tuple[np.ndarray, int]:
         """Windowed frames, added where they overlap.
 
         Parameters
         ----------
         spectra : np.ndarray [shape=(n_signals, n_frames, N_BINS)]
-            Spectra as :meth:`analyse` gives them; they are used up.
+            Spectra of frames where they lie; they are used up.
         first : int
             The first frame.
 
@@ -117,11 +140,9 @@ class Grid:
         """
         from scipy import fft
 
-        last = first + spectra.shape[1]
-        spectra *= self._turn(first, last).conj()
         frames = fft.irfft(spectra, FRAME, axis=-1, overwrite_x=True)
         frames *= window()
-        starts = self.starts(first, last)
+        starts = self.starts(first, first + spectra.shape[1])
         samples = np.zeros((len(spectra), starts[-1] + FRAME - starts[0]), np.float32)
         for number, start in enumerate(starts - starts[0]):
             samples[:, start : start + FRAME] += frames[:, number]

@@ -67,14 +67,18 @@ class Likeness:
 
         self.rate = rate
         self.n_samples = n = len(waveform)
-        size = fft.next_fast_len(2 * n, real=True)
+        n_lags = min(n, int(_MOST_OF_SONG * n) + 2)
+        size = fft.next_fast_len(n + n_lags, real=True)  # no lag meets the other end
         spectrum = fft.rfft(waveform, size, workers=-1)
         power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        self._products = fft.irfft(power, size, workers=-1)[:n]
+        self._products = fft.irfft(power, size, workers=-1)[:n_lags]
         self._energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
 
     def at(self, lags: np.ndarray) -> np.ndarray:
-        """Likeness at whole lags `[shape=(n_lags,)]`; 0 where there is nothing to compare."""
+        """Likeness at whole lags, of up to 0.6 of the song `[shape=(n_lags,)]`.
+
+        It is 0 where there is nothing to compare.
+        """
         lags = np.asarray(lags)
         total = self._energy[-1]
         early, late = self._energy[self.n_samples - lags], total - self._energy[lags]

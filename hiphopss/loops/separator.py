@@ -211,7 +211,10 @@ class Looped:
         self.n_channels = song.song.shape[0]
         self.grid = Grid(period.samples, len(song))
         self._files = ExitStack()
-        self._spectra = self._files.enter_context(Spool((self.n_channels, N_BINS), np.complex64))
+        # real and imaginary parts of all channels, and the channels' mean power
+        self._parts = self._files.enter_context(
+            Spool((2 * self.n_channels + 1, N_BINS), np.float32)
+        )
         self._masks = self._files.enter_context(Spool((len(SOURCES), N_BINS), np.uint8))
 
     def __enter__(self) -> Self:
@@ -232,7 +235,7 @@ class Looped:
             voice_alike=self._constants.voice_alike,
         )
         self.plan = [(first, min(first + _BLOCK, n_frames)) for first in range(0, n_frames, _BLOCK)]
-        self._choices = [self._choose(first, last) for first, last in self.plan]
+        self._choices = self._choose()
         self._shares = self._repeating(compared)
 
     def found(self) -> Found:
@@ -301,14 +304,19 @@ class Looped:
         own = grid.analyse(stems, offset, first, last, turned=False)
         powers = own.real**2 + own.imag**2 + np.float32(1e-12)
         masks = np.round(powers * (255 / powers.sum(axis=0))).astype(np.uint8)
-        self._spectra.append(spectra.swapaxes(0, 1))
+        parts = np.concatenate([spectra.real, spectra.imag])
+        self._parts.append(np.concatenate([parts, power(parts)[None]]).swapaxes(0, 1))
         self._masks.append(masks.swapaxes(0, 1))
         return spectra, masks
 
-    def _choose(self, first: int, last: int) -> list[int]:
-        agreement = self._agreement
-        qualities = {step: agreement.of(step, first, last) for step in agreement.signed_steps()}
-        return list(chosen(qualities, self._constants.most_copies, self._constants.gate))
+    def _choose(self) -> list[list[int]]:
+        """Steps to the copies that are used in each entry of the plan."""
+        constants = self._constants
+        scores = self._agreement.scores(self.plan, constants.gate)
+        return [
+            chosen({step: found[n] for step, found in scores.items()}, constants.most_copies)
+            for n in range(len(self.plan))
+        ]
 
     def _repeating(self, compared: Features) -> NDArray[np.float32]:
         """How much of each source repeats `[shape=(n_sources, n_frames, n_bands)]`."""
@@ -339,9 +347,9 @@ class Looped:
         return Coherence(signal).regression(mean)
 
     def _copy(self, first: int, last: int) -> Copy:
-        spectra = self._spectra.read(first, last).swapaxes(0, 1)
+        parts = self._parts.read(first, last).swapaxes(0, 1)
         masks = self._masks.read(first, last).swapaxes(0, 1)
-        return Copy(spectra, masks * (power(spectra) * np.float32(1 / 255)))
+        return Copy(parts[:-1], masks * (parts[-1] * np.float32(1 / 255)))
 
     def material(self, number: int) -> Material:
         """What is known of the frames of ``plan[number]``, after :meth:`listen`."""
@@ -355,14 +363,18 @@ class Looped:
         )
 
     def _separate(self, number: int) -> tuple[np.ndarray, int]:
-        """Separate some frames into samples that still have to be added to their neighbours'."""
+        """Samples of all stems but the last that still have to be added to their neighbours'."""
         here, copies, agreements, shares = self.material(number)
         shares = unleaked(shares, self._constants)
-        stems = split(here, copies, agreements, shares, self._constants)
-        return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), self.plan[number][0])
+        found = split(here, copies, agreements, shares, self._constants)
+        first = self.plan[number][0]
+        beat, rest = self.grid.turned_back(np.stack([found.beat, found.rest]), first)
+        found = found._replace(beat=beat, rest=rest)
+        stems = found.stems(len(SOURCES) - 1)
+        return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), first)
 
     def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
-        """Add overlapping parts, and yield what is complete."""
+        """Add overlapping parts, and yield what is complete, with the stem that is left."""
         n = len(self._song)
         held: np.ndarray | None = None
         weight = np.zeros(0, np.float32)
@@ -381,6 +393,9 @@ class Looped:
             start, stop = max(at, 0), min(done, n)
             if stop > start:
                 inside = slice(start - at, stop - at)
+                stems = np.empty((len(SOURCES), stop - start, self.n_channels), np.float32)
                 block = held[:, inside] / weight[inside]
-                yield block.reshape(len(SOURCES), self.n_channels, -1).swapaxes(1, 2)
+                stems[:-1] = block.reshape(-1, self.n_channels, stop - start).swapaxes(1, 2)
+                np.subtract(self._song.read(start, stop), stems[:-1].sum(axis=0), out=stems[-1])
+                yield stems
             held, weight, at = held[:, done - at :], weight[done - at :], done

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 import threading
 from types import TracebackType
@@ -51,17 +52,27 @@ class Spool:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read records; those outside of the file are zeros. [shape=(stop - start, *shape)]"""
-        result = np.zeros((stop - start, *self.shape), self.dtype)
-        first, last = max(start, 0), min(stop, self.n_records)
-        if first >= last:
+        result = np.empty((stop - start, *self.shape), self.dtype)
+        first = min(max(start, 0), stop)
+        last = max(min(stop, self.n_records), first)
+        result[: first - start] = 0
+        result[last - start :] = 0
+        if first == last:
             return result
         wanted = result[first - start : last - start]
         part = wanted.reshape(-1).view(np.uint8).data
-        with self._lock:
-            self._file.seek(first * self._size)
-            while part:
-                part = part[self._file.readinto(part) or len(part) :]
+        at = first * self._size
+        while part:
+            n_read = self._read_into(part, at)
+            part, at = part[n_read or len(part) :], at + n_read
         return result
+
+    def _read_into(self, part: memoryview, at: int) -> int:
+        if hasattr(os, "preadv"):  # not on Windows; threads needn't wait for each other
+            return os.preadv(self._file.fileno(), [part], at)
+        with self._lock:
+            self._file.seek(at)
+            return self._file.readinto(part) or 0
 
     def close(self) -> None:
         """Delete the file."""

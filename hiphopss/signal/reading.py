@@ -200,7 +200,11 @@ def to_mono(waveform: np.ndarray) -> np.ndarray:
     """Average the channels: `[shape=(n_samples, n_channels)]` to `[shape=(n_samples,)]`."""
     if waveform.shape[1] == 1:  # averaging one channel would only take time
         return waveform[:, 0]
-    return waveform.mean(axis=1, dtype=waveform.dtype)
+    total = waveform[:, 0] + waveform[:, 1]  # many times faster than a mean over so short an axis
+    for channel in range(2, waveform.shape[1]):
+        total += waveform[:, channel]
+    total /= waveform.shape[1]
+    return total
 
 
 def resample(waveform: np.ndarray, rate_in: int, rate_out: int) -> np.ndarray:

@@ -7,8 +7,8 @@ import numpy as np
 from hiphopss.loops import separator as loops
 
 
-def looped_stems(network, mixture):
-    """Separate a mixture `[shape=(n_samples,)]` with loops.
+def looped_stems(network, mixture, *, constants=None, block=loops._BLOCK):
+    """Separate a mixture `[shape=(n_samples,)]` with loops, so many frames together.
 
     Returns
     -------
@@ -23,11 +23,11 @@ def looped_stems(network, mixture):
         grids.append(grid(*args))
         return grids[-1]
 
-    with mock.patch.object(loops, "Grid", kept):
-        stems = plain_stems(loops.LoopSeparator(network), mixture)
+    with mock.patch.multiple(loops, Grid=kept, _BLOCK=block):
+        stems = plain_stems(loops.LoopSeparator(network, constants), mixture)
     if len(grids) != 1:
         return stems, np.zeros(0)
-    first = np.arange(loops._BLOCK, grids[0].n_frames, loops._BLOCK)
+    first = np.arange(block, grids[0].n_frames, block)
     return stems, (first - 0.5) * grids[0].hop
 
 

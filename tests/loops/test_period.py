@@ -20,7 +20,7 @@ def period_of(waveform):
 
 def test_likeness_is_the_normalised_product_of_a_signal_and_itself_later():
     signal = noise(1000) * np.linspace(0.1, 2, 1000, dtype=np.float32)
-    lags = np.array([1, 7, 500, 998])
+    lags = np.array([1, 7, 500, 600])
     expected = [
         signal[:-n] @ signal[n:] / np.linalg.norm(signal[:-n]) / np.linalg.norm(signal[n:])
         for n in lags
