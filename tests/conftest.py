@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,6 +22,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "dsd100-sample"
 
 
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+
+
+def pytest_configure(config):
+    """Let the processes of this run share what JAX compiles; they would compile the same."""
+    if COMPILED not in os.environ:  # the processes of xdist have it from the one that starts them
+        folder = os.environ[COMPILED] = tempfile.mkdtemp(prefix="hiphopss-tests-jax-")
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        config.add_cleanup(lambda: os.environ.pop(COMPILED))
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+
+
 def pytest_collection_modifyitems(items):
     """Start with the files that have most slow tests, so that two processes end together."""
     n_slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
@@ -30,6 +44,22 @@ def pytest_collection_modifyitems(items):
 def keras():
     """Keras, imported without its notices."""
     return import_keras()
+
+
+@pytest.fixture(scope="module")
+def uncompiled(keras):
+    """TensorFlow does each operation by itself, for tests of what is done around a few steps.
+
+    To make a graph of a step takes as long as twenty steps.
+    """
+    if keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

@@ -30,6 +30,7 @@ from hiphopss.util.executor import Executor
 from hiphopss.weights.converting import convert_weights
 from hiphopss.weights.files import read_info
 
+pytestmark = pytest.mark.usefixtures("uncompiled")
 TINY = replace(profile("quick"), epochs=2, patches=64)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
@@ -42,7 +43,7 @@ def store(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def finished(data, store, tmp_path_factory):
+def finished(data, store, tmp_path_factory, uncompiled):
     """A run of all eight models."""
     output = tmp_path_factory.mktemp("run") / "run"
     return output, reproduce(

@@ -317,6 +317,7 @@ def test_two_processes_validate_and_stop_together(features, others, tmp_path):
         own = ["--n-processes", 2, "--process", number, "-q", "-o", output]
         command = [sys.executable, "-m", "hiphopss", "train", features, *options, *own]
         environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+        environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiling takes longer than training
         processes.append(
             subprocess.Popen(
                 [str(part) for part in command], env=environment, stderr=subprocess.PIPE, text=True
