@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import released
+from helpers.eager import uncompiled_steps
 from helpers.songs import noise, write_song
 from helpers.stem_mp4 import put_ffmpeg
 
@@ -46,20 +47,11 @@ def keras():
     return import_keras()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def uncompiled(keras):
-    """TensorFlow does each operation by itself, for tests of what is done around a few steps.
-
-    To make a graph of a step takes as long as twenty steps.
-    """
-    if keras.backend.backend() != "tensorflow":
+    """TensorFlow does each operation by itself; see :func:`helpers.eager.uncompiled_steps`."""
+    with uncompiled_steps():
         yield
-        return
-    import tensorflow as tf
-
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
 
 
 @pytest.fixture(scope="session")

@@ -268,6 +268,7 @@ def test_watching_other_songs_changes_no_weight(features, others, tmp_path, line
     assert "Dev/004 - Maker 4 - Title 4, Dev/005 - Maker 5 - Title 5" in "\n".join(lines.told)
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_patience_and_the_best_epoch_survive_an_interruption(
     features, tmp_path, monkeypatch, lines
 ):
