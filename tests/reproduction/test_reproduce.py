@@ -25,7 +25,7 @@ from hiphopss.weights.converting import convert_weights
 from hiphopss.weights.files import read_info
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-TINY = replace(profile("quick"), epochs=2, patches=64)
+TINY = replace(profile("quick"), epochs=2, patches=32)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
 
