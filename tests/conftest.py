@@ -2,6 +2,8 @@
 
 import logging
 import os
+import shutil
+import tempfile
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,6 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import released
+from helpers.eager import uncompiled_steps
 from helpers.songs import noise, write_song
 from helpers.stem_mp4 import put_ffmpeg
 
@@ -18,6 +21,18 @@ from hiphopss.util.keras_backend import import_keras
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 SAMPLE = Path(__file__).parents[2] / "shared" / "data" / "dsd100-sample"
+
+
+COMPILED = "JAX_COMPILATION_CACHE_DIR"
+
+
+def pytest_configure(config):
+    """Let the processes of this run share what JAX compiles; they would compile the same."""
+    if COMPILED not in os.environ:  # the processes of xdist have it from the one that starts them
+        folder = os.environ[COMPILED] = tempfile.mkdtemp(prefix="hiphopss-tests-jax-")
+        os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+        config.add_cleanup(lambda: os.environ.pop(COMPILED))
+        config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
 
 
 def pytest_collection_modifyitems(items):
@@ -30,6 +45,13 @@ def pytest_collection_modifyitems(items):
 def keras():
     """Keras, imported without its notices."""
     return import_keras()
+
+
+@pytest.fixture
+def uncompiled(keras):
+    """TensorFlow does each operation by itself; see :func:`helpers.eager.uncompiled_steps`."""
+    with uncompiled_steps():
+        yield
 
 
 @pytest.fixture(scope="session")

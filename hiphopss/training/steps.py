@@ -140,7 +140,7 @@ def _repeated_on_tensorflow(model: keras.Model, patches: Callable) -> Callable:
     def call(frames, batches, n_batches):
         def step(number):
             model.train_step(patches(frames, batches, number))
-            return number + 1
+            return (number + 1,)
 
         tf.while_loop(lambda number: number < n_batches, step, (0,), parallel_iterations=1)
 

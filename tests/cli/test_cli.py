@@ -14,6 +14,7 @@ import soundfile
 from helpers.songs import RATE, noise, read_json
 
 from hiphopss import SOURCES
+from hiphopss.reproduction import experiments
 from hiphopss.util.progress import progress_bar, say
 
 PYTHON = [sys.executable, "-m", "hiphopss"]
@@ -343,7 +344,10 @@ def test_weights_info_and_convert(tmp_path, run, published):
 
 
 @pytest.mark.slow
-def test_reproduce_by_default_runs_on_generated_songs(tmp_path, run):
+@pytest.mark.usefixtures("uncompiled")
+def test_reproduce_by_default_runs_on_generated_songs(tmp_path, run, monkeypatch):
+    few = {"HHDS": [3, 2], "DSD100": [2, 2]}
+    monkeypatch.setitem(experiments._facts()["profiles"]["quick"], "n_songs", few)
     out = tmp_path / "run"
     arguments = ["reproduce", "-o", out, "--seconds", 4, "--epochs", 1, "-q"]
     arguments += ["--patches-per-epoch", 64, "--models", "HH_IA"]

@@ -5,6 +5,7 @@ from helpers.hhds import FOREIGN, HIP_HOP
 from helpers.songs import noise, write_song
 
 from hiphopss import SOURCES
+from hiphopss.reproduction import results
 
 
 @pytest.fixture(scope="module")
@@ -21,3 +22,9 @@ def data(tmp_path_factory):
         }
         write_song(root / collection, subset, name, stems, gain=0.8)
     return {"hhds": str(root / "HHDS"), "dsd100": str(root / "DSD100")}
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Runs draw no figure, which takes a second, for tests of other outputs."""
+    monkeypatch.setattr(results, "plot_fig1", lambda *_, **__: None)

@@ -122,6 +122,7 @@ def test_what_stands_out_and_what_nobody_can_tell():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_a_run_turns_trains_and_reports(data, tmp_path, monkeypatch):
     settings = AblationSettings(TINY, "released", data, quirks=("Q1", "Q6"), n_seeds=1)
     outcome = ablate(tmp_path / "run", settings, progress=False)

@@ -79,6 +79,7 @@ def test_each_set_gives_the_same_training_and_test_songs(sets):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled", "undrawn")
 def test_each_set_gives_the_same_table(sets, tmp_path):
     tables = []
     for name in ("DSD100", "MUSDB18-HQ"):

@@ -1,18 +1,12 @@
 """From songs to the report: the eight models, both test sets, and going on after anything."""
 
 import csv
-import json
-import os
-import random
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from dataclasses import replace
 
 import pytest
 import soundfile
+from helpers.eager import uncompiled_steps
 from helpers.hhds import HIP_HOP
 from helpers.songs import RATE, read_json
 
@@ -30,7 +24,8 @@ from hiphopss.util.executor import Executor
 from hiphopss.weights.converting import convert_weights
 from hiphopss.weights.files import read_info
 
-TINY = replace(profile("quick"), epochs=2, patches=64)
+pytestmark = pytest.mark.usefixtures("uncompiled")
+TINY = replace(profile("quick"), epochs=2, patches=32)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
 
@@ -45,9 +40,9 @@ def store(tmp_path_factory):
 def finished(data, store, tmp_path_factory):
     """A run of all eight models."""
     output = tmp_path_factory.mktemp("run") / "run"
-    return output, reproduce(
-        output, ReproductionSettings(TINY, **data), store=store, progress=False
-    )
+    settings = ReproductionSettings(TINY, **data)
+    with uncompiled_steps():
+        return output, reproduce(output, settings, store=store, progress=False)
 
 
 @pytest.mark.slow
@@ -133,6 +128,7 @@ def test_test_songs_are_in_no_features(finished, store):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
     def never(*_, **__):
         raise AssertionError("done again")
@@ -149,6 +145,7 @@ def test_nothing_is_done_twice(finished, data, store, tmp_path, monkeypatch):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, monkeypatch, lines):
     given, original = [], stages.score
 
@@ -170,6 +167,7 @@ def test_baselines_are_computed_by_who_scores(finished, data, store, tmp_path, m
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path, monkeypatch):
     made, original = [], stages.make_features
     monkeypatch.setattr(
@@ -200,6 +198,7 @@ def test_what_changes_is_done_again_and_no_more(finished, data, store, tmp_path,
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("undrawn")
 def test_published_weights_stand_in(data, store, tmp_path, published):
     settings = ReproductionSettings(
         TINY,
@@ -220,7 +219,7 @@ def test_published_weights_stand_in(data, store, tmp_path, published):
 
 
 @pytest.mark.slow
-def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, published):
+def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, published, request):
     settings = ReproductionSettings(
         TINY,
         preset="released",
@@ -253,56 +252,12 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, publ
     ):
         convert_weights(outcome.files["HH_CS"], tmp_path / "x.pkl")
     # The published one was, too, and is known by its name.
+    request.getfixturevalue("undrawn")
     known = shutil.copy(published, tmp_path / "model_hh_cs_aug_fft_1024.pkl")
     settings = replace(settings, released_test_leak=False, weights={"HH_CS": str(known)})
     outcome = reproduce(tmp_path / "known", settings, store=store, progress=False)
     rows = read_rows(outcome.files["metrics"])
     assert {r.model for r in rows if LEAK_NOTE in r.note} == {"HH_CS"}
-
-
-@pytest.mark.slow
-def test_killed_at_random_moments_it_ends_the_same(data, tmp_path):
-    """SIGKILL, then the same command again, as often as HIPHOPSS_KILLS says."""
-    kills = int(os.environ.get("HIPHOPSS_KILLS", "1"))
-    settings = {"hhds": data["hhds"], "models": ("HH",)}
-    program = (
-        "import json, sys\n"
-        "from dataclasses import replace\n"
-        "from hiphopss.reproduction.experiments import profile\n"
-        "from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce\n"
-        "tiny = replace(profile('quick'), epochs=6, patches=96)\n"
-        "settings = ReproductionSettings(tiny, **json.loads(sys.argv[2]))\n"
-        "reproduce(sys.argv[1], settings, progress=False)\n"
-    )
-
-    def start(folder):
-        command = [sys.executable, "-c", program, str(tmp_path / folder), json.dumps(settings)]
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-
-    def n_outputs(folder):
-        return len([p for p in (tmp_path / folder / "store").glob("*/*") if p.name[0] != "."])
-
-    whole = start("whole")
-    told, _ = whole.communicate(timeout=300)
-    assert whole.returncode == 0, told.decode()
-    random_part = random.Random(0)
-    # by what is there, not by the time, which other work on the machine stretches
-    for n_there in sorted(random_part.choices(range(1, n_outputs("whole") - 1), k=kills)):
-        process = start("killed")
-        while n_outputs("killed") < n_there:
-            time.sleep(0.01)
-            assert process.poll() is None
-        time.sleep(random_part.uniform(0, 0.1))
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        assert process.returncode == -signal.SIGKILL
-    process = start("killed")
-    told, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, told.decode()
-    for name in ("metrics.csv", "table1.csv"):
-        assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
-    partial = [p for p in (tmp_path / "killed").rglob(".partial-*")]
-    assert not partial
 
 
 def test_what_cannot_be_meant_is_refused_at_once(data, tmp_path, run, monkeypatch):

@@ -8,6 +8,7 @@ from hiphopss.weights.files import read_info
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("uncompiled")
 def test_the_program_trains_weights_and_goes_on(monkeypatch, tmp_path):
     monkeypatch.setattr(shipped_weights, "SECONDS", 4.0)
     monkeypatch.setattr(shipped_weights, "N_SONGS", {"hhds": 1, "dsd100": 1})

@@ -15,7 +15,7 @@ from hiphopss.training import checkpoints
 from hiphopss.util.executor import Executor
 from hiphopss.weights.files import read_info
 
-pytestmark = pytest.mark.usefixtures("keras")
+pytestmark = pytest.mark.usefixtures("uncompiled")
 
 
 def test_more_epochs_go_on_from_fewer_of_the_same_inputs(tmp_path, lines):

@@ -99,6 +99,7 @@ def test_callbacks_of_keras_work(features, tmp_path, monkeypatch):
             assert tag in events.read_bytes()
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_callback_that_stops_ends_whole_epochs_that_can_be_resumed(features, tmp_path):
     from keras.callbacks import LambdaCallback
 

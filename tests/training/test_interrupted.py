@@ -2,7 +2,6 @@
 
 import signal
 
-import keras as keras_library
 import pytest
 
 from hiphopss.config import SignalConfig, resolve_preset
@@ -20,21 +19,25 @@ pytestmark = pytest.mark.usefixtures("keras")
 SETTINGS = TrainingSettings(epochs=2, batch_size=2, patches_per_epoch=4)
 
 
-class Interrupting(keras_library.callbacks.Callback):
-    """Sends this process the signal of Ctrl-C while a batch is trained on."""
+@pytest.fixture
+def interrupting(keras):
+    """Sends this process the signal of Ctrl-C while a batch of the second epoch is trained on."""
 
-    def __init__(self, epoch):
-        self.epoch, self.ended = epoch, []
+    class Interrupting(keras.callbacks.Callback):
+        def __init__(self):
+            self.ended = []
 
-    def on_epoch_begin(self, epoch, logs=None):
-        self.now = epoch == self.epoch
+        def on_epoch_begin(self, epoch, logs=None):
+            self.now = epoch == 1
 
-    def on_train_batch_begin(self, batch, logs=None):
-        if self.now:
-            signal.raise_signal(signal.SIGINT)
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.now:
+                signal.raise_signal(signal.SIGINT)
 
-    def on_train_batch_end(self, batch, logs=None):
-        self.ended.append(batch)
+        def on_train_batch_end(self, batch, logs=None):
+            self.ended.append(batch)
+
+    return Interrupting()
 
 
 @pytest.fixture
@@ -42,9 +45,8 @@ def features(dataset, tmp_path):
     return make_features(dataset, tmp_path / "f.h5", preset="corrected", progress=False)
 
 
-def test_a_batch_is_finished_before_an_interrupt_takes_effect(features, tmp_path):
+def test_a_batch_is_finished_before_an_interrupt_takes_effect(features, tmp_path, interrupting):
     output = tmp_path / "new" / "w.weights.h5"
-    interrupting = Interrupting(epoch=1)
     with pytest.raises(KeyboardInterrupt):
         train(features, output, SETTINGS, callbacks=[interrupting], progress=False)
     assert interrupting.ended == [1, 1]  # in each epoch a call does both batches
@@ -68,7 +70,7 @@ def test_other_threads_than_before_are_told(tmp_path, monkeypatch, lines):
     assert "computed in 1 threads, the next ones in 2 to 8" in told
 
 
-def test_tensorflow_gets_threads_that_round_alike():
-    if keras_library.backend.backend() != "tensorflow":
+def test_tensorflow_gets_threads_that_round_alike(keras):
+    if keras.backend.backend() != "tensorflow":
         pytest.skip("of TensorFlow")
     assert keras_backend.threads_in_use() == "2 to 8"

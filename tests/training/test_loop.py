@@ -196,6 +196,7 @@ def test_the_log_has_the_means_of_each_epoch(features, tmp_path):
                 assert float(row[name]) == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.slow
 def test_memory_of_batches_can_be_used_again(features, tmp_path, monkeypatch):
     # Tensors are the memory that batches are read into: it must not be overwritten too early.
     monkeypatch.setattr("hiphopss.training.loop._WORTH_COMPILING", 1)  # as long epochs are trained
@@ -221,6 +222,7 @@ def test_tensors_are_the_memory_of_arrays(features):
     assert np.all(np.asarray(tensor) == 3)
 
 
+@pytest.mark.slow
 def test_resumed_training_ends_with_the_same_weights(features, tmp_path, published, monkeypatch):
     monkeypatch.setattr("hiphopss.training.loop._WORTH_COMPILING", 1)  # as long epochs are trained
     short = TrainingSettings(epochs=1, batch_size=8, seed=5)
@@ -235,6 +237,7 @@ def test_resumed_training_ends_with_the_same_weights(features, tmp_path, publish
     assert not np.array_equal(expected["conv1/kernel"], start["conv1/kernel"])
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_weights_inherit_songs_and_licences_of_features_and_initial_weights(dataset, tmp_path):
     songs = [
         replace(song, name="051 - AM Contra - Heart Peripheral") for song in read_songs(dataset)
@@ -263,6 +266,7 @@ def test_weights_inherit_songs_and_licences_of_features_and_initial_weights(data
     assert record["trained_on"] == [songs[0].name, "Someone - Else"]
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_checkpoint_of_another_run_is_refused(features, dataset, tmp_path):
     output = tmp_path / "m.weights.h5"
     train(features, output, TrainingSettings(epochs=1, batch_size=8, seed=1), progress=False)
@@ -297,6 +301,7 @@ def test_two_runs_do_not_train_into_one_file(features, tmp_path):
     assert not output.parent.exists()
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_fewer_epochs_than_a_checkpoint_has_are_refused(features, tmp_path):
     output = tmp_path / "m.weights.h5"
     train(features, output, TrainingSettings(epochs=2, batch_size=8), progress=False)
@@ -304,6 +309,7 @@ def test_fewer_epochs_than_a_checkpoint_has_are_refused(features, tmp_path):
         train(features, output, TrainingSettings(epochs=1, batch_size=8), progress=False)
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_that_all_epochs_are_done_already_is_told(features, tmp_path, run):
     output = tmp_path / "m.weights.h5"
     arguments = ("train", features, "-o", output, "--epochs", 1, "--patches-per-epoch", 32, "-q")
@@ -319,6 +325,7 @@ def test_that_all_epochs_are_done_already_is_told(features, tmp_path, run):
         np.testing.assert_array_equal(array, before[name])
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_diverging_run_stops_with_a_reason(features, tmp_path):
     output = tmp_path / "m.weights.h5"
     with h5py.File(features, "r+") as file:

@@ -23,7 +23,7 @@ from hiphopss.weights.files import read_arrays
 
 needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="JAX is optional")
 
-EPOCHS, BATCH = 3, 8
+EPOCHS, BATCH = 2, 8  # one epoch alone, and one that goes on from its checkpoint
 ALONE = """
 import sys
 sys.modules["tensorflow"] = None  # Keras would import it too, for seconds
@@ -124,6 +124,7 @@ def start(program, *arguments, devices=1):
             **os.environ,
             "KERAS_BACKEND": "jax",
             "JAX_PLATFORMS": "cpu",
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than these few steps
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         },
         stdout=subprocess.PIPE,

@@ -50,11 +50,13 @@ def assert_same(told):
     assert all(told["shared"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_steps_in_place_are_those_on_batches(on_processor, features, jit_compile):
     assert_same(both_ways(features, jit_compile=jit_compile))
 
 
+@pytest.mark.slow
 def test_steps_in_place_on_jax(features):
     done = subprocess.run(
         [sys.executable, Path(__file__).parents[1] / "helpers" / "both_ways.py", features],

@@ -268,6 +268,7 @@ def test_watching_other_songs_changes_no_weight(features, others, tmp_path, line
     assert "Dev/004 - Maker 4 - Title 4, Dev/005 - Maker 5 - Title 5" in "\n".join(lines.told)
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_patience_and_the_best_epoch_survive_an_interruption(
     features, tmp_path, monkeypatch, lines
 ):
@@ -317,6 +318,7 @@ def test_two_processes_validate_and_stop_together(features, others, tmp_path):
         own = ["--n-processes", 2, "--process", number, "-q", "-o", output]
         command = [sys.executable, "-m", "hiphopss", "train", features, *options, *own]
         environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
+        environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiling takes longer than training
         processes.append(
             subprocess.Popen(
                 [str(part) for part in command], env=environment, stderr=subprocess.PIPE, text=True
