@@ -152,8 +152,8 @@ def _leave(status: int) -> None:
 def add_weights(verbs: Verbs) -> None:
     weights = verbs.add_parser(
         "weights",
-        help="look into weight files, and convert them",
-        description="Look into weight files, and convert them.",
+        help="look into weight files, convert and export them",
+        description="Look into weight files, convert them, and export them for other programs.",
     )
     actions = weights.add_subparsers(metavar="ACTION", required=True)
     info = add_verb(actions, "info", "describe a weight file", _weights_info)
@@ -164,6 +164,20 @@ def add_weights(verbs: Verbs) -> None:
     )
     convert.add_argument("file", metavar="FILE", help=WEIGHTS_HELP)
     convert.add_argument("output", metavar="OUT", nargs="?", help="default: beside FILE")
+    export = add_verb(
+        actions, "export", "write the network for programs without hiphopss", _weights_export
+    )
+    export.add_argument(
+        "file", metavar="WEIGHTS", help=f"{WEIGHTS_HELP}, or a name from `weights list`"
+    )
+    export.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="NAME.keras, NAME.onnx or NAME.tflite"
+    )
+    export.add_argument(
+        "--format",
+        choices=("keras", "onnx", "litert"),
+        help="what to write, for Keras, ONNX or LiteRT (default: as the ending of FILE says)",
+    )
 
 
 def _weights_info(options: Namespace) -> None:
@@ -188,3 +202,16 @@ def _weights_convert(options: Namespace) -> None:
     from hiphopss.weights.converting import convert_weights
 
     tell(printable(convert_weights(options.file, options.output)))
+
+
+def _weights_export(options: Namespace) -> None:
+    from hiphopss.util.hdf5.process import start_for
+
+    start_for(options.file)
+    from hiphopss.weights.exporting.export import export_weights
+
+    made = export_weights(options.file, options.output, format=options.format)
+    tell(printable(made.path))
+    if made.facts is not None:
+        tell(printable(made.facts))
+    tell(f"computes the same as hiphopss: at most {made.difference_db:.1f} dB apart")
