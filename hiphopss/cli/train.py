@@ -43,6 +43,11 @@ def add_train(verbs: Verbs) -> None:
         help="train each epoch on a random choice of N patches (default: all)",
     )
     verb.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="also write losses, learning rate and speed for TensorBoard, into a folder in DIR",
+    )
+    verb.add_argument(
         "--restart", action="store_true", help="start again even if there is a checkpoint"
     )
     validated = verb.add_argument_group("validation (by default none, as in the paper)")
@@ -108,6 +113,7 @@ def _train(options: Namespace) -> None:
             init=init,
             restart=options.restart,
             cluster=cluster,
+            tensorboard=options.tensorboard,
             progress=not options.quiet,
         )
     if not options.process:
