@@ -102,9 +102,8 @@ def test_other_settings_and_wirings_have_the_engines_masks(name, small, tmp_path
     patches = np.random.default_rng(5).gamma(0.3, 0.5, (3, 20, 129)).astype(np.float32)
     found, expected = form.writer().masks_of(made.path)(patches), masks_of(engine, patches)
     assert found.shape == (3, 4, 20, 129)
-    np.testing.assert_allclose(found, expected, atol=1e-4)  # rounding; masks are up to 1
-    assert difference_db(found, expected, patches) < -100
-    assert made.difference_db < -100
+    assert difference_db(found, expected, patches) < -110  # rounding gives some -140
+    assert made.difference_db < -110
 
     if name == "onnx":
         told = {key: json.loads(text) for key, text in onnx_facts(made.path).items()}
@@ -173,7 +172,13 @@ def test_differences_are_those_of_the_worst_estimate():
     other = masks.copy()
     other[:, 2] += 0.01
     other[1] = 7  # can't be heard
-    assert difference_db(other, masks, patches) == pytest.approx(-40)
+    assert difference_db(other, masks, patches) == pytest.approx(-40, abs=2)
+    masks[0, 3, 7, 20:22] = 1  # two of 2580 points
+    assert difference_db(other, masks, patches) == pytest.approx(-40, abs=2)
+    masks[0, 3, 7] = 1  # a whole frame
+    assert difference_db(other, masks, patches) > -30
+    other[1, 0, 0, 0] = np.nan
+    assert difference_db(other, masks, patches) == np.inf
 
 
 def test_what_hinders_an_export_is_one_line(small, tmp_path, monkeypatch, run):
