@@ -1,7 +1,6 @@
 """The log of a training for TensorBoard, read back by TensorBoard."""
 
 import csv
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -47,23 +46,30 @@ def test_the_log_is_in_the_board_also_when_resumed(keras, dataset, tmp_path):
         slower.model.optimizer.learning_rate = 0.25
 
     slower = keras.callbacks.LambdaCallback(on_epoch_end=slow_down)
-    output, folder = tmp_path / "m.weights.h5", tmp_path / "board"
-    train(features, output, replace(SETTINGS, epochs=1), callbacks=[slower], progress=False)
-    train(features, output, SETTINGS, tensorboard=folder, progress=False)
+    output, folders = tmp_path / "m.weights.h5", [tmp_path / "one", tmp_path / "two"]
+    for folder in folders:  # the second one only gets what was done before
+        train(
+            *(features, output, SETTINGS),
+            callbacks=[slower],
+            tensorboard=folder,
+            progress=False,
+        )
+        assert [path.name for path in folder.iterdir()] == ["m"]
     with open(tmp_path / "m.log.csv", newline="") as file:
         log = [
             {name: np.float32(value) for name, value in row.items()} for row in csv.DictReader(file)
         ]
-    assert [path.name for path in folder.iterdir()] == ["m"]
-    shown = charts(folder / "m" / "train")
-    assert shown.pop("learning_rate") == {2: 0.25}  # that of the first isn't in the log
+    shown, filled_in = (charts(folder / "m" / "train") for folder in folders)
+    assert shown.pop("learning_rate") == {1: 1.0, 2: 0.25}  # the log doesn't have it
+    assert filled_in == shown
     names = {name.removeprefix("terms/"): values for name, values in shown.items()}
     assert set(names) == set(log[0]) - {"epoch", "seconds", "val_loss"}
     assert {"terms/reconstruction_vocals", "terms/alpha"} < set(shown)
     for name, values in names.items():
         assert values == {row["epoch"]: row[name] for row in log}
-    losses = charts(folder / "m" / "validation")
-    assert losses == {"loss": {row["epoch"]: row["val_loss"] for row in log}}
+    for folder in folders:
+        losses = charts(folder / "m" / "validation")
+        assert losses == {"loss": {row["epoch"]: row["val_loss"] for row in log}}
 
 
 def test_each_training_finds_its_own_folder(tmp_path):
