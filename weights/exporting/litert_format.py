@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import gettempdir
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ def write(path: Path, network: NumpyNetwork, facts: dict[str, Any]) -> None:
     Raises
     ------
     HiphopssError
-        If Keras does not use TensorFlow.
+        If Keras does not use TensorFlow, or its temporary files can't be written.
     """
     keras = import_keras()
     backend = keras.backend.backend()
@@ -33,8 +34,16 @@ def write(path: Path, network: NumpyNetwork, facts: dict[str, Any]) -> None:
         )
     model = plain_model(network)
     named = keras.Model(model.input, {OUTPUT: model.output}, name=model.name)
-    with notices_held_back():
-        named.export(path, format="litert", verbose=False)
+    import tensorflow as tf
+
+    try:
+        with notices_held_back():
+            named.export(path, format="litert", verbose=False)
+    except tf.errors.OpError as error:  # it writes several times the file's size there
+        raise HiphopssError(
+            f"{gettempdir()}: TensorFlow can't write its temporary files: make "
+            "room, or set TMPDIR to a folder on another disk"
+        ) from error
 
 
 def masks_of(path: Path) -> Masks:
