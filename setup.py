@@ -72,6 +72,7 @@ setup(
     ],
     extras_require={
         "dask": ["distributed>=2025.1"],
+        "export": ["onnx>=1.17,<2", "onnxruntime>=1.20,<2", "ai-edge-litert>=2,<3"],
         "jax": ["jax>=0.10,<0.11"],
         "live": ["sounddevice>=0.4,<1"],
         "train-default": [  # for weights/default; soundfont and samples are Debian's, see there
@@ -96,6 +97,9 @@ setup(
             "httpx2>=2,<3",
             "playwright>=1.55,<2",
             "tensorboard>=2.20,<3",
+            "onnx>=1.17,<2",
+            "onnxruntime>=1.20,<2",
+            "ai-edge-litert>=2,<3",
         ],
     },
     entry_points={"console_scripts": ["hiphopss = hiphopss.__main__:run"]},

@@ -45,6 +45,7 @@ from .verification.findings import Finding, Verification
 from .verification.verify import verify
 from .weights.converting import convert_weights
 from .weights.description import describe_weights
+from .weights.exporting.export import Export, export_weights
 from .weights.files import load_model, load_published, save_weights
 from .weights.registry import list_weights
 
@@ -63,6 +64,7 @@ __all__ = [
     "Cluster",
     "Comparison",
     "Executor",
+    "Export",
     "FeaturePlan",
     "Fidelity",
     "Finding",
@@ -100,6 +102,7 @@ __all__ = [
     "download_dataset",
     "evaluate",
     "export_site",
+    "export_weights",
     "find_songs",
     "generate",
     "list_devices",

@@ -2,7 +2,7 @@
 
 - ``files``: reading and writing them. ``published``: reads pickles without unpickling.
 - ``wrappings``: what pickled weights are wrapped in. ``converting``: from one kind to the other.
-- ``description``: describing them for people.
+- ``description``: describing them for people. ``exporting``: the network for other programs.
 - ``registry``: the known weight files, as listed in ``registry.toml``; the shipped files are beside
   it.
 - ``default``: how the default weights were trained. Nothing else imports it.

@@ -43,6 +43,11 @@ def add_train(verbs: Verbs) -> None:
         help="train each epoch on a random choice of N patches (default: all)",
     )
     verb.add_argument(
+        "--tensorboard",
+        metavar="DIR",
+        help="also write losses, learning rate and speed for TensorBoard, into a folder in DIR",
+    )
+    verb.add_argument(
         "--restart", action="store_true", help="start again even if there is a checkpoint"
     )
     validated = verb.add_argument_group("validation (by default none, as in the paper)")
@@ -108,6 +113,7 @@ def _train(options: Namespace) -> None:
             init=init,
             restart=options.restart,
             cluster=cluster,
+            tensorboard=options.tensorboard,
             progress=not options.quiet,
         )
     if not options.process:
@@ -152,8 +158,8 @@ def _leave(status: int) -> None:
 def add_weights(verbs: Verbs) -> None:
     weights = verbs.add_parser(
         "weights",
-        help="look into weight files, and convert them",
-        description="Look into weight files, and convert them.",
+        help="look into weight files, convert and export them",
+        description="Look into weight files, convert them, and export them for other programs.",
     )
     actions = weights.add_subparsers(metavar="ACTION", required=True)
     info = add_verb(actions, "info", "describe a weight file", _weights_info)
@@ -164,6 +170,20 @@ def add_weights(verbs: Verbs) -> None:
     )
     convert.add_argument("file", metavar="FILE", help=WEIGHTS_HELP)
     convert.add_argument("output", metavar="OUT", nargs="?", help="default: beside FILE")
+    export = add_verb(
+        actions, "export", "write the network for programs without hiphopss", _weights_export
+    )
+    export.add_argument(
+        "file", metavar="WEIGHTS", help=f"{WEIGHTS_HELP}, or a name from `weights list`"
+    )
+    export.add_argument(
+        "-o", "--output", required=True, metavar="FILE", help="NAME.keras, NAME.onnx or NAME.tflite"
+    )
+    export.add_argument(
+        "--format",
+        choices=("keras", "onnx", "litert"),
+        help="what to write, for Keras, ONNX or LiteRT (default: as the ending of FILE says)",
+    )
 
 
 def _weights_info(options: Namespace) -> None:
@@ -188,3 +208,16 @@ def _weights_convert(options: Namespace) -> None:
     from hiphopss.weights.converting import convert_weights
 
     tell(printable(convert_weights(options.file, options.output)))
+
+
+def _weights_export(options: Namespace) -> None:
+    from hiphopss.util.hdf5.process import start_for
+
+    start_for(options.file)
+    from hiphopss.weights.exporting.export import export_weights
+
+    made = export_weights(options.file, options.output, format=options.format)
+    tell(printable(made.path))
+    if made.facts is not None:
+        tell(printable(made.facts))
+    tell(f"computes the same as hiphopss: at most {made.difference_db:.1f} dB apart")

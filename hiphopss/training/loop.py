@@ -21,6 +21,7 @@ from hiphopss.datasets.features.segments import DATA
 from hiphopss.datasets.licences import merged
 from hiphopss.errors import HiphopssError
 from hiphopss.training.batches import epoch_batches
+from hiphopss.training.board import Board, require_tensorboard
 from hiphopss.training.callbacks import callback_list, told_batches
 from hiphopss.training.checkpoints import Run, checkpoint_of, provenance, resume, save_checkpoint
 from hiphopss.training.processes import Cluster, Share, joined
@@ -59,6 +60,7 @@ def train(
     restart: bool = False,
     cluster: Cluster | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    tensorboard: str | Path | None = None,
     progress: bool = True,
 ) -> Path:
     """Train a network on a feature file, in the feature file's preset unless settings say another.
@@ -99,6 +101,10 @@ def train(
         checkpoint, but their own state is not: to resume exactly, use ``patience`` instead of
         ``keras.callbacks.EarlyStopping``. With several processes each has its own, and what changes
         model or optimiser must be in all.
+    tensorboard : path-like, optional
+        Folder for TensorBoard, in which the training gets a folder of its name: the losses and
+        terms of each epoch, the learning rate, and the number of patches per second. A training
+        that is resumed goes on there.
     progress : bool
         Show a progress bar with the loss and the number of patches per second.
 
@@ -119,6 +125,8 @@ def train(
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
+    if tensorboard is not None:
+        require_tensorboard()
     checkpoint = checkpoint_of(output)
     require_writable(checkpoint)  # its name is the longest
     with (
@@ -141,7 +149,11 @@ def train(
             if share.writes:
                 split.tell()
             _tell_epochs(settings.epochs, run, output, checkpoint, share)
-            loop = _Loop(model, split, run, settings, checkpoint, share)
+            board = None
+            if tensorboard is not None and share.writes:
+                name = output.name.removesuffix(SUFFIX)
+                board = Board(tensorboard, name, run.log)
+            loop = _Loop(model, split, run, settings, checkpoint, share, board)
             loop.run_epochs(callbacks, progress)
             if settings.keeps_best:  # in all processes: JAX sets variables together
                 assign_arrays(model, run.best, origin=str(checkpoint))
@@ -262,6 +274,7 @@ class _Loop:
     settings: TrainingSettings
     checkpoint: Path
     share: Share
+    board: Board | None = None
 
     def run_epochs(self, callbacks: Sequence[keras.callbacks.Callback], progress: bool) -> None:
         """Train, validate and save a checkpoint, epoch by epoch."""
@@ -273,6 +286,8 @@ class _Loop:
         if self.split.told is not None:
             validation = Validation(self.model, self.split, first.shape[1], self.share)
         logs: dict[str, float] | None = None
+        if self.board is not None:
+            self.board.write(run.log)
         hooks.on_train_begin()
         with progress_bar(
             total=epochs * first.size,
@@ -291,11 +306,14 @@ class _Loop:
                 if validation is not None:
                     self._show(bar, logs["loss"])
                     bar.refresh()
+                learning_rate = float(self.model.optimizer.learning_rate)  # callbacks change it
                 hooks.on_epoch_end(run.epochs_done - 1, logs)
                 if self.share.writes:
                     save_checkpoint(
                         self.checkpoint, self.model, run, config=file.config, fidelity=file.fidelity
                     )
+                if self.board is not None:
+                    self.board.write(run.log, learning_rate)
         hooks.on_train_end(logs)
 
     def _ended(self) -> bool:
