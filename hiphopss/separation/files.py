@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import errno
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing, suppress
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from hiphopss.config import SOURCES
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.engines import build_network
-from hiphopss.separation.listening import SongSeparator, require_loops, tell_unused, used_loops
+from hiphopss.separation.listening import SongSeparator, tell_unused, used_loops
+from hiphopss.separation.mixture import alongside, mixture_blocks
+from hiphopss.separation.outputs import StemFiles
 from hiphopss.separation.record import (
     claim,
     require_own,
@@ -25,7 +27,8 @@ from hiphopss.separation.record import (
     write_track,
 )
 from hiphopss.separation.separator import Separator, separate_blocks
-from hiphopss.signal import reading, writing
+from hiphopss.separation.settings import SeparationSettings
+from hiphopss.signal import reading
 from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure
 from hiphopss.util.files import filled_whole
@@ -38,43 +41,6 @@ logger = logging.getLogger(__name__)
 
 _EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """What the system says that is no fault of one song: the next one would fail as well."""
-
-
-@dataclass(frozen=True)
-class SeparationSettings:
-    """Settings for separating files.
-
-    Attributes
-    ----------
-    weights : path-like or None
-        The project's own ``.weights.h5`` or a published ``.pkl``, by path or by name in the
-        registry; by default the shipped weights, which a log line then names.
-    mono : bool
-        Separate the average of the channels and write one channel, as the released code does.
-    subtype : str, optional
-        Sample type of the stems; by default it has the input's precision, up to 24 bit or single.
-    standalone_script : bool
-        Separate as the released stand-alone script does (Q6).
-    engine : str
-        ``"numpy"``, or ``"keras"`` for the trained network itself: equal stems up to rounding.
-    model_name : str, optional
-        Name of the model in tables of scores; by default the weight file's name.
-    loops : str, optional
-        ``"auto"`` uses what repeats in a song, if anything does, except with weights of the preset
-        ``released``; ``"off"`` gives the network's stems. By default ``"auto"``, and ``"off"`` with
-        ``standalone_script``, which ``"auto"`` contradicts.
-    """
-
-    weights: str | Path | None = None
-    mono: bool = False
-    subtype: str | None = None
-    standalone_script: bool = False
-    engine: str = "numpy"
-    model_name: str | None = None
-    loops: str | None = None
-
-    def __post_init__(self) -> None:
-        require_loops(self.loops, standalone_script=self.standalone_script)
 
 
 class Separated(NamedTuple):
@@ -177,11 +143,14 @@ def separate_files(
             with bar, locked(output / name):
                 song = song_record(tracks[name])
                 require_same_song(output, name, tracks[name], song)
-                mixture = _mixture(tracks[name], mono=settings.mono)
                 listening = SongSeparator(separator, record["loops"])
-                blocks = separate_blocks(listening, mixture, header.sample_rate, bar.update)
+                mixture = partial(mixture_blocks, tracks[name], mono=settings.mono)
+                blocks = separate_blocks(listening, mixture(), header.sample_rate, bar.update)
                 with closing(blocks), filled_whole(output / name) as folder:
-                    _write_stems(folder, blocks, header, settings, output / name)
+                    with StemFiles(folder, header, settings, label=output / name) as files:
+                        again = mixture(tell=False) if files.needs_mixture else None
+                        for stems, part in alongside(blocks, again):
+                            files.write(stems, part)
                     write_track(folder, song, listening.loop)
                     claim(output, record)  # before the track appears, so that none lacks it
                 listening.tell(name)
@@ -231,40 +200,6 @@ def _headers(
             reason = error.strerror or error
             bad(reading.AudioError(f"{path}: can't be opened ({reason}): check its permissions"))
     return headers
-
-
-def _mixture(path: Path, *, mono: bool) -> Iterator[np.ndarray]:
-    """Read a song's blocks, with all channels or their average."""
-    for block in reading.read_blocks(path):
-        yield reading.to_mono(block)[:, None] if mono else block
-
-
-def _write_stems(
-    folder: Path,
-    blocks: Iterable[np.ndarray],
-    header: reading.Header,
-    settings: SeparationSettings,
-    label: Path,
-) -> None:
-    """Write blocks `[shape=(n_sources, n_block, n_channels)]` to the stem files of a track."""
-    n_channels = 1 if settings.mono else header.n_channels
-    subtype = settings.subtype or writing.output_subtype(header.subtype)
-    with ExitStack() as stack:
-        writers = [
-            stack.enter_context(
-                writing.Writer(
-                    folder / f"{source}.wav",
-                    header.sample_rate,
-                    n_channels,
-                    subtype,
-                    label=label / f"{source}.wav",
-                )
-            )
-            for source in SOURCES
-        ]
-        for block in blocks:
-            for writer, stem in zip(writers, block, strict=True):
-                writer.write(stem)
 
 
 def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:

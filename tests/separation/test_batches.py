@@ -16,6 +16,7 @@ from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import AudioError
 from hiphopss.separation import files
 from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.separation.outputs import StemFiles
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names, pipes and links as Unix has them")
 
@@ -179,17 +180,21 @@ def test_a_folder_that_can_not_be_made_costs_its_song(tmp_path, separated, monke
 def test_two_runs_at_once_into_one_folder(tmp_path, separated, monkeypatch):
     """The same song: the second run waits. Others: both are in the record."""
     songs = [write(tmp_path / f"{name}.wav", number) for number, name in enumerate("ab")]
-    written, begun, at_work = files._write_stems, threading.Event(), []
+    begun, at_work = threading.Event(), []
 
-    def slow(folder, *arguments):
-        at_work.append(folder)
-        assert len({path.name for path in at_work}) == len(at_work)
-        begun.set()
-        written(folder, *arguments)
-        begun.wait(0.2)
-        at_work.remove(folder)
+    class Slow(StemFiles):
+        def __enter__(self):
+            at_work.append(self._folder)
+            assert len({path.name for path in at_work}) == len(at_work)
+            begun.set()
+            return super().__enter__()
 
-    monkeypatch.setattr(files, "_write_stems", slow)
+        def __exit__(self, *error):
+            super().__exit__(*error)
+            begun.wait(0.2)
+            at_work.remove(self._folder)
+
+    monkeypatch.setattr(files, "StemFiles", Slow)
     found = []
     runs = [
         threading.Thread(target=lambda song=song: found.append(separated(song)))
