@@ -8,21 +8,30 @@ from pathlib import Path
 import numpy as np
 
 from hiphopss.signal import reading
+from hiphopss.signal.part import Part
 
 
-def mixture_blocks(path: Path, *, mono: bool = False, tell: bool = True) -> Iterator[np.ndarray]:
-    """Read a song's blocks `[shape=(n_block, n_channels)]`.
+def mixture_blocks(
+    path: Path, sample_rate: int, part: Part, *, mono: bool = False, tell: bool = True
+) -> Iterator[np.ndarray]:
+    """Read the blocks `[shape=(n_block, n_channels)]` of a part of a song.
 
     Parameters
     ----------
     path : Path
         File of the song.
+    sample_rate : int
+        Its sampling rate in Hz.
+    part : Part
+        The part of it.
     mono : bool
         Give the average of its channels as one channel.
     tell : bool
         Log a warning if the file is cut off.
     """
-    for block in reading.read_blocks(path, tell=tell):
+    first, stop = part.samples(sample_rate)
+    blocks = reading.read_blocks(path, tell=tell, most_seconds=part.end, first=first, stop=stop)
+    for block in blocks:
         yield reading.to_mono(block)[:, None] if mono else block
 
 

@@ -69,6 +69,10 @@ class Encoding:
         """Whether the samples that are read back are other ones."""
         return self.format in LOSSY
 
+    def describe(self) -> str:
+        """Sample type or codec, and bitrate, as records have it."""
+        return f"{self.subtype} {self.bitrate} kbit/s" if self.bitrate else self.subtype
+
     def advice(self) -> str:
         """What to do where samples are clipped."""
         plain = self.format in ("WAV", "AIFF")

@@ -3,14 +3,36 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Protocol, Self
+
+import numpy as np
 
 from hiphopss.signal.encoding.formats import Encoding, libsndfile_options
 from hiphopss.signal.encoding.m4a import M4aWriter
 from hiphopss.signal.encoding.tags import Tags
 from hiphopss.signal.writing import Writer
 
-AudioWriter = Writer | M4aWriter
-"""What :func:`open_writer` gives: a context with ``write``, ``close`` and ``n_clipped``."""
+
+class AudioWriter(Protocol):
+    """What :func:`open_writer` gives: a context, at whose end the file is complete.
+
+    Attributes
+    ----------
+    n_clipped : int
+        Number of samples that were clipped, of which :meth:`close` warns.
+    """
+
+    n_clipped: int
+
+    def write(self, waveform: np.ndarray) -> None:
+        """Append samples `[shape=(n_samples, n_channels)]`."""
+
+    def close(self) -> None:
+        """Finish the file."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, error: type[BaseException] | None, /, *_: object) -> None: ...
 
 
 def open_writer(
