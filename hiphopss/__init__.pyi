@@ -36,7 +36,8 @@ from .reproduction.plan import Plan, plan
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import separate_files
 from .separation.separator import Separator, separate
-from .separation.settings import SeparationSettings
+from .separation.settings import OutputSettings, SeparationSettings
+from .signal.part import Part
 from .training.loop import train
 from .training.processes import Cluster
 from .training.settings import TrainingSettings
@@ -74,6 +75,8 @@ __all__ = [
     "LossWeights",
     "Mix",
     "Mixer",
+    "OutputSettings",
+    "Part",
     "Pcm",
     "Plan",
     "ReproductionSettings",

@@ -55,10 +55,13 @@ class Separated(NamedTuple):
         files of all of them.
     left_out : list of AudioError
         The errors of the other tracks.
+    n_songs : int
+        Number of tracks that are separated.
     """
 
     folders: list[Path]
     left_out: list[reading.AudioError]
+    n_songs: int
 
 
 def separate_files(
@@ -152,12 +155,14 @@ def separate_files(
         SongJob(name, tracks[name], *header, output, settings, weights, record, skip_existing)
         for name, header in headers.items()
     ]
-    folders, n_skipped = [], 0
+    folders: list[Path] = []
+    n_songs = n_skipped = 0
     build = partial(build_separator, info, arrays, settings, weights)
     for outcome in _outcomes(jobs, where, build, progress=progress):
         if outcome.error is not None:
             bad(outcome.error)
             continue
+        n_songs += 1
         n_skipped += outcome.skipped
         files = [output / path for path in names.of(outcome.name).values()]
         folders += [output / outcome.name] if names.own_folder else files
@@ -165,7 +170,7 @@ def separate_files(
         logger.info(
             "%d of %d songs were separated before, with these settings", n_skipped, len(jobs)
         )
-    return Separated(folders, left_out)
+    return Separated(folders, left_out, n_songs)
 
 
 def _outcomes(
