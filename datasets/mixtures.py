@@ -5,9 +5,16 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
-from hiphopss.config import SEPARATION_RECORD, SOURCES
+from hiphopss.config import (
+    SEPARATION_RECORD,
+    SOURCES,
+    TRACK_RECORD,
+    TRACK_RECORDS,
+    TrackRecord,
+)
 from hiphopss.datasets.layouts import (
     MIXTURE,
     OTHER_SUFFIXES,
@@ -17,8 +24,9 @@ from hiphopss.datasets.layouts import (
     plain_stem,
     song_name,
 )
-from hiphopss.errors import AudioError
+from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import container_of
+from hiphopss.util.records import read_record
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +148,18 @@ def _is_result(folder: Path) -> bool:
         named = {plain_stem(path) for path in folder.iterdir() if is_audio(path)}
     except OSError:  # told when it is searched
         return False
-    return MIXTURE not in named and named.issuperset(SOURCES)
+    some = (folder / TRACK_RECORD).is_file() or named.issuperset(SOURCES)
+    return MIXTURE not in named and some
+
+
+def _stems_in(folder: Path) -> set[Path]:
+    """The stems in a folder in which tracks have no folders of their own, by their records."""
+    found: set[Path] = set()
+    for record in (folder / TRACK_RECORDS).glob("*.json"):
+        with suppress(HiphopssError):  # told when the track is separated again
+            files = read_record(record, TrackRecord, mend="remove it").files
+            found |= {folder / path for path in files.values()}
+    return found
 
 
 def _search(folder: Path, skipped: str | None, told: _Told) -> list[Path]:
@@ -193,7 +212,9 @@ def _files(root: Path, skipped: str | None, told: _Told) -> Iterator[Path]:
             )
             searched = []
         folders[:] = searched
-        yield from (here / name for name in files if not name.startswith("."))
+        stems = _stems_in(here) if SEPARATION_RECORD in files else set()
+        inside = (here / name for name in files if not name.startswith("."))
+        yield from (path for path in inside if path not in stems)
 
 
 def _track_name(path: Path, told: _Told) -> str:

@@ -34,8 +34,10 @@ from .reproduction.ablation import AblationSettings, ablate
 from .reproduction.experiments import profile
 from .reproduction.plan import Plan, plan
 from .reproduction.reproduce import ReproductionSettings, reproduce
-from .separation.files import SeparationSettings, separate_files
+from .separation.files import separate_files
 from .separation.separator import Separator, separate
+from .separation.settings import OutputSettings, SeparationSettings
+from .signal.part import Part
 from .training.loop import train
 from .training.processes import Cluster
 from .training.settings import TrainingSettings
@@ -75,6 +77,8 @@ __all__ = [
     "LossWeights",
     "Mix",
     "Mixer",
+    "OutputSettings",
+    "Part",
     "Pcm",
     "Plan",
     "ReproductionSettings",

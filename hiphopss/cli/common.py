@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from hiphopss.config import LENGTH_TOLERANCE_S, LOOPS, PRESETS
+from hiphopss.errors import HiphopssError
 
 if TYPE_CHECKING:
     from hiphopss.util.executor import Executor
@@ -41,7 +42,39 @@ def count(text: str) -> int:
     return int(text)
 
 
-def add_executor(verb: argparse.ArgumentParser) -> None:
+def seconds(text: str) -> float:
+    """The ``type`` of an option that is a time in a song."""
+    from hiphopss.signal.part import seconds
+
+    try:
+        return seconds(text)
+    except HiphopssError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
+def add_files(verb: argparse.ArgumentParser, *, names: str) -> None:
+    """Add the options for the files that are written: format, bitrate, names; and part of songs."""
+    verb.add_argument(
+        "--format",
+        choices=("wav", "flac", "mp3", "ogg", "aiff", "m4a"),
+        help="format of the files (default: wav); ogg is Vorbis, and m4a is AAC and needs ffmpeg",
+    )
+    verb.add_argument(
+        "--bitrate",
+        type=count,
+        metavar="KBIT",
+        help="kbit/s, of mp3, ogg and m4a (default: of stereo mp3 320, m4a 256, ogg about 190)",
+    )
+    verb.add_argument("--name", metavar="PATTERN", help=f"names of the files: {names}")
+    verb.add_argument(
+        "--start", type=seconds, default=0.0, metavar="TIME", help="begin here: seconds, or 1:23"
+    )
+    verb.add_argument(
+        "--duration", type=seconds, metavar="TIME", help="take no more than this: seconds, or 1:23"
+    )
+
+
+def add_executor(verb: argparse.ArgumentParser, what: str = "score") -> None:
     """Add the options for where work over many songs is done."""
     verb.add_argument(
         "--jobs", type=count, metavar="N", help="processes (default: as many as are worth it)"
@@ -49,7 +82,7 @@ def add_executor(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--dask",
         metavar="ADDRESS",
-        help="score on the workers of a Dask cluster, which see the same files under the same "
+        help=f"{what} on the workers of a Dask cluster, which see the same files under the same "
         "paths: address of its scheduler, such as tcp://10.0.0.1:8786",
     )
 

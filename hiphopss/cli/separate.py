@@ -5,7 +5,17 @@ from __future__ import annotations
 import logging
 from argparse import Namespace
 
-from hiphopss.cli.common import Verbs, add_loops, add_quiet, add_verb, add_weights_option
+from hiphopss.cli.common import (
+    Verbs,
+    add_executor,
+    add_files,
+    add_loops,
+    add_quiet,
+    add_verb,
+    add_weights_option,
+    executor,
+)
+from hiphopss.config import SOURCES
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
@@ -26,6 +36,22 @@ def add_separate(verbs: Verbs) -> None:
         choices=("PCM_16", "PCM_24", "FLOAT"),
         help="sample type of the stems (default: the input's, else PCM_16)",
     )
+    add_files(verb, names="by {track}, {stem} and {ext} (default: {track}/{stem}.{ext})")
+    verb.add_argument(
+        "--stems", type=_stems, metavar="NAMES", help="write only these, such as vocals,drums"
+    )
+    verb.add_argument(
+        "--two-stems",
+        metavar="NAME",
+        choices=SOURCES,
+        help="write this stem, and the mixture without it, as no_vocals and so on",
+    )
+    verb.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="pass over songs whose stems are there, made with the same settings",
+    )
+    add_executor(verb, "separate")
     verb.add_argument(
         "--standalone-script",
         action="store_true",
@@ -41,11 +67,18 @@ def add_separate(verbs: Verbs) -> None:
     add_quiet(verb)
 
 
+def _stems(text: str) -> tuple[str, ...]:
+    """The ``type`` of an option that lists stems."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
 def _separate(options: Namespace) -> int:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.weights)
-    from hiphopss.separation.files import SeparationSettings, separate_files
+    from hiphopss.separation.files import separate_files
+    from hiphopss.separation.settings import OutputSettings, SeparationSettings
+    from hiphopss.signal.part import Part
 
     settings = SeparationSettings(
         weights=options.weights,
@@ -55,16 +88,27 @@ def _separate(options: Namespace) -> int:
         engine=options.engine,
         model_name=options.model,
         loops=options.loops,
+        stems=options.stems,
+        two_stems=options.two_stems,
+        part=Part(options.start, options.duration),
+        output=OutputSettings(options.format or "wav", options.bitrate, options.name),
     )
-    folders, left_out = separate_files(
-        options.inputs, options.output, settings, leave_out=True, progress=not options.quiet
+    done = separate_files(
+        options.inputs,
+        options.output,
+        settings,
+        leave_out=True,
+        skip_existing=options.skip_existing,
+        where=executor(options),
+        progress=not options.quiet,
     )
-    for folder in folders:
-        tell(printable(folder))
-    if not left_out:
+    for path in done.folders:
+        tell(printable(path))
+    n_left = len(done.left_out)
+    if not n_left:
         return 0
-    n_songs = len(folders) + len(left_out)
+    n_songs = done.n_songs + n_left
     logger.warning(
-        "%d of %d songs separated, %d left out (see above)", len(folders), n_songs, len(left_out)
+        "%d of %d songs separated, %d left out (see above)", done.n_songs, n_songs, n_left
     )
     return 1

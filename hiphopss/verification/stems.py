@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, TRACK_RECORD
+from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, TRACK_RECORD, TRACK_RECORDS
 from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.verification.check import Check
@@ -37,12 +37,16 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
         return
-    told = f"{counted(len(there), 'song')}, by model {as_text(record.get('model')) or '?'}"
+    scattered = sorted((folder / TRACK_RECORDS).glob("*.json"))
+    n_songs = len(there) + len(scattered)
+    told = f"{counted(n_songs, 'song')}, by model {as_text(record.get('model')) or '?'}"
     told += ", with loops" * (record.get("loops") == LOOPS[0])
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
     for name in sorted(there):
         _check_track(check, folder / name, depth + 1)
+    for path in scattered:
+        _check_scattered(check, folder, path, depth + 1)
 
 
 def _check_maker(check: Check, record: dict[str, Any], depth: int) -> None:
@@ -74,10 +78,11 @@ def _check_track(check: Check, folder: Path, depth: int) -> None:
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "track", record, error)
         return
-    found = as_hashes(song.get("stems"))
-    digests = {source: digest for source, digest in found.items() if source in SOURCES}
+    digests, places = as_hashes(song.get("stems")), _places(song)
+    digests = {stem: digest for stem, digest in digests.items() if stem in {*SOURCES, *places}}
     if digests:
-        files = {source: folder / f"{source}.wav" for source in digests}
+        names = {stem: Path(places.get(stem, f"{stem}.wav")).name for stem in digests}
+        files = {stem: folder / name for stem, name in names.items()}
         state, told = check.problems(files, digests, "written")
         check.found(depth, "track", folder, state, told or counted(len(digests), "stem"))
     else:
@@ -86,6 +91,31 @@ def _check_track(check: Check, folder: Path, depth: int) -> None:
         check.found(depth, "track", folder, MISSING if gone else NOT_RECORDED, told)
     file, digest = as_text(song.get("file")), as_text(song.get("sha256"))
     check_song_file(check, depth + 1, folder.name, file, digest)
+
+
+def _check_scattered(check: Check, folder: Path, record: Path, depth: int) -> None:
+    """Check a track whose stems lie anywhere in the folder of all."""
+    try:
+        song = object_in(record)
+    except (HiphopssError, OSError) as error:
+        check.unreadable(depth, "track", record, error)
+        return
+    places = _places(song)
+    digests = {s: digest for s, digest in as_hashes(song.get("stems")).items() if s in places}
+    state, told = check.problems({s: folder / places[s] for s in digests}, digests, "written")
+    check.found(depth, "track", record, state, told or counted(len(digests), "stem"))
+    file, digest = as_text(song.get("file")), as_text(song.get("sha256"))
+    check_song_file(check, depth + 1, record.stem, file, digest)
+
+
+def _places(song: dict[str, Any]) -> dict[str, str]:
+    """Where the stems of a track are in the folder of all; none outside of it."""
+    files = song.get("files")
+    given = files.items() if isinstance(files, dict) else ()
+    paths = {stem: path for stem, path in given if isinstance(path, str)}
+    return {
+        s: p for s, p in paths.items() if not Path(p).is_absolute() and ".." not in Path(p).parts
+    }
 
 
 def _is_track(folder: Path) -> bool:
