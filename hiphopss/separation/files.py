@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,9 +26,11 @@ from hiphopss.separation.record import (
     write_track,
 )
 from hiphopss.separation.separator import Separator, separate_blocks
+from hiphopss.separation.stem_song import separate_to_stem_file
 from hiphopss.signal import reading, writing
-from hiphopss.signal.containers import container_of, is_inside
+from hiphopss.signal.containers import SUFFIX, container_of, is_inside
 from hiphopss.signal.decoded import measure
+from hiphopss.signal.stem_files import CODECS, find_encoder, require_stereo
 from hiphopss.util.files import filled_whole
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
@@ -63,6 +66,9 @@ class SeparationSettings:
         ``"auto"`` uses what repeats in a song, if anything does, except with weights of the preset
         ``released``; ``"off"`` gives the network's stems. By default ``"auto"``, and ``"off"`` with
         ``standalone_script``, which ``"auto"`` contradicts.
+    stem_file : str, optional
+        Write one stem file a song instead of four WAV files, for DJ software: ``"aac"`` or
+        ``"alac"`` (:func:`hiphopss.write_stem_file`). It contradicts ``subtype``.
     """
 
     weights: str | Path | None = None
@@ -72,9 +78,21 @@ class SeparationSettings:
     engine: str = "numpy"
     model_name: str | None = None
     loops: str | None = None
+    stem_file: str | None = None
 
     def __post_init__(self) -> None:
         require_loops(self.loops, standalone_script=self.standalone_script)
+        if self.stem_file is None:
+            return
+        if self.stem_file not in CODECS:
+            raise HiphopssError(
+                f"stem file {self.stem_file!r}: no such codec: choose {' or '.join(CODECS)}"
+            )
+        if self.subtype is not None:
+            raise HiphopssError(
+                f"subtype {self.subtype}: a stem file has what its codec has: leave out one of "
+                "the two"
+            )
 
 
 class Separated(NamedTuple):
@@ -83,7 +101,7 @@ class Separated(NamedTuple):
     Attributes
     ----------
     folders : list of Path
-        Folders of the tracks that were separated.
+        Folders, or stem files, of the tracks that were separated.
     left_out : list of AudioError
         The errors of the other tracks.
     """
@@ -98,9 +116,10 @@ def separate_files(
     settings: SeparationSettings | None = None,
     *,
     leave_out: bool = False,
+    replace: bool = False,
     progress: bool = True,
 ) -> Separated:
-    """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``.
+    """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``, or stem files.
 
     If a song is cut off, a warning is logged, and what is there of it is separated. A track's
     folder that is there already is filled again if its stems are those of the same file. Several
@@ -113,13 +132,16 @@ def separate_files(
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
         ``separation.json`` records the weights and settings that made the stems, and ``track.json``
-        in a track's folder the name and SHA-256 of its file, and what of the song repeats.
+        in a track's folder the name and SHA-256 of its file, and what of the song repeats. With
+        ``settings.stem_file``, a track is the file ``<track>.stem.mp4``, with that record in it.
     settings : SeparationSettings, optional
         Weights, engine and sample type.
     leave_out : bool
         With several tracks, log a warning if a track's file can't be used or its folder can't be
         written, and separate the others. By default that is an error, which is raised before any
         work if the file's name, header or end shows it.
+    replace : bool
+        Replace a track's stems also if they are those of another file. By default that is an error.
     progress : bool
         Show a progress bar for each track.
 
@@ -156,7 +178,9 @@ def separate_files(
     for problem in unusable:
         bad(problem)
     weights = resolve_weights(settings.weights)
-    headers = _headers(tracks, bad, progress=progress)
+    if tracks and settings.stem_file is not None:
+        find_encoder(output)
+    headers = _headers(tracks, bad, settings, progress=progress)
     info, arrays = read_weights(weights)
     record = _record(weights, info, settings)
     require_own(output, record, headers)
@@ -173,26 +197,40 @@ def separate_files(
             bar_format=AUDIO_BAR,
             show=progress,
         )
+        target = output / (name if settings.stem_file is None else f"{name}{SUFFIX}")
         try:
-            with bar, locked(output / name):
+            with bar, locked(target):
                 song = song_record(tracks[name])
-                require_same_song(output, name, tracks[name], song)
-                mixture = _mixture(tracks[name], mono=settings.mono)
+                if not replace:
+                    require_same_song(output, target.name, tracks[name], song)
+                mixture = partial(_mixture, tracks[name], mono=settings.mono)
                 listening = SongSeparator(separator, record["loops"])
-                blocks = separate_blocks(listening, mixture, header.sample_rate, bar.update)
-                with closing(blocks), filled_whole(output / name) as folder:
-                    _write_stems(folder, blocks, header, settings, output / name)
-                    write_track(folder, song, listening.loop)
+
+                def finish(song: dict = song, heard: SongSeparator = listening) -> dict:
                     claim(output, record)  # before the track appears, so that none lacks it
+                    return {**song, "loop": heard.loop}
+
+                if settings.stem_file is not None:
+                    separate_to_stem_file(
+                        *(target, mixture, header, listening),
+                        codec=settings.stem_file,
+                        finish=finish,
+                        progress=bar.update,
+                    )
+                else:
+                    blocks = separate_blocks(listening, mixture(), header.sample_rate, bar.update)
+                    with closing(blocks), filled_whole(target) as folder:
+                        _write_stems(folder, blocks, header, settings, target)
+                        write_track(folder, finish())
                 listening.tell(name)
         except reading.AudioError as error:
             bad(error)
         except OSError as error:
             if error.errno in _EVERY_SONG:
                 raise
-            bad(_unwritable(output / name, tracks[name], error))
+            bad(_unwritable(target, tracks[name], error))
         else:
-            done.folders.append(output / name)
+            done.folders.append(target)
     return done
 
 
@@ -213,7 +251,11 @@ def _unwritable(folder: Path, path: Path, error: OSError) -> reading.AudioError:
 
 
 def _headers(
-    tracks: dict[str, Path], bad: Callable[[reading.AudioError], None], *, progress: bool
+    tracks: dict[str, Path],
+    bad: Callable[[reading.AudioError], None],
+    settings: SeparationSettings,
+    *,
+    progress: bool,
 ) -> dict[str, reading.Header]:
     """The headers of those tracks that can be read; a bad file is better told now than later."""
     stem_files = {container_of(path) for path in tracks.values() if is_inside(path)}
@@ -222,7 +264,10 @@ def _headers(
     headers = {}
     for name, path in tracks.items():
         try:
-            headers[name] = reading.read_header(path, end=True)
+            header = reading.read_header(path, end=True)
+            if settings.stem_file is not None and not settings.mono:
+                require_stereo(path, header.n_channels)
+            headers[name] = header
         except reading.AudioError as error:
             bad(error)
         except HiphopssError as error:  # ffmpeg is missing

@@ -1,9 +1,9 @@
 """Records of separation: what made the stems in a folder, and of which songs they are.
 
 All stems in a folder come from one model, which ``separation.json`` in it names, and those of a
-track from one file, which ``track.json`` in the track's folder names. So they are not replaced by,
-or mixed with, those of another model or song. Of a file the record has the name and the SHA-256,
-and no path, so that equal files give equal records.
+track from one file, which ``track.json`` in the track's folder names, or the record in its stem
+file. So they are not replaced by, or mixed with, those of another model or song. Of a file the
+record has the name and the SHA-256, and no path, so that equal files give equal records.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Any
 
 from hiphopss.config import SEPARATION_RECORD, SOURCES, TRACK_RECORD, SeparationRecord, TrackRecord
 from hiphopss.errors import AudioError, HiphopssError
-from hiphopss.signal.containers import container_of
+from hiphopss.signal.containers import SUFFIX, container_of, is_container
+from hiphopss.signal.stem_files import read_record_text
 from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
-from hiphopss.util.records import read_object, read_record
+from hiphopss.util.records import parse_record, read_object, read_record
 
 
 def song_record(path: Path) -> dict[str, str | None]:
@@ -34,7 +35,7 @@ def song_record(path: Path) -> dict[str, str | None]:
     return {"file": file.name, "sha256": sha256_of(file) if file.is_file() else None}
 
 
-def write_track(folder: Path, song: dict[str, str | None], loop: str | None) -> None:
+def write_track(folder: Path, song: dict[str, str | None]) -> None:
     """Write the record of a track beside its stems, whose SHA-256 it gets, too.
 
     Parameters
@@ -42,15 +43,13 @@ def write_track(folder: Path, song: dict[str, str | None], loop: str | None) -> 
     folder : Path
         Folder with the stems.
     song : dict
-        From :func:`song_record`.
-    loop : str or None
-        What of the song repeats, in words.
+        From :func:`song_record`, and under ``loop``, what of the song repeats, in words.
     """
     # The stems were just written, so that reading them takes less time than hashing.
     with ThreadPoolExecutor(len(SOURCES)) as threads:
         found = threads.map(sha256_of, (folder / f"{source}.wav" for source in SOURCES))
         stems = dict(zip(SOURCES, found, strict=True))
-    record = {**song, "loop": loop, "stems": stems}
+    record = {**song, "stems": stems}
     write_text(folder / TRACK_RECORD, json.dumps(record, indent=2) + "\n")
 
 
@@ -76,12 +75,13 @@ def require_own(output: Path, record: dict, tracks: Iterable[str]) -> None:
         _require_same_settings(output, before, record)
         return
     for name in tracks:
-        found = [s for s in SOURCES if _exists(output / name / f"{s}.wav")]
-        if found:
-            raise HiphopssError(
-                f"{output / name / found[0]}.wav: is there already, and nothing says that it "
-                "was separated with these weights: choose another output"
-            )
+        stems = (output / name / f"{source}.wav" for source in SOURCES)
+        for path in (*stems, output / f"{name}{SUFFIX}"):
+            if _exists(path):
+                raise HiphopssError(
+                    f"{path}: is there already, and nothing says that it was separated with these "
+                    "weights: choose another output"
+                )
 
 
 def require_same_song(output: Path, name: str, path: Path, song: dict[str, str | None]) -> None:
@@ -92,7 +92,7 @@ def require_same_song(output: Path, name: str, path: Path, song: dict[str, str |
     output : Path
         Folder of stems.
     name : str
-        Name of the track.
+        Name of the track, or of its stem file.
     path : Path
         File to be separated.
     song : dict
@@ -101,10 +101,14 @@ def require_same_song(output: Path, name: str, path: Path, song: dict[str, str |
     Raises
     ------
     AudioError
-        If they are those of another file (without a hash, its name decides), or if the record in
-        the folder can't be read.
+        If they are those of another file (without a hash, its name decides), if the record in the
+        folder can't be read, or if a stem file has none.
     """
     folder = output / name
+    if is_container(folder):
+        if _exists(folder):
+            _require_same(path, folder, song, _record_in(folder))
+        return
     if not any(_exists(folder / f"{source}.wav") for source in SOURCES):
         return
     if not _exists(folder / TRACK_RECORD):  # an older version wrote none
@@ -113,12 +117,31 @@ def require_same_song(output: Path, name: str, path: Path, song: dict[str, str |
         known = read_record(folder / TRACK_RECORD, TrackRecord, mend="remove its folder")
     except HiphopssError as error:  # it is this song's alone
         raise AudioError(str(error)) from error
+    _require_same(path, folder, song, known)
+
+
+def _record_in(stem_file: Path) -> TrackRecord:
+    """The record in a stem file."""
+    text = read_record_text(stem_file)
+    if text is None:
+        raise AudioError(
+            f"{stem_file}: is there already, and was not written here: move it away, or choose "
+            "another output"
+        )
+    try:
+        return parse_record(text, TrackRecord, origin=stem_file, mend="remove it")
+    except HiphopssError as error:  # it is this song's alone
+        raise AudioError(str(error)) from error
+
+
+def _require_same(path: Path, there: Path, song: dict[str, str | None], known: TrackRecord) -> None:
+    """Raise unless what is there is of the song."""
     hashes = song["sha256"], known.sha256
     same = song["file"] == known.file if None in hashes else hashes[0] == hashes[1]
     if not same:
         raise AudioError(
-            f"{path}: {folder} holds the stems of another file ({known.file}): rename this one, "
-            "choose another output, or remove that folder"
+            f"{path}: {there} holds the stems of another file ({known.file}): rename this one, "
+            f"choose another output, or remove that {'file' if is_container(there) else 'folder'}"
         )
 
 
