@@ -3,8 +3,9 @@
 - ``engines``: makes networks ready, in NumPy or in Keras.
 - ``separator``: separates arrays, or mixtures that arrive in blocks.
 - ``listening``: separates one song with its loops or without, and says what it found.
-- ``files``: separates audio files and folders into folders of stems; ``record``: what made these,
-  and of which files they are.
+- ``files``: separates audio files and folders into folders of stems; ``stem_song``: a song into
+  one stem file; ``record``: what made these, and of which files they are.
+- ``watching``: separates the songs that appear in a folder.
 - ``loop_fitting``: fits the constants of the loop stage on generated songs.
 
 May import :mod:`hiphopss.loops`, :mod:`hiphopss.weights`, :mod:`hiphopss.network`,

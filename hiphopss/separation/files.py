@@ -39,7 +39,7 @@ from hiphopss.weights.registry import describe_default, resolve_weights
 
 logger = logging.getLogger(__name__)
 
-_EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """What the system says that is no fault of one song: the next one would fail as well."""
 
 
@@ -178,7 +178,7 @@ def separate_files(
     for problem in unusable:
         bad(problem)
     weights = resolve_weights(settings.weights)
-    if tracks and settings.stem_file is not None:
+    if settings.stem_file is not None:
         find_encoder(output)
     headers = _headers(tracks, bad, settings, progress=progress)
     info, arrays = read_weights(weights)
@@ -226,7 +226,7 @@ def separate_files(
         except reading.AudioError as error:
             bad(error)
         except OSError as error:
-            if error.errno in _EVERY_SONG:
+            if error.errno in EVERY_SONG:
                 raise
             bad(_unwritable(target, tracks[name], error))
         else:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,33 @@ def _require_same(path: Path, there: Path, song: dict[str, str | None], known: T
             f"{path}: {there} holds the stems of another file ({known.file}): rename this one, "
             f"choose another output, or remove that {'file' if is_container(there) else 'folder'}"
         )
+
+
+def has_stems_of(output: Path, name: str, path: Path, stem_file: str | None) -> bool:
+    """Whether the stems of a file are there, by its hash.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of stems.
+    name : str
+        Name of the track.
+    path : Path
+        The file.
+    stem_file : str or None
+        Codec of stem files; None for a folder with four files.
+    """
+    folder, one = output / name, output / f"{name}{SUFFIX}"
+    with suppress(HiphopssError, OSError):
+        if stem_file is not None:
+            known = _record_in(one) if one.is_file() else None
+        else:
+            whole = all((folder / f"{source}.wav").is_file() for source in SOURCES)
+            record = folder / TRACK_RECORD
+            known = read_record(record, TrackRecord, mend="") if whole else None
+        digest = song_record(path)["sha256"] if known is not None else None
+        return known is not None and digest is not None and digest == known.sha256
+    return False
 
 
 def claim(output: Path, record: dict) -> None:

@@ -5,6 +5,7 @@
   add a new format there. ``quiet`` keeps libmpg123 from talking.
 - ``containers``, ``decoded``, ``ffmpeg``, ``lengths``: what only ffmpeg decodes, and the streams of
   stem files (MP4), read as if they were files.
+- ``stem_files``: stem files that are written.
 - ``ogg_serial``: the number of an Ogg stream that is written.
 - ``transform``: the short-time Fourier transform; ``patches``: the network's units of input.
 

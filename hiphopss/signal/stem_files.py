@@ -367,7 +367,9 @@ class _Encoder:
         if any(full in told for full in FULL):
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return HiphopssError(f"{self._label}: {cannot_write(full)}")
+        if self._process.returncode < 0:
+            told = f"ended by signal {-self._process.returncode}".encode()
         return HiphopssError(
             f"{self._label}: ffmpeg can't write it (it says {first_line(told)!r}): install ffmpeg "
-            "4.4 or newer"
+            "4.4 or newer, or check the disk"
         )
