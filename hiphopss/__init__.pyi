@@ -36,6 +36,8 @@ from .reproduction.plan import Plan, plan
 from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import SeparationSettings, separate_files
 from .separation.separator import Separator, separate
+from .separation.watching import watch
+from .signal.stem_files import write_stem_file
 from .training.loop import train
 from .training.processes import Cluster
 from .training.settings import TrainingSettings
@@ -122,5 +124,7 @@ __all__ = [
     "serve",
     "train",
     "verify",
+    "watch",
+    "write_stem_file",
 ]
 # fmt: on

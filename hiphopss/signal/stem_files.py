@@ -226,9 +226,10 @@ def write_blocks(
 
         try:
             add_boxes(temporary, udta=[box(b"stem", manifest().encode())], last=last)
-        except ValueError as error:
+        except (ValueError, FileNotFoundError) as error:
+            told = error if isinstance(error, ValueError) else "no file"
             raise HiphopssError(
-                f"{path}: ffmpeg wrote something else than an MP4 ({error}): install it again"
+                f"{path}: ffmpeg wrote something else than an MP4 ({told}): install it again"
             ) from error
     if n_clipped:
         logger.warning(
