@@ -278,9 +278,9 @@ def _headers(
     return headers
 
 
-def _mixture(path: Path, *, mono: bool) -> Iterator[np.ndarray]:
+def _mixture(path: Path, *, mono: bool, tell: bool = True) -> Iterator[np.ndarray]:
     """Read a song's blocks, with all channels or their average."""
-    for block in reading.read_blocks(path):
+    for block in reading.read_blocks(path, tell=tell):
         yield reading.to_mono(block)[:, None] if mono else block
 
 

@@ -17,7 +17,7 @@ from hiphopss.signal.stem_files import stem_rate, write_blocks
 
 def separate_to_stem_file(
     path: Path,
-    mixture: Callable[[], Iterable[np.ndarray]],
+    mixture: Callable[..., Iterable[np.ndarray]],
     header: reading.Header,
     separator: Network,
     *,
@@ -34,7 +34,8 @@ def separate_to_stem_file(
         File to write.
     mixture : callable
         Gives the song's blocks from its beginning `[shape=(n_block, n_channels)]`; called twice,
-        because the stems come later than the blocks that they are made of.
+        because the stems come later than the blocks that they are made of, and the second time
+        with ``tell=False``, for no more warnings.
     header : Header
         The song's header.
     separator : Network
@@ -50,13 +51,13 @@ def separate_to_stem_file(
     """
     rate = stem_rate(header.sample_rate)  # before separating, so that the sum is kept
 
-    def blocks() -> Iterator[np.ndarray]:
-        return reading.resample_blocks(mixture(), header.sample_rate, rate)
+    def blocks(tell: bool) -> Iterator[np.ndarray]:
+        return reading.resample_blocks(mixture(tell=tell), header.sample_rate, rate)
 
-    with closing(separate_blocks(separator, blocks(), rate, progress)) as stems:
+    with closing(separate_blocks(separator, blocks(True), rate, progress)) as stems:
         write_blocks(
             path,
-            beside(blocks(), stems),
+            beside(blocks(False), stems),
             rate,
             codec=codec,
             bits=16 if writing.output_subtype(header.subtype) == "PCM_16" else 24,

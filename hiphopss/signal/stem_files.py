@@ -59,6 +59,7 @@ _BITRATE = "256k"
 _KIND = b"uuid" + UUID("5f2c8f0e-9d0b-4a53-8f6e-6c1b6f3a7d21").bytes
 _BLOCK = 2**17  # samples that are passed on at a time
 _END_S = 600  # seconds that ffmpeg gets for the last samples and the list of all
+_GONE_S = 10  # seconds that it gets to say why it reads no more
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
 """Blocks of a mixture `[shape=(n_block, n_channels)]`, each with the block of its stems
@@ -145,6 +146,8 @@ def write_stem_file(
     """
     if not is_container(path):
         raise HiphopssError(f"{path}: no name of a stem file: let it end in .stem.mp4")
+    if not sample_rate > 0:
+        raise HiphopssError(f"sample rate {sample_rate}: give a positive number of Hz")
     if set(stems) != set(SOURCES):
         raise HiphopssError(f"stems {', '.join(stems) or 'none'}: give {', '.join(SOURCES)}")
     arrays = [np.asarray(mixture), *(np.asarray(stems[source]) for source in SOURCES)]
@@ -338,8 +341,9 @@ class _Encoder:
         little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
         try:
             self._process.stdin.write(little.tobytes())
-        except OSError as error:  # ffmpeg has ended
-            self._process.wait(_END_S)
+        except OSError as error:  # ffmpeg has ended, or reads no more
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_GONE_S)
             raise self._failure() from error
 
     def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
@@ -368,8 +372,8 @@ class _Encoder:
         if any(full in told for full in FULL):
             full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             return HiphopssError(f"{self._label}: {cannot_write(full)}")
-        if self._process.returncode < 0:
-            told = f"ended by signal {-self._process.returncode}".encode()
+        if (status := self._process.returncode) is not None and status < 0:
+            told = f"ended by signal {-status}".encode()
         return HiphopssError(
             f"{self._label}: ffmpeg can't write it (it says {first_line(told)!r}): install ffmpeg "
             "4.4 or newer, or check the disk"

@@ -91,6 +91,15 @@ def test_mono_and_other_rates(separated, write, n_channels, rate):
     assert np.allclose(total, wanted, atol=4 / 2**15)  # each of the five is rounded to 16 bit
 
 
+def test_a_song_that_is_cut_off_is_told_once(separated, write):
+    song = write("a.wav")
+    song.write_bytes(song.read_bytes()[:-80_000])  # 20,000 samples
+    with told() as lines:
+        (one,), _ = separated(song)
+    assert len([line for line in lines if "cut off" in line]) == 1
+    assert reading.read_header(one / "vocals").n_samples == 50_001
+
+
 def test_songs_of_more_channels_cost_only_themselves(separated, write):
     good, wide = write("a.wav"), write("b.wav", 6)
     with pytest.raises(AudioError, match=r"b\.wav: has 6 channels, but stem files are stereo"):

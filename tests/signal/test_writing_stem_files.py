@@ -178,6 +178,7 @@ def test_what_does_not_fit_is_said(tmp_path, ffmpeg_on_path):
         ((path, mixture, stems), {"codec": "mp3"}, "no such codec: choose aac or alac"),
     ]:
         refused(told, *arguments, 44100, **options)
+    refused("sample rate 0: give a positive", path, mixture, stems, 0)
     assert list(tmp_path.iterdir()) == []
 
 
