@@ -34,8 +34,9 @@ from .reproduction.ablation import AblationSettings, ablate
 from .reproduction.experiments import profile
 from .reproduction.plan import Plan, plan
 from .reproduction.reproduce import ReproductionSettings, reproduce
-from .separation.files import SeparationSettings, separate_files
+from .separation.files import separate_files
 from .separation.separator import Separator, separate
+from .separation.settings import SeparationSettings
 from .separation.watching import watch
 from .signal.stem_files import write_stem_file
 from .training.loop import train

@@ -29,6 +29,9 @@ SEPARATION_RECORD = "separation.json"
 TRACK_RECORD = "track.json"
 """File beside the stems of a track that says of which file they are (:class:`TrackRecord`)."""
 
+TRACK_RECORDS = ".tracks"
+"""Folder of such files, ``<track>.json``, where tracks have no folders of their own."""
+
 LENGTH_TOLERANCE_S = 0.1
 """By how much the files of a song may differ in length by default, in seconds: more than codecs add
 (MP3 some 50 ms at 44.1 kHz, AAC some 90) and workstations differ by (some samples)."""
@@ -267,12 +270,16 @@ class TrackRecord:
     """The content of ``track.json``: name and SHA-256 of a track's file, SHA-256 of its stems.
 
     ``loop`` says in words what of the song repeats; None if nothing does, or without loops.
+    ``encoding`` says how the stems are written, and ``files`` where they are in the output folder;
+    records of older versions lack both.
     """
 
     file: str
     sha256: str | None = None
     loop: str | None = None
     stems: dict[str, str] = field(default_factory=dict)
+    encoding: str | None = None
+    files: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -295,6 +302,12 @@ class SeparationRecord:
         Whether the model was trained on test songs (Q3).
     trained_on : list of str
         Names of the songs on which it was trained.
+    format : str
+        Format of the stems, as on the command line.
+    name : str
+        Pattern of the files' names.
+    start, duration : float
+        The part of each song that was separated, in seconds; no duration up to its end.
     """
 
     model: str | None = None
@@ -307,6 +320,10 @@ class SeparationRecord:
     loops: Literal["auto", "off"] = "off"
     released_test_leak: bool = False
     trained_on: list[str] = field(default_factory=list)
+    format: str = "wav"
+    name: str = "{track}/{stem}.{ext}"
+    start: float = 0.0
+    duration: float | None = None
 
 
 @dataclass(frozen=True)

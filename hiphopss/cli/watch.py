@@ -53,7 +53,7 @@ def _watch(options: Namespace) -> int:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.weights)
-    from hiphopss.separation.files import SeparationSettings
+    from hiphopss.separation.settings import SeparationSettings
     from hiphopss.separation.watching import watch
 
     settings = SeparationSettings(

@@ -233,6 +233,7 @@ def _mixed_song(
         tell_unused,
         used_loops,
     )
+    from hiphopss.separation.mixture import alongside
     from hiphopss.separation.separator import Separator, separate_blocks
 
     require_loops(made_with.loops)
@@ -241,26 +242,10 @@ def _mixed_song(
     tell_unused(made_with.loops, used, made_with.weights)
     song = SongSeparator(separator, used)
     blocks = separate_blocks(song, reading.read_blocks(path), sample_rate)
-    stems = (block.swapaxes(1, 2) for block in blocks)
-    for stem_block, mixture in _alongside(stems, reading.read_blocks(path, tell=False)):
-        yield mix(stem_block, settings, mixture=mixture.T).T
+    for stems, mixture in alongside(blocks, reading.read_blocks(path, tell=False)):
+        assert mixture is not None
+        yield mix(stems.swapaxes(1, 2), settings, mixture=mixture.T).T
     song.tell(path.name)
-
-
-def _alongside(
-    stems: Iterable[np.ndarray], mixture: Iterator[np.ndarray]
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pair blocks of stems `(n_sources, n_channels, n_block)` with equal blocks of the mixture."""
-    held = np.zeros((0, 1), np.float32)
-    for block in stems:
-        pieces, n_held = [held] if len(held) else [], len(held)
-        while n_held < block.shape[-1]:
-            pieces.append(next(mixture))
-            n_held += len(pieces[-1])
-        if pieces:
-            held = np.concatenate(pieces)
-            yield block, held[: block.shape[-1]]
-            held = held[block.shape[-1] :]
 
 
 def _write(

@@ -3,8 +3,10 @@
 - ``engines``: makes networks ready, in NumPy or in Keras.
 - ``separator``: separates arrays, or mixtures that arrive in blocks.
 - ``listening``: separates one song with its loops or without, and says what it found.
-- ``files``: separates audio files and folders into folders of stems; ``stem_song``: a song into
-  one stem file; ``record``: what made these, and of which files they are.
+- ``files``: separates audio files and folders into folders of stems, by ``settings``; ``record``:
+  what made these, and of which files they are.
+- ``mixture``: a song's samples, and once more beside its stems; ``outputs``: receives both block by
+  block, and writes files; ``stem_song``: writes one stem file.
 - ``watching``: separates the songs that appear in a folder.
 - ``loop_fitting``: fits the constants of the loop stage on generated songs.
 

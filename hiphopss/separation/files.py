@@ -2,97 +2,48 @@
 
 from __future__ import annotations
 
-import errno
 import logging
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing, suppress
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-
-from hiphopss.config import SOURCES
+from hiphopss.config import SeparationRecord
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
-from hiphopss.separation.engines import build_network
-from hiphopss.separation.listening import SongSeparator, require_loops, tell_unused, used_loops
-from hiphopss.separation.record import (
-    claim,
-    require_own,
-    require_same_song,
-    song_record,
-    write_track,
+from hiphopss.separation.listening import tell_unused, used_loops
+from hiphopss.separation.naming import STEM_NAMES, FileNames
+from hiphopss.separation.record import require_own
+from hiphopss.separation.separator import Separator
+from hiphopss.separation.settings import SeparationSettings
+from hiphopss.separation.song import (
+    Outcome,
+    SongJob,
+    build_separator,
+    names_of,
+    separate_elsewhere,
+    separate_song,
+    tell_lines,
 )
-from hiphopss.separation.separator import Separator, separate_blocks
-from hiphopss.separation.stem_song import separate_to_stem_file
-from hiphopss.signal import reading, writing
+from hiphopss.signal import reading
 from hiphopss.signal.containers import SUFFIX, container_of, is_inside
 from hiphopss.signal.decoded import measure
-from hiphopss.signal.stem_files import CODECS, find_encoder, require_stereo
-from hiphopss.util.files import filled_whole
-from hiphopss.util.locks import locked
+from hiphopss.signal.encoding.formats import FORMATS, Encoding, encoding_for
+from hiphopss.signal.encoding.m4a import require_ffmpeg
+from hiphopss.signal.stem_files import find_encoder, require_stereo
+from hiphopss.util.executor import Executor
+from hiphopss.util.files import remove_remains
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
 from hiphopss.weights.files import WeightsInfo, read_weights
 from hiphopss.weights.registry import describe_default, resolve_weights
 
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
 logger = logging.getLogger(__name__)
-
-EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
-"""What the system says that is no fault of one song: the next one would fail as well."""
-
-
-@dataclass(frozen=True)
-class SeparationSettings:
-    """Settings for separating files.
-
-    Attributes
-    ----------
-    weights : path-like or None
-        The project's own ``.weights.h5`` or a published ``.pkl``, by path or by name in the
-        registry; by default the shipped weights, which a log line then names.
-    mono : bool
-        Separate the average of the channels and write one channel, as the released code does.
-    subtype : str, optional
-        Sample type of the stems; by default it has the input's precision, up to 24 bit or single.
-    standalone_script : bool
-        Separate as the released stand-alone script does (Q6).
-    engine : str
-        ``"numpy"``, or ``"keras"`` for the trained network itself: equal stems up to rounding.
-    model_name : str, optional
-        Name of the model in tables of scores; by default the weight file's name.
-    loops : str, optional
-        ``"auto"`` uses what repeats in a song, if anything does, except with weights of the preset
-        ``released``; ``"off"`` gives the network's stems. By default ``"auto"``, and ``"off"`` with
-        ``standalone_script``, which ``"auto"`` contradicts.
-    stem_file : str, optional
-        Write one stem file a song instead of four WAV files, for DJ software: ``"aac"`` or
-        ``"alac"`` (:func:`hiphopss.write_stem_file`). It contradicts ``subtype``.
-    """
-
-    weights: str | Path | None = None
-    mono: bool = False
-    subtype: str | None = None
-    standalone_script: bool = False
-    engine: str = "numpy"
-    model_name: str | None = None
-    loops: str | None = None
-    stem_file: str | None = None
-
-    def __post_init__(self) -> None:
-        require_loops(self.loops, standalone_script=self.standalone_script)
-        if self.stem_file is None:
-            return
-        if self.stem_file not in CODECS:
-            raise HiphopssError(
-                f"stem file {self.stem_file!r}: no such codec: choose {' or '.join(CODECS)}"
-            )
-        if self.subtype is not None:
-            raise HiphopssError(
-                f"subtype {self.subtype}: a stem file has what its codec has: leave out one of "
-                "the two"
-            )
 
 
 class Separated(NamedTuple):
@@ -101,7 +52,8 @@ class Separated(NamedTuple):
     Attributes
     ----------
     folders : list of Path
-        Folders, or stem files, of the tracks that were separated.
+        Folders of the tracks that are separated; where tracks have no folders of their own, the
+        files of all of them.
     left_out : list of AudioError
         The errors of the other tracks.
     """
@@ -116,10 +68,12 @@ def separate_files(
     settings: SeparationSettings | None = None,
     *,
     leave_out: bool = False,
+    skip_existing: bool = False,
     replace: bool = False,
+    where: Executor | None = None,
     progress: bool = True,
 ) -> Separated:
-    """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``, or stem files.
+    """Separate files into ``<output>/<track>/{vocals,bass,drums,other}.wav``, or as settings say.
 
     If a song is cut off, a warning is logged, and what is there of it is separated. A track's
     folder that is there already is filled again if its stems are those of the same file. Several
@@ -132,18 +86,23 @@ def separate_files(
     output : path-like
         Folder in which each new track's folder appears completely or not at all. Its
         ``separation.json`` records the weights and settings that made the stems, and ``track.json``
-        in a track's folder the name and SHA-256 of its file, and what of the song repeats. With
-        ``settings.stem_file``, a track is the file ``<track>.stem.mp4``, with that record in it.
+        in a track's folder the name and SHA-256 of its file, and what of the song repeats.
     settings : SeparationSettings, optional
-        Weights, engine and sample type.
+        Weights and engine, which stems are written, and how.
     leave_out : bool
         With several tracks, log a warning if a track's file can't be used or its folder can't be
         written, and separate the others. By default that is an error, which is raised before any
         work if the file's name, header or end shows it.
+    skip_existing : bool
+        Pass over the tracks of which all stems are there, unchanged, from the same file and with
+        the same settings. They count as separated.
     replace : bool
         Replace a track's stems also if they are those of another file. By default that is an error.
+    where : Executor, optional
+        Processes or a Dask cluster for many songs; by default this process. A song whose worker
+        died is separated by another.
     progress : bool
-        Show a progress bar for each track.
+        Show a progress bar for each track, or one for all if others separate them.
 
     Returns
     -------
@@ -162,154 +121,165 @@ def separate_files(
         folder, and the track is not left out.
     """
     settings, output = settings or SeparationSettings(), Path(output)
+    where = where or Executor()
+    names = names_of(settings)
+    where.check()
+    if settings.stem_file is not None:
+        find_encoder(output)
+    if settings.output.format == "m4a":
+        require_ffmpeg("format m4a")
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     unusable: list[reading.AudioError] = []
     tracks = find_mixtures(inputs, skip=output, left_out=unusable.append)
-    done = Separated([], [])
+    left_out: list[reading.AudioError] = []
     alone = len(tracks) + len(unusable) == 1
 
     def bad(error: reading.AudioError) -> None:
         if not leave_out or alone:
             raise error
-        done.left_out.append(error)
+        left_out.append(error)
         logger.warning("%s (the song is left out)", error)
 
     for problem in unusable:
         bad(problem)
+    names.require_distinct(tracks)
+    require_no_inputs(output, names, tracks)
     weights = resolve_weights(settings.weights)
-    if settings.stem_file is not None:
-        find_encoder(output)
-    headers = _headers(tracks, bad, settings, progress=progress)
+    headers = _headers(tracks, settings, bad, progress=progress)
     info, arrays = read_weights(weights)
     record = _record(weights, info, settings)
-    require_own(output, record, headers)
-    separator = _separator(info, arrays, settings, origin=str(weights))
+    require_own(output, record, names, headers)
     if headers and settings.weights is None:
         logger.info(describe_default())
     if headers:
         tell_unused(settings.loops, record["loops"], weights.name)
-    for number, (name, header) in enumerate(headers.items(), 1):
-        bar = progress_bar(
-            total=round(header.seconds * info.config.sample_rate),
-            desc=f"{number}/{len(headers)} {name}",
-            unit_scale=1 / info.config.sample_rate,
-            bar_format=AUDIO_BAR,
-            show=progress,
+    jobs = [
+        SongJob(
+            name, tracks[name], *header, output, settings, weights, record, skip_existing, replace
         )
-        target = output / (name if settings.stem_file is None else f"{name}{SUFFIX}")
+        for name, header in headers.items()
+    ]
+    folders, n_skipped = [], 0
+    build = partial(build_separator, info, arrays, settings, weights)
+    for outcome in _outcomes(jobs, where, build, progress=progress):
+        if outcome.error is not None:
+            bad(outcome.error)
+            continue
+        n_skipped += outcome.skipped
+        if settings.stem_file is not None:
+            folders.append(output / f"{outcome.name}{SUFFIX}")
+            continue
+        files = [output / path for path in names.of(outcome.name).values()]
+        folders += [output / outcome.name] if names.own_folder else files
+    if n_skipped:
+        logger.info(
+            "%d of %d songs were separated before, with these settings", n_skipped, len(jobs)
+        )
+    return Separated(folders, left_out)
+
+
+def _outcomes(
+    jobs: list[SongJob], where: Executor, build: Callable[[], Separator], *, progress: bool
+) -> Iterator[Outcome]:
+    """Separate songs here, as they are asked for, or elsewhere, all of them."""
+    if not jobs:
+        return
+    if where.is_here(len(jobs), n_useful=1):
+        separator = build()
+        rate = separator.config.sample_rate
+        for number, job in enumerate(jobs, 1):
+            bar = _bar([job], f"{number}/{len(jobs)} {job.name}", show=progress, rate=rate)
+            with bar:
+                outcome = separate_song(job, separator, bar.update)
+            yield outcome
+        return
+    seconds = {job.name: job.header.seconds for job in jobs}
+    with _bar(jobs, f"{len(jobs)} songs", show=progress, rate=1) as bar:
+
+        def done(outcome: Outcome) -> None:
+            tell_lines(outcome)
+            bar.update(seconds.pop(outcome.name))
+
         try:
-            with bar, locked(target):
-                song = song_record(tracks[name])
-                if not replace:
-                    require_same_song(output, target.name, tracks[name], song)
-                mixture = partial(_mixture, tracks[name], mono=settings.mono)
-                listening = SongSeparator(separator, record["loops"])
-
-                def finish(song: dict = song, heard: SongSeparator = listening) -> dict:
-                    claim(output, record)  # before the track appears, so that none lacks it
-                    return {**song, "loop": heard.loop}
-
-                if settings.stem_file is not None:
-                    separate_to_stem_file(
-                        *(target, mixture, header, listening),
-                        codec=settings.stem_file,
-                        finish=finish,
-                        progress=bar.update,
-                    )
-                else:
-                    blocks = separate_blocks(listening, mixture(), header.sample_rate, bar.update)
-                    with closing(blocks), filled_whole(target) as folder:
-                        _write_stems(folder, blocks, header, settings, target)
-                        write_track(folder, finish())
-                listening.tell(name)
-        except reading.AudioError as error:
-            bad(error)
-        except OSError as error:
-            if error.errno in EVERY_SONG:
-                raise
-            bad(_unwritable(target, tracks[name], error))
-        else:
-            done.folders.append(target)
-    return done
+            found = where.map(
+                separate_elsewhere,
+                jobs,
+                cost=lambda job: job.header.n_samples,
+                n_useful=1,
+                done=done,
+                lost=lambda job, error: Outcome(
+                    job.name, reading.AudioError(f"{job.path}: {error}")
+                ),
+            )
+        finally:
+            for job in jobs:  # of processes that were stopped
+                if job.name in seconds:
+                    remove_remains(job.target)
+    yield from found
 
 
-def _separator(
-    info: WeightsInfo, arrays: dict[str, np.ndarray], settings: SeparationSettings, *, origin: str
-) -> Separator:
-    if settings.standalone_script:
-        info = info.in_standalone_script()
-    network = build_network(info, arrays, engine=settings.engine, origin=origin)
-    return Separator(network, info.config, info.fidelity)
-
-
-def _unwritable(folder: Path, path: Path, error: OSError) -> reading.AudioError:
-    return reading.AudioError(
-        f"{folder}: can't hold the stems of {path} ({error.strerror or error}): rename the song, "
-        "or choose another output"
+def _bar(jobs: list[SongJob], told: str, *, show: bool, rate: int) -> tqdm:
+    """A bar of seconds of audio, which counts samples at a rate."""
+    return progress_bar(
+        total=round(sum(job.header.seconds for job in jobs) * rate),
+        desc=told,
+        unit_scale=1 / rate,
+        bar_format=AUDIO_BAR,
+        show=show,
     )
+
+
+def require_no_inputs(output: Path, names: FileNames, tracks: Mapping[str, Path]) -> None:
+    """Raise if a file that would be written is one of the songs."""
+    songs = {os.path.realpath(container_of(path)) for path in tracks.values()}
+    for name in tracks:
+        for path in names.of(name).values():
+            if os.path.realpath(output / path) in songs:
+                raise HiphopssError(
+                    f"{output / path}: is a song to separate: choose another name or output"
+                )
 
 
 def _headers(
     tracks: dict[str, Path],
-    bad: Callable[[reading.AudioError], None],
     settings: SeparationSettings,
+    bad: Callable[[reading.AudioError], None],
     *,
     progress: bool,
-) -> dict[str, reading.Header]:
-    """The headers of those tracks that can be read; a bad file is better told now than later."""
+) -> dict[str, tuple[reading.Header, Encoding]]:
+    """The headers of those tracks that can be used, and how their stems are written.
+
+    A bad file is better told now than later.
+    """
+    part, form = settings.part, settings.output
     stem_files = {container_of(path) for path in tracks.values() if is_inside(path)}
     with suppress(HiphopssError):  # said of each of them below
         measure(sorted(stem_files), progress=progress)
     headers = {}
     for name, path in tracks.items():
         try:
-            header = reading.read_header(path, end=True)
+            header = part.of(reading.read_header(path, end=True, most_seconds=part.end), path)
             if settings.stem_file is not None and not settings.mono:
                 require_stereo(path, header.n_channels)
-            headers[name] = header
+            encoding = encoding_for(
+                FORMATS[form.format],
+                header.sample_rate,
+                1 if settings.mono else header.n_channels,
+                given=header.subtype,
+                bitrate=form.bitrate,
+                subtype=settings.subtype,
+                label=path,
+            )
+            headers[name] = header, encoding
         except reading.AudioError as error:
             bad(error)
-        except HiphopssError as error:  # ffmpeg is missing
+        except HiphopssError as error:  # ffmpeg is missing, or the format can't hold it
             bad(reading.AudioError(str(error)))
         except OSError as error:
             reason = error.strerror or error
             bad(reading.AudioError(f"{path}: can't be opened ({reason}): check its permissions"))
     return headers
-
-
-def _mixture(path: Path, *, mono: bool, tell: bool = True) -> Iterator[np.ndarray]:
-    """Read a song's blocks, with all channels or their average."""
-    for block in reading.read_blocks(path, tell=tell):
-        yield reading.to_mono(block)[:, None] if mono else block
-
-
-def _write_stems(
-    folder: Path,
-    blocks: Iterable[np.ndarray],
-    header: reading.Header,
-    settings: SeparationSettings,
-    label: Path,
-) -> None:
-    """Write blocks `[shape=(n_sources, n_block, n_channels)]` to the stem files of a track."""
-    n_channels = 1 if settings.mono else header.n_channels
-    subtype = settings.subtype or writing.output_subtype(header.subtype)
-    with ExitStack() as stack:
-        writers = [
-            stack.enter_context(
-                writing.Writer(
-                    folder / f"{source}.wav",
-                    header.sample_rate,
-                    n_channels,
-                    subtype,
-                    label=label / f"{source}.wav",
-                )
-            )
-            for source in SOURCES
-        ]
-        for block in blocks:
-            for writer, stem in zip(writers, block, strict=True):
-                writer.write(stem)
 
 
 def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> dict:
@@ -326,6 +296,12 @@ def _record(weights: Path, info: WeightsInfo, settings: SeparationSettings) -> d
         "mono": settings.mono,
         "loops": used_loops(settings.loops, used.fidelity),
     }
+    output, part = settings.output, settings.part
+    chosen: dict[str, object] = {"format": output.format, "name": output.name or STEM_NAMES}
+    chosen |= {"start": part.start, "duration": part.duration}
+    for name, value in chosen.items():
+        if value != getattr(SeparationRecord, name):
+            record[name] = value
     if info.provenance.get("released_test_leak"):
         record["released_test_leak"] = True
     if info.provenance.get("songs"):

@@ -19,8 +19,10 @@ from pathlib import Path
 from hiphopss.config import SEPARATION_RECORD, TRACK_RECORD
 from hiphopss.datasets.mixtures import mixtures_in
 from hiphopss.errors import AudioError, HiphopssError
-from hiphopss.separation.files import EVERY_SONG, SeparationSettings, separate_files
-from hiphopss.separation.record import has_stems_of
+from hiphopss.separation.files import separate_files
+from hiphopss.separation.settings import SeparationSettings
+from hiphopss.separation.song import EVERY_SONG
+from hiphopss.separation.stem_song import has_stems_of
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import require_writable, write_text
 from hiphopss.util.locks import locked
@@ -148,7 +150,7 @@ class _Watching:
         made = before is not None and before.made and before.track == name
         failed, settings = False, self._settings
         try:
-            if before is None and has_stems_of(self._output, name, path, settings.stem_file):
+            if before is None and has_stems_of(self._output, name, path, settings):
                 made = True
             else:
                 if self._introduction:

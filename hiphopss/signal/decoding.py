@@ -35,6 +35,8 @@ RATES = (100, 2_000_000)
 _AT_ONCE = 2**18  # samples of all channels that are decoded at a time
 _TOLERATED = 0.05  # seconds by which a damaged file may be shorter without a word: two frames
 _UNLIKELY = 1000  # samples of a byte: no format packs them so well, but silence
+_SOUGHT = ("WAV", "WAVEX", "RF64", "W64", "AIFF", "AU", "CAF", "FLAC")
+_SOUGHT_TYPES = ("PCM_", "FLOAT", "DOUBLE")  # in which every sample is found by its number
 # libsndfile's error codes; higher ones belong to particular formats
 _UNKNOWN_FORMAT, _SYSTEM_ERROR, _MALFORMED, _UNKNOWN_ENCODING = 1, 2, 3, 4
 _NOT_READ = (None, _UNKNOWN_FORMAT, _UNKNOWN_ENCODING)
@@ -231,6 +233,20 @@ class Reader:
             else:
                 self._end()
         return n_read
+
+    def skip(self, n_samples: int) -> None:
+        """Leave out the next samples, which are only decoded where the format needs it."""
+        assert self._file is not None
+        plain = self._file.format in _SOUGHT and self._file.subtype.startswith(_SOUGHT_TYPES)
+        if plain and self._pieces is None and n_samples < self._n_left:
+            with self._told():
+                self._file.seek(self._n_read + n_samples)
+            self._n_left -= n_samples
+            self._n_read += n_samples
+            return
+        n_left = n_samples
+        while n_left and (block := self.read(min(n_left, _AT_ONCE))).size:
+            n_left -= len(block)
 
     def _end(self) -> None:
         """Tell of an end that comes early."""

@@ -129,7 +129,7 @@ def decode(path: Path, folder: Path, *, n_streams: int, demuxer: str) -> list[Pa
     WARNING
         If ffmpeg decodes the file but reports errors.
     """
-    command = [find_ffmpeg(path), "-v", "error", "-xerror", *_input(path, demuxer)]
+    command = [find_ffmpeg(path), "-v", "error", "-xerror", *input_options(path, demuxer)]
     files = [folder / f"{number}.wav" for number in range(n_streams)]
     for number, file in enumerate(files):
         command += _output(number, file)
@@ -182,7 +182,7 @@ def decode_song(
             "ffmpeg (https://ffmpeg.org/download.html), or convert it to WAV or FLAC"
         )
     file = folder / "song.wav"
-    command = [program, "-v", "level+info", "-nostats", *_input(path, layout.demuxer)]
+    command = [program, "-v", "level+info", "-nostats", *input_options(path, layout.demuxer)]
     if most_seconds is not None:
         command += ["-t", f"{most_seconds + 1:g}"]
     done = _run([*command, *_output(0, file)], path)
@@ -246,8 +246,8 @@ def _sample_type(stream: str, layout: Layout) -> str:
     return "PCM_U8" if bits <= 8 else f"PCM_{min(n for n in (16, 24, 32) if n >= bits)}"
 
 
-def _input(path: Path, demuxer: str) -> list[str]:
-    """Options that name a file and its format."""
+def input_options(path: Path, demuxer: str) -> list[str]:
+    """Options that name a file to read and its format."""
     # With "file:", no name of a file is an option or an address.
     safely = ["-nostdin", "-hide_banner", "-protocol_whitelist", "file,pipe", "-f", demuxer]
     return [*safely, "-i", f"file:{path.absolute()}"]

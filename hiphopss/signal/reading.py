@@ -14,6 +14,7 @@ would become 0.07 dB louder than others, and clip.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -112,7 +113,12 @@ def read(path: str | Path, *, exact: bool = False) -> Audio:
 
 
 def read_blocks(
-    path: str | Path, *, tell: bool = True, most_seconds: float | None = None
+    path: str | Path,
+    *,
+    tell: bool = True,
+    most_seconds: float | None = None,
+    first: int = 0,
+    stop: int | None = None,
 ) -> Iterator[np.ndarray]:
     """Read a file block by block, so that memory use does not grow with its length.
 
@@ -124,6 +130,11 @@ def read_blocks(
         Log a warning if the file is cut off.
     most_seconds : float, optional
         As in :func:`opened`.
+    first : int
+        Number of the first sample to give. What is before it is only decoded where the format
+        needs it.
+    stop : int, optional
+        Number of the sample at which to end; nothing from there on is decoded by libsndfile.
 
     Yields
     ------
@@ -140,7 +151,11 @@ def read_blocks(
             warn_if_cut_off(path, reader.header)
         # Of many channels, fewer samples, so that memory is bounded.
         n_block = min(_BLOCK, 2 * _BLOCK // reader.header.n_channels)
-        while len(block := _decode(reader, n_block, path)):
+        if first:
+            reader.skip(first)
+        n_left = math.inf if stop is None else stop - first
+        while n_left and len(block := _decode(reader, int(min(n_block, n_left)), path)):
+            n_left -= len(block)
             yield block
 
 

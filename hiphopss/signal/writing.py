@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 
@@ -28,16 +28,20 @@ OUTPUT_FORMATS = {
     **{".ogg": "OGG", ".mp3": "MP3"},
 }
 """Format of an output file for each suffix, in lower case."""
-LOSSY_SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III"}
-"""Sample type of each lossy format, which supports only this one."""
+LOSSY_SUBTYPES = {"OGG": "VORBIS", "MP3": "MPEG_LAYER_III", "M4A": "AAC"}
+"""Sample type of each lossy format, which supports only this one; ffmpeg writes M4A."""
+_AAC_RATES = (
+    *(7350, 8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 64000, 88200, 96000),
+)
 OUTPUT_LIMITS = {
     "WAV": (range(1, 2**31), 1024),
     "AIFF": (range(1, 2**31), 1024),
     "FLAC": (range(1, 655_351), 8),
     "OGG": (range(1, 200_001), 255),  # libvorbis crashes at higher rates
     "MP3": ((8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000), 2),
+    "M4A": (_AAC_RATES, 2),
 }
-"""Sampling rates in Hz that libsndfile supports in a format, and the maximum number of channels."""
+"""Sampling rates in Hz that a format supports, and the maximum number of channels."""
 
 _CACHED = 2**14  # samples converted at a time
 _BUFFER_BYTES = 1 << 16
@@ -82,6 +86,16 @@ def to_integers(waveform: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
     return integers if bits == 16 else integers << (32 - bits), n_clipped
 
 
+class Tags(Protocol):
+    """Title and so on of a file, as :class:`hiphopss.signal.encoding.tags.Tags` has them."""
+
+    def put(self, file: soundfile.SoundFile) -> None:
+        """Write them into a new file."""
+
+    def id3(self) -> bytes:
+        """What stands in front of an MP3 file."""
+
+
 class Writer:
     """Writes a file block by block; integer sample types are rounded and clipped.
 
@@ -107,6 +121,10 @@ class Writer:
         One of the values of ``OUTPUT_FORMATS``.
     advice : str
         Advice in the warning about clipped samples.
+    options : dict, optional
+        Further arguments of ``soundfile.SoundFile``, which set the bitrate.
+    tags : Tags, optional
+        Title and so on.
 
     Raises
     ------
@@ -125,6 +143,8 @@ class Writer:
         label: str | Path | None = None,
         format: str = "WAV",
         advice: str = "use --subtype FLOAT to keep them",
+        options: dict[str, Any] | None = None,
+        tags: Tags | None = None,
     ):
         import soundfile
 
@@ -137,15 +157,18 @@ class Writer:
             raise HiphopssError(
                 f"{self._label}: no sample type {subtype!r} in {format}: choose {', '.join(able)}"
             )
-        _require_limits(self._label, format, sample_rate, n_channels)
+        require_limits(self._label, format, sample_rate, n_channels)
         self._advice = advice
         self._bits = BITS.get(subtype)
-        self._sink = Sink(path, self._label)
+        front = tags.id3() if tags and format == "MP3" else b""
+        self._sink = Sink(path, self._label, front=front)
         with self._reported("check that the format can hold this"):
             self._file = soundfile.SoundFile(
-                self._sink, "w", sample_rate, n_channels, subtype, format=format
+                self._sink, "w", sample_rate, n_channels, subtype, format=format, **(options or {})
             )
             _leave_out_time(self._file)
+            if tags and not front:
+                tags.put(self._file)
 
     @contextmanager
     def _reported(self, mend: str = "check the disk") -> Iterator[None]:
@@ -216,6 +239,8 @@ class Sink:
         The file.
     label : str or Path, optional
         Name of the file in errors, if it is not ``path``.
+    front : bytes
+        What stands in front of the file that libsndfile writes, without its knowing.
 
     Raises
     ------
@@ -223,14 +248,15 @@ class Sink:
         If it can't be made.
     """
 
-    def __init__(self, path: str | Path, label: str | Path | None = None):
+    def __init__(self, path: str | Path, label: str | Path | None = None, *, front: bytes = b""):
         self._label = label or path
         self._error: OSError | None = None
-        self._place = 0
+        self._place, self._n_front = 0, len(front)
         try:
             self._file = open(path, "wb", _BUFFER_BYTES)  # noqa: SIM115 (closed by the user)
         except OSError as error:
             raise HiphopssError(f"{self._label}: {cannot_write(error)}") from error
+        self.write(front)
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -256,14 +282,15 @@ class Sink:
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
         if self._error is None:
+            start = self._n_front if whence == os.SEEK_SET else 0
             with self._kept():
-                self._place = self._file.seek(offset, whence)
+                self._place = self._file.seek(start + offset, whence) - self._n_front
         return self._place
 
     def tell(self) -> int:
         if self._error is None:
             with self._kept():
-                self._place = self._file.tell()
+                self._place = self._file.tell() - self._n_front
         return self._place
 
     def close(self) -> None:
@@ -286,11 +313,27 @@ def _leave_out_time(file: soundfile.SoundFile) -> None:
     soundfile._snd.sf_command(file._file, _SET_ADD_PEAK_CHUNK, soundfile._ffi.NULL, 0)
 
 
-def _require_limits(label: str | Path, format: str, sample_rate: int, n_channels: int) -> None:
-    """Raise, naming the formats that would work, if this one lacks the rate or the channels."""
+def require_limits(
+    label: object, format: str, sample_rate: int, n_channels: int, *, by: str = "suffix"
+) -> None:
+    """Raise, naming the formats that would work, if this one lacks the rate or the channels.
+
+    Parameters
+    ----------
+    label : object
+        What the message names.
+    format : str
+        One of ``OUTPUT_LIMITS``.
+    sample_rate : int
+        Sampling rate in Hz.
+    n_channels : int
+        Number of channels.
+    by : str
+        How the user chooses a format: by the ``"suffix"`` of a file, or by ``"format"``.
+    """
     able = [
         suffix
-        for suffix, kind in OUTPUT_FORMATS.items()
+        for suffix, kind in {**OUTPUT_FORMATS, ".m4a": "M4A"}.items()
         if sample_rate in OUTPUT_LIMITS[kind][0] and n_channels <= OUTPUT_LIMITS[kind][1]
     ]
     rates, most_channels = OUTPUT_LIMITS[format]
@@ -301,6 +344,9 @@ def _require_limits(label: str | Path, format: str, sample_rate: int, n_channels
     else:
         return
     mend = f"name a file that ends in {', '.join(able)}" if able else "give less of them"
+    if able and by == "format":
+        names = (suffix.removeprefix(".") for suffix in able if suffix != ".aif")
+        mend = f"choose another format: {', '.join(names)}"
     raise HiphopssError(f"{label}: {format} has {lacking}: {mend}")
 
 

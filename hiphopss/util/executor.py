@@ -11,15 +11,16 @@ from __future__ import annotations
 
 import logging
 import pickle
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, CancelledError, wait
+from concurrent.futures import FIRST_COMPLETED, CancelledError, as_completed, wait
 from concurrent.futures import Executor as Pool
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hiphopss.errors import HiphopssError
-from hiphopss.util.threads import processor_count
+from hiphopss.util.threads import PROCESSORS, processor_count
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -44,6 +45,9 @@ clears each page and for which processes compete.
 _CONNECT_S = 10
 """Seconds within which a Dask scheduler has to answer."""
 
+_MOST_DEATHS = 2
+"""How often a process may die while an item is at work, before the item is tried alone."""
+
 _LOOK_S = 10
 """Seconds without a result after which the cluster is checked for workers."""
 
@@ -60,7 +64,9 @@ class Executor:
     dask : str, optional
         Use the workers of the Dask cluster whose scheduler has this address, such as
         ``"tcp://10.0.0.1:8786"``, instead. They need this version of hiphopss, and all files under
-        the same paths as here. If a worker dies, another one repeats its work.
+        the same paths as here.
+
+    If a worker of either kind dies, another one repeats its work.
     """
 
     n_jobs: int | None = None
@@ -84,6 +90,11 @@ class Executor:
         if self.dask is not None:
             _client(self.dask).close()
 
+    def is_here(self, n_items: int, n_useful: int) -> bool:
+        """Whether :meth:`map` does its work in this process."""
+        n_processes = min(self.n_jobs or min(n_useful, processor_count()), n_items)
+        return self.dask is None and n_processes <= 1
+
     def map(
         self,
         function: Callable[[Item], Result],
@@ -92,6 +103,7 @@ class Executor:
         cost: Callable[[Item], float],
         n_useful: int,
         done: Callable[[Result], object],
+        lost: Callable[[Item, HiphopssError], Result] | None = None,
     ) -> list[Result]:
         """Compute ``list(map(function, items))`` in the chosen place.
 
@@ -109,6 +121,9 @@ class Executor:
             one, the work is done in this process.
         done : callable
             Called with each result as soon as it is available.
+        lost : callable, optional
+            Gives the result of an item of which several workers died, from the item and the error;
+            by default the error is raised.
 
         Returns
         -------
@@ -122,7 +137,7 @@ class Executor:
             ``function`` are raised here, and stop the remaining work.
         """
         n_processes = min(self.n_jobs or min(n_useful, processor_count()), len(items))
-        if self.dask is None and n_processes <= 1:
+        if self.is_here(len(items), n_useful):
             results = []
             for item in items:
                 results.append(function(item))
@@ -130,12 +145,21 @@ class Executor:
             return results
         order = sorted(range(len(items)), key=lambda number: cost(items[number]), reverse=True)
         sorted_items = [items[number] for number in order]
+        told = _Told(done, lost)
         if self.dask is None:
-            found = _in_processes(function, sorted_items, n_processes=n_processes, done=done)
+            found = _in_processes(function, sorted_items, n_processes=n_processes, told=told)
         else:
-            found = _on_dask(function, sorted_items, address=self.dask, done=done)
+            found = _on_dask(function, sorted_items, address=self.dask, told=told)
         by_number = dict(zip(order, found, strict=True))
         return [by_number[number] for number in range(len(items))]
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What is called with results, and with items of which workers died; see :meth:`map`."""
+
+    done: Callable
+    lost: Callable | None
 
 
 def _in_processes(
@@ -143,28 +167,78 @@ def _in_processes(
     items: Sequence[Item],
     *,
     n_processes: int,
-    done: Callable[[Result], object],
+    told: _Told,
 ) -> list[Result]:
     """Run :meth:`Executor.map` in new processes.
 
     They don't run the calling script again, so it needs no ``if __name__ == "__main__":``.
+
+    If one dies, all of a pool end, so the rest is done in a new one. Items are begun in their
+    order; so the first unfinished ones were at work, and one of them may be what killed it. An item
+    that was at work twice is tried once more at the end, alone.
     """
+    results: dict[int, Result] = {}
+    deaths = Counter[int]()  # how often each item was at work when a process died
+    while len(results) < len(items):
+        left = [k for k in range(len(items)) if k not in results]
+        batch = [k for k in left if deaths[k] < _MOST_DEATHS] or left[:1]
+        is_alone = deaths[batch[0]] >= _MOST_DEATHS
+        size = min(n_processes, len(batch))
+        if _in_pool(function, items, batch, size, lambda k, got: _keep(results, k, got, told)):
+            continue
+        at_work = [k for k in batch if k not in results][:size]
+        if not is_alone:
+            logger.warning("a process died: what it was working on is done again by another one")
+            deaths.update(at_work)
+            continue
+        error = HiphopssError(
+            "processes died of it, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1), "
+            "or leave it out"
+        )
+        for k in at_work:
+            if told.lost is None:
+                raise HiphopssError(
+                    "a process died, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1)"
+                )
+            _keep(results, k, told.lost(items[k], error), told)
+    return [results[k] for k in range(len(items))]
+
+
+def _keep(results: dict[int, Result], position: int, result: Result, told: _Told) -> None:
+    results[position] = result
+    told.done(result)
+
+
+def _in_pool(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    batch: Sequence[int],
+    n_processes: int,
+    keep: Callable[[int, Result], object],
+) -> bool:
+    """Do some items in new processes, and return whether none of them died."""
     from loky import BrokenProcessPool, ProcessPoolExecutor
 
-    def mend(error: Exception, position: int) -> str | None:
-        if isinstance(error, BrokenProcessPool):
-            return "a process died, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1)"
-        return None
-
     # Forked children could deadlock in threads of BLAS or TensorFlow; loky starts new processes.
-    pool = ProcessPoolExecutor(n_processes, env=_WORKER_ENVIRONMENT)
+    share = max(1, processor_count() // n_processes)
+    pool = ProcessPoolExecutor(n_processes, env=_WORKER_ENVIRONMENT | {PROCESSORS: str(share)})
+    broken = False
     try:
-        results = _results(pool, function, items, done=done, mend=mend)
+        futures = {pool.submit(function, items[position]): position for position in batch}
+        for future in as_completed(futures):
+            try:
+                result = future.result()
+            except BrokenProcessPool:
+                broken = True
+                continue
+            keep(futures[future], result)
+    except BrokenProcessPool:  # while items are handed over
+        broken = True
     except BaseException:
         pool.shutdown(kill_workers=True)
         raise
-    pool.shutdown()
-    return results
+    pool.shutdown(kill_workers=broken)
+    return not broken
 
 
 def _on_dask(
@@ -172,26 +246,16 @@ def _on_dask(
     items: Sequence[Item],
     *,
     address: str,
-    done: Callable[[Result], object],
+    told: _Told,
 ) -> list[Result]:
     """Run :meth:`Executor.map` on the workers of a Dask cluster."""
     client = _client(address)
-
-    def look() -> None:
-        if not client.nthreads():
-            logger.warning(
-                "%s: has no workers, waiting: start some with `dask worker %s`", *(address,) * 2
-            )
-
-    def mend(error: Exception, position: int) -> str | None:
-        return _mend_dask(address, error, items[position])
-
     calls = [pickle.dumps(_Call(function, item)) for item in items]
     # Dask's client logs many lines about an error that is raised here as one line.
     with _quiet("distributed.client"), client:
         pool = client.get_executor(pure=False)  # files may have changed since the same call
         try:
-            return _results(pool, pickle.loads, calls, done=done, mend=mend, look=look)
+            return _dask_results(pool, calls, items, client=client, address=address, told=told)
         finally:
             pool.shutdown(wait=False)
 
@@ -241,50 +305,57 @@ def _quiet(name: str) -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _mend_dask(address: str, error: Exception, item: object) -> str | None:
-    """An error message with advice for an error of the cluster; None for other errors."""
-    from distributed import KilledWorker
-
-    if isinstance(error, KilledWorker):
-        return (
-            f"{item}: {error.allowed_failures + 1} Dask workers died of it: give them more memory, "
-            "or leave it out"
-        )
-    if isinstance(error, ImportError):
-        return f"{address}: {error}: install the same packages where the workers run as here"
-    if isinstance(error, CancelledError):
-        return f"{address}: the Dask scheduler is gone: start it and its workers, and run it again"
-    return None
-
-
-def _results(
+def _dask_results(
     pool: Pool,
-    function: Callable[[Item], Result],
+    calls: list[bytes],
     items: Sequence[Item],
     *,
-    done: Callable[[Result], object],
-    mend: Callable[[Exception, int], str | None],
-    look: Callable[[], object] = lambda: None,
-) -> list[Result]:
-    """Collect the results in the order of the items.
+    client: Client,
+    address: str,
+    told: _Told,
+) -> list:
+    """Collect the results of calls in their order; tell if there are no workers meanwhile."""
+    from distributed import KilledWorker
 
-    ``mend`` returns the message for an item's error, or None; ``look`` is called while waiting.
-    """
-    positions = {pool.submit(function, item): k for k, item in enumerate(items)}
-    results: list = [None] * len(items)
+    positions = {pool.submit(pickle.loads, call): k for k, call in enumerate(calls)}
+    results: dict[int, Any] = {}
     pending = set(positions)
     while pending:
         finished, pending = wait(pending, _LOOK_S, return_when=FIRST_COMPLETED)
         for future in finished:
             position = positions[future]
             try:
-                results[position] = future.result()
+                result = future.result()
             except Exception as error:
-                message = mend(error, position)
-                if message is None:
+                mended = _mend_dask(address, error, items[position])
+                if mended is None:
                     raise
-                raise HiphopssError(message) from error
-            done(results[position])
-        if not finished:
-            look()
-    return results
+                if told.lost is None or not isinstance(error, KilledWorker):
+                    raise mended from error
+                result = told.lost(items[position], mended)
+            _keep(results, position, result, told)
+        if not finished and not client.nthreads():
+            logger.warning(
+                "%s: has no workers, waiting: start some with `dask worker %s`", *(address,) * 2
+            )
+    return [results[position] for position in range(len(items))]
+
+
+def _mend_dask(address: str, error: Exception, item: object) -> HiphopssError | None:
+    """An error with advice for an error of the cluster; None for other errors."""
+    from distributed import KilledWorker
+
+    if isinstance(error, KilledWorker):
+        return HiphopssError(
+            f"{item}: {error.allowed_failures + 1} Dask workers died of it: give them more memory, "
+            "or leave it out"
+        )
+    if isinstance(error, ImportError):
+        return HiphopssError(
+            f"{address}: {error}: install the same packages where the workers run as here"
+        )
+    if isinstance(error, CancelledError):
+        return HiphopssError(
+            f"{address}: the Dask scheduler is gone: start it and its workers, and run it again"
+        )
+    return None

@@ -142,6 +142,41 @@ def filled_whole(folder: str | Path) -> Iterator[Path]:
             os.replace(file, folder / file.name)
 
 
+@contextmanager
+def spread_whole(folder: str | Path, name: str) -> Iterator[Path]:
+    """Yield a temporary folder; move each of its files to its place in ``folder`` at the end.
+
+    Files of hidden folders are moved first, so that records are there before what they are of. Each
+    file is whole; if the body raises, none is moved.
+
+    Parameters
+    ----------
+    folder : path-like
+        The folder, which is made if it does not exist.
+    name : str
+        What is made there. While another run makes the same, this one waits.
+
+    Raises
+    ------
+    HiphopssError
+        If the folder can't be made or written to.
+    """
+    folder = Path(folder)
+    with _temporary_beside(folder / name) as temporary:
+        temporary.mkdir()
+        yield temporary
+        inside = (path.relative_to(temporary) for path in temporary.rglob("*") if path.is_file())
+        for path in sorted(inside, key=lambda path: not path.parts[0].startswith(".")):
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(temporary / path, folder / path)
+
+
+def remove_remains(path: str | Path) -> None:
+    """Remove what a process that was killed left of an output, unless another one makes it."""
+    with suppress(HiphopssError, OSError), locked(path, wait=False), _temporary_beside(Path(path)):
+        pass
+
+
 _in_use: set[Path] = set()  # temporary names on which this process works
 
 

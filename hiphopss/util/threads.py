@@ -14,8 +14,15 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
+PROCESSORS = "HIPHOPSS_PROCESSORS"
+"""Environment variable that tells a worker process its share of the processors."""
+
+
 def processor_count() -> int:
     """Number of processors that this process may use."""
+    share = os.environ.get(PROCESSORS, "")
+    if share.isdecimal() and int(share):
+        return int(share)
     try:
         return len(os.sched_getaffinity(0))
     except AttributeError:  # not on macOS or Windows

@@ -14,8 +14,9 @@ from helpers.songs import RATE, noise, read_json, told
 from hiphopss import SOURCES, HiphopssError, separate
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import AudioError
-from hiphopss.separation import files
+from hiphopss.separation import song
 from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.separation.outputs import StemFiles
 
 posix = pytest.mark.skipif(os.name != "posix", reason="names, pipes and links as Unix has them")
 
@@ -161,14 +162,14 @@ def test_a_folder_that_can_not_be_searched_is_told(tmp_path, monkeypatch):
 
 def test_a_folder_that_can_not_be_made_costs_its_song(tmp_path, separated, monkeypatch):
     songs = [write(tmp_path / f"{name}.wav") for name in "abc"]
-    filled_whole, code = files.filled_whole, errno.EINVAL
+    filled_whole, code = song.filled_whole, errno.EINVAL
 
     def fail(folder):
         if folder.name == "b":
             raise OSError(code, os.strerror(code), str(folder))
         return filled_whole(folder)
 
-    monkeypatch.setattr(files, "filled_whole", fail)
+    monkeypatch.setattr(song, "filled_whole", fail)
     names, (left,) = separated(*songs)
     assert names == ["a", "c"]
     assert left.startswith(f"{tmp_path / 'out' / 'b'}: can't hold the stems of {songs[1]} (Inval")
@@ -180,17 +181,25 @@ def test_a_folder_that_can_not_be_made_costs_its_song(tmp_path, separated, monke
 def test_two_runs_at_once_into_one_folder(tmp_path, separated, monkeypatch):
     """The same song: the second run waits. Others: both are in the record."""
     songs = [write(tmp_path / f"{name}.wav", number) for number, name in enumerate("ab")]
-    written, begun, at_work = files._write_stems, threading.Event(), []
+    begun, at_work = threading.Event(), []
 
-    def slow(folder, *arguments):
-        at_work.append(folder)
-        assert len({path.name for path in at_work}) == len(at_work)
-        begun.set()
-        written(folder, *arguments)
-        begun.wait(0.2)
-        at_work.remove(folder)
+    class Slow(StemFiles):
+        @property
+        def folder(self):
+            return self._plan.labels["vocals"].parent
 
-    monkeypatch.setattr(files, "_write_stems", slow)
+        def __enter__(self):
+            at_work.append(self.folder)
+            assert len({path.name for path in at_work}) == len(at_work)
+            begun.set()
+            return super().__enter__()
+
+        def __exit__(self, *error):
+            super().__exit__(*error)
+            begun.wait(0.2)
+            at_work.remove(self.folder)
+
+    monkeypatch.setattr(song, "StemFiles", Slow)
     found = []
     runs = [
         threading.Thread(target=lambda song=song: found.append(separated(song)))

@@ -168,12 +168,11 @@ def test_what_stops_a_separation_leaves_nothing(temporary, tmp_path, song, monke
     class Stopped(Exception):
         pass
 
-    def stop(_, blocks, *__):
-        next(blocks)
+    def stop(*_):
         raise Stopped
 
     made, files = tempfile.TemporaryFile, []
-    monkeypatch.setattr("hiphopss.separation.files._write_stems", stop)
+    monkeypatch.setattr("hiphopss.separation.song.StemFiles.write", stop)
     monkeypatch.setattr(
         tempfile, "TemporaryFile", lambda *a, **k: files.append(made(*a, **k)) or files[-1]
     )

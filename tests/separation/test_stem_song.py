@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.songs import RATE, noise, read_json, told
-from helpers.stem_mp4 import samples_of
+from helpers.stem_mp4 import samples_of, told_of
 
 from hiphopss import SOURCES, HiphopssError, verify
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import AudioError
-from hiphopss.separation.files import SeparationSettings, separate_files
-from hiphopss.separation.stem_song import beside
+from hiphopss.separation.files import separate_files
+from hiphopss.separation.settings import OutputSettings, SeparationSettings
 from hiphopss.signal import reading, stem_files
 from hiphopss.signal.containers import STREAMS
 
@@ -56,7 +56,10 @@ def test_a_stem_file_has_the_song_and_the_stems_of_four_files(separated, write):
         assert np.array_equal(samples_of(one, number, "s16le"), wanted), name
     known = json.loads(stem_files.read_record_text(one))
     made = read_json(four / "track.json")
-    assert {**known, "stems": None} == {**made, "stems": None}
+    assert {name: known[name] for name in ("sha256", "loop")} == {
+        name: made[name] for name in ("sha256", "loop")
+    }
+    assert known["encoding"] == "alac"
     assert known["file"] == "Song.wav"
 
 
@@ -73,7 +76,7 @@ def test_aac_is_the_default_of_the_command(run, published, tmp_path, write, ffmp
     assert "--stem-codec: there is no stem file: give --stem-file, too" in error
     status, _, error = run(*arguments, "--subtype", "FLOAT")
     assert status == 2
-    assert "subtype FLOAT: a stem file has what its codec has" in error
+    assert "subtype FLOAT: a stem file has its own codec, name and stems" in error
 
 
 @pytest.mark.parametrize(("n_channels", "rate"), [(1, 44100), (2, 48000), (1, 96000)])
@@ -107,6 +110,44 @@ def test_songs_of_more_channels_cost_only_themselves(separated, write):
     done = separated(good, wide, leave_out=True)
     assert [path.name for path in done.folders] == ["a.stem.mp4"]
     assert len(done.left_out) == 1
+
+
+def test_the_tags_of_the_song_are_in_the_stem_file(separated, write):
+    song = write("a.flac")
+    samples, _ = soundfile.read(song)
+    with soundfile.SoundFile(song, "w", RATE, 2) as file:
+        file.title, file.artist, file.tracknumber = "A title", "Somebody", "3"
+        file.write(samples)
+    (one,), _ = separated(song)
+    _, whole = told_of(one)
+    found = dict(
+        line.split(" : ", 1) for line in map(str.strip, whole.splitlines()) if " : " in line
+    )
+    found = {name.strip(): text for name, text in found.items()}
+    assert (found["title"], found["artist"], found["track"]) == ("A title", "Somebody", "3")
+
+
+def test_stem_files_that_are_there_are_skipped(separated, write):
+    songs = [write("a.wav"), write("b.wav", seed=4)]
+    (made, _), _ = separated(*songs)
+    made.with_name("b.stem.mp4").unlink()
+    before = made.stat().st_mtime_ns
+    done = separated(*songs, skip_existing=True)
+    assert [path.name for path in done.folders] == ["a.stem.mp4", "b.stem.mp4"]
+    assert made.stat().st_mtime_ns == before
+    separated(songs[0], skip_existing=True, stem_file="aac")  # with another codec
+    assert made.stat().st_mtime_ns != before
+
+
+def test_other_choices_of_files_contradict_stem_files():
+    for options in (
+        {"stems": ("bass",)},
+        {"two_stems": "vocals"},
+        {"output": OutputSettings(format="flac")},
+        {"output": OutputSettings(name="{track}-{stem}.{ext}")},
+    ):
+        with pytest.raises(HiphopssError, match="a stem file has its own codec, name and stems"):
+            SeparationSettings(stem_file="aac", **options)
 
 
 def test_a_stem_file_of_another_song_is_not_replaced(separated, write, tmp_path):
@@ -163,14 +204,3 @@ def test_no_ffmpeg_is_said_before_any_work(published, tmp_path, write, monkeypat
     assert not (tmp_path / "out").exists()
     with pytest.raises(HiphopssError, match="stem file 'mp3': no such codec: choose aac or alac"):
         SeparationSettings(stem_file="mp3")
-
-
-def test_a_mixture_is_cut_as_its_stems_are():
-    samples = np.arange(20.0)[:, None]
-    planes = np.stack([samples, -samples])
-    mixture = (samples[a:b] for a, b in ((0, 3), (3, 12), (12, 20)))
-    stems = (planes[:, a:b] for a, b in ((0, 7), (7, 8), (8, 8), (8, 20)))
-    pairs = list(beside(mixture, stems))
-    assert [len(block) for block, _ in pairs] == [7, 1, 0, 12]
-    for block, stem in pairs:
-        assert np.array_equal(block, stem[0])

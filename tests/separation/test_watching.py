@@ -17,7 +17,8 @@ from helpers.songs import RATE, noise, read_json, told
 from hiphopss import SOURCES, HiphopssError
 from hiphopss.cli import build_parser
 from hiphopss.separation import watching
-from hiphopss.separation.files import SeparationSettings, separate_files
+from hiphopss.separation.files import separate_files
+from hiphopss.separation.settings import SeparationSettings
 from hiphopss.separation.watching import EVERY_S, LOOKS, watch
 
 
