@@ -47,9 +47,9 @@ def find_mixtures(
         Audio files, or folders to search. In a folder in the DSD100 layout, only the mixtures are
         used. A folder with a ``mixture`` file is one song and gives only that file: what lies
         beside or below it are its stems. A stem file ``<song>.stem.mp4`` is one song, too. The
-        folders beside a ``separation.json`` are stems that were separated, and no songs. Hidden
-        files, and those that are not named like audio or video, are passed over. A mapping gives
-        the names of tracks, each with its file.
+        folders and stem files beside a ``separation.json`` are stems that were separated, and no
+        songs. Hidden files, and those that are not named like audio or video, are passed over. A
+        mapping gives the names of tracks, each with its file.
     skip : path-like, optional
         Folder to leave out if it is inside another one: the output.
     left_out : callable, optional
@@ -82,12 +82,47 @@ def find_mixtures(
     named: dict[str, Path] = {}
     order: list[str] = []
     for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
-        found = _found(given, skipped, told)
-        names = {path: name for path in found if (name := _track_name(path, told))}
-        for path in sorted(names, key=_is_other):  # stable
-            _add(named, names[path], path, told)
-        order += names.values()
+        order += _add_named(named, _found(given, skipped, told), told)
     return {name: named[name] for name in dict.fromkeys(order)}
+
+
+def mixtures_in(
+    folder: Path,
+    *,
+    skip: Path,
+    left_out: _Told,
+    passed_over: Callable[[Path], None],
+) -> dict[str, Path]:
+    """List the mixtures in a folder that may be empty, as :func:`find_mixtures` does.
+
+    Parameters
+    ----------
+    folder : Path
+        Folder to search.
+    skip : Path
+        As in :func:`find_mixtures`.
+    left_out : callable
+        Called with the error of each file or folder that can't be used.
+    passed_over : callable
+        Called with each file that is not named like audio or video.
+
+    Returns
+    -------
+    dict of str to Path
+        Mixtures by name.
+    """
+    named: dict[str, Path] = {}
+    found = _search(folder, os.path.realpath(skip), left_out, passed_over)
+    order = _add_named(named, found, left_out)
+    return {name: named[name] for name in dict.fromkeys(order)}
+
+
+def _add_named(tracks: dict[str, Path], found: list[Path], told: _Told) -> list[str]:
+    """Add the tracks of mixtures; return their names."""
+    names = {path: name for path in found if (name := _track_name(path, told))}
+    for path in sorted(names, key=_is_other):  # stable
+        _add(tracks, names[path], path, told)
+    return list(names.values())
 
 
 def _raise(error: AudioError) -> None:
@@ -162,14 +197,20 @@ def _stems_in(folder: Path) -> set[Path]:
     return found
 
 
-def _search(folder: Path, skipped: str | None, told: _Told) -> list[Path]:
+def _search(
+    folder: Path,
+    skipped: str | None,
+    told: _Told,
+    passed_over: Callable[[Path], None] = lambda path: None,
+) -> list[Path]:
     """The mixtures in a folder and the folders below it, by name."""
     root = folder / "Mixtures" if (folder / "Mixtures").is_dir() else folder
-    found = sorted(
-        path
-        for path in _files(root, skipped, told)
-        if (is_audio(path) or is_stem_file(path)) and _is_plain(path, told)
-    )
+    found = []
+    for path in sorted(_files(root, skipped, told)):
+        if not (is_audio(path) or is_stem_file(path)):
+            passed_over(path)
+        elif _is_plain(path, told):
+            found.append(path)
     songs = {path.parent for path in found if plain_stem(path) == MIXTURE}
     return [p for p in found if plain_stem(p) == MIXTURE or songs.isdisjoint(p.parents)]
 
@@ -205,12 +246,14 @@ def _files(root: Path, skipped: str | None, told: _Told) -> Iterator[Path]:
                     )
             elif real != skipped:
                 searched.append(inner)
-        if searched and SEPARATION_RECORD in files:
-            logger.info(
-                "%s: the folders in it hold stems (%s says so): not separated again",
-                *(here, SEPARATION_RECORD),
-            )
-            searched = []
+        if SEPARATION_RECORD in files:
+            others = [name for name in files if not is_stem_file(here / name)]
+            if searched or len(others) < len(files):
+                logger.info(
+                    "%s: the %s in it hold stems (%s says so): not separated again",
+                    *(here, "folders" if searched else "stem files", SEPARATION_RECORD),
+                )
+            searched, files = [], others
         folders[:] = searched
         stems = _stems_in(here) if SEPARATION_RECORD in files else set()
         inside = (here / name for name in files if not name.startswith("."))

@@ -37,7 +37,9 @@ from .reproduction.reproduce import ReproductionSettings, reproduce
 from .separation.files import separate_files
 from .separation.separator import Separator, separate
 from .separation.settings import OutputSettings, SeparationSettings
+from .separation.watching import watch
 from .signal.part import Part
+from .signal.stem_files import write_stem_file
 from .training.loop import train
 from .training.processes import Cluster
 from .training.settings import TrainingSettings
@@ -129,5 +131,7 @@ __all__ = [
     "serve",
     "train",
     "verify",
+    "watch",
+    "write_stem_file",
 ]
 # fmt: on

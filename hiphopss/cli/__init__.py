@@ -28,6 +28,7 @@ from hiphopss.cli import (
     streams,
     train,
     verify,
+    watch,
 )
 from hiphopss.errors import HiphopssError
 from hiphopss.util.disk import line_of
@@ -128,6 +129,7 @@ def build_parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(metavar="VERB", required=True)
     for add in (
         separate.add_separate,
+        watch.add_watch,
         remix.add_remix,
         live.add_live,
         data.add_generate,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 
 from hiphopss.cli.common import (
     Verbs,
@@ -16,6 +16,7 @@ from hiphopss.cli.common import (
     executor,
 )
 from hiphopss.config import SOURCES
+from hiphopss.errors import HiphopssError
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
@@ -64,12 +65,37 @@ def add_separate(verbs: Verbs) -> None:
         help="engine that computes the stems, which are the same (default: numpy, which is faster)",
     )
     verb.add_argument("--model", metavar="NAME", help="name of the model in tables of scores")
+    add_stem_file(verb)
     add_quiet(verb)
 
 
 def _stems(text: str) -> tuple[str, ...]:
     """The ``type`` of an option that lists stems."""
     return tuple(name.strip() for name in text.split(",") if name.strip())
+
+
+def add_stem_file(verb: ArgumentParser) -> None:
+    """Add the options for stem files, which :func:`stem_codec` reads."""
+    verb.add_argument(
+        "--stem-file",
+        action="store_true",
+        help="write one file SONG.stem.mp4 for each song instead of four files in a folder, for "
+        "DJ software such as Traktor and Mixxx: the song first, then drums, bass, other and vocals "
+        "(needs ffmpeg)",
+    )
+    verb.add_argument(
+        "--stem-codec",
+        choices=("aac", "alac"),
+        help="codec of stem files: AAC at 256 kbit/s for each of the five, or ALAC, which is "
+        "lossless, and which Traktor does not read on Windows (default: aac)",
+    )
+
+
+def stem_codec(options: Namespace) -> str | None:
+    """The codec of the stem files that were asked for; None for four files."""
+    if options.stem_codec and not options.stem_file:
+        raise HiphopssError("--stem-codec: there is no stem file: give --stem-file, too")
+    return (options.stem_codec or "aac") if options.stem_file else None
 
 
 def _separate(options: Namespace) -> int:
@@ -92,6 +118,7 @@ def _separate(options: Namespace) -> int:
         two_stems=options.two_stems,
         part=Part(options.start, options.duration),
         output=OutputSettings(options.format or "wav", options.bitrate, options.name),
+        stem_file=stem_codec(options),
     )
     done = separate_files(
         options.inputs,

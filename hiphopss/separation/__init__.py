@@ -7,7 +7,8 @@
   of them, here or in a worker; ``naming``: names of the files; ``record``: what made these, and
   of which songs they are.
 - ``mixture``: a song's samples, and once more beside its stems; ``outputs``: receives both block by
-  block, and writes files.
+  block, and writes files; ``stem_song``: writes one stem file.
+- ``watching``: separates the songs that appear in a folder.
 - ``loop_fitting``: fits the constants of the loop stage on generated songs.
 
 May import :mod:`hiphopss.loops`, :mod:`hiphopss.weights`, :mod:`hiphopss.network`,

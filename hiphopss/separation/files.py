@@ -29,10 +29,11 @@ from hiphopss.separation.song import (
     tell_lines,
 )
 from hiphopss.signal import reading
-from hiphopss.signal.containers import container_of, is_inside
+from hiphopss.signal.containers import SUFFIX, container_of, is_inside
 from hiphopss.signal.decoded import measure
 from hiphopss.signal.encoding.formats import FORMATS, Encoding, encoding_for
 from hiphopss.signal.encoding.m4a import require_ffmpeg
+from hiphopss.signal.stem_files import find_encoder, require_stereo
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import remove_remains
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
@@ -71,6 +72,7 @@ def separate_files(
     *,
     leave_out: bool = False,
     skip_existing: bool = False,
+    replace: bool = False,
     where: Executor | None = None,
     progress: bool = True,
 ) -> Separated:
@@ -97,6 +99,8 @@ def separate_files(
     skip_existing : bool
         Pass over the tracks of which all stems are there, unchanged, from the same file and with
         the same settings. They count as separated.
+    replace : bool
+        Replace a track's stems also if they are those of another file. By default that is an error.
     where : Executor, optional
         Processes or a Dask cluster for many songs; by default this process. A song whose worker
         died is separated by another.
@@ -123,6 +127,8 @@ def separate_files(
     where = where or Executor()
     names = names_of(settings)
     where.check()
+    if settings.stem_file is not None:
+        find_encoder(output)
     if settings.output.format == "m4a":
         require_ffmpeg("format m4a")
     if output.exists() and not output.is_dir():
@@ -152,7 +158,9 @@ def separate_files(
     if headers:
         tell_unused(settings.loops, record["loops"], weights.name)
     jobs = [
-        SongJob(name, tracks[name], *header, output, settings, weights, record, skip_existing)
+        SongJob(
+            name, tracks[name], *header, output, settings, weights, record, skip_existing, replace
+        )
         for name, header in headers.items()
     ]
     folders: list[Path] = []
@@ -164,6 +172,9 @@ def separate_files(
             continue
         n_songs += 1
         n_skipped += outcome.skipped
+        if settings.stem_file is not None:
+            folders.append(output / f"{outcome.name}{SUFFIX}")
+            continue
         files = [output / path for path in names.of(outcome.name).values()]
         folders += [output / outcome.name] if names.own_folder else files
     if n_skipped:
@@ -207,8 +218,9 @@ def _outcomes(
                 ),
             )
         finally:
-            for name in seconds:  # of processes that were stopped
-                remove_remains(jobs[0].output / name)
+            for job in jobs:  # of processes that were stopped
+                if job.name in seconds:
+                    remove_remains(job.target)
     yield from found
 
 
@@ -253,6 +265,8 @@ def _headers(
     for name, path in tracks.items():
         try:
             header = part.of(reading.read_header(path, end=True, most_seconds=part.end), path)
+            if settings.stem_file is not None and not settings.mono:
+                require_stereo(path, header.n_channels)
             encoding = encoding_for(
                 FORMATS[form.format],
                 header.sample_rate,

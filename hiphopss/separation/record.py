@@ -18,7 +18,7 @@ from typing import Any
 from hiphopss.config import SEPARATION_RECORD, SOURCES, SeparationRecord, TrackRecord
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.separation.naming import FileNames
-from hiphopss.signal.containers import container_of
+from hiphopss.signal.containers import SUFFIX, container_of
 from hiphopss.util.files import sha256_of, write_text
 from hiphopss.util.locks import locked
 from hiphopss.util.records import read_object, read_record
@@ -99,7 +99,8 @@ def require_own(output: Path, record: dict, names: FileNames, tracks: Iterable[s
         _require_same_settings(output, before, record)
         return
     for name in tracks:
-        found = [path for path in names.of(name).values() if _exists(output / path)]
+        files = [*names.of(name).values(), Path(f"{name}{SUFFIX}")]
+        found = [path for path in files if _exists(output / path)]
         if found:
             raise HiphopssError(
                 f"{output / found[0]}: is there already, and nothing says that it "
@@ -151,8 +152,7 @@ def require_same_song(
         known = read_record(place, TrackRecord, mend="remove its folder")
     except HiphopssError as error:  # it is this song's alone
         raise AudioError(str(error)) from error
-    hashes = song["sha256"], known.sha256
-    same = song["file"] == known.file if None in hashes else hashes[0] == hashes[1]
+    same = is_same_song(song, known)
     if not same and there is not None:
         held = place.parent if names.own_folder else output / there
         raise AudioError(
@@ -160,6 +160,13 @@ def require_same_song(
             "choose another output, or remove that folder"
         )
     return known if same else None
+
+
+def is_same_song(song: dict[str, str | None], known: TrackRecord) -> bool:
+    """Whether a record is of this song: by its hash, or without one, by its file's name."""
+    if song["sha256"] is None or known.sha256 is None:
+        return song["file"] == known.file
+    return song["sha256"] == known.sha256
 
 
 def is_complete(

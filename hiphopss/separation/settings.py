@@ -10,6 +10,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.separation.listening import require_loops
 from hiphopss.signal.encoding.formats import require_choice
 from hiphopss.signal.part import Part
+from hiphopss.signal.stem_files import CODECS
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,9 @@ class SeparationSettings:
         Separate only this part of each song.
     output : OutputSettings
         Format and names of the files.
+    stem_file : str, optional
+        Write one stem file a song instead of four files, for DJ software: ``"aac"`` or ``"alac"``
+        (:func:`hiphopss.write_stem_file`). It contradicts what else says how files are written.
 
     Raises
     ------
@@ -86,6 +90,7 @@ class SeparationSettings:
     two_stems: str | None = None
     part: Part = field(default_factory=Part)
     output: OutputSettings = field(default_factory=OutputSettings)
+    stem_file: str | None = None
 
     def __post_init__(self) -> None:
         require_loops(self.loops, standalone_script=self.standalone_script)
@@ -100,6 +105,27 @@ class SeparationSettings:
                 raise HiphopssError(f"no stem named {name!r}: choose from {', '.join(SOURCES)}")
         if self.stems is not None and not self.stems:
             raise HiphopssError(f"stems: none: choose from {', '.join(SOURCES)}")
+
+        if self.stem_file is not None:
+            self._require_stem_file()
+
+    def _require_stem_file(self) -> None:
+        if self.stem_file not in CODECS:
+            raise HiphopssError(
+                f"stem file {self.stem_file!r}: no such codec: choose {' or '.join(CODECS)}"
+            )
+        usual = OutputSettings()
+        given: dict[str, object] = {"subtype": self.subtype, "two_stems": self.two_stems}
+        given["stems"] = ", ".join(self.stems or ())
+        for name in ("format", "bitrate", "name"):
+            if (value := getattr(self.output, name)) != getattr(usual, name):
+                given[name] = value
+        for name, value in given.items():
+            if value:
+                raise HiphopssError(
+                    f"{name} {value}: a stem file has its own codec, name and stems: leave out one "
+                    "of the two"
+                )
 
     @property
     def written(self) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +29,12 @@ from hiphopss.separation.record import (
 )
 from hiphopss.separation.separator import Separator, separate_blocks
 from hiphopss.separation.settings import SeparationSettings
+from hiphopss.separation.stem_song import (
+    known_in,
+    require_same_stem_file,
+    separate_to_stem_file,
+)
+from hiphopss.signal.containers import SUFFIX
 from hiphopss.signal.encoding.formats import Encoding
 from hiphopss.signal.encoding.tags import read_tags
 from hiphopss.signal.reading import Header
@@ -38,7 +44,7 @@ from hiphopss.weights.files import WeightsInfo, read_weights
 
 logger = logging.getLogger(__name__)
 
-_EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
+EVERY_SONG = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ENOMEM}
 """What the system says that is no fault of one song: the next one would fail as well."""
 
 
@@ -66,6 +72,8 @@ class SongJob:
         The content of the output's ``separation.json``.
     skip_existing : bool
         Do nothing if its stems are there already.
+    replace : bool
+        Replace stems that are there even if they are those of another file.
     """
 
     name: str
@@ -77,6 +85,13 @@ class SongJob:
     weights: Path
     record: dict
     skip_existing: bool = False
+    replace: bool = False
+
+    @property
+    def target(self) -> Path:
+        """The track's folder, or its stem file."""
+        own = self.name if self.settings.stem_file is None else f"{self.name}{SUFFIX}"
+        return self.output / own
 
 
 class Outcome(NamedTuple):
@@ -143,10 +158,10 @@ def separate_song(job: SongJob, separator: Separator, told: Callable[[int], None
     except AudioError as error:
         return Outcome(job.name, error)
     except OSError as error:
-        if error.errno in _EVERY_SONG:
+        if error.errno in EVERY_SONG:
             raise
         reason = error.strerror or error
-        place = job.output / job.name
+        place = job.target
         return Outcome(
             job.name,
             AudioError(
@@ -158,11 +173,15 @@ def separate_song(job: SongJob, separator: Separator, told: Callable[[int], None
 
 def _separated(job: SongJob, separator: Separator, told: Callable[[int], None]) -> bool:
     """Separate a song, unless its stems are there; return whether they were not."""
+    if job.settings.stem_file is not None:
+        return _to_stem_file(job, job.settings.stem_file, separator, told)
     names, encoding = names_of(job.settings), job.encoding.describe()
     files = names.of(job.name)
     with locked(job.output / job.name):
         song = song_record(job.path)
-        known = require_same_song(job.output, names, job.name, job.path, song)
+        known = None
+        if not job.replace:
+            known = require_same_song(job.output, names, job.name, job.path, song)
         if job.skip_existing and is_complete(job.output, files, known, encoding=encoding):
             return False
         listening = SongSeparator(separator, job.record["loops"])
@@ -192,6 +211,39 @@ def _separated(job: SongJob, separator: Separator, told: Callable[[int], None]) 
                 before=known,
             )
             claim(job.output, job.record)  # before the track appears, so that none lacks it
+        listening.tell(job.name)
+    return True
+
+
+def _to_stem_file(
+    job: SongJob, codec: str, separator: Separator, told: Callable[[int], None]
+) -> bool:
+    """Separate a song to its stem file, unless it is there; return whether it was not."""
+    with locked(job.target):
+        song = song_record(job.path)
+        if not job.replace:
+            require_same_stem_file(job.target, job.path, song)
+            known = known_in(job.target)
+            if job.skip_existing and known is not None and known.encoding == codec:
+                return False
+        listening = SongSeparator(separator, job.record["loops"])
+
+        def finish() -> dict:
+            claim(job.output, job.record)  # before the track appears, so that none lacks it
+            return {**song, "loop": listening.loop, "encoding": codec}
+
+        tags = read_tags(job.path)
+        settings, rate = job.settings, job.header.sample_rate
+        separate_to_stem_file(
+            job.target,
+            partial(mixture_blocks, job.path, rate, settings.part, mono=settings.mono),
+            job.header,
+            listening,
+            codec=codec,
+            finish=finish,
+            progress=told,
+            tags={**asdict(tags), "tracknumber": tags.track},
+        )
         listening.tell(job.name)
     return True
 

@@ -6,6 +6,7 @@
 - ``containers``, ``decoded``, ``ffmpeg``, ``lengths``: what only ffmpeg decodes, and the streams of
   stem files (MP4), read as if they were files.
 - ``encoding``: formats, bitrates and tags of files that are written; ``part``: a part of a song.
+- ``stem_files``: stem files that are written.
 - ``ogg_serial``: the number of an Ogg stream that is written.
 - ``transform``: the short-time Fourier transform; ``patches``: the network's units of input.
 

@@ -16,12 +16,13 @@ STREAMS = ("mixture", "drums", "bass", "other", "vocals")
 SUBTYPE = "AAC"
 """Sample type of streams, where libsndfile's names of others stand. They have no bits to keep."""
 
-_SUFFIX = ".stem.mp4"
+SUFFIX = ".stem.mp4"
+"""How names of stem files end."""
 
 
 def is_container(path: str | Path) -> bool:
     """Whether a path is named like a stem file; upper case doesn't matter."""
-    return Path(path).name.lower().endswith(_SUFFIX)
+    return Path(path).name.lower().endswith(SUFFIX)
 
 
 def is_inside(path: str | Path) -> bool:
@@ -38,7 +39,7 @@ def container_of(path: str | Path) -> Path:
 
 def song_name(container: str | Path) -> str:
     """The name of a stem file's song: ``SONG`` for ``SONG.stem.mp4``."""
-    return Path(container).name[: -len(_SUFFIX)]
+    return Path(container).name[: -len(SUFFIX)]
 
 
 def stream_paths(container: str | Path) -> dict[str, Path]:

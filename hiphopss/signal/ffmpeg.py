@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from hiphopss.errors import AudioError, HiphopssError
+from hiphopss.signal.formats.boxes import boxes_in
 from hiphopss.signal.formats.pieces import Layout
 
 logger = logging.getLogger(__name__)
@@ -26,8 +27,8 @@ _TIME_LIMIT_S = 600
 _BROKEN = b"partial file"
 """Message about a file that ends early, after which ffmpeg nevertheless reports success."""
 
-_FULL = (b"No space left on device", b"Disk quota exceeded")
-
+FULL = (b"No space left on device", b"Disk quota exceeded")
+"""Messages about a disk that is full."""
 
 _WRONG = re.compile(rb"\[(error|fatal|panic)\]")
 _STREAM = re.compile(rb"^\[info\]\s+Stream #0:\d+.*: Audio: ")
@@ -188,7 +189,7 @@ def decode_song(
     lines = done.stderr.splitlines()
     wrong = b"\n".join(line for line in lines if _WRONG.search(line))
     there = _wav_seconds(file)
-    if any(full in wrong for full in _FULL) or b"matches no streams" in done.stderr or not there:
+    if any(full in wrong for full in FULL) or b"matches no streams" in done.stderr or not there:
         if not wrong and done.returncode == 0:
             raise AudioError(f"{path}: has no samples: use another file")
         raise _failure(path, folder, 1, wrong or done.stderr)
@@ -209,19 +210,8 @@ def is_cut_off(path: Path) -> bool:
     If the file ends between two packets of samples, ffmpeg takes what is there for the whole.
     """
     with open(path, "rb") as file:
-        end, start = os.fstat(file.fileno()).st_size, 0
-        while start + 8 <= end:  # one box after the other: size, type, content
-            file.seek(start)
-            head = file.read(16)
-            size = int.from_bytes(head[:4], "big")
-            if size == 1:  # the size has 64 bits, behind the type
-                size = int.from_bytes(head[8:], "big")
-            if head[4:8] == b"mdat" and start + size > end:
-                return True
-            if size < 8:  # up to the end of the file, or nothing that ffmpeg would have read
-                return False
-            start += size
-    return False
+        end = os.fstat(file.fileno()).st_size
+        return any(box.kind == b"mdat" and box.stop > end for box in boxes_in(file, 0, end))
 
 
 def _stated_seconds(lines: list[bytes]) -> float:
@@ -291,13 +281,13 @@ def _run(command: list[str], path: Path) -> subprocess.CompletedProcess[bytes]:
 def _warn(path: Path, told: bytes) -> None:
     logger.warning(
         "%s: decoded, but ffmpeg says %r: get the file again if it sounds wrong",
-        *(path, _first_line(told)),
+        *(path, first_line(told)),
     )
 
 
 def _failure(path: Path, folder: Path, n_streams: int, told: bytes) -> HiphopssError:
     """The error for what ffmpeg told on standard error when it failed."""
-    if any(full in told for full in _FULL):
+    if any(full in told for full in FULL):
         return HiphopssError(
             f"{folder}: the disk is full, so {path} can't be decoded: free some space (85 MB for "
             "each stream of 4 minutes), set TMPDIR to another folder, or use fewer processes"
@@ -309,12 +299,12 @@ def _failure(path: Path, folder: Path, n_streams: int, told: bytes) -> HiphopssE
             f"{path}: has fewer than {n_streams} audio streams: export it with all of them"
         )
     return AudioError(
-        f"{path}: damaged, cut off or in another format (ffmpeg says {_first_line(told)!r}): copy, "
+        f"{path}: damaged, cut off or in another format (ffmpeg says {first_line(told)!r}): copy, "
         "download or export it again"
     )
 
 
-def _first_line(told: bytes) -> str:
+def first_line(told: bytes) -> str:
     """What was wrong first, without the names of ffmpeg's parts in front of it."""
     first = told.decode("utf-8", "replace").strip().partition("\n")[0]
     plain = re.sub(r"^(\[[^]]*\]\s+)+", "", first)

@@ -54,6 +54,38 @@ def output_subtype(subtype: str) -> str:
     return nearest.get(subtype, "PCM_16")
 
 
+def to_integers(waveform: np.ndarray, bits: int) -> tuple[np.ndarray, int]:
+    """Round and clip samples, and count those that were clipped.
+
+    Parameters
+    ----------
+    waveform : np.ndarray [shape=(n_samples, n_channels)]
+        Samples, with full scale at 1.
+    bits : int
+        16 or 24.
+
+    Returns
+    -------
+    integers : np.ndarray [shape=(n_samples, n_channels)]
+        16-bit integers, or 32-bit ones whose upper bits are the sample.
+    n_clipped : int
+        Number of samples that were beyond full scale.
+    """
+    full_scale, n_clipped = 2 ** (bits - 1) - 1, 0
+    kind, precise = (np.int16, np.float32) if bits == 16 else (np.int32, np.float64)
+    integers = np.empty(waveform.shape, kind)
+    for start in range(0, len(waveform), _CACHED):  # each piece stays in the cache
+        piece = slice(start, start + _CACHED)
+        scaled = np.multiply(waveform[piece], full_scale, dtype=precise)
+        np.rint(scaled, out=scaled)
+        if scaled.max() > full_scale or scaled.min() < -full_scale - 1:
+            clipped = np.clip(scaled, -full_scale - 1, full_scale)
+            n_clipped += int(np.count_nonzero(clipped != scaled))
+            scaled = clipped
+        integers[piece] = scaled
+    return integers if bits == 16 else integers << (32 - bits), n_clipped
+
+
 class Tags(Protocol):
     """Title and so on of a file, as :class:`hiphopss.signal.encoding.tags.Tags` has them."""
 
@@ -156,29 +188,14 @@ class Writer:
         """Append samples `[shape=(n_samples, n_channels)]`."""
         samples = waveform.astype(np.float32, copy=False)
         if self._bits is not None:
-            samples = self._to_integers(waveform, self._bits)
+            samples, n_clipped = to_integers(waveform, self._bits)
+            self.n_clipped += n_clipped
         elif self._lossy:  # players decode these formats to integers
             samples = np.clip(samples, -1, 1)
             self.n_clipped += int(np.count_nonzero(samples != waveform))
         with self._reported():
             for start in range(0, len(samples), _CACHED):  # encoders keep each block on the stack
                 self._file.write(samples[start : start + _CACHED])
-
-    def _to_integers(self, waveform: np.ndarray, bits: int) -> np.ndarray:
-        """Round and clip samples, and count those that were clipped."""
-        full_scale = 2 ** (bits - 1) - 1
-        kind, precise = (np.int16, np.float32) if bits == 16 else (np.int32, np.float64)
-        integers = np.empty(waveform.shape, kind)
-        for start in range(0, len(waveform), _CACHED):  # each piece stays in the cache
-            piece = slice(start, start + _CACHED)
-            scaled = np.multiply(waveform[piece], full_scale, dtype=precise)
-            np.rint(scaled, out=scaled)
-            if scaled.max() > full_scale or scaled.min() < -full_scale - 1:
-                clipped = np.clip(scaled, -full_scale - 1, full_scale)
-                self.n_clipped += int(np.count_nonzero(clipped != scaled))
-                scaled = clipped
-            integers[piece] = scaled
-        return integers if bits == 16 else integers << (32 - bits)  # upper bits
 
     def close(self) -> None:
         """Finish the file; log a warning if samples were clipped."""

@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, TRACK_RECORD, TRACK_RECORDS
+from hiphopss.datasets.layouts import is_stem_file, song_name
 from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.stem_files import content_sha256, read_record_text
+from hiphopss.util.records import parse_record
 from hiphopss.verification.check import Check
 from hiphopss.verification.findings import DIFFERS, MISSING, NOT_RECORDED, OK, counted
 from hiphopss.verification.songs import MOVED, check_song_file
@@ -33,7 +36,8 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
         return
     try:
         record = object_in(folder / SEPARATION_RECORD)
-        there = [path.name for path in song_folders(folder) if _is_track(path)]
+        there = {path.name: path for path in song_folders(folder) if _is_track(path)}
+        there |= {path.name: path for path in folder.iterdir() if is_stem_file(path)}
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
         return
@@ -43,8 +47,8 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
     told += ", with loops" * (record.get("loops") == LOOPS[0])
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
-    for name in sorted(there):
-        _check_track(check, folder / name, depth + 1)
+    for _, path in sorted(there.items()):
+        (_check_stem_file if is_stem_file(path) else _check_track)(check, path, depth + 1)
     for path in scattered:
         _check_scattered(check, folder, path, depth + 1)
 
@@ -116,6 +120,28 @@ def _places(song: dict[str, Any]) -> dict[str, str]:
     return {
         s: p for s, p in paths.items() if not Path(p).is_absolute() and ".." not in Path(p).parts
     }
+
+
+def _check_stem_file(check: Check, path: Path, depth: int) -> None:
+    """Check a stem file by the record in it, which has the hash of what stands before it."""
+    try:
+        text = read_record_text(path)
+        mend = "separate its song again"
+        song = {} if text is None else parse_record(text, dict[str, Any], origin=path, mend=mend)
+        digest = as_hashes(song.get("stems")).get("stem.mp4")
+        same = digest is not None and content_sha256(path) == digest
+    except (HiphopssError, OSError) as error:
+        check.unreadable(depth, "track", path, error)
+        return
+    if digest is None:
+        check.found(depth, "track", path, NOT_RECORDED, "hashes of its stems")
+    elif same:
+        check.found(depth, "track", path, OK, "4 stems")
+    else:
+        check.found(depth, "track", path, DIFFERS, f"{path.name} is not the file that was written")
+    check.advance(path.stat().st_size)
+    file, digest = as_text(song.get("file")), as_text(song.get("sha256"))
+    check_song_file(check, depth + 1, song_name(path), file, digest)
 
 
 def _is_track(folder: Path) -> bool:

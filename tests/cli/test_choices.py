@@ -15,6 +15,7 @@ from hiphopss.eval.campaign.tables import AVERAGES, CAMPAIGNS
 from hiphopss.eval.protocols import protocol_names
 from hiphopss.live.ends import RAW_FORMATS
 from hiphopss.separation.engines import ENGINES
+from hiphopss.signal.stem_files import CODECS
 from hiphopss.signal.writing import OUTPUT_SUBTYPES
 from hiphopss.training.settings import TrainingSettings
 
@@ -25,6 +26,10 @@ CHOICES = {
     ("remix", "--loops"): LOOPS,
     ("separate", "--subtype"): OUTPUT_SUBTYPES,
     ("remix", "--subtype"): OUTPUT_SUBTYPES,
+    ("watch", "--subtype"): OUTPUT_SUBTYPES,
+    ("watch", "--loops"): LOOPS,
+    ("separate", "--stem-codec"): CODECS,
+    ("watch", "--stem-codec"): CODECS,
     ("evaluate", "--engine"): BSS_ENGINES,
     ("evaluate", "--mode"): MODES,
     ("compare", "--mode"): MODES,

@@ -161,7 +161,8 @@ def test_a_misspelt_stem_does_not_become_silence(tmp_path, name):
     assert len(find_songs(tmp_path)) == 2
 
 
-def test_a_stem_in_a_format_that_can_not_be_read_is_no_silence(tmp_path):
+def test_a_stem_in_a_format_that_can_not_be_read_is_no_silence(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # without ffmpeg
     write_musdb(tmp_path, "train", ["A - One"])
     folder = tmp_path / "train" / "A - One"
     (folder / "vocals.wav").unlink()

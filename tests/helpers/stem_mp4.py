@@ -1,5 +1,6 @@
 """Stem files made with ffmpeg, which ``imageio-ffmpeg`` brings along for tests."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -78,3 +79,30 @@ def one_line(path, told, read=reading.read, kind=reading.AudioError):
         read(path)
     assert "\n" not in str(caught.value)
     return str(caught.value)
+
+
+def described(path):
+    """What ffprobe says of a file, as JSON has it; skips the test where there is no ffprobe."""
+    program = shutil.which("ffprobe")
+    if program is None:
+        pytest.skip("no ffprobe on the PATH (it comes with Debian's ffmpeg, not with the wheel)")
+    command = [program, "-v", "warning", "-show_format", "-show_streams", "-of", "json", path]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert done.stderr == ""
+    return json.loads(done.stdout)
+
+
+def told_of(path):
+    """The lines of ``ffmpeg -i`` on the streams of a file, and on the file as a whole."""
+    command = [ffmpeg_program(), "-hide_banner", "-i", f"file:{path}"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=False).stderr.splitlines()
+    return [line.strip() for line in lines if "Audio:" in line], "\n".join(lines)
+
+
+def samples_of(path, number, kind):
+    """The samples of a stream as ffmpeg gives them, ``kind`` of them such as ``"s16le"``."""
+    command = [ffmpeg_program(), "-nostdin", "-v", "error", "-i", f"file:{path}"]
+    command += ["-map", f"0:a:{number}", "-c:a", f"pcm_{kind}", "-f", kind, "pipe:1"]
+    done = subprocess.run(command, check=True, capture_output=True)
+    kinds = {"s16le": "<i2", "s32le": "<i4", "f32le": "<f4"}
+    return np.frombuffer(done.stdout, kinds[kind]).reshape(-1, 2)

@@ -46,7 +46,8 @@ def separated(published, tmp_path):
 
 
 @posix
-def test_one_song_costs_only_itself(tmp_path, separated):
+def test_one_song_costs_only_itself(tmp_path, separated, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # without ffmpeg
     songs = tmp_path / "in"
     long = "b" * 250
     good = ["a.wav", "b.wave", "c.bwf", f"{long}.wav", "line\nbreak.wav", "CON.wav", "z.wav"]

@@ -3,4 +3,5 @@
 - ``kinds``: what a file is, whatever its name; ``pieces``: what libsndfile gets to read of it.
 - ``chunks`` (WAV, AIFF, W64, CAF, AU), ``flac``, ``mpeg`` and ``mpeg_frames`` (MP3), ``ogg``: one
   function ``layout`` for each format. Nothing is decoded here.
+- ``boxes``: the boxes of an MP4.
 """

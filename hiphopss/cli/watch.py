@@ -1,0 +1,75 @@
+"""The verb `watch`, which separates the songs that appear in a folder."""
+
+from __future__ import annotations
+
+from argparse import ArgumentTypeError, Namespace
+from contextlib import suppress
+
+from hiphopss.cli.common import Verbs, add_loops, add_quiet, add_verb, add_weights_option
+from hiphopss.cli.separate import add_stem_file, stem_codec
+from hiphopss.util.progress import tell
+from hiphopss.util.text import printable
+
+
+def add_watch(verbs: Verbs) -> None:
+    verb = add_verb(verbs, "watch", "separate the songs that appear in a folder", _watch)
+    verb.add_argument("folder", metavar="IN", help="folder to watch, with the folders in it")
+    verb.add_argument("output", metavar="OUT", help="folder for the stems; may be inside IN")
+    add_weights_option(verb)
+    add_loops(verb)
+    verb.add_argument(
+        "--mono", action="store_true", help="average the channels first, as the released code does"
+    )
+    verb.add_argument(
+        "--subtype",
+        choices=("PCM_16", "PCM_24", "FLOAT"),
+        help="sample type of the stems (default: the input's, else PCM_16)",
+    )
+    add_stem_file(verb)
+    verb.add_argument(
+        "--once",
+        action="store_true",
+        help="separate the songs that are complete, and end, for cron and the like",
+    )
+    verb.add_argument(
+        "--every",
+        type=_seconds,
+        default=2.0,
+        metavar="S",
+        help="look every S seconds; a song is complete when its file looks the same three times "
+        "(default: 2)",
+    )
+    add_quiet(verb)
+
+
+def _seconds(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (seconds := float(text)) <= 86400:
+            return seconds
+    raise ArgumentTypeError(f"{text}: give a number of seconds above 0")
+
+
+def _watch(options: Namespace) -> int:
+    from hiphopss.util.hdf5.process import start_for
+
+    start_for(options.weights)
+    from hiphopss.separation.settings import SeparationSettings
+    from hiphopss.separation.watching import watch
+
+    settings = SeparationSettings(
+        weights=options.weights,
+        mono=options.mono,
+        subtype=options.subtype,
+        loops=options.loops,
+        stem_file=stem_codec(options),
+    )
+    n_failed = 0
+    with suppress(KeyboardInterrupt):  # this is how users end it
+        n_failed = watch(
+            *(options.folder, options.output, settings),
+            once=options.once,
+            every_s=options.every,
+            tell=lambda path: tell(printable(path)),
+            progress=not options.quiet,
+        )
+    return 1 if n_failed else 0
