@@ -17,6 +17,11 @@ VERSION = re.search(
     r'^__version__ = "(.+)"$', (HERE / "hiphopss" / "__init__.py").read_text("utf-8"), re.M
 ).group(1)
 
+REPOSITORY = re.search(
+    r"^repository-code: (\S+)$", (HERE / "CITATION.cff").read_text("utf-8"), re.M
+)
+"""Its address, if ``CITATION.cff`` tells one."""
+
 BESIDE = ("datasets", "eval", "weights")
 """Folders beside ``hiphopss/`` that are packages in it."""
 
@@ -27,6 +32,29 @@ def packages() -> list[str]:
     own = (f"hiphopss.{name}" for name in found)
     beside = (f"hiphopss.{top}.{name}" for top in BESIDE for name in find_packages(top))
     return ["hiphopss", *own, *(f"hiphopss.{name}" for name in BESIDE), *beside]
+
+
+def long_description() -> str:
+    """README, with addresses for what it names in the checkout, or without those links."""
+    text = (HERE / "README.md").read_text("utf-8")
+    if REPOSITORY is None:
+        text = re.sub(r"!\[[^]]*\]\((?!\w+:)[^)]+\)\n*", "", text)
+        return re.sub(r"\[([^]]+)\]\((?!\w+:|#)[^)]+\)", r"\1", text)
+    address = REPOSITORY[1].rstrip("/")
+    text = re.sub(r"(!\[[^]]*\]\()(?!\w+:)", rf"\1{address}/raw/v{VERSION}/", text)
+    return re.sub(r"((?<!!)\[[^]]+\]\()(?!\w+:|#)", rf"\1{address}/blob/v{VERSION}/", text)
+
+
+def project_urls() -> dict[str, str]:
+    """Addresses of the repository and of what is in it."""
+    if REPOSITORY is None:
+        return {}
+    address = REPOSITORY[1].rstrip("/")
+    return {
+        "Repository": address,
+        "Changelog": f"{address}/blob/v{VERSION}/CHANGELOG.md",
+        "Documentation": f"{address}/tree/v{VERSION}/docs",
+    }
 
 
 PACKAGES = packages()
@@ -62,9 +90,13 @@ setup(
     version=VERSION,
     description="Music source separation for hip hop: a Keras reference reimplementation of "
     "Martel & Miron (2017)",
-    long_description=(HERE / "README.md").read_text("utf-8"),
+    long_description=long_description(),
     long_description_content_type="text/markdown",
+    author="the hiphopss authors",
+    keywords="music source separation, hip hop, stems, vocals, Keras, BSS Eval",
+    project_urls=project_urls(),
     license="MIT",
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=PACKAGES,
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
@@ -90,8 +122,18 @@ setup(
     extras_require={**EXTRAS, "all": ALL, "dev": [*ALL, *DEV]},
     entry_points={"console_scripts": ["hiphopss = hiphopss.__main__:run"]},
     classifiers=[
+        "Development Status :: 4 - Beta",
+        "Environment :: Console",
+        "Intended Audience :: Developers",
+        "Intended Audience :: End Users/Desktop",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3 :: Only",
+        *(f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)),
         "Topic :: Multimedia :: Sound/Audio :: Analysis",
+        "Topic :: Multimedia :: Sound/Audio :: Mixers",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Typing :: Typed",
     ],
 )
