@@ -95,7 +95,7 @@ setup(
     author="the hiphopss authors",
     keywords="music source separation, hip hop, stems, vocals, Keras, BSS Eval",
     project_urls=project_urls(),
-    license="MIT",
+    license_expression="MIT",
     license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=PACKAGES,

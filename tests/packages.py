@@ -2,7 +2,7 @@
 
 - a wheel from the checkout, an sdist, a wheel from that sdist, and a wheel from a clone without
   links (``git -c core.symlinks=false``, as on Windows): all wheels must hold the same files;
-- the wheels are the same to the byte, and twine and check-wheel-contents have nothing to say of them;
+- the wheels are the same to the byte, and twine and check-wheel-contents find nothing wrong;
 - the wheel in an environment of its own, outside the checkout, without extras: it separates a song,
   with a published file and with the shipped weights, and each verb works or names its extra;
 - the clone without links, installed as editable: it imports and separates, too.
