@@ -40,8 +40,8 @@ lint-types: .venv/installed
 packages: .venv/installed
 	$(BIN)/python tests/packages.py
 
-.venv/installed: setup.py pyproject.toml
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hiphopss needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+.venv/installed: setup.py pyproject.toml hiphopss/extras.toml
+	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "hiphopss needs Python 3.11 to 3.14: make PYTHON=python3.13 ...")'
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	touch $@

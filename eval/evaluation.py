@@ -232,7 +232,8 @@ def write_results(results: Results, output: str | Path) -> None:
         write_rows(output, results.rows)
         write_summary(summary_path(output), summarise(results.rows, protocol.averaging))
         made = {"sha256": {"table": sha256_of(output), "summary": sha256_of(summary_path(output))}}
-        read = {"models": records, "references": references, "versions": _versions()}
+        versions = _versions(results.how.engine)
+        read = {"models": records, "references": references, "versions": versions}
         write_record(output, settings | made | read)
 
 
@@ -257,7 +258,7 @@ def _merged(facts: Iterable[dict]) -> dict[str, list]:
     return {name: sorted(values) for name, values in merged.items()}
 
 
-def _versions() -> dict[str, str]:
-    """Versions of the libraries that affect the scores."""
-    libraries = {name: metadata.version(name) for name in ("mir_eval", "numpy", "scipy")}
-    return {"hiphopss": hiphopss.__version__, **libraries}
+def _versions(engine: str) -> dict[str, str]:
+    """Versions of hiphopss and of the libraries that affect the scores of an engine."""
+    libraries = sorted({engine, "numpy", "scipy"} - {"hiphopss"})
+    return {"hiphopss": hiphopss.__version__} | {name: metadata.version(name) for name in libraries}

@@ -2,8 +2,9 @@
 
 - a wheel from the checkout, an sdist, a wheel from that sdist, and a wheel from a clone without
   links (``git -c core.symlinks=false``, as on Windows): all wheels must hold the same files;
-- the wheel in an environment of its own, outside the checkout: it separates a song, with a
-  published file and with the shipped weights;
+- the wheels are the same to the byte, and twine and check-wheel-contents find nothing wrong;
+- the wheel in an environment of its own, outside the checkout, without extras: it separates a song,
+  with a published file and with the shipped weights, and each verb works or names its extra;
 - the clone without links, installed as editable: it imports and separates, too.
 """
 
@@ -12,6 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import venv
 import zipfile
 from pathlib import Path
@@ -36,9 +38,12 @@ def build(source, target, *kinds):
 
 
 def contents(wheel):
-    """Names and checksums of what a wheel holds."""
+    """Names, checksums, dates and modes of what a wheel holds."""
     with zipfile.ZipFile(wheel) as archive:
-        return {entry.filename: entry.CRC for entry in archive.infolist()}
+        return {
+            entry.filename: (entry.CRC, entry.date_time, entry.external_attr)
+            for entry in archive.infolist()
+        }
 
 
 def separates(python, scratch, name):
@@ -56,8 +61,25 @@ def separates(python, scratch, name):
     run(python, "wheel_check.py", "shipped/song", name, cwd=folder)
 
 
+def light(python, scratch):
+    """Go through all verbs without extras; tell the size of the environment and the start-up."""
+    folder = scratch / "light"
+    folder.mkdir()
+    print(run(python, ROOT / "tests" / "light_check.py", cwd=folder), end="")
+    files = [path for path in (scratch / "venv").rglob("*") if path.is_file()]
+    n_bytes = sum(path.stat().st_size for path in files if not path.is_symlink())
+    times = []
+    for _ in range(3):
+        start = time.perf_counter()
+        run(python.with_name("hiphopss"), "--help", cwd=folder)
+        times.append(time.perf_counter() - start)
+    print(f"light: {n_bytes / 1e6:.0f} MB with pip; hiphopss --help: {min(times):.2f} s")
+
+
 def main():
     """All of it, in a temporary folder."""
+    committed = run("git", "-C", ROOT, "log", "-1", "--format=%ct").strip()
+    os.environ["SOURCE_DATE_EPOCH"] = committed  # the date of all files in a wheel
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         plain = scratch / "plain"
@@ -70,11 +92,15 @@ def main():
             assert contents(other) == contents(wheel), (
                 contents(other).items() ^ contents(wheel).items()
             )
+            assert other.read_bytes() == wheel.read_bytes(), f"{other.parent}: other bytes"
+        run(sys.executable, "-m", "twine", "check", "--strict", wheel, sdist)
+        run(sys.executable, "-m", "check_wheel_contents", wheel)
         print(f"packages: {len(contents(wheel))} files, the same in three wheels; {sdist.name}")
         venv.create(scratch / "venv", with_pip=True)
         python = scratch / "venv" / SCRIPTS / "python"
         run(python, *QUIET_PIP, wheel)
         separates(python, scratch, "wheel")
+        light(python, scratch)
         run(python, *QUIET_PIP, "--no-deps", "-e", plain)
         separates(python, scratch, "editable")
 

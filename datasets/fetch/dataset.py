@@ -21,6 +21,7 @@ from hiphopss.datasets.fetch.download import (
 from hiphopss.datasets.fetch.unzip import unzip
 from hiphopss.datasets.roots import facts
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.util.files import amount, require_space
 from hiphopss.util.locks import helper_beside, locked
 
@@ -89,7 +90,9 @@ def download_dataset(
             f"{known['title']}: has no DOI to download it by: get {known['archive']} (MD5 "
             f"{known['md5']}) from {known['get']}, and add --archive {known['archive']}"
         )
-    if archive is not None:
+    if archive is None:
+        require("download", "requests", otherwise=", or add --archive with the archive")
+    else:
         _require_known(Path(archive), known, progress)
     logger.info("%s: licence: %s", known["title"], known["licence"])
     with locked(folder, wait=False):

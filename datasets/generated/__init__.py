@@ -27,6 +27,7 @@ from typing import Any
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.util.files import sha256_of, written_whole
 from hiphopss.util.progress import progress_bar
 
@@ -101,6 +102,7 @@ def generate(
     require_sensible(
         root, collection=collection, seconds=seconds, n_dev=n_dev, n_test=n_test, seed=seed
     )
+    require("generated songs", "espeakng_loader")
     songs = []
     usual = chosen.facts["seconds"] if seconds is None else seconds
     varied = isinstance(usual, list)

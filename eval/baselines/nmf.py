@@ -26,6 +26,7 @@ from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.baselines.bounds import RUN, share_out
 from hiphopss.signal.reading import Audio
 from hiphopss.signal.transform import stft
+from hiphopss.util.extras import require
 from hiphopss.util.progress import progress_bar
 
 logger = logging.getLogger(__name__)
@@ -76,6 +77,7 @@ class SupervisedNmf(Baseline):
     ) -> None:
         if n_components < 1:
             raise HiphopssError(f"{n_components} components: give 1 or more")
+        require("the baseline NMF", "sklearn")
         self._config = config or SignalConfig()
         self._n_components, self._seed = n_components, seed
         self._train = _training_songs(train_songs)

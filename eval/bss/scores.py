@@ -25,6 +25,7 @@ from hiphopss.errors import HiphopssError
 from hiphopss.eval.bss.engine import TOO_SHORT, UNDETERMINED, CorrelationEngine, PairScores
 from hiphopss.eval.bss.mir_eval_engine import MirEvalEngine
 from hiphopss.util.arrays import require_upright
+from hiphopss.util.extras import require
 
 MODES = ("sources", "images")
 """The two variants of BSS Eval: distortion by a filter is allowed, or counts as an error."""
@@ -240,6 +241,8 @@ def require_known(mode: str, engine: str) -> None:
     for name, choice, choices in (("mode", mode, MODES), ("engine", engine, BSS_ENGINES)):
         if choice not in choices:
             raise HiphopssError(f"no {name} named {choice!r}: choose one of {', '.join(choices)}")
+    if engine == "mir_eval":
+        require("the engine mir_eval", "mir_eval", otherwise=", or leave the engine out")
 
 
 def window_layout(n_samples: int, window: int | None, hop: int | None) -> tuple[np.ndarray, int]:

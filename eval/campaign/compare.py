@@ -19,6 +19,7 @@ from hiphopss.eval.evaluation import Baselines
 from hiphopss.eval.protocols import Scoring
 from hiphopss.eval.table import csv_path
 from hiphopss.util.executor import Executor
+from hiphopss.util.extras import require
 from hiphopss.util.files import require_writable
 
 
@@ -118,6 +119,7 @@ def compare_with_campaign(
     """
     beside = beside or CampaignSettings()
     known = campaign(beside.name)
+    require(f"a picture beside {known.title}", "matplotlib")
     table = pairs_path(csv_path(output), beside.name)
     files = [Path(output), table, summary_path(table), table.with_suffix(".png")]
     for file in files:

@@ -25,7 +25,7 @@ from hiphopss.datasets.songs import Song
 from hiphopss.errors import HiphopssError
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import require_writable, sha256_of
-from hiphopss.util.keras_backend import import_keras, threads_in_use
+from hiphopss.util.keras_backend import import_keras, require_keras, threads_in_use
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
 from hiphopss.util.text import printable
@@ -129,6 +129,7 @@ def adapt(
     """
     settings, output = settings or AdaptationSettings(), Path(output)
     settings.check()
+    require_keras("adapt")
     if not output.name.endswith(SUFFIX):
         raise HiphopssError(f"{output}: a weight file's name must end in {SUFFIX}: rename it")
     if output.is_dir():

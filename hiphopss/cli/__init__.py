@@ -31,6 +31,7 @@ from hiphopss.cli import (
     watch,
 )
 from hiphopss.errors import HiphopssError
+from hiphopss.util import extras
 from hiphopss.util.disk import line_of
 from hiphopss.util.interrupts import impatient
 from hiphopss.util.progress import say
@@ -65,6 +66,10 @@ def _answer(arguments: list[str] | None) -> int:
             return options.run(options) or 0
     except HiphopssError as error:
         return _failed(f"error: {error}", 2)
+    except ImportError as error:
+        if line := extras.line_of(error):
+            return _failed(f"error: {line}", 2)
+        raise
     except OSError as error:
         if streams.is_broken_pipe(error) and streams.nobody_reads():
             return streams.BROKEN_PIPE

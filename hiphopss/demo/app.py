@@ -6,7 +6,6 @@ import mimetypes
 import secrets
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from starlette.types import ASGIApp
 from hiphopss.demo.catalogue import Model
 from hiphopss.demo.jobs import Full, Job
 from hiphopss.demo.security import Guard, retry_headers
-from hiphopss.demo.service import Demo, site_description
+from hiphopss.demo.service import Demo, site_description, static_files
 from hiphopss.demo.uploads import Receptions, Refused, busy, clean_title, inspect
 
 _MEDIA_TYPES = {
@@ -33,16 +32,6 @@ _MEDIA_TYPES = {
 _UNSTORED = {"cache-control": "no-store"}
 _REVALIDATED = {"cache-control": "no-cache"}
 _PRIVATE = {"cache-control": "private, max-age=3600"}  # the files of a result never change
-
-
-def static_files() -> dict[str, Path]:
-    """The page's files by their addresses relative to the page."""
-    root = Path(str(files("hiphopss.demo"))) / "static"
-    return {
-        path.relative_to(root).as_posix(): path
-        for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
-    }
 
 
 def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) -> ASGIApp:

@@ -29,6 +29,7 @@ from hiphopss.datasets.songs import (
 )
 from hiphopss.datasets.stems import load_stems, mixture_gain, stem_blocks
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import is_installed, missing
 from hiphopss.util.files import sha256_of
 from hiphopss.weights.registry import registry, resolve_weights
 
@@ -146,7 +147,10 @@ class GeneratedSongs:
         self._making = threading.Lock()
 
     def songs(self) -> list[OfferedSong]:
-        """List all songs without generating any."""
+        """List all songs without generating any; none, and a warning, if that is impossible."""
+        if not is_installed("espeakng_loader"):
+            logger.warning("%s (they are left out)", missing("generated songs", "espeakng_loader"))
+            return []
         return [
             OfferedSong(
                 fact["id"],

@@ -12,11 +12,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from hiphopss.demo.app import static_files
 from hiphopss.demo.limits import Limits
 from hiphopss.demo.results import add_model
-from hiphopss.demo.service import Catalogue, begin_result, site_description
+from hiphopss.demo.service import Catalogue, begin_result, site_description, static_files
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.util.files import filled_whole
 from hiphopss.util.progress import progress_bar
 from hiphopss.util.records import read_record
@@ -72,6 +72,7 @@ def export_site(
     """
     folder = Path(folder)
     earlier = _earlier_files(folder)
+    require("demo", "matplotlib", *(["espeakng_loader"] if songs is None else []))
     with tempfile.TemporaryDirectory(prefix="hiphopss-demo-") as scratch:
         catalogue = Catalogue(Path(scratch), weights=weights, songs=songs, seconds=seconds)
         results = [f"results/{song}/result.json" for song in catalogue.songs]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from hiphopss.demo.limits import Limits
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import extras, require
 
 if TYPE_CHECKING:
     from uvicorn import Server
@@ -52,6 +53,7 @@ def serve(
     HiphopssError
         If the port is not available, or if weights or songs can't be used.
     """
+    require("demo", *extras()["demo"])
     from hiphopss.demo.service import Demo
 
     with (

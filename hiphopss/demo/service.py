@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from functools import partial
+from importlib.resources import files
 from pathlib import Path
 from typing import Self
 
@@ -63,12 +64,22 @@ class Catalogue:
         self.songs: dict[str, OfferedSong] = {song.id: song for song in offered}
 
 
+def static_files() -> dict[str, Path]:
+    """The page's files by their addresses relative to the page."""
+    root = Path(str(files("hiphopss.demo"))) / "static"
+    return {
+        path.relative_to(root).as_posix(): path
+        for path in sorted(root.rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
 def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) -> Result:
     """Make the result of a song on offer, with the true stems if they are known."""
-    files = song.files()
-    result = read_original(require_mixture(files), folder, id=id, title=song.title, report=report)
+    found = song.files()
+    result = read_original(require_mixture(found), folder, id=id, title=song.title, report=report)
     if song.true_stems:
-        stems = true_stems(files, result.n_channels)
+        stems = true_stems(found, result.n_channels)
         add_true_stems(result, stems, report=report)
     return result
 

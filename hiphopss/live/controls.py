@@ -7,19 +7,19 @@ from __future__ import annotations
 
 import logging
 import os
-import select
 import stat
 import sys
 from bisect import bisect, insort
 from collections import deque
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from operator import itemgetter
 from pathlib import Path
 
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.live.control_help import EXAMPLES, KEYS
+from hiphopss.live.readers import DescriptorReader, Reader, reader_of, single_keys
 from hiphopss.remixing.mixing import MOST_DB, Mix, parse_number, require_source
 
 logger = logging.getLogger(__name__)
@@ -158,9 +158,10 @@ class Controls:
         self._start, self._path = start, path
         self._stdin = _descriptor_of_stdin() if stdin else None
         at_keys = self._stdin is not None and os.isatty(self._stdin)
-        self._terminal = self._stdin if at_keys else None
+        self._at_keys = at_keys
+        self._terminal: Reader | None = None
         self._keys = Keys()
-        self._open: dict[int, _Lines] = {}  # by file descriptor
+        self._open: dict[Reader, _Lines] = {}
         self._due: list[tuple[float, str]] = []  # commands with their times, in order
         self._stack = ExitStack()
 
@@ -168,10 +169,12 @@ class Controls:
         if self._path is not None:
             self._open_path(self._path)
         if self._stdin is not None:
-            self._open[self._stdin] = _Lines()
-        if self._terminal is not None:
-            self._stack.enter_context(_single_keys(self._terminal))
-            self._tell_keys()
+            reader = reader_of(self._stdin, keys=self._at_keys)
+            self._open[reader] = _Lines()
+            if self._at_keys:
+                self._terminal = reader
+                self._stack.enter_context(single_keys(self._stdin))
+                self._tell_keys()
         return self
 
     def _open_path(self, path: str | Path) -> None:
@@ -190,7 +193,7 @@ class Controls:
         self._stack.callback(os.close, descriptor)
         lines = _Lines()
         if not stat.S_ISREG(kind):
-            self._open[descriptor] = lines
+            self._open[DescriptorReader(descriptor)] = lines
             return
         while not lines.ended:
             lines.push(os.read(descriptor, _READ))
@@ -223,17 +226,16 @@ class Controls:
         Quit
             If one of the commands is ``quit``.
         """
-        ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
-        for descriptor, lines in list(self._open.items()):
-            if descriptor == self._terminal:
-                if descriptor in ready:
-                    settings = self._press_keys(descriptor, settings)
+        for reader, lines in list(self._open.items()):
+            if reader is self._terminal:
+                if reader.ready():
+                    settings = self._press_keys(reader, settings)
                 continue
-            if descriptor in ready and not lines.waiting:
-                lines.push(_read(descriptor, _READ))
+            if not lines.waiting and reader.ready():
+                lines.push(reader.read(_READ))
             self._plan_lines(lines, seconds, most=_MOST_LINES)
             if lines.ended:
-                del self._open[descriptor]
+                del self._open[reader]
         n_due = min(bisect(self._due, seconds, key=itemgetter(0)), _MOST_APPLIED)
         commands, self._due[:n_due] = self._due[:n_due], []
         for _, command in commands:
@@ -245,12 +247,11 @@ class Controls:
 
         If more was written than a pipe holds, only the commands in the pipe are counted.
         """
-        ready = select.select(list(self._open), [], [], 0)[0] if self._open else []
-        for descriptor, lines in self._open.items():
-            if descriptor == self._terminal:
+        for reader, lines in self._open.items():
+            if reader is self._terminal:
                 continue
-            if descriptor in ready:
-                lines.push(_read(descriptor, _PIPE))
+            if reader.ready():
+                lines.push(reader.read(_PIPE))
             self._plan_lines(lines, 0.0)
         return sum(command.strip() != "quit" for _, command in self._due)
 
@@ -266,10 +267,10 @@ class Controls:
             elif text and not text.startswith("#"):
                 self._plan(text, now)
 
-    def _press_keys(self, descriptor: int, settings: Mix) -> Mix:
-        data = _read(descriptor, _MOST_LINES)
+    def _press_keys(self, reader: Reader, settings: Mix) -> Mix:
+        data = reader.read(_MOST_LINES)
         if not data:
-            del self._open[descriptor]
+            del self._open[reader]
         for key in data.decode("ascii", "replace"):
             settings = self._press(key, settings)
         return settings
@@ -339,31 +340,9 @@ class _Lines:
             yield self._whole.popleft()
 
 
-def _read(descriptor: int, size: int) -> bytes:
-    """Read available data; empty also after an error, so that the music goes on."""
-    try:
-        return os.read(descriptor, size)
-    except OSError:
-        return b""
-
-
 def _descriptor_of_stdin() -> int | None:
     """File descriptor of standard input; None if it does not exist."""
     try:
         return sys.stdin.fileno()
     except (AttributeError, OSError, ValueError):
         return None
-
-
-@contextmanager
-def _single_keys(terminal: int) -> Iterator[None]:
-    """Make the terminal pass on single keys without showing them; restore it afterwards."""
-    import termios
-    import tty
-
-    before = termios.tcgetattr(terminal)
-    try:
-        tty.setcbreak(terminal)
-        yield
-    finally:
-        termios.tcsetattr(terminal, termios.TCSADRAIN, before)

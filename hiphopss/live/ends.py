@@ -18,6 +18,7 @@ import numpy as np
 from hiphopss.errors import HiphopssError
 from hiphopss.remixing.remix import output_kind
 from hiphopss.signal import reading, writing
+from hiphopss.util.extras import require
 from hiphopss.util.files import written_whole
 
 RAW_FORMATS = {"f32le": "<f4", "s16le": "<i2"}
@@ -348,12 +349,9 @@ def import_sounddevice() -> ModuleType:
     HiphopssError
         If the module is not installed, or PortAudio, which it needs.
     """
+    require("devices", "sounddevice", otherwise=", or use files and pipes")
     try:
         import sounddevice
-    except ImportError as error:
-        raise HiphopssError(
-            "devices need sounddevice: pip install 'hiphopss[live]', or use files and pipes"
-        ) from error
     except OSError as error:  # the module is installed, but PortAudio is not
         raise HiphopssError(
             "devices need the PortAudio library: install it (libportaudio2 on Debian), or use "

@@ -13,7 +13,9 @@ from hiphopss.datasets.features.augmentation import require_leaky
 from hiphopss.errors import HiphopssError
 from hiphopss.reproduction.experiments import Experiment, Profile, profile, select, table1
 from hiphopss.util.executor import Executor
+from hiphopss.util.extras import require
 from hiphopss.util.files import REMAINS, write_text
+from hiphopss.util.keras_backend import keras_modules
 
 if TYPE_CHECKING:
     from hiphopss.reproduction.results import Outcome
@@ -246,7 +248,14 @@ def _validate(output: Path, settings: ReproductionSettings) -> list[Experiment]:
     select(settings.weights)
     for path in settings.weights.values():
         read_arrays(path)
-    return list(select(settings.models) if settings.models else table1())
+    models = list(select(settings.models) if settings.models else table1())
+    needed = ["sklearn", "matplotlib"]
+    if any(model.name not in settings.weights for model in models):
+        needed += keras_modules()
+    if settings.hhds is None:
+        needed.append("espeakng_loader")
+    require("reproduce", *needed)
+    return models
 
 
 def given_roots(settings: ReproductionSettings) -> dict[str, Path]:

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import io
 import time
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.disk import cannot_write
+from hiphopss.util.extras import require
 from hiphopss.util.files import require_writable
 from hiphopss.util.keras_backend import notices_held_back
 
@@ -105,8 +105,7 @@ class Board:
 
 def require_tensorboard() -> None:
     """Raise :class:`HiphopssError` if TensorBoard is not installed."""
-    if find_spec("tensorboard") is None:
-        raise HiphopssError("--tensorboard: TensorBoard is not installed: pip install tensorboard")
+    require("--tensorboard", "tensorboard")
 
 
 def _place_of(folder: Path, name: str, log: list[dict]) -> tuple[Path, int]:

@@ -31,7 +31,7 @@ from hiphopss.training.steps import compile_model, training_steps
 from hiphopss.training.validation import Validation
 from hiphopss.util.files import require_writable
 from hiphopss.util.interrupts import held, held_between
-from hiphopss.util.keras_backend import import_keras
+from hiphopss.util.keras_backend import import_keras, require_keras
 from hiphopss.util.locks import locked
 from hiphopss.util.progress import progress_bar
 from hiphopss.weights.files import (
@@ -125,6 +125,7 @@ def train(
     if output.is_dir():
         raise HiphopssError(f"{output}: is a folder: give the name of a file")
     settings.check()
+    require_keras("train")
     if tensorboard is not None:
         require_tensorboard()
     checkpoint = checkpoint_of(output)

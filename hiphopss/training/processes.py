@@ -20,7 +20,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Thread
 from zipfile import ZipFile
@@ -28,6 +27,7 @@ from zipfile import ZipFile
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.util.keras_backend import notices_held_back, tensor_of
 
 logger = logging.getLogger(__name__)
@@ -314,10 +314,10 @@ def _require_jax() -> None:
     keras = sys.modules.get("keras")
     default = os.environ.get("KERAS_BACKEND", "tensorflow")
     backend = keras.config.backend() if keras else default
-    if backend != "jax" or not find_spec("jax"):
+    require("several devices", "keras", "jax", otherwise=", and set KERAS_BACKEND=jax")
+    if backend != "jax":
         raise HiphopssError(
-            f"KERAS_BACKEND {backend}: several devices need JAX: `pip install 'hiphopss[jax]'` and "
-            "set KERAS_BACKEND=jax"
+            f"KERAS_BACKEND {backend}: several devices need JAX: set KERAS_BACKEND=jax"
         )
 
 

@@ -8,6 +8,7 @@
 - ``text``: showing names and other text of strangers. ``records``: reading what files say of
   themselves.
 - ``arrays``: whether a caller's array is transposed.
+- ``extras``: packages that are installed only where they are asked for.
 - ``keras_backend``: importing Keras quietly, and turning arrays into tensors.
 
 May import :mod:`hiphopss.errors`.

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.util.threads import PROCESSORS, processor_count
 
 if TYPE_CHECKING:
@@ -262,13 +263,10 @@ def _on_dask(
 
 def _client(address: str) -> Client:
     """Connect to a scheduler."""
-    try:
-        from distributed import Client
-        from distributed.comm import resolve_address
-    except ImportError as error:
-        raise HiphopssError(
-            f"{address}: Dask is not installed here: pip install 'hiphopss[dask]'"
-        ) from error
+    require(address or "Dask", "distributed")
+    from distributed import Client
+    from distributed.comm import resolve_address
+
     try:
         resolve_address(address)  # a client with a bad address prints noise when it is deleted
         return Client(address, timeout=_CONNECT_S, set_as_default=False)

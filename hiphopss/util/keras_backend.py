@@ -14,6 +14,7 @@ import numpy as np
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util import interrupts
+from hiphopss.util.extras import is_installed, require
 from hiphopss.util.threads import processor_count
 
 ALIGNMENT = 64
@@ -62,6 +63,7 @@ def import_keras() -> ModuleType:
     """
     if "keras" in sys.modules:
         return sys.modules["keras"]
+    require_keras("a network in Keras")
     with interrupts.held(), notices_held_back():
         try:
             import keras
@@ -75,6 +77,25 @@ def import_keras() -> ModuleType:
                 "variable for TensorFlow"
             ) from error
     return keras
+
+
+def require_keras(purpose: str) -> None:
+    """Raise unless Keras and its backend are installed; they are not imported.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs them, as in :func:`hiphopss.util.extras.require`.
+    """
+    needed = keras_modules()
+    other = ", or set KERAS_BACKEND=jax" if "jax" not in needed and is_installed("jax") else ""
+    require(purpose, *needed, otherwise=other)
+
+
+def keras_modules() -> list[str]:
+    """Keras, and its backend if an extra brings it; others are told when they can't be imported."""
+    backend = os.environ.get("KERAS_BACKEND", "tensorflow")
+    return ["keras", *(name for name in ("tensorflow", "jax") if name == backend)]
 
 
 def _fix_threads(backend: str) -> None:

@@ -322,8 +322,11 @@ def test_mistakes_are_told_in_one_line(song, tmp_path, published, run, monkeypat
     for arguments, told in [
         (("--input", song), "give --output"),
         (("--input", song, "--output", song), "is the input"),
-        (("--input", song, "--output", "device"), "pip install 'hiphopss[live]'"),
-        (("--list-devices",), "pip install 'hiphopss[live]'"),
+        (
+            ("--input", song, "--output", "device"),
+            "needs the extra 'live' of hiphopss: pip install",
+        ),
+        (("--list-devices",), "needs the extra 'live' of hiphopss: pip install"),
         (("--input", tmp_path / "none.wav", "--output", out), "no such file"),
         (("--input", song, "--output", tmp_path / "out.xyz"), "name a file that ends in"),
         (("--input", song, "--output", out, "--lookahead", 30), "0 to 29"),

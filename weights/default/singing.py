@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.weights.default.kokoro import RATE
 from hiphopss.weights.default.plan import Plan
 
@@ -36,12 +36,9 @@ def sing(
     x : np.ndarray [shape=(n_samples,)]
         At 24 kHz; longer than the speech.
     """
-    try:
-        import pyworld
-    except ImportError as error:
-        raise HiphopssError(
-            "pyworld: not installed: pip install 'hiphopss[train-default]'"
-        ) from error
+    require("singing", "pyworld")
+    import pyworld
+
     x = np.ascontiguousarray(x, np.float64)
     pitch, times = pyworld.dio(x, RATE, frame_period=1000 * FRAME)
     pitch = pyworld.stonemask(x, pitch, times, RATE)

@@ -10,6 +10,7 @@ import numpy as np
 
 from hiphopss.datasets.generated.effects import RATE
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 from hiphopss.weights.default.plan import SECONDS
 
 DRUM_CHANNEL, DRUM_BANK = 9, 128
@@ -33,12 +34,13 @@ class Played:
 
 def _synthesiser(font: Path) -> tuple[Any, int]:
     """A new one: what it plays depends a little on what it has played."""
+    require("a soundfont", "fluidsynth")
     try:
         import fluidsynth
     except ImportError as error:
         raise HiphopssError(
-            "fluidsynth: can't be loaded: pip install 'hiphopss[train-default]' and install "
-            "FluidSynth's library (Debian: apt-get install libfluidsynth3)"
+            "a soundfont: needs FluidSynth's library: install it (Debian: apt-get install "
+            "libfluidsynth3)"
         ) from error
     synthesiser = fluidsynth.Synth(gain=GAIN, samplerate=float(RATE), **SETTINGS)
     number = synthesiser.sfload(str(font))

@@ -20,6 +20,7 @@ import numpy as np
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.errors import HiphopssError
 from hiphopss.network.spec import MASK_EPSILON, N_FILTERS, TIME_FILTER, mask_noise
+from hiphopss.util.extras import require
 from hiphopss.util.progress import progress_bar
 from hiphopss.weights.default.mixing import N_FRAMES, Mixer, Shelf
 
@@ -267,10 +268,9 @@ def train(
     HiphopssError
         If JAX is not installed, or training diverges.
     """
-    try:
-        import jax
-    except ImportError as error:
-        raise HiphopssError("jax: not installed: pip install 'hiphopss[train-default]'") from error
+    require("training the default weights", "jax")
+    import jax
+
     config = SignalConfig()
     mixer = Mixer(shelves, config, np.random.default_rng([settings.seed, 1]))
     checks = _validation(held_out, config)

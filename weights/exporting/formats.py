@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,6 +13,7 @@ import numpy as np
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.network.forward import NumpyNetwork
+from hiphopss.util.extras import require
 
 Masks = Callable[[np.ndarray], np.ndarray]
 """From scaled magnitudes `[shape=(n_patches, context, n_bins)]` to the masks of the sources
@@ -60,18 +60,10 @@ class Format:
         HiphopssError
             If a package that it needs is not installed.
         """
-        missing = [name for name in self.needs if find_spec(name) is None]
-        if missing:
-            raise HiphopssError(
-                f"{self.suffix} files: exporting them needs {' and '.join(missing)}, not installed "
-                f"here: {' '.join(('pip install', *(_ON_INDEX.get(m, m) for m in missing)))}"
-            )
+        require(f"exporting {self.suffix} files", *self.needs)
         module: Any = import_module(f"hiphopss.weights.exporting.{self.module}")
         return module
 
-
-_ON_INDEX = {"ai_edge_litert": "ai-edge-litert"}
-"""Names on the package index that differ from import names."""
 
 FORMATS = {
     "keras": Format(".keras", "keras_format", ("keras",)),

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from hiphopss.errors import HiphopssError
+from hiphopss.util.extras import require
 
 AUDIO_OUTPUT_SYNCHRONOUS = 2  # espeak_AUDIO_OUTPUT
 DONT_EXIT = 0x8000  # espeak_Initialize returns an error instead of ending the process
@@ -80,14 +81,15 @@ def _fresh_library(options: int) -> Iterator[tuple[ctypes.CDLL, int]]:
     """
     import _ctypes  # the only place where ctypes offers to unload
 
-    try:
-        import espeakng_loader
+    require("speech", "espeakng_loader")
+    import espeakng_loader
 
+    try:
         data = os.fsencode(espeakng_loader.get_data_path())
         library = ctypes.CDLL(str(espeakng_loader.get_library_path()))
-    except (ImportError, OSError) as error:
+    except OSError as error:
         raise HiphopssError(
-            f"espeak-ng can't be loaded ({error}): pip install espeakng-loader"
+            f"espeak-ng can't be loaded ({error}): pip install --force-reinstall espeakng-loader"
         ) from error
     try:
         sample_rate = library.espeak_Initialize(AUDIO_OUTPUT_SYNCHRONOUS, 0, data, options)
