@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test coverage mutants kernels bench lint lint-ruff lint-types packages clean
+.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
@@ -27,6 +27,10 @@ kernels: .venv/installed
 bench: .venv/installed
 	$(BIN)/python tests/bench $(BENCH_ARGS)
 
+# The documentation's site, into build/docs; its notebook is run. Warnings, such as a dead link, are errors.
+docs: .venv/installed
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
+
 lint: lint-ruff lint-types
 
 lint-ruff: .venv/installed
@@ -43,7 +47,7 @@ packages: .venv/installed
 .venv/installed: setup.py pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "hiphopss needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev,docs]'
 	touch $@
 
 clean:

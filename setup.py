@@ -81,6 +81,14 @@ setup(
             "pyfluidsynth>=1.3,<2",  # LGPL-2.1, as FluidSynth's library, which it needs
             "pyworld>=0.3.5,<0.4",  # MIT
         ],
+        "docs": [  # `make docs`
+            "furo>=2025.9",
+            "ipykernel>=6.29,<8",
+            "myst-nb>=1.3,<2",
+            "sphinx>=8.2,<10",
+            "sphinx-copybutton>=0.5.2,<1",
+            "sybil>=9,<11",  # `make test`, too: the examples of the pages
+        ],
         "dev": [
             "pytest>=8,<10",
             "pytest-xdist>=3.6,<4",
