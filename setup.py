@@ -85,6 +85,7 @@ setup(
             "furo>=2025.9",
             "ipykernel>=6.29,<8",
             "myst-nb>=1.3,<2",
+            "numpydoc>=1.8,<2",
             "sphinx>=8.2,<10",
             "sphinx-copybutton>=0.5.2,<1",
             "sybil>=9,<11",  # `make test`, too: the examples of the pages

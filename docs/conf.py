@@ -1,6 +1,10 @@
 """Settings of the documentation's site: ``make docs`` builds it into ``build/docs``."""
 
+import warnings
+
 import hiphopss
+
+warnings.filterwarnings("ignore", "Unknown section Logs")  # see _logs_are_notes
 
 project = "hiphopss"
 author = "the hiphopss authors"

@@ -62,9 +62,8 @@ def python_blocks(page):
 def test_python_without_claims_uses_names_that_exist(page):
     for block in python_blocks(page):
         for node in ast.walk(ast.parse(block)):
-            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-                if node.value.id == "hiphopss":
-                    assert hasattr(hiphopss, node.attr), f"{page.name}: {node.attr}"
+            if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "hiphopss":
+                assert hasattr(hiphopss, node.attr), f"{page.name}: {node.attr}"
             if isinstance(node, ast.ImportFrom) and node.module == "hiphopss":
                 for alias in node.names:
                     assert hasattr(hiphopss, alias.name), f"{page.name}: {alias.name}"
