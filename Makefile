@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test coverage mutants kernels bench lint lint-ruff lint-types packages clean
+.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
@@ -26,6 +26,10 @@ kernels: .venv/installed
 
 bench: .venv/installed
 	$(BIN)/python tests/bench $(BENCH_ARGS)
+
+# The documentation's site, into build/docs; its notebook is run. Warnings, such as a dead link, are errors.
+docs: .venv/installed
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 
 lint: lint-ruff lint-types
 

@@ -82,6 +82,15 @@ def read_songs(root: str | Path, subsets: Sequence[str] = SUBSETS) -> list[Song]
     HiphopssError
         If the folder is missing or not in this layout, a subset has no songs, a song lacks a stem
         other than vocals, or has two files for one, or one that looks like a misspelt one.
+
+    Examples
+    --------
+    >>> import hiphopss
+    >>> root = hiphopss.generate("songs", n_dev=1, n_test=1, seconds=4, progress=False)
+    >>> for song in hiphopss.read_songs(root):
+    ...     print(song.subset, song.name, sorted(song.stems))
+    Dev 001 - Generated - Mar de Fondo ['bass', 'drums', 'other', 'vocals']
+    Test 002 - Generated - Ritmo Interno ['bass', 'drums', 'other', 'vocals']
     """
     root = Path(root)
     layout = layout_of(root)

@@ -167,6 +167,16 @@ class Fidelity:
     normalised_mixture : bool
         Mixtures and targets are scaled like the data set's ``mixture.wav``; otherwise the mixture
         is the plain sum of the stems (section 6).
+
+    Examples
+    --------
+    >>> import dataclasses
+    >>> import hiphopss
+    >>> hiphopss.PRESETS["released"].shared_other_decoder  # Q1
+    True
+    >>> without = dataclasses.replace(hiphopss.PRESETS["released"], shared_other_decoder=False)
+    >>> without.redundant_biases  # Q8, as before
+    True
     """
 
     shared_other_decoder: bool = True

@@ -30,6 +30,12 @@ def describe_weights(path: str | Path) -> str:
     ------
     HiphopssError
         As in :func:`hiphopss.weights.files.load_model`.
+
+    Examples
+    --------
+    >>> import hiphopss
+    >>> print(hiphopss.describe_weights("generated").splitlines()[1])
+    preset     corrected
     """
     path = resolve_weights(path)
     info, arrays = read_weights(path)

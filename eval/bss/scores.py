@@ -120,6 +120,17 @@ def bss_eval(
     ------
     HiphopssError
         If the shapes, the samples or the options can't be scored.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hiphopss
+    >>> rng = np.random.default_rng(0)
+    >>> references = rng.standard_normal((2, 44100))  # two sources, one second
+    >>> estimates = references + 0.1 * rng.standard_normal((2, 44100))  # noise, 20 dB below
+    >>> scores = hiphopss.bss_eval(references, estimates)
+    >>> np.round(scores.sdr[:, 0])
+    array([20., 20.])
     """
     prepared = References(references, mode=mode, window=window, hop=hop, engine=engine, keep=False)
     return prepared.score(estimates, permutation=permutation)

@@ -66,6 +66,20 @@ class StreamingSeparator:
     ------
     HiphopssError
         If the weights can't be used, or a number is out of range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hiphopss
+    >>> separator = hiphopss.StreamingSeparator(lookahead=4, channels=2)
+    >>> separator.latency / separator.sample_rate  # seconds
+    0.0696...
+    >>> stems = separator.process(np.zeros((2, 512)))  # a block: channels, samples
+    >>> stems.shape  # sources, channels, samples
+    (4, 2, 512)
+    >>> rest = separator.flush()  # at the end
+    >>> rest.shape[-1] == separator.latency
+    True
     """
 
     def __init__(

@@ -233,6 +233,18 @@ def mix(stems: np.ndarray, settings: Mix, *, mixture: np.ndarray | None = None) 
     ------
     HiphopssError
         If the stems have another shape, or as in :meth:`Mix.matrices`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hiphopss
+    >>> stems = np.ones((4, 2, 44100))  # vocals, bass, drums, other; two channels; samples
+    >>> settings = hiphopss.Mix(gains={"drums": -6.0}, muted=frozenset({"vocals"}))
+    >>> out = hiphopss.mix(stems, settings)
+    >>> out.shape
+    (2, 44100)
+    >>> round(float(out[0, 0]), 2)  # bass, other, and half of the drums
+    2.5
     """
     _require_stems(stems)
     _, n_channels, n_samples = stems.shape

@@ -266,6 +266,19 @@ def separate(
     ------
     HiphopssError
         If the weights can't be used, if the waveform is not valid, or if the disk is full.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import hiphopss
+    >>> waveform = np.random.default_rng(0).uniform(-0.1, 0.1, (44100, 2))  # a second, stereo
+    >>> stems = hiphopss.separate(waveform, 44100)
+    >>> list(stems)
+    ['vocals', 'bass', 'drums', 'other']
+    >>> stems["vocals"].shape
+    (44100, 2)
+    >>> bool(np.allclose(sum(stems.values()), waveform, atol=1e-5))  # they sum to the song
+    True
     """
     require_loops(loops)
     kind = np.asarray(waveform).dtype.kind

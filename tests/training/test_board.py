@@ -92,12 +92,12 @@ def test_what_hinders_a_board_is_one_line(tmp_path, monkeypatch, run):
     (tmp_path / "file").write_text("")
     with pytest.raises(HiphopssError, match=r"file.*choose another output"):
         board.Board(tmp_path / "file", "m", [])
-    monkeypatch.setattr(board, "find_spec", lambda name: None)
+    monkeypatch.setattr("hiphopss.util.extras.is_installed", lambda name: name != "tensorboard")
     status, _, told = run(
         "train", tmp_path / "f.h5", "-o", tmp_path / "m.weights.h5", "--tensorboard", tmp_path
     )
     assert status == 2
-    assert (
-        told
-        == "hiphopss: error: --tensorboard: TensorBoard is not installed: pip install tensorboard\n"
+    assert told == (
+        "hiphopss: error: --tensorboard: needs the extra 'tensorboard' of hiphopss: "
+        'pip install "tensorboard>=2.20,<3"\n'
     )

@@ -1,8 +1,9 @@
 """The second producer: a style that is like another one, and what is its own."""
 
 import numpy as np
+import pytest
 
-from hiphopss import SOURCES
+from hiphopss import SOURCES, generate, read_songs
 from hiphopss.datasets.generated import style
 from hiphopss.datasets.generated.collection import load_collection
 from hiphopss.datasets.generated.song import render_song
@@ -30,3 +31,14 @@ def test_all_its_songs_have_one_voice_and_few_sounds():
     language = style.load("spanish")
     voices = {collection.voice(song, language)["name"] for song in songs}
     assert voices == {facts["voice"]["name"]}
+
+
+@pytest.mark.parametrize("seconds", [None, 4.0])
+def test_the_set_is_made_as_the_others_are(tmp_path, seconds):
+    songs = load_collection("nocturne").songs(1, 1)
+    lengths = {load_collection("nocturne").length(song, seconds) for song in songs}
+    assert lengths == {30.0 if seconds is None else seconds}
+    if seconds is not None:
+        options = {"seconds": seconds, "n_dev": 1, "n_test": 1, "progress": False}
+        root = generate(tmp_path / "songs", collection="nocturne", **options)
+        assert [song.subset for song in read_songs(root)] == ["Dev", "Test"]
