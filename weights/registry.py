@@ -60,14 +60,15 @@ class Entry:
         return not self.get
 
 
-def _folder() -> Path:
+def shipped_folder() -> Path:
+    """Folder of the shipped weight files."""
     return Path(str(files("hiphopss.weights")))
 
 
 @lru_cache
 def registry() -> tuple[Entry, ...]:
     """All entries, the shipped ones first; the first entry is the default."""
-    facts = tomllib.loads((_folder() / "registry.toml").read_text("utf-8"))
+    facts = tomllib.loads((shipped_folder() / "registry.toml").read_text("utf-8"))
     return tuple(Entry(**entry) for entry in facts["weights"])
 
 
@@ -107,7 +108,7 @@ def resolve_weights(given: str | Path | None) -> Path:
     entry = registry()[0] if given in (None, DEFAULT) else _names()[str(given)]
     if not entry.shipped:
         raise HiphopssError(f"{given}: not shipped: get {entry.file} by hand ({entry.get})")
-    path = _folder() / entry.file
+    path = shipped_folder() / entry.file
     if not path.exists() or sha256_of(path) != entry.sha256:
         raise HiphopssError(
             f"{path}: missing, or not the file that was shipped: install hiphopss again"

@@ -63,7 +63,7 @@ def test_a_name_that_is_not_known_is_answered_with_the_list(tmp_path, monkeypatc
 
 def test_a_damaged_shipped_file_is_refused(tmp_path, monkeypatch):
     entry = registry.registry()[0]
-    monkeypatch.setattr(registry, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "shipped_folder", lambda: tmp_path)
     with pytest.raises(HiphopssError, match="missing, or not the file that was shipped: install"):
         registry.resolve_weights(None)
     (tmp_path / entry.file).write_bytes(b"something else")
