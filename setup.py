@@ -59,6 +59,7 @@ setup(
         "tqdm>=4.66,<5",
         "scikit-learn>=1.5,<2",
         "threadpoolctl>=3,<4",
+        "shtab>=1.7,<2",
         "loky>=3.5,<4",
         "filelock>=4,<5",
         "msgspec>=0.20,<1",

@@ -19,6 +19,7 @@ from hiphopss.datasets.layouts import (
 )
 from hiphopss.errors import AudioError
 from hiphopss.signal.containers import container_of
+from hiphopss.util.opening import nothing_at
 
 logger = logging.getLogger(__name__)
 
@@ -111,7 +112,7 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
         told(AudioError(f"{given}: can't be looked at ({error.strerror}): check its permissions"))
         return []
     if not there:
-        told(AudioError(f"{given}: no such file or folder: check the path"))
+        told(AudioError(nothing_at(given, "no such file or folder: check the path")))
         return []
     if not is_folder:
         return [given]

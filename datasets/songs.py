@@ -25,6 +25,7 @@ from hiphopss.datasets.layouts import (
     song_name,
 )
 from hiphopss.errors import HiphopssError
+from hiphopss.util.opening import nothing_at
 
 OPTIONAL_SOURCES = ("vocals",)
 
@@ -128,11 +129,12 @@ def no_root(folder: Path) -> HiphopssError:
         found = "is a file, not a folder"
         if folder.is_dir():
             found = "no folder 'Sources' in it, nor songs in 'train' or 'test'"
-    return HiphopssError(
-        f"{folder}: {found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
+    told = (
+        f"{found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
         "and so on as DSD100 does, or train/SONG/vocals.wav as MUSDB18-HQ; `hiphopss generate` "
         "makes one, `hiphopss download` fetches one"
     )
+    return HiphopssError(f"{folder}: {told}" if folder.exists() else nothing_at(folder, told))
 
 
 def find_songs(
@@ -265,7 +267,9 @@ def song_folders(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise HiphopssError(f"{folder}: no such folder: give the folder that holds the songs")
+        raise HiphopssError(
+            nothing_at(folder, "no such folder: give the folder that holds the songs")
+        )
     return [entry for entry in song_entries(folder) if entry.is_dir()]
 
 

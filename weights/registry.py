@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import sha256_of
+from hiphopss.util.opening import nothing_at
 
 DEFAULT = "default"
 """Name for the shipped weights that are used by default."""
@@ -102,8 +103,11 @@ def resolve_weights(given: str | Path | None) -> Path:
         return Path(given)
     if given is not None and str(given) not in _names():
         raise HiphopssError(
-            f"{given}: neither a weight file nor the name of one: check the path, or take a name "
-            "from `hiphopss weights list`"
+            nothing_at(
+                given,
+                "neither a weight file nor the name of one: check the path, or take a name from "
+                "`hiphopss weights list`",
+            )
         )
     entry = registry()[0] if given in (None, DEFAULT) else _names()[str(given)]
     if not entry.shipped:
