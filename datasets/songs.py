@@ -164,7 +164,9 @@ def find_songs(
     """
     root = Path(root)
     if not root.is_dir():
-        raise HiphopssError(f"{root}: no such folder: give the folder that holds the songs")
+        raise HiphopssError(
+            nothing_at(root, "no such folder: give the folder that holds the songs")
+        )
     layout = layout_of(root) or layout_of_sources(root)
     places = [("", root, root)]
     if layout is not None:

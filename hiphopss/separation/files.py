@@ -165,6 +165,7 @@ def separate_files(
         logger.info(describe_default())
     if headers:
         tell_unused(settings.loops, record["loops"], weights.name)
+    logger.debug("engine %s, loops %s", settings.engine, record["loops"])
     for number, (name, header) in enumerate(headers.items(), 1):
         bar = progress_bar(
             total=round(header.seconds * info.config.sample_rate),
