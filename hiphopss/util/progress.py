@@ -57,7 +57,8 @@ def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any
 
 def _tell_time(bar: tqdm) -> None:
     """Log how long the work of a bar took, once, when the bar is closed."""
-    begun, close, told = time.perf_counter(), bar.close, []
+    begun, close = time.perf_counter(), bar.close
+    told: list[bool] = []
 
     def closed() -> None:
         close()
@@ -66,7 +67,7 @@ def _tell_time(bar: tqdm) -> None:
             name = getattr(bar, "desc", "").rstrip(": ") or "a step"
             logger.debug("%s: took %.2f s", name, time.perf_counter() - begun)
 
-    bar.close = closed  # type: ignore[method-assign]
+    bar.close = closed
 
 
 def say(line: str, *, last: bool = False) -> None:
