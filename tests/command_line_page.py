@@ -18,8 +18,9 @@ PAGE = Path(__file__).parents[1] / "docs" / "command-line.md"
 
 HEAD = """# Command line
 
-`hiphopss VERB --help` says the same in the terminal. Results go to standard output, as lines or, with
-`--json`, as [one JSON object](json.md); progress bars, warnings, errors and what happens go to standard error.
+`hiphopss VERB --help` says the same in the terminal. Results go to standard output, as lines or,
+with `--json`, as [one JSON object](json.md); progress bars, warnings, errors and what happens go to
+standard error.
 
 `hiphopss` without a verb shows its help on standard error, and its exit status is 2, so that a
 script that forgets the verb fails. Any command has the exit status 141 if nobody reads its output
@@ -79,10 +80,16 @@ def _is_required(action: argparse.Action) -> bool:
 
 def _table(actions: list[argparse.Action]) -> Iterator[str]:
     yield "| | |\n|---|---|"
-    for action in sorted(actions, key=lambda action: bool(action.option_strings)):
+    for action in sorted(actions, key=_rank):
         told = (action.help or "").replace("|", "\\|").replace("%%", "%")
         yield f"| `{_named(action)}` | {told} |".replace("`|", "` |")
     yield ""
+
+
+def _rank(action: argparse.Action) -> int:
+    """Arguments first, then the verb's own options, then those that all verbs have."""
+    common = action.dest in ("json", "verbose", "quiet")
+    return bool(action.option_strings) + common
 
 
 def _named(action: argparse.Action, *, short: bool = False) -> str:
