@@ -127,6 +127,7 @@ setup(
         "filelock>=4,<5",  # pure Python, as the next two: one run at a time makes an output
         "lazy_loader>=0.4,<1",  # public names, loaded when they are used
         "loky>=3.5,<4",  # several processes, of which `evaluate` starts as many as are worth it
+        "shtab>=1.7,<2",  # completion in shells; pure Python, too
     ],
     extras_require={**EXTRAS, "all": ALL, "docs": DOCS, "dev": [*ALL, *DEV, *DOCS]},
     entry_points={"console_scripts": ["hiphopss = hiphopss.__main__:run"]},

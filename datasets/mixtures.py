@@ -26,6 +26,7 @@ from hiphopss.datasets.layouts import (
 )
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal.containers import container_of
+from hiphopss.util.opening import nothing_at
 from hiphopss.util.records import read_record
 
 logger = logging.getLogger(__name__)
@@ -154,7 +155,7 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
         told(AudioError(f"{given}: can't be looked at ({error.strerror}): check its permissions"))
         return []
     if not there:
-        told(AudioError(f"{given}: no such file or folder: check the path"))
+        told(AudioError(nothing_at(given, "no such file or folder: check the path")))
         return []
     if not is_folder:
         return [given]

@@ -25,6 +25,7 @@ from hiphopss.datasets.layouts import (
     song_name,
 )
 from hiphopss.errors import HiphopssError
+from hiphopss.util.opening import nothing_at
 
 OPTIONAL_SOURCES = ("vocals",)
 
@@ -137,11 +138,12 @@ def no_root(folder: Path) -> HiphopssError:
         found = "is a file, not a folder"
         if folder.is_dir():
             found = "no folder 'Sources' in it, nor songs in 'train' or 'test'"
-    return HiphopssError(
-        f"{folder}: {found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
+    told = (
+        f"{found}: name the root of a data set, which holds Sources/Dev/SONG/vocals.wav "
         "and so on as DSD100 does, or train/SONG/vocals.wav as MUSDB18-HQ; `hiphopss generate` "
         "makes one, `hiphopss download` fetches one"
     )
+    return HiphopssError(f"{folder}: {told}" if folder.exists() else nothing_at(folder, told))
 
 
 def find_songs(
@@ -171,7 +173,9 @@ def find_songs(
     """
     root = Path(root)
     if not root.is_dir():
-        raise HiphopssError(f"{root}: no such folder: give the folder that holds the songs")
+        raise HiphopssError(
+            nothing_at(root, "no such folder: give the folder that holds the songs")
+        )
     layout = layout_of(root) or layout_of_sources(root)
     places = [("", root, root)]
     if layout is not None:
@@ -274,7 +278,9 @@ def song_folders(folder: str | Path) -> list[Path]:
     """
     folder = Path(folder)
     if not folder.is_dir():
-        raise HiphopssError(f"{folder}: no such folder: give the folder that holds the songs")
+        raise HiphopssError(
+            nothing_at(folder, "no such folder: give the folder that holds the songs")
+        )
     return [entry for entry in song_entries(folder) if entry.is_dir()]
 
 

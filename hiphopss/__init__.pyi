@@ -2,6 +2,7 @@
 
 from .adaptation.adapting import Adaptation, adapt
 from .adaptation.settings import AdaptationSettings
+from .cli.terminal.environment import environment
 from .config import PRESETS, SOURCES, Fidelity, LossWeights, SignalConfig
 from .datasets.features.audition import audition, list_segments
 from .datasets.features.make import make_features
@@ -106,6 +107,7 @@ __all__ = [
     "convert_weights",
     "describe_weights",
     "download_dataset",
+    "environment",
     "evaluate",
     "export_site",
     "export_weights",

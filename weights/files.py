@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
@@ -31,6 +32,8 @@ from hiphopss.weights.registry import is_leaky_by_name, resolve_weights, shipped
 if TYPE_CHECKING:
     import h5py
     import keras
+
+logger = logging.getLogger(__name__)
 
 SUFFIX = ".weights.h5"
 _ATTRIBUTE = "hiphopss"
@@ -235,6 +238,12 @@ def read_weights(path: str | Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
         those of the network, or are not finite.
     """
     path = Path(path)
+    info, arrays = _read_weights(path)
+    logger.debug("%s: preset %s, SHA-256 %s", path, info.fidelity.name, info.sha256)
+    return info, arrays
+
+
+def _read_weights(path: Path) -> tuple[WeightsInfo, dict[str, np.ndarray]]:
     if not is_hdf5(path):
         arrays = read_published(path)
         digest = sha256_of(path)

@@ -54,7 +54,8 @@ _PLAIN_OPCODES = {"PROTO", "FRAME", "STOP"}.union(
 
 _KNOWN_COUNTS = {
     13: "two decoders: probably the network for iKala (voice and accompaniment)",
-    17: "four decoders: probably the network for Bach10, or a version without quirk Q1",
+    17: "four decoders: probably the network for Bach10, or a version without quirk Q1 (in which "
+    "'other' uses the decoder of 'bass')",
 }
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from hiphopss.errors import HiphopssError
 from hiphopss.util.files import sha256_of
+from hiphopss.util.opening import nothing_at
 
 DEFAULT = "default"
 """Name for the shipped weights that are used by default."""
@@ -60,14 +61,15 @@ class Entry:
         return not self.get
 
 
-def _folder() -> Path:
+def shipped_folder() -> Path:
+    """Folder of the shipped weight files."""
     return Path(str(files("hiphopss.weights")))
 
 
 @lru_cache
 def registry() -> tuple[Entry, ...]:
     """All entries, the shipped ones first; the first entry is the default."""
-    facts = tomllib.loads((_folder() / "registry.toml").read_text("utf-8"))
+    facts = tomllib.loads((shipped_folder() / "registry.toml").read_text("utf-8"))
     return tuple(Entry(**entry) for entry in facts["weights"])
 
 
@@ -101,13 +103,16 @@ def resolve_weights(given: str | Path | None) -> Path:
         return Path(given)
     if given is not None and str(given) not in _names():
         raise HiphopssError(
-            f"{given}: neither a weight file nor the name of one: check the path, or take a name "
-            "from `hiphopss weights list`"
+            nothing_at(
+                given,
+                "neither a weight file nor the name of one: check the path, or take a name from "
+                "`hiphopss weights list`",
+            )
         )
     entry = registry()[0] if given in (None, DEFAULT) else _names()[str(given)]
     if not entry.shipped:
         raise HiphopssError(f"{given}: not shipped: get {entry.file} by hand ({entry.get})")
-    path = _folder() / entry.file
+    path = shipped_folder() / entry.file
     if not path.exists() or sha256_of(path) != entry.sha256:
         raise HiphopssError(
             f"{path}: missing, or not the file that was shipped: install hiphopss again"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -152,8 +153,17 @@ def _require_unchanged(file: FeatureFile, name: str, path: Path) -> None:
 
 def list_segments(features: str | Path) -> str:
     """Describe the segments of a feature file, one per line; errors as :class:`FeatureFile`."""
+    return describe_segments(*read_segments(features))
+
+
+def read_segments(features: str | Path) -> tuple[list[Segment], int]:
+    """Segments of a feature file, and its sampling rate in Hz; errors as :class:`FeatureFile`."""
     with FeatureFile(features) as file:
-        return "\n".join(
-            f"{number:5} {segment.describe(file.config.sample_rate)}"
-            for number, segment in enumerate(file.segments())
-        )
+        return list(file.segments()), file.config.sample_rate
+
+
+def describe_segments(segments: Sequence[Segment], sample_rate: int) -> str:
+    """Describe segments for people, one per line."""
+    return "\n".join(
+        f"{number:5} {segment.describe(sample_rate)}" for number, segment in enumerate(segments)
+    )

@@ -61,6 +61,7 @@ from hiphopss.datasets.features.segments import (
 from hiphopss.errors import HiphopssError
 from hiphopss.util.hdf5.reading import HDF5File, LookError
 from hiphopss.util.keras_backend import aligned
+from hiphopss.util.opening import nothing_at
 
 
 class Rows(NamedTuple):
@@ -127,7 +128,9 @@ class FeatureFile:
             if not isinstance(error.__cause__, FileNotFoundError):
                 raise
             raise HiphopssError(
-                f"{path}: no such file: make it with `hiphopss features DATASET -o {path}`"
+                nothing_at(
+                    path, f"no such file: make it with `hiphopss features DATASET -o {path}`"
+                )
             ) from error
         try:
             self._read(fidelity)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from argparse import Namespace
+from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import Verbs, add_quiet, add_verb, count
-from hiphopss.util.progress import tell
+from hiphopss.cli.common import Verbs, add_verb, count
+from hiphopss.cli.terminal.results import Result
+from hiphopss.config import SOURCES
 from hiphopss.util.text import printable
+
+if TYPE_CHECKING:
+    from hiphopss.adaptation.adapting import Adaptation
 
 
 def add_adapt(verbs: Verbs) -> None:
@@ -15,6 +20,7 @@ def add_adapt(verbs: Verbs) -> None:
         "adapt",
         "make weights of your own from 1 to 20 songs with stems, if that helps",
         _adapt,
+        examples=["hiphopss adapt songs -o mine.weights.h5"],
     )
     verb.add_argument(
         "songs",
@@ -48,10 +54,9 @@ def add_adapt(verbs: Verbs) -> None:
         "0.25); more keeps other styles better, and gains less",
     )
     verb.add_argument("--seed", type=int, default=0, help="(default: 0)")
-    add_quiet(verb)
 
 
-def _adapt(options: Namespace) -> None:
+def _adapt(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     if options.init:
@@ -69,4 +74,23 @@ def _adapt(options: Namespace) -> None:
         init=options.init,
         progress=not options.quiet,
     )
-    tell(found.text(), printable(found.output))
+    return Result(_facts(found), [found.text(), printable(found.output)])
+
+
+def _facts(found: Adaptation) -> dict:
+    """The fields of the JSON object."""
+    scores = zip(found.pieces, found.before, found.after, strict=True)
+    return {
+        "path": found.output,
+        "songs": found.songs,
+        "steps": found.steps,
+        "gain_db": found.gain_db,
+        "held_out": [
+            {
+                "name": name,
+                "sdr_before": dict(zip(SOURCES, before, strict=True)),
+                "sdr_after": dict(zip(SOURCES, after, strict=True)),
+            }
+            for name, before, after in scores
+        ],
+    }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from hiphopss.cli.terminal.parser import Parser
+from hiphopss.cli.terminal.results import Result
 from hiphopss.config import LENGTH_TOLERANCE_S, LOOPS, PRESETS
 from hiphopss.errors import HiphopssError
 
@@ -22,16 +24,56 @@ def add_verb(
     verbs: Verbs,
     name: str,
     summary: str,
-    run: Callable[[argparse.Namespace], int | None],
+    run: Callable[[argparse.Namespace], Result | None],
     *,
-    quiet_lines: bool = False,
-) -> argparse.ArgumentParser:
+    examples: Sequence[str],
+    statuses: Mapping[int, str] | None = None,
+    json: bool = True,
+) -> Parser:
     """Add a verb that is run by the function ``run``.
 
-    With ``quiet_lines``, its ``--quiet`` also leaves out informational log lines.
+    Parameters
+    ----------
+    verbs : Verbs
+        Object to which the verb is added.
+    name, summary : str
+        Name of the verb, and what it does.
+    run : callable
+        Function of the options that gives the result to print. None if it has printed it already,
+        with :func:`hiphopss.cli.terminal.results.show`.
+    examples : sequence of str
+        Commands for the end of the help.
+    statuses : mapping of int to str, optional
+        Exit statuses beside :data:`hiphopss.cli.terminal.parser.STATUSES`.
+    json : bool
+        Whether the verb has a result that can be a JSON object.
     """
-    verb = verbs.add_parser(name, help=summary, description=summary[0].upper() + summary[1:] + ".")
-    verb.set_defaults(run=run, parser=verb, quiet_lines=quiet_lines, quiet=False)
+    verb = verbs.add_parser(
+        name,
+        help=summary,
+        description=summary[0].upper() + summary[1:] + ".",
+        examples=examples,
+        statuses=statuses,
+    )
+    verb.set_defaults(run=run, parser=verb, verb=verb.prog.partition(" ")[2], json=False)
+    told = verb.add_argument_group("what is told")
+    if json:
+        told.add_argument(
+            "--json", action="store_true", help="print the result as one JSON object (docs/json.md)"
+        )
+    amount = told.add_mutually_exclusive_group()
+    amount.add_argument(
+        "-v",
+        "--verbose",
+        action="store_true",
+        help="tell on standard error what is decided, and how long each step takes",
+    )
+    amount.add_argument(
+        "-q",
+        "--quiet",
+        action="store_true",
+        help="only results, warnings and errors: no progress bars, and no lines on what happens",
+    )
     return verb
 
 
@@ -121,10 +163,6 @@ def add_length_tolerance(verb: argparse.ArgumentParser) -> None:
         help="where a song's files differ in length by less than this, in seconds, cut them to the "
         f"shortest, with a warning (default: {LENGTH_TOLERANCE_S:g})",
     )
-
-
-def add_quiet(verb: argparse.ArgumentParser) -> None:
-    verb.add_argument("-q", "--quiet", action="store_true", help="show no progress bars")
 
 
 def add_preset(verb: argparse.ArgumentParser, meaning: str = "") -> None:

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from hiphopss.cli.common import Verbs, add_length_tolerance, add_preset, add_quiet, add_verb
-from hiphopss.util.progress import tell
+from hiphopss.cli.common import Verbs, add_length_tolerance, add_preset, add_verb
+from hiphopss.cli.terminal.results import Result, made
 from hiphopss.util.text import printable
 
 
 def add_generate(verbs: Verbs) -> None:
     verb = add_verb(
-        verbs, "generate", "make a generated data set, in the layout of DSD100", _generate
+        verbs,
+        "generate",
+        "make a generated data set, in the layout of DSD100",
+        _generate,
+        examples=["hiphopss generate songs --seconds 20"],
     )
     verb.add_argument("output", metavar="OUT", help="folder to make")
     verb.add_argument(
@@ -41,10 +45,9 @@ def add_generate(verbs: Verbs) -> None:
         help="songs to test on (default: 5, dsd100: 6, loops: 12, unlooped and nocturne: 8)",
     )
     verb.add_argument("--seed", type=int, default=0, help="seed of the songs (default: 0)")
-    add_quiet(verb)
 
 
-def _generate(options: Namespace) -> None:
+def _generate(options: Namespace) -> Result:
     from hiphopss.datasets.generated import generate
 
     path = generate(
@@ -56,7 +59,7 @@ def _generate(options: Namespace) -> None:
         seed=options.seed,
         progress=not options.quiet,
     )
-    tell(printable(path))
+    return made(path)
 
 
 def add_download(verbs: Verbs) -> None:
@@ -65,6 +68,10 @@ def add_download(verbs: Verbs) -> None:
         "download",
         "download a data set from Zenodo, or unpack its archive; run again to resume a download",
         _download,
+        examples=[
+            "hiphopss download hhds HHDS",
+            "hiphopss download dsd100 DSD100 --archive DSD100.zip",
+        ],
     )
     verb.add_argument(
         "dataset",
@@ -78,16 +85,15 @@ def add_download(verbs: Verbs) -> None:
         metavar="ZIP",
         help="check and unpack this archive instead of downloading it; it is kept",
     )
-    add_quiet(verb)
 
 
-def _download(options: Namespace) -> None:
+def _download(options: Namespace) -> Result:
     from hiphopss.datasets.fetch.dataset import download_dataset
 
     path = download_dataset(
         options.dataset, options.output, archive=options.archive, progress=not options.quiet
     )
-    tell(printable(path))
+    return made(path)
 
 
 def add_features(verbs: Verbs) -> None:
@@ -96,6 +102,7 @@ def add_features(verbs: Verbs) -> None:
         "features",
         "compute the HDF5 feature file of a data set, augmented or not",
         _features,
+        examples=["hiphopss features HHDS -o hhds.h5 --augmentation combined"],
     )
     verb.add_argument(
         "dataset", metavar="DATASET", help="root in the layout of DSD100, MUSDB18 or MUSDB18-HQ"
@@ -113,8 +120,9 @@ def add_features(verbs: Verbs) -> None:
     verb.add_argument(
         "--released-test-leak",
         action="store_true",
-        help="Q3: the circular shift uses the test songs too, as in the released code; the file, "
-        "weights, scores and figures made from it say so (only with --preset released)",
+        help="the circular shift uses the test songs too, which the released code does by mistake "
+        "(its quirk Q3); the file, and weights, scores and figures made from it, say so (only with "
+        "--preset released)",
     )
     verb.add_argument(
         "--store-phase",
@@ -133,10 +141,9 @@ def add_features(verbs: Verbs) -> None:
         help="only say what it takes: patches, bytes, and time on this machine, measured for some "
         "seconds",
     )
-    add_quiet(verb)
 
 
-def _features(options: Namespace) -> None:
+def _features(options: Namespace) -> Result:
     from hiphopss.datasets.features.make import make_features
     from hiphopss.datasets.features.plan import plan_features
     from hiphopss.datasets.features.selection import SongChoice
@@ -150,10 +157,10 @@ def _features(options: Namespace) -> None:
         "songs": SongChoice(options.part, options.length_tolerance),
     }
     if options.plan:
-        tell(plan_features(options.dataset, options.output, **chosen).text())
-        return
+        plan = plan_features(options.dataset, options.output, **chosen)
+        return Result({"plan": plan}, [plan.text()])
     path = make_features(options.dataset, options.output, **chosen, progress=not options.quiet)
-    tell(printable(path))
+    return made(path)
 
 
 def add_audition(verbs: Verbs) -> None:
@@ -162,6 +169,7 @@ def add_audition(verbs: Verbs) -> None:
         "audition",
         "list the segments of a feature file, or write one as WAV files",
         _audition,
+        examples=["hiphopss audition hhds.h5", "hiphopss audition hhds.h5 --segment 3"],
     )
     verb.add_argument("features", metavar="FILE", help="HDF5 file from `features`")
     verb.add_argument("--segment", type=int, metavar="N", help="one to write (default: list all)")
@@ -171,17 +179,22 @@ def add_audition(verbs: Verbs) -> None:
     verb.add_argument("--dataset", metavar="DATASET", help="root of the data set, if it was moved")
 
 
-def _audition(options: Namespace) -> None:
+def _audition(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.features)
-    from hiphopss.datasets.features.audition import audition, list_segments
+    from hiphopss.datasets.features.audition import (
+        audition,
+        describe_segments,
+        read_segments,
+    )
 
     if options.segment is None:
-        tell(list_segments(options.features))
-        return
+        segments, rate = read_segments(options.features)
+        facts = {"sample_rate": rate, "segments": segments}
+        return Result(facts, [describe_segments(segments, rate)])
     output = options.output
     if output is None:
         output = f"{options.features.removesuffix('.h5')}-segment-{options.segment}"
     paths = audition(options.features, options.segment, output, dataset=options.dataset)
-    tell(*map(printable, paths))
+    return Result({"files": paths}, [printable(path) for path in paths])

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import Namespace
 
-from hiphopss.cli.common import Verbs, add_quiet, add_verb
-from hiphopss.util.progress import tell
-from hiphopss.util.text import printable
+from hiphopss.cli.common import Verbs, add_verb
+from hiphopss.cli.terminal.results import Result, made, show
 
 
 def add_demo(verbs: Verbs) -> None:
-    verb = add_verb(verbs, "demo", "a web page that separates songs and mixes their stems", _demo)
+    verb = add_verb(
+        verbs,
+        "demo",
+        "a web page that separates songs and mixes their stems",
+        _demo,
+        examples=["hiphopss demo --open", "hiphopss demo --export site"],
+        statuses={0: "the site is written, or the page was served until it was interrupted"},
+    )
     verb.add_argument(
         "--host",
         default="127.0.0.1",
@@ -45,10 +52,9 @@ def add_demo(verbs: Verbs) -> None:
         metavar="DIR",
         help="serve nothing: write a static site with all songs separated by all models",
     )
-    add_quiet(verb)
 
 
-def _demo(options: Namespace) -> None:
+def _demo(options: Namespace) -> Result | None:
     from hiphopss.demo.limits import Limits
 
     if options.export is not None:
@@ -57,13 +63,17 @@ def _demo(options: Namespace) -> None:
         folder = export_site(
             options.export, weights=options.weights, songs=options.songs, progress=not options.quiet
         )
-        tell(printable(folder))
-        return
-    from hiphopss.demo.server import serve
+        return made(folder)
+    from hiphopss.demo.server import ready_line, serve
 
     limits = Limits(
         max_bytes=options.max_mb * 2**20, max_seconds=options.max_seconds, queue=options.queue
     )
+
+    def ready(address: str) -> None:
+        show(Result({"address": address}, [ready_line(address)]), options)
+        sys.stdout.flush()
+
     serve(
         host=options.host,
         port=options.port,
@@ -71,4 +81,6 @@ def _demo(options: Namespace) -> None:
         songs=options.songs,
         limits=limits,
         open_page=options.open,
+        ready=ready,
     )
+    return None

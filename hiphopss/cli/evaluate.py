@@ -3,26 +3,35 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from hiphopss.cli.common import (
     Verbs,
     add_executor,
     add_length_tolerance,
-    add_quiet,
     add_verb,
     executor,
 )
+from hiphopss.cli.terminal.results import Result
 from hiphopss.errors import HiphopssError
-from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
+    from hiphopss.eval.aggregate import Summary
+    from hiphopss.eval.comparison import Comparison
     from hiphopss.eval.protocols import Scoring
 
 
 def add_evaluate(verbs: Verbs) -> None:
-    verb = add_verb(verbs, "evaluate", "score stems against the true ones, song by song", _evaluate)
+    verb = add_verb(
+        verbs,
+        "evaluate",
+        "score stems against the true ones, song by song",
+        _evaluate,
+        examples=["hiphopss evaluate DSD100 stems -o scores.csv --subset Test"],
+    )
     verb.add_argument(
         "references",
         metavar="REFERENCES",
@@ -55,7 +64,6 @@ def _add_scoring(verb: ArgumentParser) -> None:
     )
     add_length_tolerance(verb)
     add_executor(verb)
-    add_quiet(verb)
 
 
 def _scoring(options: Namespace) -> dict[str, Any]:
@@ -78,10 +86,36 @@ def _scoring(options: Namespace) -> dict[str, Any]:
     }
 
 
-def _told(how: Scoring) -> str:
+def _heading(how: Scoring) -> str:
     """How was scored, as the heading of what is printed."""
     protocol = how.resolved()
     return f"{protocol.name}: {protocol.label}\n"
+
+
+def _protocol_facts(how: Scoring) -> dict[str, str]:
+    """The same for JSON."""
+    protocol = how.resolved()
+    return {
+        "name": protocol.name,
+        "meaning": protocol.label,
+        "over_windows": protocol.averaging.windows,
+        "over_songs": protocol.averaging.songs,
+    }
+
+
+def summary_facts(summaries: Iterable[Summary]) -> list[dict]:
+    """Summaries as they are in JSON objects."""
+    return [
+        {
+            "model": summary.model,
+            "subset": summary.subset,
+            "source": summary.source,
+            "n_songs": summary.n_songs,
+            "scores": summary.mean,
+            "ci95": summary.ci95,
+        }
+        for summary in summaries
+    ]
 
 
 def _add_mode(verb: ArgumentParser) -> None:
@@ -121,7 +155,7 @@ def _subset(text: str) -> str:
     return {"train": "Dev", "dev": "Dev", "test": "Test"}.get(text.lower(), text)
 
 
-def _evaluate(options: Namespace) -> None:
+def _evaluate(options: Namespace) -> Result:
     from hiphopss.eval.aggregate import format_summary, summarise
     from hiphopss.eval.evaluation import evaluate
     from hiphopss.eval.table import is_uncertain
@@ -142,12 +176,19 @@ def _evaluate(options: Namespace) -> None:
         museval_json=options.museval_json,
         **scoring,
     )
-    tell(_told(scoring["how"]))
-    tell(format_summary(summarise(rows, scoring["how"].resolved().averaging)))
+    summaries = summarise(rows, scoring["how"].resolved().averaging)
+    lines = [_heading(scoring["how"]), format_summary(summaries)]
     noted = sum(map(is_uncertain, rows))
     if noted:
-        tell(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
-    tell(f"\n{printable(options.output)}")
+        lines.append(f"\n{noted} of {len(rows)} scores are undefined or uncertain: see their notes")
+    facts = {
+        "path": options.output,
+        "protocol": _protocol_facts(scoring["how"]),
+        "n_scores": len(rows),
+        "n_uncertain": noted,
+        "summaries": summary_facts(summaries),
+    }
+    return Result(facts, [*lines, f"\n{printable(options.output)}"])
 
 
 def add_compare(verbs: Verbs) -> None:
@@ -156,6 +197,7 @@ def add_compare(verbs: Verbs) -> None:
         "compare",
         "score models side by side, and their paired differences, song by song",
         _compare,
+        examples=["hiphopss compare stems other-stems -o scores.csv --references DSD100"],
     )
     verb.add_argument(
         "estimates",
@@ -191,10 +233,9 @@ def add_compare(verbs: Verbs) -> None:
     _add_scoring(verb)
 
 
-def _compare(options: Namespace) -> None:
+def _compare(options: Namespace) -> Result:
     if options.campaign is not None:
-        _compare_with_campaign(options)
-        return
+        return _compare_with_campaign(options)
     if options.average is not None:
         raise HiphopssError("--average: is of the scores of a campaign: give --with sisec2016, too")
     from hiphopss.eval.comparison import compare
@@ -209,12 +250,26 @@ def _compare(options: Namespace) -> None:
         subset=options.subset,
         **scoring,
     )
-    tell(_told(scoring["how"]))
-    tell(comparison.text())
-    tell(f"\n{printable(options.output)}")
+    facts = {"path": options.output, "protocol": _protocol_facts(scoring["how"])}
+    return Result(
+        {**facts, **_comparison_facts(comparison)},
+        [_heading(scoring["how"]), comparison.text(), f"\n{printable(options.output)}"],
+    )
 
 
-def _compare_with_campaign(options: Namespace) -> None:
+def _comparison_facts(comparison: Comparison) -> dict:
+    return {
+        "against": comparison.against,
+        "summaries": summary_facts(comparison.summaries),
+        "differences": [
+            {"model": model, "subset": subset, **asdict(difference)}
+            for (model, subset), differences in comparison.differences.items()
+            for difference in differences
+        ],
+    }
+
+
+def _compare_with_campaign(options: Namespace) -> Result:
     asked = f"--with {options.campaign}"
     if options.references is None:
         raise HiphopssError(
@@ -242,7 +297,12 @@ def _compare_with_campaign(options: Namespace) -> None:
         subset=options.subset,
         **_scoring(options),
     )
-    tell(found.text())
-    tell("")
-    for file in found.files:
-        tell(printable(file))
+    facts = {
+        "files": found.files,
+        "campaign": options.campaign,
+        "average": found.beside.average,
+        **_comparison_facts(found.comparison),
+        "pairs": found.beside.pairs,
+        "standings": found.beside.standings,
+    }
+    return Result(facts, [found.text(), "", *map(printable, found.files)])

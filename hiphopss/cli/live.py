@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
-from argparse import Namespace, RawDescriptionHelpFormatter
+from argparse import Namespace
+from dataclasses import asdict
 
 from hiphopss.cli.common import Verbs, add_verb, add_weights_option
 from hiphopss.cli.remix import add_mix, mix_of
+from hiphopss.cli.terminal.results import Result
 from hiphopss.live.control_help import COMMANDS, KEYS
-from hiphopss.util.progress import tell
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
 
 def add_live(verbs: Verbs) -> None:
     summary = "separate and mix audio while it arrives"
-    verb = add_verb(verbs, "live", summary, _live, quiet_lines=True)
-    verb.formatter_class = RawDescriptionHelpFormatter
+    verb = add_verb(
+        verbs,
+        "live",
+        summary,
+        _live,
+        examples=[
+            "hiphopss live --input song.flac --output device --karaoke",
+            "hiphopss live --input device --output device --lookahead 4",
+        ],
+    )
     verb.description = f"{verb.description}{_controls_help()}"
     ends = verb.add_mutually_exclusive_group(required=True)
     ends.add_argument("--input", metavar="IN", help=_ENDS)
@@ -47,7 +56,6 @@ def add_live(verbs: Verbs) -> None:
         "--format", choices=("f32le", "s16le"), default="f32le", help="for pipes (default: f32le)"
     )
     add_weights_option(verb)
-    verb.add_argument("-q", "--quiet", action="store_true", help="show only warnings and errors")
 
 
 def _controls_help() -> str:
@@ -59,16 +67,20 @@ FIFO, for when the audio comes from there):
 On a terminal, keys do: {KEYS}"""
 
 
-def _live(options: Namespace) -> None:
+def _live(options: Namespace) -> Result:
     from hiphopss.errors import HiphopssError
-    from hiphopss.live.ends import list_devices
+    from hiphopss.live.ends import list_devices, read_devices
     from hiphopss.live.session import LiveSettings, Pcm, run_live
 
     if options.list_devices:
-        tell(list_devices())
-        return
+        return Result({"devices": read_devices()}, [list_devices()])
     if options.output is None:
         raise HiphopssError("live: nowhere to play to: give --output")
+    if options.json and options.output == "-":
+        raise HiphopssError(
+            "--json: standard output can't hold both audio and JSON: give --output a file or a "
+            "device, or leave out --json"
+        )
     settings = LiveSettings(
         weights=options.weights,
         lookahead=options.lookahead,
@@ -77,4 +89,9 @@ def _live(options: Namespace) -> None:
         realtime=options.realtime,
         stereo=options.stereo,
     )
-    run_live(options.input, options.output, mix_of(options), settings, control=options.control)
+    tally = run_live(
+        options.input, options.output, mix_of(options), settings, control=options.control
+    )
+    counts = asdict(tally)
+    del counts["began"]  # on a clock that has no meaning for others
+    return Result({"output": options.output, **counts})

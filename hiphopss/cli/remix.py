@@ -12,12 +12,11 @@ from hiphopss.cli.common import (
     Verbs,
     add_length_tolerance,
     add_loops,
-    add_quiet,
     add_verb,
     add_weights_option,
 )
+from hiphopss.cli.terminal.results import Result
 from hiphopss.config import LOOPS, SOURCES
-from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
@@ -27,7 +26,16 @@ logger = logging.getLogger(__name__)
 
 
 def add_remix(verbs: Verbs) -> None:
-    verb = add_verb(verbs, "remix", "mix a song, or a folder of stems, anew", _remix)
+    verb = add_verb(
+        verbs,
+        "remix",
+        "mix a song, or a folder of stems, anew",
+        _remix,
+        examples=[
+            "hiphopss remix song.mp3 -o karaoke.wav --karaoke",
+            "hiphopss remix song.mp3 -o mix.flac --gain drums=3 --pan bass=-0.2",
+        ],
+    )
     verb.add_argument("input", metavar="SONG|FOLDER", help="an audio file, or a folder of stems")
     verb.add_argument(
         "-o",
@@ -56,7 +64,6 @@ def add_remix(verbs: Verbs) -> None:
         help="lower the whole mix as far as needed, rather than clip",
     )
     add_length_tolerance(verb)
-    add_quiet(verb)
 
 
 def add_mix(verb: ArgumentParser) -> None:
@@ -113,7 +120,7 @@ def mix_of(options: Namespace) -> Mix:
     )
 
 
-def _remix(options: Namespace) -> None:
+def _remix(options: Namespace) -> Result:
     from hiphopss.remixing.remix import remix
 
     done = remix(
@@ -130,4 +137,4 @@ def _remix(options: Namespace) -> None:
     )
     if done.lowered_db:
         logger.info("lowered by %.1f dB", done.lowered_db)
-    tell(printable(done.path))
+    return Result({"files": [done]}, [printable(done.path)])

@@ -5,12 +5,18 @@ from __future__ import annotations
 import os
 from argparse import ArgumentParser, Namespace
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import Verbs, add_executor, add_quiet, add_verb, executor
+from hiphopss.cli.common import Verbs, add_executor, add_verb, executor
+from hiphopss.cli.evaluate import summary_facts
+from hiphopss.cli.terminal.results import Result
 from hiphopss.config import PRESETS
 from hiphopss.errors import HiphopssError
-from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
+
+if TYPE_CHECKING:
+    from hiphopss.reproduction.plan import Plan
+    from hiphopss.reproduction.results import Outcome
 
 _DSD100_VARIABLES = {"DSD_PATH": "dsd100", "MUSDB_PATH": "musdb18"}
 """Variables that name DSD100 or what stands in for it, the first one first."""
@@ -23,7 +29,7 @@ def add_reproduce(verbs: Verbs) -> None:
         "train and evaluate the eight models of the paper's Table 1 on both test sets, and report; "
         "run again to resume",
         _reproduce,
-        quiet_lines=True,
+        examples=["hiphopss reproduce -o runs/quick", "hiphopss reproduce -o runs/paper --plan"],
     )
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder of the run")
     verb.add_argument(
@@ -51,7 +57,6 @@ def add_reproduce(verbs: Verbs) -> None:
         "machine, measured for some seconds",
     )
     add_executor(verb)
-    add_quiet(verb)
 
 
 def _add_songs(verb: ArgumentParser) -> None:
@@ -104,8 +109,8 @@ def _add_extent(verb: ArgumentParser) -> None:
     verb.add_argument(
         "--released-test-leak",
         action="store_true",
-        help="Q3: HH_CS and HH_COMBI train on test songs too, as in the released code; all that "
-        "comes from it says so (only with --preset released)",
+        help="HH_CS and HH_COMBI train on test songs too, which the released code does by mistake "
+        "(its quirk Q3); all that comes from it says so (only with --preset released)",
     )
     verb.add_argument(
         "--ablate",
@@ -113,7 +118,8 @@ def _add_extent(verb: ArgumentParser) -> None:
         const="",
         metavar="Q1,Q2",
         help="instead of all that: what each quirk of the released code does, in dB; train the "
-        "models it concerns with one switch of the preset turned at a time (default: all quirks)",
+        "models it concerns with one switch of the preset turned at a time; quirks have numbers, "
+        "which docs/released-code.md explains (default: all quirks)",
     )
     verb.add_argument(
         "--seeds",
@@ -124,7 +130,7 @@ def _add_extent(verb: ArgumentParser) -> None:
     )
 
 
-def _reproduce(options: Namespace) -> None:
+def _reproduce(options: Namespace) -> Result:
     from hiphopss.reproduction.ablation import AblationSettings, ablate
     from hiphopss.reproduction.experiments import profile
     from hiphopss.reproduction.plan import plan
@@ -159,8 +165,8 @@ def _reproduce(options: Namespace) -> None:
     if options.plan:
         if options.ablate is not None:
             raise HiphopssError("--plan: is of the paper's models alone: leave out --ablate")
-        tell(plan(options.output, ReproductionSettings(**given), **how).text())
-        return
+        planned = plan(options.output, ReproductionSettings(**given), **how)
+        return Result({"plan": _plan_facts(planned)}, [planned.text()])
     if options.ablate is None:
         if options.seeds is not None:
             raise HiphopssError("--seeds: only with --ablate; give --seed to run with another seed")
@@ -170,7 +176,36 @@ def _reproduce(options: Namespace) -> None:
         if options.seeds is not None:
             given["n_seeds"] = options.seeds
         outcome = ablate(options.output, AblationSettings(**given), **how)
-    tell(outcome.summary, "", *map(printable, outcome.files.values()))
+    return Result(_facts(outcome), [outcome.summary, "", *map(printable, outcome.files.values())])
+
+
+def _facts(outcome: Outcome) -> dict:
+    """The fields of the JSON object: those of a run, or those of an ablation."""
+    if not outcome.effects:
+        return {"files": outcome.files, "summaries": summary_facts(outcome.summaries)}
+    names = (
+        *("quirk", "model", "subset", "source", "mean", "ci95_songs", "ci95_seeds"),
+        *("by_song", "by_seed", "stands_out"),
+    )
+    return {
+        "files": outcome.files,
+        "effects": [{name: getattr(effect, name) for name in names} for effect in outcome.effects],
+        "own_scores": outcome.own_scores,
+    }
+
+
+def _plan_facts(planned: Plan) -> dict:
+    return {
+        "profile": planned.settings.profile.name,
+        "preset": planned.settings.preset,
+        "seed": planned.settings.seed,
+        "backend": planned.backend,
+        "lines": planned.lines,
+        "seconds": planned.seconds,
+        "n_bytes": planned.n_bytes,
+        "n_free": planned.n_free,
+        "store": planned.store,
+    }
 
 
 def _names(listed: str | None) -> tuple[str, ...]:

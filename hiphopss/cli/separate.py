@@ -10,21 +10,27 @@ from hiphopss.cli.common import (
     add_executor,
     add_files,
     add_loops,
-    add_quiet,
     add_verb,
     add_weights_option,
     executor,
 )
+from hiphopss.cli.terminal.results import Result
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
-from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 logger = logging.getLogger(__name__)
 
 
 def add_separate(verbs: Verbs) -> None:
-    verb = add_verb(verbs, "separate", "split songs into their four stems", _separate)
+    verb = add_verb(
+        verbs,
+        "separate",
+        "split songs into their four stems",
+        _separate,
+        examples=["hiphopss separate song.mp3 -o stems", "hiphopss separate my-songs -o stems"],
+        statuses={0: "all songs were separated", 1: "some songs were left out"},
+    )
     verb.add_argument("inputs", nargs="+", metavar="INPUT", help="audio files or folders of them")
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the stems")
     add_weights_option(verb)
@@ -56,7 +62,8 @@ def add_separate(verbs: Verbs) -> None:
     verb.add_argument(
         "--standalone-script",
         action="store_true",
-        help="separate as the released stand-alone script does: Hann window (Q6), no tail",
+        help="separate as the released stand-alone script does: Hann window, and no "
+        "stems of the last frames (quirk Q6 of the released code)",
     )
     verb.add_argument(
         "--engine",
@@ -66,7 +73,6 @@ def add_separate(verbs: Verbs) -> None:
     )
     verb.add_argument("--model", metavar="NAME", help="name of the model in tables of scores")
     add_stem_file(verb)
-    add_quiet(verb)
 
 
 def _stems(text: str) -> tuple[str, ...]:
@@ -98,7 +104,7 @@ def stem_codec(options: Namespace) -> str | None:
     return (options.stem_codec or "aac") if options.stem_file else None
 
 
-def _separate(options: Namespace) -> int:
+def _separate(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.weights)
@@ -129,13 +135,14 @@ def _separate(options: Namespace) -> int:
         where=executor(options),
         progress=not options.quiet,
     )
-    for path in done.folders:
-        tell(printable(path))
     n_left = len(done.left_out)
-    if not n_left:
-        return 0
-    n_songs = done.n_songs + n_left
-    logger.warning(
-        "%d of %d songs separated, %d left out (see above)", done.n_songs, n_songs, n_left
-    )
-    return 1
+    if n_left:
+        n_songs = done.n_songs + n_left
+        logger.warning(
+            "%d of %d songs separated, %d left out (see above)", done.n_songs, n_songs, n_left
+        )
+    facts = {
+        "songs": [{"folder": folder} for folder in done.folders],
+        "left_out": [{"reason": str(error)} for error in done.left_out],
+    }
+    return Result(facts, [printable(folder) for folder in done.folders], 1 if n_left else 0)

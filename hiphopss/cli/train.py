@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_quiet, add_verb
-from hiphopss.cli.streams import finished
+from hiphopss.cli.common import WEIGHTS_HELP, Verbs, add_verb
+from hiphopss.cli.terminal.results import Result, made
+from hiphopss.cli.terminal.streams import finished
 from hiphopss.errors import HiphopssError
-from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 
 def add_train(verbs: Verbs) -> None:
     verb = add_verb(
-        verbs, "train", "train a network on a feature file; run again to resume", _train
+        verbs,
+        "train",
+        "train a network on a feature file; run again to resume",
+        _train,
+        examples=["hiphopss train hhds.h5 -o hh.weights.h5 --epochs 40"],
     )
     verb.add_argument("features", metavar="FEATURES", help="HDF5 file from `features`")
     verb.add_argument(
@@ -81,10 +85,9 @@ def add_train(verbs: Verbs) -> None:
     several.add_argument(
         "--process", type=int, metavar="K", help="number of this one, from 0; 0 writes all files"
     )
-    add_quiet(verb)
 
 
-def _train(options: Namespace) -> None:
+def _train(options: Namespace) -> Result | None:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.features)
@@ -116,8 +119,7 @@ def _train(options: Namespace) -> None:
             tensorboard=options.tensorboard,
             progress=not options.quiet,
         )
-    if not options.process:
-        tell(printable(path))
+    return None if options.process else made(path)
 
 
 def _validation(text: str) -> float | str:
@@ -160,18 +162,39 @@ def add_weights(verbs: Verbs) -> None:
         "weights",
         help="look into weight files, convert and export them",
         description="Look into weight files, convert them, and export them for other programs.",
+        examples=["hiphopss weights list", "hiphopss weights info --help"],
     )
     actions = weights.add_subparsers(metavar="ACTION", required=True)
-    info = add_verb(actions, "info", "describe a weight file", _weights_info)
+    info = add_verb(
+        actions,
+        "info",
+        "describe a weight file",
+        _weights_info,
+        examples=["hiphopss weights info hh.weights.h5", "hiphopss weights info default"],
+    )
     info.add_argument("file", metavar="FILE", help=WEIGHTS_HELP)
-    add_verb(actions, "list", "list the weight files that are shipped or known", _weights_list)
+    add_verb(
+        actions,
+        "list",
+        "list the weight files that are shipped or known",
+        _weights_list,
+        examples=["hiphopss weights list"],
+    )
     convert = add_verb(
-        actions, "convert", "convert a published .pkl to NAME.weights.h5, or back", _weights_convert
+        actions,
+        "convert",
+        "convert a published .pkl to NAME.weights.h5, or back",
+        _weights_convert,
+        examples=["hiphopss weights convert model_hh_fft_1024.pkl hh.weights.h5"],
     )
     convert.add_argument("file", metavar="FILE", help=WEIGHTS_HELP)
     convert.add_argument("output", metavar="OUT", nargs="?", help="default: beside FILE")
     export = add_verb(
-        actions, "export", "write the network for programs without hiphopss", _weights_export
+        actions,
+        "export",
+        "write the network for programs without hiphopss",
+        _weights_export,
+        examples=["hiphopss weights export default -o net.onnx"],
     )
     export.add_argument(
         "file", metavar="WEIGHTS", help=f"{WEIGHTS_HELP}, or a name from `weights list`"
@@ -186,38 +209,39 @@ def add_weights(verbs: Verbs) -> None:
     )
 
 
-def _weights_info(options: Namespace) -> None:
+def _weights_info(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.file)
-    from hiphopss.weights.description import describe_weights
+    from hiphopss.weights.description import in_words, weights_facts
 
-    tell(describe_weights(options.file))
-
-
-def _weights_list(options: Namespace) -> None:
-    from hiphopss.weights.registry import list_weights
-
-    tell(list_weights())
+    facts = weights_facts(options.file)
+    return Result(facts, [in_words(facts)])
 
 
-def _weights_convert(options: Namespace) -> None:
+def _weights_list(options: Namespace) -> Result:
+    from hiphopss.weights.registry import list_weights, registry
+
+    return Result({"weights": registry()}, [list_weights()])
+
+
+def _weights_convert(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.file)
     from hiphopss.weights.converting import convert_weights
 
-    tell(printable(convert_weights(options.file, options.output)))
+    return made(convert_weights(options.file, options.output))
 
 
-def _weights_export(options: Namespace) -> None:
+def _weights_export(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.file)
     from hiphopss.weights.exporting.export import export_weights
 
-    made = export_weights(options.file, options.output, format=options.format)
-    tell(printable(made.path))
-    if made.facts is not None:
-        tell(printable(made.facts))
-    tell(f"computes the same as hiphopss: at most {made.difference_db:.1f} dB apart")
+    done = export_weights(options.file, options.output, format=options.format)
+    paths = [path for path in (done.path, done.facts) if path is not None]
+    told = f"computes the same as hiphopss: at most {done.difference_db:.1f} dB apart"
+    facts = {"path": done.path, "facts": done.facts, "difference_db": done.difference_db}
+    return Result(facts, [*map(printable, paths), told])

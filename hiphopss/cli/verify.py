@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from hiphopss.cli.common import Verbs, add_quiet, add_verb
-from hiphopss.util.progress import tell
+from hiphopss.cli.common import Verbs, add_verb
+from hiphopss.cli.terminal.results import Result
 
 
 def add_verify(verbs: Verbs) -> None:
@@ -15,6 +15,12 @@ def add_verify(verbs: Verbs) -> None:
         "check what was made, and what it was made from, back to the songs: what differs or is "
         "missing",
         _verify,
+        examples=["hiphopss verify runs/quick", "hiphopss verify stems --look-in HHDS"],
+        statuses={
+            0: "all is as it was recorded",
+            1: "something is missing or differs",
+            2: "something can't be read, or another error",
+        },
     )
     verb.add_argument(
         "paths",
@@ -32,15 +38,10 @@ def add_verify(verbs: Verbs) -> None:
         "looked for near PATH and in the working directory, and known by their hashes; several "
         "places: --look-in A --look-in B",
     )
-    add_quiet(verb)
-    verb.epilog = (
-        "The exit status is 1 if something is missing or differs, and 2 if something can't be read."
-    )
 
 
-def _verify(options: Namespace) -> int:
+def _verify(options: Namespace) -> Result:
     from hiphopss.verification.verify import verify
 
     found = verify(options.paths, look_in=options.look_in, progress=not options.quiet)
-    tell(found.text())
-    return found.status
+    return Result({"findings": found.findings}, [found.text()], found.status)

@@ -5,14 +5,26 @@ from __future__ import annotations
 from argparse import ArgumentTypeError, Namespace
 from contextlib import suppress
 
-from hiphopss.cli.common import Verbs, add_loops, add_quiet, add_verb, add_weights_option
+from hiphopss.cli.common import Verbs, add_loops, add_verb, add_weights_option
 from hiphopss.cli.separate import add_stem_file, stem_codec
+from hiphopss.cli.terminal.results import Result
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
 
 def add_watch(verbs: Verbs) -> None:
-    verb = add_verb(verbs, "watch", "separate the songs that appear in a folder", _watch)
+    verb = add_verb(
+        verbs,
+        "watch",
+        "separate the songs that appear in a folder",
+        _watch,
+        examples=[
+            "hiphopss watch downloads stems",
+            "hiphopss watch downloads dj --stem-file --once",
+        ],
+        statuses={0: "all songs were separated", 1: "some songs could not be separated"},
+        json=False,  # a path for each song, as it is done
+    )
     verb.add_argument("folder", metavar="IN", help="folder to watch, with the folders in it")
     verb.add_argument("output", metavar="OUT", help="folder for the stems; may be inside IN")
     add_weights_option(verb)
@@ -39,7 +51,6 @@ def add_watch(verbs: Verbs) -> None:
         help="look every S seconds; a song is complete when its file looks the same three times "
         "(default: 2)",
     )
-    add_quiet(verb)
 
 
 def _seconds(text: str) -> float:
@@ -49,7 +60,7 @@ def _seconds(text: str) -> float:
     raise ArgumentTypeError(f"{text}: give a number of seconds above 0")
 
 
-def _watch(options: Namespace) -> int:
+def _watch(options: Namespace) -> Result:
     from hiphopss.util.hdf5.process import start_for
 
     start_for(options.weights)
@@ -72,4 +83,4 @@ def _watch(options: Namespace) -> int:
             tell=lambda path: tell(printable(path)),
             progress=not options.quiet,
         )
-    return 1 if n_failed else 0
+    return Result({}, status=1 if n_failed else 0)

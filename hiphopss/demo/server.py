@@ -6,7 +6,7 @@ import errno
 import os
 import socket
 import webbrowser
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
 from threading import Timer
@@ -30,8 +30,9 @@ def serve(
     songs: str | Path | None = None,
     limits: Limits | None = None,
     open_page: bool = False,
+    ready: Callable[[str], None] | None = None,
 ) -> None:
-    """Serve the demo until it is interrupted; print its address when it is ready.
+    """Serve the demo until it is interrupted.
 
     Parameters
     ----------
@@ -47,6 +48,8 @@ def serve(
         Limits on uploads and jobs.
     open_page : bool
         Open the page in the browser.
+    ready : callable, optional
+        Called with the address when the page can be opened; by default, a line says it.
 
     Raises
     ------
@@ -63,12 +66,19 @@ def serve(
         bound_host, bound_port, *_ = listener.getsockname()
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{bound_port}/"
-        told = "Ctrl-C stops it, and deletes uploads and results"
-        print(f"hiphopss demo: {address} ({told})", flush=True)
+        if ready is None:
+            print(ready_line(address), flush=True)
+        else:
+            ready(address)
         if open_page:
             Timer(0.5, webbrowser.open, [address]).start()
         with suppress(KeyboardInterrupt):  # this is how users stop the server
             web_server(demo, host=bound_host, name=host).run(sockets=[listener])
+
+
+def ready_line(address: str) -> str:
+    """What people are told when the page can be opened."""
+    return f"hiphopss demo: {address} (Ctrl-C stops it, and deletes uploads and results)"
 
 
 def web_server(demo: Demo, *, host: str, name: str | None = None) -> Server:

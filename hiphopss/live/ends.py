@@ -365,6 +365,20 @@ def list_devices() -> str:
     return str(import_sounddevice().query_devices())
 
 
+def read_devices() -> list[dict[str, Any]]:
+    """The same as data: number, name, most channels in and out, and usual rate in Hz."""
+    return [
+        {
+            "number": number,
+            "name": device["name"],
+            "n_inputs": device["max_input_channels"],
+            "n_outputs": device["max_output_channels"],
+            "sample_rate": device["default_samplerate"],
+        }
+        for number, device in enumerate(import_sounddevice().query_devices())
+    ]
+
+
 def standard(name: str) -> BinaryIO:
     """Standard input or output as a binary stream, by its name in ``sys``.
 

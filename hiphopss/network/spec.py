@@ -89,7 +89,7 @@ def fit_arrays(
     if "decoder_other/kernel" in arrays and "decoder_other/kernel" not in shapes:
         raise HiphopssError(
             f"{origin}: has a decoder of its own for 'other', which the preset 'released' lacks "
-            "(Q1): use the preset 'corrected'"
+            "(its quirk Q1: 'other' uses the decoder of 'bass'): use the preset 'corrected'"
         )
     for name, shape in shapes.items():
         found = arrays[name].shape if name in arrays else "nothing"

@@ -73,14 +73,16 @@ def write_ablation(
     _write_effects(paths["effects"], effects)
     title = "Generated songs, not music" if stages.songs.generated else None
     save_figure(paths["figure"], partial(draw_effects, effects, title=title))
+    subsets = dict.fromkeys(effect.subset for effect in effects)
+    own = {subset: _own_scores(chosen, scores, subset) for subset in subsets}
     tables = [
         "\n".join(
             [
                 *(f"## {subset}", "", *effect_lines(effects, chosen, subset), ""),
-                _own_scores(chosen, scores, subset),
+                _own_scores_line(own[subset]),
             ]
         )
-        for subset in dict.fromkeys(effect.subset for effect in effects)
+        for subset in subsets
     ]
     parts = [
         "# What each quirk of the released code does",
@@ -93,7 +95,7 @@ def write_ablation(
         "\n".join(data_lines(stages)),
     ]
     write_text(paths["ablation"], printable("\n\n".join(parts), lines=True) + "\n")
-    return Outcome("\n\n".join(tables), paths)
+    return Outcome("\n\n".join(tables), paths, effects=effects, own_scores=own)
 
 
 def _definition(stages: Stages) -> str:
@@ -110,15 +112,20 @@ def _definition(stages: Stages) -> str:
 
 
 def _own_scores(
-    chosen: Sequence[Comparison], scores: dict[int, list[Row]], subset: str, n_decimals: int = 2
-) -> str:
-    """What the preset's own models score, to which effects can be compared."""
+    chosen: Sequence[Comparison], scores: dict[int, list[Row]], subset: str
+) -> dict[str, float]:
+    """What the preset's own models score, to which effects can be compared: SDR in dB by model."""
     rows = [row for own in scores.values() for row in own if row.subset == subset]
-    told = []
+    found = {}
     for name in dict.fromkeys(comparison.model.name for comparison in chosen):
         value = finite_average(row.SDR for row in rows if row.model == name)
         if value is not None:
-            told.append(f"{name} {value:.{n_decimals}f} dB")
+            found[name] = value
+    return found
+
+
+def _own_scores_line(found: dict[str, float], n_decimals: int = 2) -> str:
+    told = [f"{name} {value:.{n_decimals}f} dB" for name, value in found.items()]
     return f"Mean SDR of the preset's own models, over songs, seeds and sources: {', '.join(told)}."
 
 

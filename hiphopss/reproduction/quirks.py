@@ -172,10 +172,11 @@ def comparisons(
         If there is no such quirk or model, or if no quirk concerns the models.
     """
     base = resolve_preset(preset)
-    known = [quirk.name for quirk in quirks()]
+    known = {quirk.name: quirk.text for quirk in quirks()}
     for name in names:
         if name not in known:
-            raise HiphopssError(f"no quirk named {name!r}: choose of {', '.join(known[:-1])}")
+            told = "; ".join(f"{n} ({text})" for n, text in known.items() if n != NULL)
+            raise HiphopssError(f"no quirk named {name!r}: choose of {told}")
     wanted = {experiment.name for experiment in select(models)} if models else None
     by_name = {experiment.name: experiment for experiment in table1()}
     found = [

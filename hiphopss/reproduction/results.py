@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from hiphopss.eval.aggregate import format_summary, summarise
+from hiphopss.eval.aggregate import Summary, format_summary, summarise
 from hiphopss.eval.figure import plot_fig1
 from hiphopss.eval.protocols import protocol
 from hiphopss.eval.table import Row, leaky_models, write_rows
 from hiphopss.reproduction.experiments import Experiment, table1
+from hiphopss.reproduction.quirks import Effect
 from hiphopss.reproduction.report import write_report, write_table1
 from hiphopss.reproduction.stages import Stages
 from hiphopss.util.files import written_whole
@@ -28,10 +29,19 @@ class Outcome:
         Table of means for people.
     files : dict of str to Path
         ``report``, ``figure``, ``metrics``, ``table1`` and the weight file of each model.
+    summaries : sequence of Summary
+        The numbers of the table; none of an ablation.
+    effects : sequence of Effect
+        What each quirk does, of an ablation.
+    own_scores : dict of str to dict of str to float
+        Mean SDR in dB of the models that an ablation changes, by test set and model.
     """
 
     summary: str
     files: dict[str, Path]
+    summaries: Sequence[Summary] = ()
+    effects: Sequence[Effect] = ()
+    own_scores: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
 
 
 def write_outcome(
@@ -89,7 +99,8 @@ def write_outcome(
         scored=scored,
         figures={name: path.name for name, path in figures.items()},
     )
-    return Outcome(format_summary(next(iter(summaries.values()))), files)
+    told = next(iter(summaries.values()))
+    return Outcome(format_summary(told), files, told)
 
 
 def _copy_weights(folder: Path, weights: Mapping[str, Path]) -> dict[str, Path]:

@@ -157,6 +157,7 @@ def separate_files(
         logger.info(describe_default())
     if headers:
         tell_unused(settings.loops, record["loops"], weights.name)
+    logger.debug("engine %s, loops %s", settings.engine, record["loops"])
     jobs = [
         SongJob(
             name, tracks[name], *header, output, settings, weights, record, skip_existing, replace

@@ -181,6 +181,7 @@ def decode_song(
             f"{path}: only ffmpeg can decode it ({layout.kind}), which is not on the PATH: install "
             "ffmpeg (https://ffmpeg.org/download.html), or convert it to WAV or FLAC"
         )
+    logger.debug("%s: %s, which %s decodes", path, layout.kind, program)
     file = folder / "song.wav"
     command = [program, "-v", "level+info", "-nostats", *input_options(path, layout.demuxer)]
     if most_seconds is not None:

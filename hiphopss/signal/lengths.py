@@ -53,16 +53,24 @@ Key = tuple[str, int, int, str]
 """Path, size and time of a file, which tell whether it is still the same, and what is decoded."""
 
 
-def _memory_of(container: Path) -> Path | None:
-    """The file that remembers a stem file's streams; None if the user has no cache folder."""
+def cache_folder() -> Path | None:
+    """Folder in which this package remembers things; None if the user has no cache folder."""
     base = Path(os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():  # also if it isn't set
         try:
             base = Path.home() / ".cache"
         except RuntimeError:
             return None
+    return base / "hiphopss"
+
+
+def _memory_of(container: Path) -> Path | None:
+    """The file that remembers a stem file's streams; None if there is no place for it."""
+    folder = cache_folder()
+    if folder is None:
+        return None
     name = hashlib.sha256(os.fsencode(container.absolute())).hexdigest()[:32]
-    return base / "hiphopss" / "streams" / f"{name}.json"
+    return folder / "streams" / f"{name}.json"
 
 
 def _stamp(container: Path, key: Key) -> list:

@@ -138,6 +138,8 @@ class Executor:
             ``function`` are raised here, and stop the remaining work.
         """
         n_processes = min(self.n_jobs or min(n_useful, processor_count()), len(items))
+        place = f"Dask at {self.dask}" if self.dask else f"{max(n_processes, 1)} processes"
+        logger.debug("%d pieces of work in %s", len(items), place)
         if self.is_here(len(items), n_useful):
             results = []
             for item in items:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import ModuleType
@@ -16,6 +18,8 @@ from hiphopss.errors import HiphopssError
 from hiphopss.util import interrupts
 from hiphopss.util.extras import is_installed, require
 from hiphopss.util.threads import processor_count
+
+logger = logging.getLogger(__name__)
 
 ALIGNMENT = 64
 """Memory whose address is a multiple of this number of bytes can become a tensor in place."""
@@ -64,6 +68,7 @@ def import_keras() -> ModuleType:
     if "keras" in sys.modules:
         return sys.modules["keras"]
     require_keras("a network in Keras")
+    begun = time.perf_counter()
     with interrupts.held(), notices_held_back():
         try:
             import keras
@@ -76,6 +81,8 @@ def import_keras() -> ModuleType:
                 f"KERAS_BACKEND {backend}: can't be imported ({error}): install it, or unset the "
                 "variable for TensorFlow"
             ) from error
+    seconds = time.perf_counter() - begun
+    logger.debug("Keras %s with %s: %.2f s", keras.__version__, keras.backend.backend(), seconds)
     return keras
 
 

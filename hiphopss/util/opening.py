@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -18,10 +19,28 @@ _KINDS = (
 )
 
 _MENDS: dict[type[OSError], str] = {
-    FileNotFoundError: "check the path",
     PermissionError: "change its permissions, or copy it",
     NotADirectoryError: "check the path",
 }
+
+_ADDRESS = re.compile(r"(https?|ftp):[/\\]+", re.IGNORECASE)  # a path keeps one of two slashes
+
+
+def nothing_at(path: str | Path, told: str) -> str:
+    """The line for a path where nothing is.
+
+    Parameters
+    ----------
+    path : path-like
+        The path.
+    told : str
+        What is wrong, and what to do about it, unless the path is an address on the web.
+    """
+    address = _ADDRESS.match(str(path))
+    if address is None:
+        return f"{path}: {told}"
+    whole = f"{address[1]}://{str(path)[address.end() :]}"
+    return f"{whole}: is on the web: download it, and name the file that you have then"
 
 
 def open_file(path: str | Path) -> io.FileIO:
@@ -56,6 +75,9 @@ def unreadable(path: str | Path, error: OSError | ValueError) -> HiphopssError:
     """The error for a file that the system doesn't read."""
     if isinstance(error, ValueError):
         return HiphopssError(f"{str(path)!r}: no name of a file: check the path")
+    if isinstance(error, FileNotFoundError):
+        reason = error.strerror or error
+        return HiphopssError(nothing_at(path, f"can't be read ({reason}): check the path"))
     mends = (mend for kind, mend in _MENDS.items() if isinstance(error, kind))
     return HiphopssError(
         f"{path}: can't be read ({error.strerror or error}): "

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -22,9 +24,13 @@ BYTES: dict[str, Any] = {"unit": "B", "unit_scale": True, "unit_divisor": 1024}
 
 _shown: WeakSet[tqdm] = WeakSet()  # bars, some of which are closed
 
+logger = logging.getLogger(__name__)
+
 
 def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any) -> tqdm:
     """Make a tqdm bar; in a log file or a pipe it writes a line only every ten seconds.
+
+    How long its work took is logged for those who want to know (DEBUG).
 
     Parameters
     ----------
@@ -44,7 +50,24 @@ def progress_bar(iterable: Iterable | None = None, *, show: bool, **options: Any
     bar = tqdm(iterable, disable=not show, mininterval=interval, **options)
     if show:
         _shown.add(bar)
+    if logger.isEnabledFor(logging.DEBUG):
+        _tell_time(bar)
     return bar
+
+
+def _tell_time(bar: tqdm) -> None:
+    """Log how long the work of a bar took, once, when the bar is closed."""
+    begun, close = time.perf_counter(), bar.close
+    told: list[bool] = []
+
+    def closed() -> None:
+        close()
+        if not told:
+            told.append(True)
+            name = getattr(bar, "desc", "").rstrip(": ") or "a step"
+            logger.debug("%s: took %.2f s", name, time.perf_counter() - begun)
+
+    bar.close = closed
 
 
 def say(line: str, *, last: bool = False) -> None:

@@ -9,14 +9,17 @@ from hiphopss import HiphopssError
 
 
 def test_unknown_options_point_to_the_help_of_the_verb(run):
-    for verb in ("separate song.wav -o out", "weights list"):
+    for verb, near in (
+        ("separate song.wav -o out", " (did you mean --weights?)"),
+        ("weights list", ""),
+    ):
         status, _, errors = run(*verb.split(), "--wieghts", "x")
         name = " ".join(
             word for word in verb.split()[:2] if word in ("separate", "weights", "list")
         )
         assert (status, errors) == (
             2,
-            f"hiphopss: error: unrecognized arguments: --wieghts x: see `hiphopss {name} --help`\n",
+            f"hiphopss: error: --wieghts: no such option{near}: see `hiphopss {name} --help`\n",
         )
 
 

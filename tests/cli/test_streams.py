@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from hiphopss.cli import main
-from hiphopss.cli.streams import BROKEN_PIPE, is_broken_pipe
+from hiphopss.cli.terminal.streams import BROKEN_PIPE, is_broken_pipe
 from hiphopss.util.progress import progress_bar, say
 
 COMMAND = [sys.executable, "-m", "hiphopss"]
@@ -94,16 +94,14 @@ def test_an_error_that_nobody_reads_keeps_its_status(monkeypatch):
     with open(write, "w", buffering=1) as pipe:
         monkeypatch.setattr(sys, "stderr", pipe)
         assert main(["weights", "info", "no such file"]) == 2
-        with pytest.raises(SystemExit) as stopped:
-            main(["weights", "no such action"])
+        assert main(["weights", "no such action"]) == 2
         monkeypatch.undo()
-    assert stopped.value.code == 2
 
 
 def test_what_windows_calls_a_broken_pipe(monkeypatch):
     assert is_broken_pipe(BrokenPipeError())
     assert not is_broken_pipe(OSError(22, "Invalid argument"))
-    monkeypatch.setattr("hiphopss.cli.streams.os.name", "nt")
+    monkeypatch.setattr("hiphopss.cli.terminal.streams.os.name", "nt")
     assert is_broken_pipe(OSError(22, "Invalid argument"))
     assert not is_broken_pipe(OSError(28, "No space left on device"))
 

@@ -63,7 +63,7 @@ def test_a_name_that_is_not_known_is_answered_with_the_list(tmp_path, monkeypatc
 
 def test_a_damaged_shipped_file_is_refused(tmp_path, monkeypatch):
     entry = registry.registry()[0]
-    monkeypatch.setattr(registry, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(registry, "shipped_folder", lambda: tmp_path)
     with pytest.raises(HiphopssError, match="missing, or not the file that was shipped: install"):
         registry.resolve_weights(None)
     (tmp_path / entry.file).write_bytes(b"something else")
@@ -73,10 +73,12 @@ def test_a_damaged_shipped_file_is_refused(tmp_path, monkeypatch):
 
 def test_separate_without_weights_says_what_it_uses(tmp_path, run):
     soundfile.write(tmp_path / "song.wav", noise(RATE, 1), RATE)
-    status, out, err = run("separate", tmp_path / "song.wav", "-o", tmp_path / "out", "-q")
+    arguments = ["separate", tmp_path / "song.wav", "-o", tmp_path / "out"]
+    assert run(*arguments, "-q")[::2] == (0, "")
+    status, out, err = run(*arguments)
     assert status == 0
     assert out.strip() == str(tmp_path / "out" / "song")
-    weights, loops = err.splitlines()
+    weights, loops = (line for line in err.splitlines() if line.startswith("hiphopss: "))
     assert "shipped weights 'generated', trained on no recorded music" in weights
     assert loops.startswith("hiphopss: song: nothing repeats")
     record = read_json(tmp_path / "out" / "separation.json")

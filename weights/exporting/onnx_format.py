@@ -60,7 +60,7 @@ def _graph(network: NumpyNetwork) -> tuple[list, str, list, list, list[onnx.Tens
 
     arrays = _arrays(network)
     config = network.config
-    shapes = {
+    shapes: dict[str, list[str | int | None]] = {
         INPUT: ["batch", config.context, config.bins],
         OUTPUT: ["batch", len(SOURCES), config.context, config.bins],
     }

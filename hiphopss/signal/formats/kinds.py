@@ -15,6 +15,7 @@ from hiphopss.errors import AudioError
 from hiphopss.signal.formats import chunks, flac, mpeg, ogg
 from hiphopss.signal.formats.mpeg_frames import behind_tags
 from hiphopss.signal.formats.pieces import Layout, Part
+from hiphopss.util.opening import nothing_at
 
 BY_FFMPEG: tuple[tuple[int, bytes, str, str], ...] = (
     (4, b"ftyp", "MP4", "mov"),  # also M4A, MOV, 3GP
@@ -59,11 +60,10 @@ def require_file(path: str | Path) -> None:
     try:
         state = os.stat(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a zero byte
-        missing = isinstance(error, FileNotFoundError | NotADirectoryError | ValueError)
-        told = "no such file: check the path"
-        if not missing:
-            told = f"can't be opened ({getattr(error, 'strerror', error)}): check its permissions"
-        raise AudioError(f"{path}: {told}") from error
+        if isinstance(error, FileNotFoundError | NotADirectoryError | ValueError):
+            raise AudioError(nothing_at(path, "no such file: check the path")) from error
+        reason = getattr(error, "strerror", error)
+        raise AudioError(f"{path}: can't be opened ({reason}): check its permissions") from error
     mode = state.st_mode
     if stat.S_ISDIR(mode):
         raise AudioError(f"{path}: is a folder: name an audio file")

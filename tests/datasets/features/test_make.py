@@ -144,14 +144,14 @@ def test_what_is_no_feature_file_is_refused(tmp_path):
 
 def test_only_a_feature_file_is_replaced(dataset, tmp_path, run, published):
     def make(name):
-        return run("features", dataset, "-o", tmp_path / name, "--seed", 1, "-q")
+        return run("features", dataset, "-o", tmp_path / name, "--seed", 1)
 
-    assert make("f.h5")[2] == ""  # a new one needs no word
+    assert "hiphopss" not in make("f.h5")[2]  # a new one needs no word
     with h5py.File(tmp_path / "f.h5", "r+") as file:
         file.attrs["format"] = 1  # an older one can be made again, too
     status, _, error = make("f.h5")
     replaced = f"{tmp_path / 'f.h5'}: replaced the feature file that was there"
-    assert (status, error) == (0, f"hiphopss: {replaced}\n")
+    assert (status, error.count(f"hiphopss: {replaced}\n")) == (0, 1)
     FeatureFile(tmp_path / "f.h5").close()
 
     (tmp_path / "song.wav").write_bytes(
