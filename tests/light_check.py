@@ -25,12 +25,17 @@ WORK = (  # in this order: some read what those before have written
     "features songs -o f.h5 -q",
     "audition f.h5",
     "verify scores.csv",
+    "separate song.wav -o other -q --format flac --two-stems vocals --json",
+    "watch references watched --once -q",
+    "env",
+    "completion bash",
 )
 
 NEED = {
     "train f.h5 -o m.weights.h5 -q": ("train", "keras", "tensorflow"),
     "adapt songs -o m.weights.h5 -q": ("train", "keras", "tensorflow"),
     "weights convert model.weights.h5 again.weights.h5": ("train", "keras", "tensorflow"),
+    "weights export generated -o net.onnx": ("export", "onnx", "onnxruntime"),
     "reproduce -o run -q": ("train", "tensorflow", "scikit-learn", "matplotlib", "espeakng-loader"),
     "reproduce -o run -q --ablate": ("reproduce", "tensorflow", "scikit-learn", "matplotlib"),
     "demo --port 0 -q": ("demo", "starlette", "uvicorn", "h11", "matplotlib"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentTypeError, Namespace
 from contextlib import suppress
+from pathlib import Path
 
 from hiphopss.cli.common import Verbs, add_loops, add_verb, add_weights_option
 from hiphopss.cli.separate import add_stem_file, stem_codec
@@ -23,7 +24,6 @@ def add_watch(verbs: Verbs) -> None:
             "hiphopss watch downloads dj --stem-file --once",
         ],
         statuses={0: "all songs were separated", 1: "some songs could not be separated"},
-        json=False,  # a path for each song, as it is done
     )
     verb.add_argument("folder", metavar="IN", help="folder to watch, with the folders in it")
     verb.add_argument("output", metavar="OUT", help="folder for the stems; may be inside IN")
@@ -74,13 +74,19 @@ def _watch(options: Namespace) -> Result:
         loops=options.loops,
         stem_file=stem_codec(options),
     )
-    n_failed = 0
+    n_failed, songs = 0, []
+
+    def done(path: Path) -> None:
+        songs.append({"path": path})
+        if not options.json:
+            tell(printable(path))  # now, as the next song may take days to come
+
     with suppress(KeyboardInterrupt):  # this is how users end it
         n_failed = watch(
             *(options.folder, options.output, settings),
             once=options.once,
             every_s=options.every,
-            tell=lambda path: tell(printable(path)),
+            tell=done,
             progress=not options.quiet,
         )
-    return Result({}, status=1 if n_failed else 0)
+    return Result({"songs": songs, "n_failed": n_failed}, status=1 if n_failed else 0)
