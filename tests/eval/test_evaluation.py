@@ -247,7 +247,7 @@ def test_processes_are_those_that_are_worth_their_start(monkeypatch):
     def processes(n_songs, n_models, engine="hiphopss"):
         begun = [1]  # as many as there are without others
 
-        def begin(function, items, *, n_processes, done):
+        def begin(function, items, *, n_processes, told):
             begun.append(n_processes)
             return items
 

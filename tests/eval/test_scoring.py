@@ -31,6 +31,7 @@ from hiphopss.util.executor import Executor
 
 RATE = 8000
 SONGS = [f"song {k}" for k in range(6)]
+UNTOLD = executor._Told(done=print, lost=None)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +206,7 @@ def test_songs_that_kill_dask_workers_are_named(cluster):
         scheduler=None,
     )
     told = executor._mend_dask(cluster, KilledWorker("loads-1", worker, 3), "song 1")
-    assert told.startswith("song 1: 4 Dask workers died of it: give them more memory")
+    assert str(told).startswith("song 1: 4 Dask workers died of it: give them more memory")
 
 
 @pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "foo://127.0.0.1:9", ""])
@@ -253,31 +254,31 @@ def test_processes_give_results_in_order():
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="asks the GNU C library")
 def test_processes_keep_the_memory_of_one_song_for_the_next():
     n_numbers = 2**23  # 64 MiB, more than that library ever keeps unasked
-    found = executor._in_processes(pages_of_the_second, [n_numbers], n_processes=1, done=print)
+    found = executor._in_processes(pages_of_the_second, [n_numbers], n_processes=1, told=UNTOLD)
     # New ones would be 32 pages of 2 MiB, or 16384 of 4 KiB.
     assert found[0] < 16
 
 
 def test_a_dead_process_is_told_in_one_line():
     with pytest.raises(HiphopssError, match=r"^a process died, .*n_jobs=1\)$"):
-        executor._in_processes(signal.raise_signal, [signal.SIGTERM], n_processes=1, done=print)
+        executor._in_processes(signal.raise_signal, [signal.SIGTERM], n_processes=1, told=UNTOLD)
 
 
 def test_an_error_ends_the_work_of_other_processes():
     begin = time.monotonic()
     with pytest.raises(TypeError):
-        executor._in_processes(time.sleep, [600, "soon"], n_processes=2, done=print)
+        executor._in_processes(time.sleep, [600, "soon"], n_processes=2, told=UNTOLD)
     assert time.monotonic() - begin < 300  # of 600 s
 
 
 def test_the_longest_songs_are_scored_first(data, expected, tmp_path, monkeypatch):
     orders = []
 
-    def here(function, items, *, n_processes, done):
+    def here(function, items, *, n_processes, told):
         orders.append((n_processes, [item.song.name for item in items]))
         results = [function(item) for item in items]
         for result in results:
-            done(result)
+            told.done(result)
         return results
 
     monkeypatch.setattr(executor, "_in_processes", here)

@@ -45,8 +45,8 @@ def separated(published, tmp_path, ffmpeg_on_path):
 
 def test_a_stem_file_has_the_song_and_the_stems_of_four_files(separated, write):
     song = write("Song.wav")
-    (four,), _ = separated(song, stem_file=None)
-    (one,), _ = separated(song)
+    (four,), *_ = separated(song, stem_file=None)
+    (one,), *_ = separated(song)
     assert one.name == "Song.stem.mp4"
     assert sorted(path.name for path in one.parent.iterdir()) == [one.name, "separation.json"]
     assert read_json(one.parent / "separation.json") == read_json(four.parent / "separation.json")
@@ -82,7 +82,7 @@ def test_aac_is_the_default_of_the_command(run, published, tmp_path, write, ffmp
 @pytest.mark.parametrize(("n_channels", "rate"), [(1, 44100), (2, 48000), (1, 96000)])
 def test_mono_and_other_rates(separated, write, n_channels, rate):
     song = write("song.wav", n_channels, rate, n_samples=rate // 2)
-    (one,), _ = separated(song)
+    (one,), *_ = separated(song)
     kept = 48000 if rate == 48000 else 44100
     streams = {name: reading.read(one / name) for name in STREAMS}
     assert {(a.sample_rate, a.waveform.shape) for a in streams.values()} == {(kept, (kept // 2, 2))}
@@ -98,7 +98,7 @@ def test_a_song_that_is_cut_off_is_told_once(separated, write):
     song = write("a.wav")
     song.write_bytes(song.read_bytes()[:-80_000])  # 20,000 samples
     with told() as lines:
-        (one,), _ = separated(song)
+        (one,), *_ = separated(song)
     assert len([line for line in lines if "cut off" in line]) == 1
     assert reading.read_header(one / "vocals").n_samples == 50_001
 
@@ -118,7 +118,7 @@ def test_the_tags_of_the_song_are_in_the_stem_file(separated, write):
     with soundfile.SoundFile(song, "w", RATE, 2) as file:
         file.title, file.artist, file.tracknumber = "A title", "Somebody", "3"
         file.write(samples)
-    (one,), _ = separated(song)
+    (one,), *_ = separated(song)
     _, whole = told_of(one)
     found = dict(
         line.split(" : ", 1) for line in map(str.strip, whole.splitlines()) if " : " in line
@@ -129,7 +129,7 @@ def test_the_tags_of_the_song_are_in_the_stem_file(separated, write):
 
 def test_stem_files_that_are_there_are_skipped(separated, write):
     songs = [write("a.wav"), write("b.wav", seed=4)]
-    (made, _), _ = separated(*songs)
+    (made, _), *_ = separated(*songs)
     made.with_name("b.stem.mp4").unlink()
     before = made.stat().st_mtime_ns
     done = separated(*songs, skip_existing=True)
@@ -152,7 +152,7 @@ def test_other_choices_of_files_contradict_stem_files():
 
 def test_a_stem_file_of_another_song_is_not_replaced(separated, write, tmp_path):
     one, other = write("a/tag.wav"), write("b/tag.flac", seed=5)
-    (made,), _ = separated(one)
+    (made,), *_ = separated(one)
     before = made.read_bytes()
     refused = r"b/tag\.flac: .*tag\.stem\.mp4 holds the stems of another file \(tag\.wav\): .* file"
     with pytest.raises(AudioError, match=refused.replace("/", r"[/\\]")):
@@ -170,7 +170,7 @@ def test_a_stem_file_of_another_song_is_not_replaced(separated, write, tmp_path)
 
 
 def test_stem_files_are_results_and_no_songs(separated, write, tmp_path):
-    (made,), _ = separated(write("a.wav"))
+    (made,), *_ = separated(write("a.wav"))
     made.parent.rename(tmp_path / "in" / "before")
     with told() as lines:
         assert list(find_mixtures(tmp_path / "in")) == ["a"]
@@ -181,7 +181,7 @@ def test_stem_files_are_results_and_no_songs(separated, write, tmp_path):
 
 def test_stem_files_are_verified(separated, write):
     song = write("a.wav")
-    (made,), _ = separated(song)
+    (made,), *_ = separated(song)
 
     def states():
         found = verify([made.parent], look_in=[song.parent], progress=False).findings

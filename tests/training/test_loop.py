@@ -315,12 +315,10 @@ def test_that_all_epochs_are_done_already_is_told(features, tmp_path, run):
     arguments = ("train", features, "-o", output, "--epochs", 1, "--patches-per-epoch", 32, "-q")
     assert run(*arguments) == (0, f"{output}\n", "")
     before = read_arrays(output)
-    status, out, error = run(*arguments)
+    status, out, error = run(*arguments[:-1])
     assert (status, out) == (0, f"{output}\n")
-    assert error == (
-        f"hiphopss: {output}: 1 of 1 epochs are done already: --epochs with more goes on, "
-        "--restart begins anew\n"
-    )
+    told = "1 of 1 epochs are done already: --epochs with more goes on, --restart begins anew"
+    assert f"hiphopss: {output}: {told}\n" in error
     for name, array in read_arrays(output).items():
         np.testing.assert_array_equal(array, before[name])
 

@@ -112,5 +112,5 @@ def test_the_extras_are_those_that_are_installed():
         pytest.skip("hiphopss is not installed here")
     if "generate" not in known:
         pytest.skip("an older hiphopss is installed here")
-    assert known == {*extras.extras(), "all", "dev"}
+    assert known == {*extras.extras(), "all", "dev", "docs"}
     assert hiphopss.__version__ == metadata("hiphopss")["Version"]
