@@ -135,7 +135,7 @@ def describe_default() -> str:
     entry = registry()[0]
     return (
         f"separating with the shipped weights {entry.name!r}, trained on {entry.trained_on}; "
-        "--weights names others"
+        "choose others with --weights"
     )
 
 

@@ -205,10 +205,16 @@ def _stem_files(folder: Path) -> dict[str, Path]:
     files = song_at(folder).stems
     if not files:
         raise HiphopssError(
-            f"{folder}: has no stems ({', '.join(SOURCES)}): name a song, or a song's folder of "
-            "stems"
+            f"{folder}: has no stems ({', '.join(SOURCES)}): name one song, or one song's folder "
+            "of stems (`hiphopss separate --two-stems vocals` takes the vocals out of many songs)"
         )
     missing = [source for source in SOURCES if source not in files]
+    rest = next((path.name for s in files for path in folder.glob(f"no_{s}.*")), None)
+    if missing and rest:
+        raise HiphopssError(
+            f"{folder}: was made with --two-stems, so only {rest} and its counterpart are there: "
+            "play these, or separate the song without --two-stems"
+        )
     if missing:
         logger.warning("%s: no %s: counts as silence", folder, ", ".join(missing))
     return files

@@ -146,7 +146,9 @@ def separate_files(
 
     for problem in unusable:
         bad(problem)
-    names.require_distinct(tracks)
+    for name, problem in names.clashes(tracks).items():
+        del tracks[name]
+        bad(problem)
     require_no_inputs(output, names, tracks)
     weights = resolve_weights(settings.weights)
     headers = _headers(tracks, settings, bad, progress=progress)

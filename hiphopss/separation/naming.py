@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import string
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePath
 
 from hiphopss.config import TRACK_RECORD, TRACK_RECORDS, SeparationRecord
 from hiphopss.datasets.layouts import plain_name
-from hiphopss.errors import HiphopssError
+from hiphopss.errors import AudioError, HiphopssError
 
 STEM_NAMES = SeparationRecord.name
 MIX_NAMES = "{track}.{ext}"
@@ -41,7 +41,7 @@ class FileNames:
         self.pattern, self._ext, self._stems = pattern, ext, tuple(stems)
         fields = _fields(pattern)
         if not pattern.endswith(".{ext}"):
-            raise HiphopssError(f"name {pattern!r}: has another ending: let it end in .{{ext}}")
+            raise HiphopssError(f"name {pattern!r}: must end in .{{ext}}")
         if "stem" not in fields and len(self._stems) > 1:
             raise HiphopssError(
                 f"name {pattern!r}: all stems of a song would be one file: add {{stem}}"
@@ -75,17 +75,25 @@ class FileNames:
             return Path(track, TRACK_RECORD)
         return Path(TRACK_RECORDS, f"{track}.json")
 
-    def require_distinct(self, tracks: Iterable[str]) -> None:
-        """Raise if two files of several tracks would have one name, or differ only in spelling."""
+    def clashes(self, tracks: Mapping[str, Path]) -> dict[str, AudioError]:
+        """The tracks of which a file would have the name of an earlier track's, with an error each.
+
+        Names that differ only in capitals and the like are one name: on many systems their files
+        are one file.
+        """
         known: dict[str, str] = {}
-        for track in tracks:
-            for path in self.of(track).values():
-                first = known.setdefault(plain_name(str(path)), track)
-                if first != track:
-                    raise HiphopssError(
-                        f"name {self.pattern!r}: {path} would be a file of both {first} and "
-                        f"{track}: choose another one, or rename a song"
-                    )
+        found: dict[str, AudioError] = {}
+        for track, song in tracks.items():
+            paths = {plain_name(str(path)): path for path in self.of(track).values()}
+            taken = [name for name in paths if name in known]
+            if taken:
+                found[track] = AudioError(
+                    f"{song}: {paths[taken[0]]} would be a file of {tracks[known[taken[0]]]}, "
+                    "too: rename one of them"
+                )
+            else:
+                known.update(dict.fromkeys(paths, track))
+        return found
 
 
 def _fields(pattern: str) -> set[str]:

@@ -26,6 +26,7 @@ from hiphopss.separation.stem_song import has_stems_of
 from hiphopss.signal.containers import container_of
 from hiphopss.util.files import require_writable, write_text
 from hiphopss.util.locks import locked
+from hiphopss.util.opening import nothing_at
 from hiphopss.util.records import read_record
 from hiphopss.weights.registry import describe_default, resolve_weights
 
@@ -232,7 +233,7 @@ def watch(
     """
     folder, output = Path(folder), Path(output)
     if not folder.is_dir():
-        raise HiphopssError(f"{folder}: no such folder: make it, or check the path")
+        raise HiphopssError(nothing_at(folder, "no such folder: make it, or check the path"))
     settings = settings or SeparationSettings()
     require_writable(output / WATCH_RECORD)
     with locked(output / WATCH_RECORD, wait=False), _terse():

@@ -63,7 +63,7 @@ class Part:
         stop = header.n_samples if stop is None else min(stop, header.n_samples)
         if stop <= first:
             raise AudioError(
-                f"{path}: has only {header.seconds:.1f} s, so nothing of it is behind "
+                f"{path}: has only {header.seconds:.1f} s, so nothing of it is after "
                 f"{self.start:g} s: choose an earlier start"
             )
         return replace(header, n_samples=stop - first, n_stated=stop - first)

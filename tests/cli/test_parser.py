@@ -64,6 +64,8 @@ def test_no_quirk_is_named_by_its_number_alone(verb):
             "--loops: 'aut': choose one of auto, off (did you mean auto?)",
         ),
         ("separate a -o o --epochs 3", "--epochs: no such option: see `hiphopss separate --help`"),
+        ("seperate a -o o", "seperate: no such verb (did you mean separate?)"),
+        ("song.mp3 -o o", "song.mp3: no such verb"),
         ("-q separate a -o o", "-q: is an option of verbs: give it after the verb"),
         ("--weights w separate a", "--weights: is an option of verbs: give it after the verb"),
         ("remix a b -o c.wav", "b: one argument too many: see `hiphopss remix --help`"),

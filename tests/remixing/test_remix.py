@@ -108,6 +108,16 @@ def test_stems_are_summed_and_panned_mono_becomes_stereo(stems, tmp_path, run):
     np.testing.assert_allclose(found, expected, atol=1 / 32767)
 
 
+def test_one_stem_and_the_rest_are_no_stems_to_mix(stems, tmp_path, run):
+    for source in SOURCES[1:]:
+        (stems / f"{source}.wav").unlink()
+    (stems / "no_vocals.wav").write_bytes((stems / "vocals.wav").read_bytes())
+    status, _, error = run("remix", stems, "-o", tmp_path / "o.wav", "--karaoke")
+    assert status == 2
+    assert "was made with --two-stems, so only no_vocals.wav" in error
+    assert not (tmp_path / "o.wav").exists()
+
+
 def test_a_missing_stem_is_silence_and_told(stems, tmp_path, run):
     (stems / "bass.wav").unlink()
     status, _, error = run("remix", stems, "-o", tmp_path / "o.wav", "-q")

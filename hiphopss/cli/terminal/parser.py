@@ -92,9 +92,12 @@ class Parser(ArgumentParser):
 
     def unknown_options(self, given: Iterable[str]) -> list[str]:
         """Those of the arguments before a verb that look like options, but are none of these."""
-        unknown, verbs = [], self.verbs()
+        given, unknown, verbs = list(given), [], self.verbs()
+        misspelt = bool(verbs) and not any(argument in verbs for argument in given)
         for argument in given:
             if argument == "--" or argument in verbs:
+                break
+            if misspelt and not argument.startswith("-"):  # what stands in the verb's place
                 break
             name = argument.partition("=")[0]
             looks = name.startswith("-") and name != "-" and " " not in name
