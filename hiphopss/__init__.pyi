@@ -29,6 +29,7 @@ from .live.session import LiveSettings, Pcm, run_live
 from .live.stream import StreamingSeparator
 from .loops.separator import LoopSeparator
 from .network.model import build_model
+from .remixing.many import remix_files
 from .remixing.mixing import Mix, Mixer, mix
 from .remixing.remix import remix
 from .reproduction.ablation import AblationSettings, ablate
@@ -125,6 +126,7 @@ __all__ = [
     "profile",
     "read_songs",
     "remix",
+    "remix_files",
     "reproduce",
     "run_live",
     "save_weights",

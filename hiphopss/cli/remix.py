@@ -6,7 +6,7 @@ import logging
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hiphopss.cli.common import (
     Verbs,
@@ -21,6 +21,7 @@ from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     from hiphopss.remixing.mixing import Mix
+    from hiphopss.remixing.remix import Remixed
 
 logger = logging.getLogger(__name__)
 
@@ -29,20 +30,37 @@ def add_remix(verbs: Verbs) -> None:
     verb = add_verb(
         verbs,
         "remix",
-        "mix a song, or a folder of stems, anew",
+        "mix a song, a folder of stems, or many songs, anew",
         _remix,
         examples=[
             "hiphopss remix song.mp3 -o karaoke.wav --karaoke",
             "hiphopss remix song.mp3 -o mix.flac --gain drums=3 --pan bass=-0.2",
+            "hiphopss remix my-songs -o karaoke --karaoke --format mp3",
         ],
+        statuses={0: "all songs were mixed", 1: "some of many songs were left out"},
     )
-    verb.add_argument("input", metavar="SONG|FOLDER", help="an audio file, or a folder of stems")
+    verb.add_argument(
+        "inputs",
+        nargs="+",
+        metavar="SONG|FOLDER",
+        help="an audio file or a folder of stems; or several songs, or a folder of songs",
+    )
     verb.add_argument(
         "-o",
         "--output",
         required=True,
         metavar="OUT",
-        help="file to write: .wav, .flac, .aiff, .ogg or .mp3",
+        help="file to write: .wav, .flac, .aiff, .ogg or .mp3; of many songs, the folder for files",
+    )
+    verb.add_argument(
+        "--format",
+        choices=("wav", "flac", "aiff", "ogg", "mp3"),
+        help="of many songs: format of the files (default: wav)",
+    )
+    verb.add_argument(
+        "--name",
+        metavar="PATTERN",
+        help="of many songs: names of the files by {track} and {ext} (default: {track}.{ext})",
     )
     add_mix(verb)
     add_weights_option(verb)
@@ -121,20 +139,38 @@ def mix_of(options: Namespace) -> Mix:
 
 
 def _remix(options: Namespace) -> Result:
+    from hiphopss.errors import HiphopssError
+    from hiphopss.remixing.many import is_file_name, is_one_song, remix_files
     from hiphopss.remixing.remix import remix
 
-    done = remix(
-        options.input,
-        options.output,
-        mix_of(options),
-        weights=options.weights,
-        engine=options.engine,
-        subtype=options.subtype,
-        normalize=options.normalize,
-        length_tolerance_s=options.length_tolerance,
-        loops=options.loops or LOOPS[0],
-        progress=not options.quiet,
+    common: dict[str, Any] = {
+        "weights": options.weights,
+        "engine": options.engine,
+        "subtype": options.subtype,
+        "normalize": options.normalize,
+        "length_tolerance_s": options.length_tolerance,
+        "loops": options.loops or LOOPS[0],
+        "progress": not options.quiet,
+    }
+    mixed, given = mix_of(options), {"format": options.format, "name": options.name}
+    given = {name: value for name, value in given.items() if value is not None}
+    if len(options.inputs) == 1 and (
+        is_one_song(options.inputs[0]) or is_file_name(options.output)
+    ):
+        if given:
+            raise HiphopssError(f"--{next(iter(given))}: is for many songs: name the file with -o")
+        done = remix(options.inputs[0], options.output, mixed, **common)
+        _tell_lowered(done)
+        return Result({"files": [done]}, [printable(done.path)])
+    files, left_out = remix_files(
+        options.inputs, options.output, mixed, leave_out=True, **given, **common
     )
+    for done in files:
+        _tell_lowered(done)
+    facts = {"files": files, "left_out": [{"reason": str(error)} for error in left_out]}
+    return Result(facts, [printable(done.path) for done in files], 1 if left_out else 0)
+
+
+def _tell_lowered(done: Remixed) -> None:
     if done.lowered_db:
-        logger.info("lowered by %.1f dB", done.lowered_db)
-    return Result({"files": [done]}, [printable(done.path)])
+        logger.info("%s: lowered by %.1f dB", done.path, done.lowered_db)

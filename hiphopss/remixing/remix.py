@@ -19,6 +19,7 @@ from hiphopss.datasets.stems import stem_blocks
 from hiphopss.errors import HiphopssError
 from hiphopss.remixing.mixing import Mix, mix
 from hiphopss.signal import reading, writing
+from hiphopss.signal.encoding.tags import read_tags
 from hiphopss.util.files import written_whole
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
 from hiphopss.weights.registry import describe_default
@@ -148,6 +149,7 @@ def remix(
             label=output,
             format=kind,
             advice="use --normalize to lower the whole instead",
+            tags=None if stems else read_tags(source).of("remix"),
         ) as writer,
         bar,
     ):
@@ -205,8 +207,8 @@ def _stem_files(folder: Path) -> dict[str, Path]:
     files = song_at(folder).stems
     if not files:
         raise HiphopssError(
-            f"{folder}: has no stems ({', '.join(SOURCES)}): name one song, or one song's folder "
-            "of stems (`hiphopss separate --two-stems vocals` takes the vocals out of many songs)"
+            f"{folder}: has no stems ({', '.join(SOURCES)}): name a song, or a song's folder of "
+            "stems; of a folder of songs, -o names a folder"
         )
     missing = [source for source in SOURCES if source not in files]
     rest = next((path.name for s in files for path in folder.glob(f"no_{s}.*")), None)

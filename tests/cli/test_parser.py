@@ -68,7 +68,7 @@ def test_no_quirk_is_named_by_its_number_alone(verb):
         ("song.mp3 -o o", "song.mp3: no such verb"),
         ("-q separate a -o o", "-q: is an option of verbs: give it after the verb"),
         ("--weights w separate a", "--weights: is an option of verbs: give it after the verb"),
-        ("remix a b -o c.wav", "b: one argument too many: see `hiphopss remix --help`"),
+        ("audition a b", "b: one argument too many: see `hiphopss audition --help`"),
         ("weights list -v -q", "not allowed with argument"),
     ],
 )
