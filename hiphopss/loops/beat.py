@@ -155,7 +155,7 @@ class Split(NamedTuple):
     beat, rest : np.ndarray [shape=(2 * n_channels, n_frames, n_bins)]
         What repeats and what doesn't, as :attr:`Copy.parts`; their sum is the mixture.
     of_beat, of_rest : np.ndarray [shape=(n_sources, n_frames, n_bins)]
-        Share of each source in them; in the sum over sources, 1.
+        Share of each source in them: in the sum over sources 1, and less in silence.
     """
 
     beat: Array

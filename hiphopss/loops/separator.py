@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from typing import NamedTuple, Protocol, Self
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +15,13 @@ from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Feature
 from hiphopss.loops.beat import Constants, Copy, Material, chosen, power, split, unleaked
 from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
+from hiphopss.loops.parts import Part, divided, pieces
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
 from hiphopss.loops.spool import Spool
 from hiphopss.signal.reading import resample_blocks, to_mono
 from hiphopss.util.threads import ordered_map, processor_count
 
 _BLOCK = 16  # frames that are separated together
-_PIECE = 2**16  # samples that are read together
 _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
 _LEAST_COVERED = 0.05  # of a song that has copies
@@ -84,7 +83,7 @@ class LoopSeparator:
                 song.append(block)
             if song is None:
                 return
-            parts = _parts(song, self.config.sample_rate)
+            parts = divided(song, self.config.sample_rate, _MOST_SECONDS, _FADE_SECONDS)
             periods = [self.period(part) for part in parts]
             if not any(periods):
                 self.found = [None] * len(parts)
@@ -143,35 +142,6 @@ class LoopSeparator:
         yield from self._network.stems(pieces(part), _half(progress))
 
 
-class Part(NamedTuple):
-    """Some of a song's samples."""
-
-    song: Spool
-    start: int
-    stop: int
-
-    def __len__(self) -> int:
-        return self.stop - self.start
-
-    def read(self, start: int, stop: int) -> np.ndarray:
-        """Samples, counted from the part's beginning; zeros outside of the part."""
-        first, last = max(start, 0), max(min(stop, len(self)), 0)
-        inside = self.song.read(self.start + first, self.start + last)
-        return np.pad(inside, [(first - start, stop - last), (0, 0)])
-
-
-def _parts(song: Spool, sample_rate: int) -> list[Part]:
-    """Equal parts that overlap."""
-    n = song.n_records
-    n_parts = max(1, -(-n // round(_MOST_SECONDS * sample_rate)))
-    edges = np.linspace(0, n, n_parts + 1).round().astype(int)
-    fade = round(_FADE_SECONDS * sample_rate)
-    return [
-        Part(song, max(0, int(first) - fade), min(n, int(last) + fade))
-        for first, last in itertools.pairwise(edges)
-    ]
-
-
 class _Told:
     """Counts completed samples, and never tells more than there are."""
 
@@ -186,12 +156,6 @@ class _Told:
 
 def _half(progress: Callable[[float], None] | None) -> Callable[[int], None] | None:
     return (lambda n_samples: progress(n_samples / 2)) if progress else None
-
-
-def pieces(part: Part) -> Iterator[np.ndarray]:
-    """A part's samples in blocks; an empty one of no samples."""
-    for start in range(0, max(len(part), 1), _PIECE):
-        yield part.read(start, min(start + _PIECE, len(part)))
 
 
 class Looped:

@@ -31,9 +31,9 @@ from hiphopss.separation.song import (
 from hiphopss.signal import reading
 from hiphopss.signal.containers import SUFFIX, container_of, is_inside
 from hiphopss.signal.decoded import measure
+from hiphopss.signal.encoding import m4a
 from hiphopss.signal.encoding.formats import FORMATS, Encoding, encoding_for
-from hiphopss.signal.encoding.m4a import require_ffmpeg
-from hiphopss.signal.stem_files import find_encoder, require_stereo
+from hiphopss.signal.stem_files import require_ffmpeg, require_stereo
 from hiphopss.util.executor import Executor
 from hiphopss.util.files import remove_remains
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
@@ -128,9 +128,9 @@ def separate_files(
     names = names_of(settings)
     where.check()
     if settings.stem_file is not None:
-        find_encoder(output)
+        require_ffmpeg(output)
     if settings.output.format == "m4a":
-        require_ffmpeg("format m4a")
+        m4a.require_ffmpeg("format m4a")
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     unusable: list[reading.AudioError] = []

@@ -39,7 +39,8 @@ from hiphopss.datasets.songs import Song, read_songs
 from hiphopss.datasets.stems import load_stems
 from hiphopss.loops.beat import Constants, Material, split, unleaked
 from hiphopss.loops.grid import FRAME, Grid
-from hiphopss.loops.separator import Looped, LoopSeparator, Network, Part
+from hiphopss.loops.parts import Part
+from hiphopss.loops.separator import Looped, LoopSeparator, Network
 from hiphopss.loops.spool import Spool
 from hiphopss.separation.separator import Separator
 from hiphopss.util.files import write_text

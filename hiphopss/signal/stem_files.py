@@ -12,20 +12,15 @@ record of the caller's and the SHA-256 of all bytes before it.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import logging
 import os
-import shutil
-import subprocess
-import tempfile
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from uuid import UUID
 
 import numpy as np
@@ -34,10 +29,9 @@ from hiphopss.config import SOURCES
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.signal import reading
 from hiphopss.signal.containers import STREAMS, is_container
-from hiphopss.signal.ffmpeg import FULL, first_line
+from hiphopss.signal.encoding.by_ffmpeg import REPRODUCIBLE, Encoder, find_encoder
 from hiphopss.signal.formats.boxes import add_boxes, box, find_box
 from hiphopss.signal.writing import to_integers
-from hiphopss.util.disk import cannot_write
 from hiphopss.util.files import written_whole
 
 logger = logging.getLogger(__name__)
@@ -58,8 +52,6 @@ TAGS = {
 _BITRATE = "256k"
 _KIND = b"uuid" + UUID("5f2c8f0e-9d0b-4a53-8f6e-6c1b6f3a7d21").bytes
 _BLOCK = 2**17  # samples that are passed on at a time
-_END_S = 600  # seconds that ffmpeg gets for the last samples and the list of all
-_GONE_S = 10  # seconds that it gets to say why it reads no more
 
 Blocks = Iterable[tuple[np.ndarray, np.ndarray]]
 """Blocks of a mixture `[shape=(n_block, n_channels)]`, each with the block of its stems
@@ -80,26 +72,9 @@ def require_stereo(path: str | Path, n_channels: int) -> None:
         )
 
 
-def find_encoder(path: str | Path) -> str:
-    """The program ``ffmpeg``, which writes stem files.
-
-    Parameters
-    ----------
-    path : path-like
-        What is to be written, for the message.
-
-    Raises
-    ------
-    HiphopssError
-        If it is not on the ``PATH``.
-    """
-    program = shutil.which("ffmpeg")
-    if program is None:
-        raise HiphopssError(
-            f"{path}: only ffmpeg can write stem files, and it is not on the PATH: install ffmpeg "
-            "(https://ffmpeg.org/download.html), or leave out --stem-file"
-        )
-    return program
+def require_ffmpeg(label: object) -> str:
+    """Path of ``ffmpeg``, or an error as in :func:`by_ffmpeg.find_encoder`."""
+    return find_encoder(label, "stem files", "leave out --stem-file")
 
 
 def write_stem_file(
@@ -211,10 +186,10 @@ def write_blocks(
     """
     if codec not in CODECS:
         raise HiphopssError(f"codec {codec!r}: no such codec: choose {' or '.join(CODECS)}")
-    program, n_clipped = find_encoder(path), 0
+    program, n_clipped = require_ffmpeg(path), 0
+    options = _options(sample_rate, codec, bits, tags or {})
     with written_whole(path) as temporary:
-        command = [program, *_options(sample_rate, codec, bits, tags or {})]
-        with _Encoder([*command, f"file:{temporary.absolute()}"], path) as encoder:
+        with Encoder(program, options, temporary, path) as encoder:
             for mixture, stems in blocks:
                 samples = _side_by_side(mixture, stems)
                 if codec == "alac":
@@ -297,84 +272,17 @@ def _options(sample_rate: int, codec: str, bits: int, tags: Mapping[str, str]) -
     n = len(STREAMS)
     graph = [f"[0:a]asplit={n}" + "".join(f"[in{i}]" for i in range(n))]
     graph += [f"[in{i}]pan=stereo|c0=c{2 * i}|c1=c{2 * i + 1}[out{i}]" for i in range(n)]
-    options = ["-nostdin", "-hide_banner", "-v", "error", "-y", "-protocol_whitelist", "file,pipe"]
-    options += ["-f", pcm, "-ar", str(sample_rate), "-ac", str(2 * n), "-i", "pipe:0"]
+    options = ["-f", pcm, "-ar", str(sample_rate), "-ac", str(2 * n), "-i", "pipe:0"]
     options += ["-filter_complex", ";".join(graph)]
     for number, name in enumerate(STREAMS):
         options += ["-map", f"[out{number}]", f"-metadata:s:a:{number}", f"handler_name={name}"]
         # Only one stream is switched on, so that other players don't play all of them.
         options += [f"-disposition:a:{number}", "default" if number == 0 else "0"]
-    options += ["-c:a", codec, "-sample_fmt", kind, "-map_metadata", "-1"]
+    options += ["-c:a", codec, "-sample_fmt", kind, *REPRODUCIBLE]
     options += ["-b:a", _BITRATE] if codec == "aac" else []
     for name, text in tags.items():
         if name in TAGS and text:
             options += ["-metadata", f"{TAGS[name] or name}={text.replace(chr(0), '')}"]
-    # The edit list says in ticks of the movie how long the song is: so to the sample. "bitexact"
-    # leaves out ffmpeg's name. "ipod" is ffmpeg's name of Apple's kind of MP4, brand M4A.
-    options += ["-movie_timescale", str(sample_rate), "-fflags", "+bitexact"]
-    return [*options, "-flags:a", "+bitexact", "-f", "ipod"]
-
-
-class _Encoder:
-    """ffmpeg while it reads samples from a pipe; killed if the body raises."""
-
-    def __init__(self, command: list[str], label: str | Path):
-        self._label, self._command = label, command
-
-    def __enter__(self) -> _Encoder:
-        self._told: IO[bytes] = tempfile.TemporaryFile()
-        try:
-            self._process = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=self._told
-            )
-        except OSError as error:
-            self._told.close()
-            raise HiphopssError(
-                f"{self._command[0]}: can't be run ({error.strerror}), but only it can write "
-                f"{self._label}: install ffmpeg again"
-            ) from error
-        return self
-
-    def write(self, samples: np.ndarray) -> None:
-        """Pass samples on, `[shape=(n_block, n_channels)]`."""
-        assert self._process.stdin is not None
-        little = samples.astype(samples.dtype.newbyteorder("<"), copy=False)
-        try:
-            self._process.stdin.write(little.tobytes())
-        except OSError as error:  # ffmpeg has ended, or reads no more
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(_GONE_S)
-            raise self._failure() from error
-
-    def __exit__(self, error: type[BaseException] | None, *_: object) -> None:
-        assert self._process.stdin is not None
-        try:
-            if error is None:
-                with suppress(OSError):  # ffmpeg has ended, and says why
-                    self._process.stdin.close()
-                if self._process.wait(_END_S):
-                    raise self._failure()
-        except subprocess.TimeoutExpired as late:
-            raise HiphopssError(
-                f"{self._label}: ffmpeg did not finish it within {_END_S} s: try again"
-            ) from late
-        finally:
-            self._process.kill()
-            with suppress(OSError):
-                self._process.stdin.close()
-            self._process.wait()
-            self._told.close()
-
-    def _failure(self) -> HiphopssError:
-        """The error for what ffmpeg told."""
-        self._told.seek(0)
-        told = self._told.read()
-        if any(full in told for full in FULL):
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            return HiphopssError(f"{self._label}: {cannot_write(full)}")
-        if (status := self._process.returncode) is not None and status < 0:
-            told = f"ended by signal {-status}".encode()
-        return HiphopssError(
-            f"{self._label}: ffmpeg can't write it (it says {first_line(told)!r}): install ffmpeg "
-            "4.4 or newer, or check the disk"
-        )
+    # The edit list says in ticks of the movie how long the song is: so to the sample. "ipod" is
+    # ffmpeg's name of Apple's kind of MP4, brand M4A.
+    return [*options, "-movie_timescale", str(sample_rate), "-f", "ipod"]

@@ -2,6 +2,6 @@
 
 - ``formats``: which formats there are, and what each can hold.
 - ``tags``: title, artist and so on, from a song to what is made of it.
-- ``m4a``: writes AAC through ffmpeg.
+- ``by_ffmpeg``: ffmpeg as an encoder; ``m4a``: writes AAC with it.
 - ``opening``: opens the writer of a format.
 """
