@@ -23,7 +23,7 @@ def add_watch(verbs: Verbs) -> None:
             "hiphopss watch downloads stems",
             "hiphopss watch downloads dj --stem-file --once",
         ],
-        statuses={0: "all songs were separated", 1: "some songs could not be separated"},
+        statuses={0: "no song failed in this run", 1: "some songs could not be separated"},
     )
     verb.add_argument("folder", metavar="IN", help="folder to watch, with the folders in it")
     verb.add_argument("output", metavar="OUT", help="folder for the stems; may be inside IN")
