@@ -13,6 +13,7 @@ from hiphopss.datasets.songs import song_at
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.remixing.mixing import Mix
 from hiphopss.remixing.remix import Remixed, remix
+from hiphopss.separation.files import require_no_inputs
 from hiphopss.separation.naming import MIX_NAMES, FileNames
 from hiphopss.signal.writing import OUTPUT_FORMATS
 
@@ -89,6 +90,7 @@ def remix_files(
     output = Path(output)
     if is_file_name(output) or (output.exists() and not output.is_dir()):
         raise HiphopssError(f"{output}: is a file's name: name a folder for many mixes")
+    inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
     names = FileNames(name, format, ["mix"])
     left_out: list[AudioError] = []
 
@@ -102,6 +104,7 @@ def remix_files(
     for track, clash in names.clashes(songs).items():
         del songs[track]
         bad(clash)
+    require_no_inputs(output, names, songs, *inputs)
     files = []
     for track, song in songs.items():
         path = output / names.of(track)["mix"]

@@ -238,9 +238,11 @@ def _bar(jobs: list[SongJob], told: str, *, show: bool, rate: int) -> tqdm:
     )
 
 
-def require_no_inputs(output: Path, names: FileNames, tracks: Mapping[str, Path]) -> None:
-    """Raise if a file that would be written is one of the songs."""
-    songs = {os.path.realpath(container_of(path)) for path in tracks.values()}
+def require_no_inputs(
+    output: Path, names: FileNames, tracks: Mapping[str, Path], *others: str | Path
+) -> None:
+    """Raise if a file that would be written is one of the songs, or of other files."""
+    songs = {os.path.realpath(container_of(path)) for path in (*tracks.values(), *others)}
     for name in tracks:
         for path in names.of(name).values():
             if os.path.realpath(output / path) in songs:

@@ -49,6 +49,17 @@ def test_settings_reach_every_song(songs, tmp_path, published):
         assert np.abs(mixed - soundfile.read(whole)[0]).max() > 0.01
 
 
+def test_no_mix_replaces_a_song(songs, tmp_path, run):
+    here, there = songs / "a.wav", songs / "album" / "a.wav"
+    there.write_bytes(here.read_bytes())
+    before = there.read_bytes()
+    # the second is left out, because of its name, and the first one's mix would be there
+    status, _, error = run("remix", here, there, "-o", there.parent, "--mute", "vocals", "-q")
+    assert status == 2
+    assert "album/a.wav: is a song to separate: choose another name or output" in error
+    assert there.read_bytes() == before
+
+
 def test_what_does_not_fit_is_one_line(songs, tmp_path, run):
     with pytest.raises(HiphopssError, match="broken"):
         remix_files(songs, tmp_path / "out", Mix(), progress=False)
