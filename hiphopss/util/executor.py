@@ -93,8 +93,10 @@ class Executor:
 
     def is_here(self, n_items: int, n_useful: int) -> bool:
         """Whether :meth:`map` does its work in this process."""
-        n_processes = min(self.n_jobs or min(n_useful, processor_count()), n_items)
-        return self.dask is None and n_processes <= 1
+        return self.dask is None and self._n_processes(n_items, n_useful) <= 1
+
+    def _n_processes(self, n_items: int, n_useful: int) -> int:
+        return min(self.n_jobs or min(n_useful, processor_count()), n_items)
 
     def map(
         self,
@@ -137,7 +139,7 @@ class Executor:
             If a process or the cluster is lost, or a worker lacks a package. Errors raised by
             ``function`` are raised here, and stop the remaining work.
         """
-        n_processes = min(self.n_jobs or min(n_useful, processor_count()), len(items))
+        n_processes = self._n_processes(len(items), n_useful)
         place = f"Dask at {self.dask}" if self.dask else f"{max(n_processes, 1)} processes"
         logger.debug("%d pieces of work in %s", len(items), place)
         if self.is_here(len(items), n_useful):
@@ -194,15 +196,15 @@ def _in_processes(
             logger.warning("a process died: what it was working on is done again by another one")
             deaths.update(at_work)
             continue
+        if told.lost is None:
+            raise HiphopssError(
+                "a process died, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1)"
+            )
         error = HiphopssError(
             "processes died of it, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1), "
             "or leave it out"
         )
-        for k in at_work:
-            if told.lost is None:
-                raise HiphopssError(
-                    "a process died, perhaps because memory ran out: use fewer (--jobs 1, n_jobs=1)"
-                )
+        for k in at_work:  # one, as it was tried alone
             _keep(results, k, told.lost(items[k], error), told)
     return [results[k] for k in range(len(items))]
 
