@@ -158,8 +158,10 @@ class QuietHandler(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def firefox(tmp_path_factory):
-    """Firefox without a window."""
+    """Firefox without a window; in the end, its pages have met no error."""
+    pytest.importorskip("websockets", reason="websockets is not installed")
     if FIREFOX is None:
         pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
     with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
         yield firefox
+        assert not firefox.faults
