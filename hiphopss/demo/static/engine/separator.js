@@ -210,6 +210,6 @@ export class Separator {
 }
 
 /** What a hop of overlap-added samples is multiplied by, where each lies in two frames. */
-function inverseNorm(window, hop) {
+export function inverseNorm(window, hop) {
   return Float64Array.from({ length: hop }, (_, n) => 1 / (window[n] ** 2 + window[n + hop] ** 2));
 }
