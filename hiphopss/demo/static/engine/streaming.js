@@ -240,6 +240,25 @@ class LastRows {
   }
 }
 
+/**
+ * Delay of a stream's stems in samples.
+ * @param {import("./weights.js").SignalConfig} config
+ * @param {number} lookahead  Number of frames.
+ * @param {number} blockMultiple  All blocks are multiples of so many samples.
+ */
+export function latency(config, lookahead, blockMultiple) {
+  return (lookahead + 1) * config.hop + margin(config, blockMultiple);
+}
+
+// Samples are completed a hop at a time; this many are held back, so that enough are ready.
+function margin({ hop }, blockMultiple) {
+  return hop - greatestDivisor(blockMultiple, hop);
+}
+
+function greatestDivisor(a, b) {
+  return b ? greatestDivisor(b, a % b) : a;
+}
+
 /** Separates block by block, with a constant delay and constant memory. */
 export class StreamingSeparator {
   #kernels;
@@ -247,7 +266,7 @@ export class StreamingSeparator {
   #transform;
   #window;
   #norm; // what a hop of overlap-added samples is multiplied by
-  #margin; // samples that are held back, so that enough are ready
+  #blockMultiple;
   #samples; // the newest frame of each channel
   #sampleStarts;
   #spectra; // of the last frames, which take turns: [frame, channel, width]
@@ -283,7 +302,7 @@ export class StreamingSeparator {
     this.#transform = new FourierTransform(kernels, frame);
     this.#window = kernels.floats(window);
     this.#norm = inverseNorm(window, hop);
-    this.#margin = hop - greatestDivisor(blockMultiple, hop);
+    this.#blockMultiple = blockMultiple;
     this.#samples = kernels.floats(channels * frame);
     this.#sampleStarts = kernels.integers(starts(channels, frame));
     this.#spectra = parts(context * channels * network.width);
@@ -310,7 +329,7 @@ export class StreamingSeparator {
 
   /** Delay of the stems in samples. */
   get latency() {
-    return (this.lookahead + 1) * this.config.hop + this.#margin;
+    return latency(this.config, this.lookahead, this.#blockMultiple);
   }
 
   /** Start a new stream. */
@@ -318,7 +337,7 @@ export class StreamingSeparator {
     this.#network.reset();
     for (const numbers of [this.#samples, this.#overlap, ...this.#spectra]) numbers.view.fill(0);
     for (const samples of this.#ready) samples.fill(0);
-    this.#nReady = this.#margin;
+    this.#nReady = margin(this.config, this.#blockMultiple);
     this.#filled = 0;
     this.#nFrames = 0;
   }
@@ -450,8 +469,4 @@ export class StreamingSeparator {
 /** Where rows of `size` numbers begin. */
 function starts(rows, size) {
   return Array.from({ length: rows }, (_, row) => row * size);
-}
-
-function greatestDivisor(a, b) {
-  return b ? greatestDivisor(b, a % b) : a;
 }

@@ -1,0 +1,98 @@
+// Separates what comes in, on the audio's own thread: one input, and an output for each source.
+
+import { Kernels } from "../engine/kernels.js";
+import { LOUDEST, StreamingSeparator } from "../engine/streaming.js";
+import { LiveClock } from "./clock.js";
+import { LIVE_PROCESSOR, QUANTUM } from "./names.js";
+
+const TOLD_SECONDS = 0.25;
+const WARM_UP = 40; // hops: by then, the browser has compiled what runs for each of them
+
+// Only some browsers have the finer clock here.
+const milliseconds = () => globalThis.performance?.now() ?? Date.now();
+
+/**
+ * What a processor tells now and then.
+ * @typedef {object} LiveReport
+ * @property {number} dropouts  Number until now.
+ * @property {number} lost  Seconds of them.
+ * @property {number} load  The share of the time that separation takes.
+ * @property {number} mended  Number of samples that were no numbers, or far too large: muted.
+ */
+
+class LiveProcessor extends AudioWorkletProcessor {
+  static get parameterDescriptors() {
+    return [{ name: "lookahead", defaultValue: 0, minValue: 0, automationRate: "k-rate" }];
+  }
+
+  #separator;
+  #block;
+  #clock = new LiveClock();
+  #told = 0; // audio time of the last report
+  #worked = 0; // milliseconds since then
+  #mended = 0;
+  #ended = false;
+
+  /**
+   * @param {object} options
+   * @param {WebAssembly.Module} options.processorOptions.module  The kernels.
+   * @param {import("../engine/weights.js").Weights} options.processorOptions.weights
+   * @param {number} options.processorOptions.channels
+   */
+  constructor({ processorOptions: { module, weights, channels } }) {
+    super();
+    const kernels = new Kernels(module);
+    this.#separator = new StreamingSeparator(kernels, weights, {
+      channels,
+      blockMultiple: QUANTUM,
+    });
+    this.#block = Array.from({ length: channels }, () => new Float32Array(QUANTUM));
+    this.#warmUp();
+    this.port.onmessage = ({ data }) => {
+      if (data === "restart") this.#clock.restart();
+      if (data === "end") this.#ended = true;
+    };
+  }
+
+  #warmUp() {
+    const { config, sources } = this.#separator;
+    const room = sources.map(() => this.#block.map((samples) => samples.slice()));
+    for (let n = 0; n < (WARM_UP * config.hop) / QUANTUM; n++)
+      this.#separator.process(this.#block, room);
+    this.#separator.reset();
+  }
+
+  process([input], outputs, { lookahead: [asked] }) {
+    const began = milliseconds();
+    const lookahead = Math.min(Math.round(asked), this.#separator.config.context - 1);
+    if (lookahead !== this.#separator.lookahead) this.#separator.lookahead = lookahead;
+    this.#block.forEach((samples, channel) => this.#take(samples, input[channel]));
+    this.#separator.process(this.#block, outputs);
+    const now = milliseconds();
+    this.#worked += now - began;
+    this.#clock.tick(currentTime, now / 1000);
+    if (currentTime - this.#told >= TOLD_SECONDS) this.#tell();
+    return !this.#ended;
+  }
+
+  /** Take a channel of the input, which has none where nothing is connected or plays. */
+  #take(samples, given) {
+    if (!given) return samples.fill(0);
+    samples.set(given);
+    for (let n = 0; n < samples.length; n++)
+      if (!(Math.abs(samples[n]) <= LOUDEST)) {
+        samples[n] = 0;
+        this.#mended++;
+      }
+  }
+
+  #tell() {
+    const { dropouts, lost } = this.#clock;
+    const load = this.#worked / 1000 / (currentTime - this.#told);
+    this.port.postMessage({ dropouts, lost, load, mended: this.#mended });
+    this.#worked = 0;
+    this.#told = currentTime;
+  }
+}
+
+registerProcessor(LIVE_PROCESSOR, LiveProcessor);
