@@ -4,9 +4,8 @@ import { readJson, ServerError } from "./api.js";
 import { byId } from "./dom.js";
 import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
+import { Address } from "./share.js";
 import { Studio } from "./studio.js";
-
-const RESULT = /^#(results\/[\w-]+\/result\.json)$/;
 
 /** The studio of this page, once the server has said what it offers. @type {?Studio} */
 export let studio = null;
@@ -23,41 +22,35 @@ window.addEventListener("unhandledrejection", ({ reason }) => complain(reason));
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
 
-// So that a reload comes back to the song that is open.
-function remember(url) {
-  history.replaceState(null, "", url ? `#${url}` : location.pathname + location.search);
-}
-
 // Opens a song; what can't be opened is told, and the page stays with the song before, if any.
-async function open(intake, url) {
+async function open(intake, address, url) {
   intake.mark(url);
   try {
-    if (await studio.open(url)) remember(url);
+    await studio.open(url);
   } catch (error) {
     complain(error);
-    const before = studio.player.result?.url ?? null;
-    intake.mark(before);
-    remember(before);
+    intake.mark(studio.player.result?.url ?? null);
   }
+  address.remember();
 }
 
 async function start() {
   const site = await readJson("site.json");
   const intake = new Intake(site);
   studio = new Studio(site);
-  intake.addEventListener("result", ({ detail }) => open(intake, detail));
+  const address = new Address(studio, (url) => open(intake, address, url));
+  intake.addEventListener("result", ({ detail }) => open(intake, address, detail));
   studio.addEventListener("again", ({ detail: { id, model, title } }) =>
     intake.separateAgain(id, model, title),
   );
   studio.addEventListener("removed", ({ detail }) => {
-    remember(null);
+    address.remember();
     intake.inform(`${detail} is removed from the server.`);
   });
   listenToKeys(studio, () => studio.player.result !== null);
-  const asked = RESULT.exec(location.hash)?.[1];
-  if (asked) await open(intake, asked);
+  await address.enter();
   const first = site.static && site.songs[0].result;
-  if (first && !studio.player.result) await open(intake, first);
+  if (first && !studio.player.result) await open(intake, address, first);
 }
 
 await start().catch(complain);
