@@ -22,6 +22,7 @@ export class Studio extends EventTarget {
   #meters = new Meters();
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
+  #searched = null; // the drums in which beats were looked for last
   #frame = 0;
   #openings = 0;
   #title = document.title; // while no song is open
@@ -66,7 +67,8 @@ export class Studio extends EventTarget {
       this.player.close();
       this.timeline.open(result);
       this.loopBar.open(result.seconds);
-      this.#shown = null;
+      this.#shown = this.#searched = null;
+      byId("snap").hidden = true;
     }
     byId("studio").hidden = false; // lanes are drawn at the size they have
     const opened = isNew ? this.player.open(result) : this.#take(result);
@@ -76,18 +78,19 @@ export class Studio extends EventTarget {
     announce(`${result.title} is ready: ${choicesOf(result).map(({ name }) => name).join(", ")}`);
     document.title = `${result.title} \u2013 hiphopss`;
     await opened;
-    if (isNew) this.#findBeats(result); // meanwhile all can be used
   }
 
-  async #findBeats(result) {
-    byId("snap").hidden = true;
-    const { drums } = this.player.tracks ?? {};
-    const tempo = this.#version.beats_per_minute ?? null;
-    const beats = drums ? await findBeats(drums, tempo) : null;
-    if (this.player.result?.id !== result.id) return;
+  // In the drums of any version, until they are found; meanwhile all can be used.
+  async #findBeats() {
+    const { result, tracks } = this.player;
+    const drums = tracks?.drums;
+    if (!drums || this.timeline.beats || this.#searched === drums) return;
+    this.#searched = drums;
+    const beats = await findBeats(drums, this.#version.beats_per_minute ?? null);
+    if (!beats || this.player.result?.id !== result.id) return;
     this.timeline.beats = beats;
-    byId("snap").hidden = !beats;
-    if (beats) byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
+    byId("snap").hidden = false;
+    byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
     this.timeline.draw();
   }
 
@@ -239,6 +242,7 @@ export class Studio extends EventTarget {
       this.#shown = this.#version;
       this.timeline.show({ [ORIGINAL]: result.original, ...this.#version.stems });
     }
+    this.#findBeats();
     this.#follow();
   }
 
