@@ -134,13 +134,16 @@ export class Intake extends EventTarget {
     byId("songs-title").textContent = this.#way ? "Or take one of these" : "Songs";
     byId("songs").replaceChildren(
       ...songs.map((song) => {
-        const length = element("span", { class: "hint" }, clock(song.seconds).slice(0, -2));
+        const length = clock(song.seconds).slice(0, -2);
+        const facts = [song.style, length].filter(Boolean).join(", ");
         const choose = () => this.#choose(song);
         const data = { "data-song": song.id, "data-result": song.result };
         const attributes = { type: "button", ...data, click: choose };
-        return element("button", attributes, song.title, " ", length);
+        const hint = element("span", { class: "hint" }, facts);
+        return element("button", attributes, song.title, " ", hint);
       }),
     );
+    byId("songs-note").hidden = !songs.some(({ style }) => style);
     byId("songs").closest(".bundled").hidden = songs.length === 0;
   }
 
