@@ -41,7 +41,10 @@ function leave({ title }) {
 }
 
 // A song whose audio can't be read, say, wherever that was asked for.
-window.addEventListener("unhandledrejection", ({ reason }) => explain(reason));
+window.addEventListener("unhandledrejection", (event) => {
+  explain(event.reason);
+  if (event.reason instanceof PageError) event.preventDefault(); // it is no fault of the page
+});
 
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
