@@ -7,14 +7,15 @@ import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
 import { complain, inform } from "./notices.js";
 import { ServerWay } from "./server-way.js";
+import { Address } from "./share.js";
 import { Studio } from "./studio.js";
-
-const RESULT = /^#(results\/[\w-]+\/result\.json)$/;
 
 /** The studio of this page, once the server has said what it offers. @type {?Studio} */
 export let studio = null;
 /** @type {?Intake} */
 let intake = null;
+/** @type {?Address} */
+let address = null;
 
 // Pages of the same site in other tabs, which say which song they have removed.
 const otherTabs = new BroadcastChannel("hiphopss");
@@ -35,7 +36,7 @@ async function explain(error) {
 // Closes a song that is not there any more.
 function leave({ title }) {
   studio.close();
-  remember(null);
+  address.remember();
   intake.closed();
   complain(`${title} is not there any more: choose it again, or another song.`);
 }
@@ -50,22 +51,16 @@ byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
 byId("help-open").hidden = false;
 
-// So that a reload comes back to the song that is open.
-function remember(url) {
-  history.replaceState(null, "", url ? `#${url}` : location.pathname + location.search);
-}
-
 // Opens a song; what can't be opened is told, and the page stays with the song before, if any.
 async function open(url) {
   intake.mark(url);
   try {
-    if (await studio.open(url)) remember(url);
+    await studio.open(url);
   } catch (error) {
-    const before = studio.player.result?.url ?? null;
-    intake.mark(before);
-    remember(before);
+    intake.mark(studio.player.result?.url ?? null);
     await explain(error);
   }
+  address.remember();
 }
 
 function wire() {
@@ -79,7 +74,7 @@ function wire() {
     intake.separateAgain(id, model, title),
   );
   studio.addEventListener("removed", ({ detail: { title, url } }) => {
-    remember(null);
+    address.remember();
     intake.closed();
     inform(`${title} is removed from the server.`);
     otherTabs.postMessage({ removed: url });
@@ -95,10 +90,9 @@ async function start() {
   const site = await readJson("site.json");
   intake = new Intake(site, site.static ? [] : [new ServerWay(site)]);
   studio = new Studio(site);
+  address = new Address(studio, open);
   wire();
-  const asked = RESULT.exec(location.hash)?.[1];
-  if (asked) await open(asked);
-  else intake.openFirst();
+  if (!(await address.enter())) intake.openFirst();
 }
 
 await start().catch(explain);
