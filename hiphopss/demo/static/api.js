@@ -1,5 +1,7 @@
 // The server's answers. All addresses are relative, so that a static copy works anywhere.
 
+import { PageError } from "./errors.js";
+
 /**
  * One separation of a song, or its true stems.
  * @typedef {object} Version
@@ -36,8 +38,17 @@
  * @property {boolean} [removable]  Whether it can be removed from the server.
  */
 
-/** An error that can be shown as it is worded. */
-export class ServerError extends Error {}
+/** What the server refuses, or what is wrong with it. */
+export class ServerError extends PageError {
+  /**
+   * @param {string} message
+   * @param {?number} [status]  Of the answer, if there was one.
+   */
+  constructor(message, status = null) {
+    super(message);
+    this.isGone = status === 404;
+  }
+}
 
 // When the server has too many visitors, it says so with 503, and in how many seconds to ask again.
 const BUSY_TRIES = 6;
@@ -56,7 +67,8 @@ async function ask(url, options) {
     const seconds = Number(answer.headers.get("retry-after") ?? 10);
     if (tries < BUSY_TRIES) await new Promise((done) => setTimeout(done, 1000 * seconds));
   }
-  if (!answer.ok) throw new ServerError(worded(answer.status, await answer.text()));
+  const { ok, status } = answer;
+  if (!ok) throw new ServerError(worded(status, await answer.text()), status);
   return answer;
 }
 
@@ -115,7 +127,7 @@ export function startJob(query, file, onUpload, signal) {
     request.addEventListener("load", () => {
       const { status, responseText } = request;
       if (status === 202) resolve(JSON.parse(responseText).job);
-      else reject(new ServerError(worded(status, responseText)));
+      else reject(new ServerError(worded(status, responseText), status));
     });
     signal.addEventListener("abort", () => request.abort());
     request.send(file);

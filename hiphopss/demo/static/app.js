@@ -1,56 +1,98 @@
 // Puts the page together.
 
-import { readJson, ServerError } from "./api.js";
+import { readJson, readResult, ServerError } from "./api.js";
 import { byId } from "./dom.js";
+import { PageError } from "./errors.js";
 import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
+import { complain, inform } from "./notices.js";
+import { ServerWay } from "./server-way.js";
 import { Address } from "./share.js";
 import { Studio } from "./studio.js";
 
 /** The studio of this page, once the server has said what it offers. @type {?Studio} */
 export let studio = null;
+/** @type {?Intake} */
+let intake = null;
+/** @type {?Address} */
+let address = null;
 
-function complain(error) {
-  byId("problem").classList.add("wrong");
-  const known = error instanceof ServerError;
-  byId("problem").textContent = known ? error.message : `Something went wrong: ${error.message}`;
+// Pages of the same site in other tabs, which say which song they have removed.
+const otherTabs = new BroadcastChannel("hiphopss");
+
+// Says what went wrong. If the song that is open is gone from the server, that is the reason.
+async function explain(error) {
+  const open = studio?.player.result;
+  if (open && error instanceof ServerError) {
+    const isGone = await readResult(open.url).then(
+      () => false,
+      (reason) => reason.isGone === true,
+    );
+    if (isGone && studio.player.result === open) return leave(open);
+  }
+  complain(error instanceof PageError ? error.message : `Something went wrong: ${error.message}`);
+}
+
+// Closes a song that is not there any more.
+function leave({ title }) {
+  studio.close();
+  address.remember();
+  intake.closed();
+  complain(`${title} is not there any more: choose it again, or another song.`);
 }
 
 // A song whose audio can't be read, say, wherever that was asked for.
-window.addEventListener("unhandledrejection", ({ reason }) => complain(reason));
+window.addEventListener("unhandledrejection", (event) => {
+  explain(event.reason);
+  if (event.reason instanceof PageError) event.preventDefault(); // it is no fault of the page
+});
 
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
+byId("help-open").hidden = false;
 
 // Opens a song; what can't be opened is told, and the page stays with the song before, if any.
-async function open(intake, address, url) {
+async function open(url) {
   intake.mark(url);
   try {
     await studio.open(url);
   } catch (error) {
-    complain(error);
     intake.mark(studio.player.result?.url ?? null);
+    await explain(error);
   }
   address.remember();
 }
 
-async function start() {
-  const site = await readJson("site.json");
-  const intake = new Intake(site);
-  studio = new Studio(site);
-  const address = new Address(studio, (url) => open(intake, address, url));
-  intake.addEventListener("result", ({ detail }) => open(intake, address, detail));
+function wire() {
+  intake.addEventListener("result", ({ detail }) => open(detail));
+  intake.addEventListener("failed", ({ detail }) => explain(detail));
+  studio.addEventListener("opened", ({ detail: { note } }) => {
+    intake.opened();
+    if (note) inform(`This file is ${note}.`);
+  });
   studio.addEventListener("again", ({ detail: { id, model, title } }) =>
     intake.separateAgain(id, model, title),
   );
-  studio.addEventListener("removed", ({ detail }) => {
+  studio.addEventListener("removed", ({ detail: { title, url } }) => {
     address.remember();
-    intake.inform(`${detail} is removed from the server.`);
+    intake.closed();
+    inform(`${title} is removed from the server.`);
+    otherTabs.postMessage({ removed: url });
+  });
+  otherTabs.addEventListener("message", ({ data: { removed } }) => {
+    const open = studio.player.result;
+    if (open && open.url === removed) leave(open);
   });
   listenToKeys(studio, () => studio.player.result !== null);
-  await address.enter();
-  const first = site.static && site.songs[0].result;
-  if (first && !studio.player.result) await open(intake, address, first);
 }
 
-await start().catch(complain);
+async function start() {
+  const site = await readJson("site.json");
+  intake = new Intake(site, site.static ? [] : [new ServerWay(site)]);
+  studio = new Studio(site);
+  address = new Address(studio, open);
+  wire();
+  if (!(await address.enter())) intake.openFirst();
+}
+
+await start().catch(explain);

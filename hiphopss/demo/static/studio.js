@@ -14,8 +14,9 @@ import { clock, timeText } from "./times.js";
 import { encodeWav } from "./wav.js";
 
 /**
- * Events: `again` (detail: `{id, model, title}`) asks for one more version, `removed` says that the
- * song is gone from the server (detail: its title).
+ * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
+ * (detail: `{id, model, title}`) asks for one more version; `removed` says that the song is gone
+ * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
   #models;
@@ -75,6 +76,7 @@ export class Studio extends EventTarget {
     if (isNew) this.mixer.open();
     this.#showSong(result);
     this.#show();
+    this.dispatchEvent(new CustomEvent("opened", { detail: result }));
     announce(`${result.title} is ready: ${choicesOf(result).map(({ name }) => name).join(", ")}`);
     document.title = `${result.title} \u2013 hiphopss`;
     await opened;
@@ -189,7 +191,7 @@ export class Studio extends EventTarget {
   }
 
   async #remove() {
-    const { id, title } = this.player.result;
+    const { id, title, url } = this.player.result;
     try {
       await removeResult(id);
     } catch (error) {
@@ -199,7 +201,7 @@ export class Studio extends EventTarget {
     }
     if (this.player.result?.id !== id) return; // another song since
     this.close();
-    this.dispatchEvent(new CustomEvent("removed", { detail: title }));
+    this.dispatchEvent(new CustomEvent("removed", { detail: { title, url } }));
   }
 
   #showSong(result) {
