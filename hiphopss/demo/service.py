@@ -126,6 +126,9 @@ def site_description(
             "formats": list(FORMATS),
         },
         "sources": list(SOURCES),
+        "device": {
+            "models": [{"id": model.id, "name": model.name} for model in catalogue.models.values()]
+        },
     }
 
 

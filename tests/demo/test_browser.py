@@ -183,7 +183,7 @@ def test_exported_site(open_page, songs, exported):
         threading.Thread(target=site.serve_forever, daemon=True).start()
         page = open_page(f"http://127.0.0.1:{site.server_port}/")
         page.wait_for_selector(READY)  # the first song is open
-        for id in ("opened-as-file", "upload", "model-choice", "remove", "more-models"):
+        for id in ("opened-as-file", "remove", "more-models"):
             assert page.locator(f"#{id}").is_hidden()
         first = page.locator("#songs [aria-current=true]").inner_text()
         page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)

@@ -1,4 +1,7 @@
-// The server's answers. All addresses are relative, so that a static copy works anywhere.
+// The server's answers, and the songs on this device. All addresses are relative, so that a static
+// copy works anywhere.
+
+import { isOnDevice, readDeviceResult, removeDeviceSong } from "./device/library.js";
 
 /**
  * One separation of a song, or its true stems.
@@ -14,6 +17,7 @@
 /**
  * @typedef {object} Track
  * @property {string} audio
+ * @property {string} [ending]  Of the audio file's name: "flac", if nothing is said.
  * @property {string} peaks
  * @property {string} spectrogram
  * @property {?{SDR: number, SIR: number, SAR: number}} metrics  In dB.
@@ -32,10 +36,10 @@
  * @property {string} [note]  What to know of it, such as that the file was cut off.
  * @property {Track} original
  * @property {Version[]} versions
- * @property {boolean} [removable]  Whether it can be removed from the server.
+ * @property {boolean} [removable]  Whether it can be removed from where it is.
  */
 
-/** An error that can be shown as it is worded. */
+/** An error of the server's that can be shown as it is worded. */
 export class ServerError extends Error {}
 
 // When the server has too many visitors, it says so with 503, and in how many seconds to ask again.
@@ -77,6 +81,7 @@ export async function readJson(url) {
 
 /** Read a result, with absolute addresses. @param {string} url @returns {Promise<Result>} */
 export async function readResult(url) {
+  if (isOnDevice(url)) return readDeviceResult(url);
   const result = await readJson(url);
   const base = new URL(url, document.baseURI).href;
   const absolute = (track) => {
@@ -132,7 +137,8 @@ export function cancelJob(job) {
   return ask(`api/jobs/${encodeURIComponent(job)}`, { method: "DELETE", keepalive: true });
 }
 
-/** Remove a result from the server. @param {string} id */
-export function removeResult(id) {
+/** Remove a result from where it is. @param {Result} result */
+export function removeResult({ id, url }) {
+  if (isOnDevice(url)) return removeDeviceSong(id);
   return ask(`api/results/${encodeURIComponent(id)}`, { method: "DELETE" });
 }

@@ -1,19 +1,20 @@
 // Puts the page together.
 
 import { readJson, ServerError } from "./api.js";
+import { deviceWay } from "./device/way.js";
 import { byId } from "./dom.js";
 import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
 import { Studio } from "./studio.js";
 
-const RESULT = /^#(results\/[\w-]+\/result\.json)$/;
+const RESULT = /^#(results\/[\w-]+\/result\.json|device:[\w-]+)$/;
 
 /** The studio of this page, once the server has said what it offers. @type {?Studio} */
 export let studio = null;
 
 function complain(error) {
   byId("problem").classList.add("wrong");
-  const known = error instanceof ServerError;
+  const known = error instanceof ServerError || error.name === "DeviceError";
   byId("problem").textContent = known ? error.message : `Something went wrong: ${error.message}`;
 }
 
@@ -43,7 +44,7 @@ async function open(intake, url) {
 
 async function start() {
   const site = await readJson("site.json");
-  const intake = new Intake(site);
+  const intake = new Intake(site, site.device ? [deviceWay(site)] : []);
   studio = new Studio(site);
   intake.addEventListener("result", ({ detail }) => open(intake, detail));
   studio.addEventListener("again", ({ detail: { id, model, title } }) =>
@@ -56,7 +57,7 @@ async function start() {
   listenToKeys(studio, () => studio.player.result !== null);
   const asked = RESULT.exec(location.hash)?.[1];
   if (asked) await open(intake, asked);
-  const first = site.static && site.songs[0].result;
+  const first = site.static && site.songs[0]?.result;
   if (first && !studio.player.result) await open(intake, first);
 }
 

@@ -16,16 +16,21 @@ const STAGES = {
 /** Events: `result` (detail: its address). */
 export class Intake extends EventTarget {
   #site;
+  #way;
   #running = null; // {stop: AbortController, job: ?string}
 
-  /** @param {object} site  What the server offers. */
-  constructor(site) {
+  /**
+   * @param {object} site  What the server offers.
+   * @param {object[]} ways  Ways to separate a song without the server.
+   */
+  constructor(site, ways) {
     super();
     this.#site = site;
+    this.#way = ways[0] ?? null;
     this.#offerSongs();
     byId("job-cancel").addEventListener("click", () => this.cancel());
     window.addEventListener("pagehide", () => this.cancel());
-    if (!site.static) this.#offerUpload();
+    if (!site.static || this.#way) this.#offerUpload();
   }
 
   /** @param {string} message  One line that says what is wrong; empty for nothing. */
@@ -91,8 +96,9 @@ export class Intake extends EventTarget {
   #offerUpload() {
     const { limits, models } = this.#site;
     const longest = inWords(limits.max_seconds);
-    byId("limits").textContent =
-      `${limits.formats.join(", ")}; up to ${longest} and ${megabytes(limits.max_bytes)} MB.`;
+    byId("limits").textContent = this.#site.static
+      ? `${this.#way.limits} ${this.#way.promise}`
+      : `${limits.formats.join(", ")}; up to ${longest} and ${megabytes(limits.max_bytes)} MB.`;
     byId("upload").hidden = byId("model-choice").hidden = false;
     const describe = () => {
       const { description } = models.find(({ id }) => id === byId("model").value);
@@ -134,6 +140,8 @@ export class Intake extends EventTarget {
     const { max_bytes: most } = this.#site.limits;
     if (files.length > 1) {
       this.complain("That is more than one file: drop one song at a time.");
+    } else if (this.#site.static) {
+      this.#separateHere(file);
     } else if (file.size > most) {
       const [size, limit] = [file.size, most].map(megabytes);
       this.complain(`${file.name} has ${size} MB, the limit is ${limit} MB: make it shorter.`);
@@ -162,6 +170,25 @@ export class Intake extends EventTarget {
       this.#running = null;
       byId("job").hidden = true;
     }
+  }
+
+  async #separateHere(file) {
+    this.cancel();
+    this.complain("");
+    const running = { stop: new AbortController(), job: null };
+    this.#running = running;
+    try {
+      const url = await this.#way.separate(file, {
+        model: byId("model").value,
+        told: (doing, done) => this.#running === running && this.#tell(doing, file.name, done),
+        signal: running.stop.signal,
+      });
+      if (this.#running === running) this.#found(url);
+    } catch (error) {
+      if (this.#running !== running) return; // cancelled
+      this.complain(error.message);
+    }
+    if (this.#running === running) this.cancel();
   }
 
   // Gives the address of the result, or nothing if cancelled.

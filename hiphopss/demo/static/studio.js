@@ -161,7 +161,7 @@ export class Studio extends EventTarget {
     announce("Rendering the mix");
     const mix = await this.player.render();
     const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = encodeWav(channels, mix.sampleRate);
+    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
     save(blob, `${this.player.result.title} - mix.wav`);
     const over = (20 * Math.log10(peak)).toFixed(1);
     announce(
@@ -172,9 +172,10 @@ export class Studio extends EventTarget {
   }
 
   async #remove() {
-    const { id, title } = this.player.result;
+    const { result } = this.player;
+    const { id, title } = result;
     try {
-      await removeResult(id);
+      await removeResult(result);
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
       announce(error.message);
