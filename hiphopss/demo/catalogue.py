@@ -47,6 +47,8 @@ class Model:
     ----------
     id, name, description : str
         Id in addresses, and texts for people.
+    path : Path
+        The weight file.
     separator : Separator
         Separator that is ready to use.
     """
@@ -54,6 +56,7 @@ class Model:
     id: str
     name: str
     description: str
+    path: Path
     separator: Separator
 
 
@@ -87,7 +90,7 @@ def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]
             name = _facts()["models"].get(entry.name, name)
         if info.provenance.get("released_test_leak"):
             described += ", trained on test songs (Q3)"
-        models[id] = Model(id, name, f"{described}.", Separator.from_weights(path))
+        models[id] = Model(id, name, f"{described}.", path, Separator.from_weights(path))
     return models
 
 

@@ -5,6 +5,7 @@ import { deviceWay } from "./device/way.js";
 import { byId } from "./dom.js";
 import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
+import { keepOffline } from "./offline.js";
 import { Studio } from "./studio.js";
 
 const RESULT = /^#(results\/[\w-]+\/result\.json|device:[\w-]+)$/;
@@ -44,6 +45,7 @@ async function open(intake, url) {
 
 async function start() {
   const site = await readJson("site.json");
+  if (site.static) await keepOffline();
   const intake = new Intake(site, site.device ? [deviceWay(site)] : []);
   studio = new Studio(site);
   intake.addEventListener("result", ({ detail }) => open(intake, detail));

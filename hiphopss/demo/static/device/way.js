@@ -34,9 +34,10 @@ export function deviceWay(site) {
 }
 
 async function separate(models, file, { model: id, told, signal }) {
-  const model = models.find((offered) => offered.id === id) ?? models[0];
   told("Reading the song", 0);
   try {
+    const model = models.find((offered) => offered.id === id);
+    if (!model) throw new DeviceError("That model works on the server only: choose another.");
     const song = await readSong(file);
     signal.throwIfAborted();
     const task = { id: newId(), title: titleOf(file.name), model: located(model), ...song };
