@@ -9,7 +9,7 @@ export class DeviceError extends Error {
 
 /** What to tell of an error. @param {unknown} error @returns {string} */
 export function explained(error) {
-  if (error?.name === "DeviceError") return error.message;
+  if (error instanceof PageError || error instanceof EngineError) return error.message;
   if (error instanceof FullError || error?.name === "QuotaExceededError") {
     return "This browser has no room left for the song: remove a song that you kept here, or free some space on the disk.";
   }

@@ -1,6 +1,6 @@
 // The worker of one separation on this device: it keeps the song, separates it, and draws it.
 
-import { separateSong } from "./stand-in.js";
+import { separateSong } from "../engine/client.js";
 import { explained } from "./errors.js";
 import { lockOf } from "./library.js";
 import { DiskFolder, MemoryFolder, put } from "./store.js";
