@@ -40,7 +40,7 @@ class Catalogue:
     weights : iterable of path-like, optional
         As in :func:`hiphopss.demo.catalogue.load_models`.
     songs : path-like, optional
-        As in :func:`hiphopss.demo.catalogue.own_songs`; offered beside the generated songs.
+        As in :func:`hiphopss.demo.catalogue.own_songs`; offered before the generated songs.
     seconds : float
         Length of the generated songs.
 
@@ -59,8 +59,8 @@ class Catalogue:
         seconds: float = 16.0,
     ):
         offered = GeneratedSongs(folder, seconds=seconds).songs()
-        if songs is not None:
-            offered += own_songs(songs, [song.id for song in offered])
+        if songs is not None:  # the page opens the first one
+            offered = [*own_songs(songs, [song.id for song in offered]), *offered]
         self.models: dict[str, Model] = load_models(weights)
         self.songs: dict[str, OfferedSong] = {song.id: song for song in offered}
 
@@ -122,6 +122,7 @@ def site_description(
                 "title": song.title,
                 "seconds": round(song.seconds, 3),
                 "true_stems": song.true_stems,
+                "style": song.style,
                 "result": (results or {}).get(song.id),
             }
             for song in catalogue.songs.values()
@@ -216,6 +217,13 @@ class Demo:
             return result.id
 
         return Job(work)
+
+    def prepare(self) -> None:
+        """Begin to separate the first song on offer, which the page opens for each new visitor."""
+        song = next(iter(self.catalogue.songs.values()), None)
+        if song is not None:
+            self.queue.reserve()
+            self.queue.submit(self.separate_song(song, next(iter(self.catalogue.models.values()))))
 
     def separate_result(self, id: str, model: Model) -> Job:
         """Make a job that adds a version of the stems to an existing result."""

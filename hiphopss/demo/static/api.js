@@ -2,6 +2,7 @@
 // copy works anywhere.
 
 import { isOnDevice, readDeviceResult, removeDeviceSong } from "./device/library.js";
+import { PageError } from "./errors.js";
 
 /**
  * One separation of a song, or its true stems.
@@ -39,8 +40,17 @@ import { isOnDevice, readDeviceResult, removeDeviceSong } from "./device/library
  * @property {boolean} [removable]  Whether it can be removed from where it is.
  */
 
-/** An error of the server's that can be shown as it is worded. */
-export class ServerError extends Error {}
+/** What the server refuses, or what is wrong with it. */
+export class ServerError extends PageError {
+  /**
+   * @param {string} message
+   * @param {?number} [status]  Of the answer, if there was one.
+   */
+  constructor(message, status = null) {
+    super(message);
+    this.isGone = status === 404;
+  }
+}
 
 // When the server has too many visitors, it says so with 503, and in how many seconds to ask again.
 const BUSY_TRIES = 6;
@@ -59,7 +69,8 @@ async function ask(url, options) {
     const seconds = Number(answer.headers.get("retry-after") ?? 10);
     if (tries < BUSY_TRIES) await new Promise((done) => setTimeout(done, 1000 * seconds));
   }
-  if (!answer.ok) throw new ServerError(worded(answer.status, await answer.text()));
+  const { ok, status } = answer;
+  if (!ok) throw new ServerError(worded(status, await answer.text()), status);
   return answer;
 }
 
@@ -119,7 +130,7 @@ export function startJob(query, file, onUpload, signal) {
     request.addEventListener("load", () => {
       const { status, responseText } = request;
       if (status === 202) resolve(JSON.parse(responseText).job);
-      else reject(new ServerError(worded(status, responseText)));
+      else reject(new ServerError(worded(status, responseText), status));
     });
     signal.addEventListener("abort", () => request.abort());
     request.send(file);

@@ -1,7 +1,9 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
-import { readResult, removeResult, ServerError } from "./api.js";
+import { readResult, removeResult } from "./api.js";
+import { isOnDevice } from "./device/library.js";
 import { announce, byId, capital, element, icon, press, save } from "./dom.js";
+import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
 import { Meters } from "./meters.js";
 import { MixerView } from "./mixer.js";
@@ -14,8 +16,9 @@ const EDGES = ["start", "end"]; // of the loop
 const NUDGE = 0.1; // seconds
 
 /**
- * Events: `again` (detail: `{id, model, title}`) asks for one more version, `removed` says that the
- * song is gone from the server (detail: its title).
+ * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
+ * (detail: `{id, model, title}`) asks for one more version; `removed` says that the song is gone
+ * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
   #models;
@@ -69,6 +72,7 @@ export class Studio extends EventTarget {
     if (isNew) this.mixer.open();
     this.#showSong(result);
     this.#show();
+    this.dispatchEvent(new CustomEvent("opened", { detail: result }));
     announce(`${result.title} is ready: ${result.versions.map(({ name }) => name).join(", ")}`);
     await opened;
   }
@@ -173,17 +177,17 @@ export class Studio extends EventTarget {
 
   async #remove() {
     const { result } = this.player;
-    const { id, title } = result;
+    const { id, title, url } = result;
     try {
       await removeResult(result);
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof PageError)) throw error;
       announce(error.message);
       return;
     }
     if (this.player.result?.id !== id) return; // another song since
     this.close();
-    this.dispatchEvent(new CustomEvent("removed", { detail: title }));
+    this.dispatchEvent(new CustomEvent("removed", { detail: { title, url } }));
   }
 
   #showSong(result) {
@@ -196,6 +200,8 @@ export class Studio extends EventTarget {
     ].join(", ");
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
+    const place = isOnDevice(result.url) ? "this device" : "the server";
+    byId("remove").textContent = `Remove this song from ${place}`;
     for (const edge of EDGES) byId(`loop-${edge}`).setAttribute("aria-valuemax", result.seconds);
     const choices = [{ id: ORIGINAL, name: "Original" }, ...result.versions];
     byId("listen").replaceChildren(

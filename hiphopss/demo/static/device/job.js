@@ -1,6 +1,6 @@
 // The worker of one separation on this device: it keeps the song, separates it, and draws it.
 
-import { separateSong } from "../engine/client.js";
+import { DeviceError as EngineError, separateSong } from "../engine/client.js";
 import { explained } from "./errors.js";
 import { lockOf } from "./library.js";
 import { DiskFolder, MemoryFolder, put } from "./store.js";
@@ -31,7 +31,8 @@ self.addEventListener("message", async ({ data: task }) => {
     const made = task.onDisk ? await navigator.locks.request(lockOf(task.id), work) : await work();
     self.postMessage({ done: made });
   } catch (error) {
-    self.postMessage({ error: explained(error) });
+    const known = error instanceof EngineError;
+    self.postMessage({ error: known ? error.message : explained(error) });
   }
 });
 

@@ -113,7 +113,7 @@ async function describe(id) {
   try {
     return JSON.parse(await (await file(id, "result.json")).text());
   } catch {
-    throw new DeviceError(GONE);
+    throw new DeviceError(GONE, true);
   }
 }
 

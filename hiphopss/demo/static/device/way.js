@@ -17,35 +17,34 @@ const STAGES = {
   drawing: { doing: "Drawing", from: 0.97, to: 1 },
 };
 
-/**
- * The way `On this device`.
- * @param {object} site  What `site.json` says.
- * @returns {object}  A way, as the intake takes it.
- */
-export function deviceWay(site) {
-  removeBrokenOff().catch(() => {}); // it is tried again at the next visit
-  return {
-    id: "device",
-    name: "On this device",
-    promise: "The song is separated in this browser, and leaves your device at no time.",
-    limits: "MP3, M4A, OGG, FLAC, WAV; up to 10 minutes.",
-    separate: (file, options) => separate(site.device.models, file, options),
-  };
-}
+/** The way to separate a song in this browser. @implements {import("../intake.js").Way} */
+export class DeviceWay {
+  id = "device";
+  name = "On this device";
+  promise = "Your song stays on this device: this page separates it by itself, and sends it nowhere.";
+  limits = "MP3, M4A, OGG, FLAC, WAV; up to 10 minutes.";
+  #models;
 
-async function separate(models, file, { model: id, told, signal }) {
-  told("Reading the song", 0);
-  try {
-    const model = models.find((offered) => offered.id === id);
-    if (!model) throw new DeviceError("That model works on the server only: choose another.");
-    const song = await readSong(file);
-    signal.throwIfAborted();
-    const task = { id: newId(), title: titleOf(file.name), model: located(model), ...song };
-    task.onDisk = await hasRoom((N_TRACKS * song.nSamples * song.bits) / 8);
-    signal.throwIfAborted();
-    return await follow(task, told, signal);
-  } catch (error) {
-    throw error.name === "AbortError" ? error : new DeviceError(explained(error));
+  /** @param {object} site  What `site.json` says. */
+  constructor(site) {
+    this.#models = site.device.models;
+    removeBrokenOff().catch(() => {}); // it is tried again at the next visit
+  }
+
+  async separate(file, { model: id, told, signal }) {
+    told("Reading the song", 0);
+    try {
+      const model = this.#models.find((offered) => offered.id === id);
+      if (!model) throw new DeviceError("That model works on the server only: choose another.");
+      const song = await readSong(file);
+      signal.throwIfAborted();
+      const task = { id: newId(), title: titleOf(file.name), model: located(model), ...song };
+      task.onDisk = await hasRoom((N_TRACKS * song.nSamples * song.bits) / 8);
+      signal.throwIfAborted();
+      return await follow(task, told, signal);
+    } catch (error) {
+      throw error.name === "AbortError" ? error : new DeviceError(explained(error));
+    }
   }
 }
 
