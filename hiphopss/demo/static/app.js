@@ -1,7 +1,7 @@
 // Puts the page together.
 
 import { readJson, readResult } from "./api.js";
-import { isOnDevice } from "./device/library.js";
+import { isOnDevice, listDeviceSongs } from "./device/library.js";
 import { DeviceWay } from "./device/way.js";
 import { byId } from "./dom.js";
 import { PageError } from "./errors.js";
@@ -55,6 +55,14 @@ function remember(url) {
   history.replaceState(null, "", url ? `#${url}` : location.pathname + location.search);
 }
 
+const placeOf = ({ url }) => (isOnDevice(url) ? "device" : "server");
+
+// The visitor's own songs, which may be others since.
+async function offerKept() {
+  intake.offerKept(await listDeviceSongs());
+  intake.mark(studio.player.result?.url ?? null);
+}
+
 // Opens a song; what can't be opened is told, and the page stays with the song before, if any.
 async function open(url) {
   intake.mark(url);
@@ -73,15 +81,17 @@ function wire() {
   intake.addEventListener("failed", ({ detail }) => explain(detail));
   studio.addEventListener("opened", ({ detail: { note } }) => {
     intake.opened();
+    offerKept();
     if (note) inform(`This file is ${note}.`);
   });
   studio.addEventListener("again", ({ detail: { id, model, title } }) =>
-    intake.separateAgain(id, model, title),
+    intake.separateAgain(id, model, title, placeOf(studio.player.result)),
   );
   studio.addEventListener("removed", ({ detail: { title, url } }) => {
     remember(null);
     intake.closed();
     inform(`${title} is removed from ${isOnDevice(url) ? "this device" : "the server"}.`);
+    offerKept();
     otherTabs.postMessage({ removed: url });
   });
   otherTabs.addEventListener("message", ({ data: { removed } }) => {
@@ -99,6 +109,7 @@ async function start() {
   intake = new Intake(site, ways);
   studio = new Studio(site);
   wire();
+  offerKept();
   const asked = RESULT.exec(location.hash)?.[1];
   if (asked) await open(asked);
   else intake.openFirst();

@@ -21,7 +21,7 @@ const NUDGE = 0.1; // seconds
  * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
-  #models;
+  #site;
   #meters = new Meters();
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
@@ -34,7 +34,7 @@ export class Studio extends EventTarget {
   /** @param {object} site  What the server offers. */
   constructor(site) {
     super();
-    this.#models = site.static ? [] : site.models;
+    this.#site = site;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -210,11 +210,17 @@ export class Studio extends EventTarget {
       ),
     );
     const there = result.versions.map(({ id }) => id);
-    const more = this.#models.filter(({ id }) => !there.includes(id));
+    const more = this.#modelsFor(result).filter(({ id }) => !there.includes(id));
     byId("more-models").hidden = more.length === 0;
     byId("more-model").replaceChildren(
       ...more.map(({ id, name }) => element("option", { value: id }, name)),
     );
+  }
+
+  // With which models the song can be separated once more, where it is.
+  #modelsFor({ url }) {
+    if (isOnDevice(url)) return this.#site.device.models;
+    return this.#site.static ? [] : this.#site.models;
   }
 
   #show() {

@@ -5,7 +5,7 @@ import { explained } from "./errors.js";
 import { lockOf } from "./library.js";
 import { DiskFolder, MemoryFolder, put } from "./store.js";
 import { Track } from "./track.js";
-import { readSamples } from "./wav-file.js";
+import { readSamples, readWav } from "./wav-file.js";
 
 const NOTHING_REPEATS = "nothing repeats, so the stems are those of the network alone";
 const BLOCK = 1 << 18; // samples that are read at a time
@@ -14,11 +14,15 @@ const BLOCK = 1 << 18; // samples that are read at a time
  * What a job is asked.
  * @typedef {object} Task
  * @property {string} id  Of the song.
- * @property {string} title
  * @property {boolean} onDisk  Whether it is kept there.
+ * @property {?Object<string, Blob>} files  Those of a song that is here already, but not on the disk.
+ * @property {{id: string, name: string, weights: string}} model
+ * @property {NewSong} [song]  What is separated, if it is not here already.
+ *
+ * @typedef {object} NewSong
+ * @property {string} title
  * @property {16|24} bits  Of the tracks' samples.
  * @property {string} note
- * @property {{id: string, name: string, weights: string}} model
  * @property {{file: Blob, wav: import("./wav-file.js").Wav}|
  *   {channels: Float32Array[], sampleRate: number}} source
  */
@@ -37,36 +41,47 @@ self.addEventListener("message", async ({ data: task }) => {
 });
 
 async function separate(task, tell) {
-  const folder = task.onDisk ? await DiskFolder.open(task.id) : new MemoryFolder();
-  const song = await takeSong(task, tell);
-  const nSamples = song.channels[0].length;
-  const format = {
-    rate: song.sampleRate,
-    channels: song.channels.length,
-    nSamples,
-    bits: task.bits,
-  };
-  const original = await keepOriginal(folder, format, song, tell);
-  const version = await keepStems(folder, format, song, { ...task, top: original.top }, tell);
-  const result = {
-    id: task.id,
-    title: task.title,
-    made: Date.now(),
-    seconds: Math.round((1000 * nSamples) / format.rate) / 1000,
-    sample_rate: format.rate,
-    channels: format.channels,
-    n_samples: nSamples,
-    bits: task.bits,
-    top: original.top,
-    note: task.note,
-    original: original.track,
-    versions: [version],
-  };
+  const folder = task.onDisk ? await DiskFolder.open(task.id) : new MemoryFolder(task.files ?? {});
+  const known = task.song ? null : JSON.parse(await (await folder.file("result.json")).text());
+  const source = task.song?.source ?? (await storedSong(folder, known));
+  const song = await takeSong(source, tell);
+  const result = known ?? (await newResult(folder, task, song, tell));
+  const version = await keepStems(folder, result, song, task.model, tell);
+  const others = result.versions.filter(({ id }) => id !== version.id);
+  result.versions = [...others, version];
   await put(folder, "result.json", JSON.stringify(result)); // last: without it, it is no song
   return folder.inMemory;
 }
 
-async function takeSong({ source }, tell) {
+async function storedSong(folder, { original }) {
+  const file = await folder.file(original.audio);
+  return { file, wav: await readWav(file) };
+}
+
+async function newResult(folder, { id, song: { title, bits, note } }, song, tell) {
+  const nSamples = song.channels[0].length;
+  const result = {
+    id,
+    title,
+    note,
+    made: Date.now(),
+    seconds: Math.round((1000 * nSamples) / song.sampleRate) / 1000,
+    sample_rate: song.sampleRate,
+    channels: song.channels.length,
+    n_samples: nSamples,
+    bits,
+    versions: [],
+  };
+  const { track, top } = await keepOriginal(folder, formatOf(result), song, tell);
+  return { ...result, original: track, top };
+}
+
+/** @returns {import("./track.js").Format} */
+function formatOf({ sample_rate: rate, channels, n_samples: nSamples, bits }) {
+  return { rate, channels, nSamples, bits };
+}
+
+async function takeSong(source, tell) {
   if (source.channels) return source;
   const { file, wav } = source;
   const channels = Array.from({ length: wav.channels }, () => new Float32Array(wav.nSamples));
@@ -91,7 +106,8 @@ async function keepOriginal(folder, format, song, tell) {
   }
 }
 
-async function keepStems(folder, format, song, { model, top }, tell) {
+async function keepStems(folder, result, song, model, tell) {
+  const format = formatOf(result);
   const tracks = new Map();
   const write = async (block) => {
     for (const [source, channels] of Object.entries(block)) {
@@ -112,7 +128,7 @@ async function keepStems(folder, format, song, { model, top }, tell) {
     const stems = {};
     for (const [source, track] of tracks) {
       tell("drawing", Object.keys(stems).length / tracks.size);
-      stems[source] = (await track.finish(top)).track;
+      stems[source] = (await track.finish(result.top)).track;
     }
     const note = loop === undefined ? "" : `Loops: ${loop ?? NOTHING_REPEATS}`;
     return { id: model.id, name: model.name, kind: "model", note, stems };

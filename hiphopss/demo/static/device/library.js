@@ -11,6 +11,7 @@ const PAUSE = 100; // milliseconds
 
 const inMemory = new Map(); // id -> files by name, of songs that are not on the disk
 const opened = new Map(); // id -> addresses of its files in this page, by name
+const files = new Map(); // address -> file
 
 /** Whether an address is one of these songs. @param {string} address */
 export const isOnDevice = (address) => ADDRESS.test(address);
@@ -18,10 +19,15 @@ export const isOnDevice = (address) => ADDRESS.test(address);
 /** The address of a song. @param {string} id @returns {string} */
 export const addressOf = (id) => `device:${id}`;
 
-/** Take a song that could not be kept on the disk. @param {string} id @param {Object<string, Blob>} files */
-export function keepInMemory(id, files) {
-  forget(id); // its addresses, which may be those of fewer versions
-  inMemory.set(id, files);
+/** The file of a track on this device, by its address in this page. @param {string} url @returns {?Blob} */
+export const fileAt = (url) => files.get(url) ?? null;
+
+/** The files of a song that is not on the disk. @param {string} id @returns {?Object<string, Blob>} */
+export const filesInMemory = (id) => inMemory.get(id) ?? null;
+
+/** Take a song that could not be kept on the disk. @param {string} id @param {Object<string, Blob>} kept */
+export function keepInMemory(id, kept) {
+  inMemory.set(id, kept);
 }
 
 /**
@@ -34,7 +40,14 @@ export async function readDeviceResult(address) {
   const description = await describe(id);
   const urls = opened.get(id) ?? {};
   opened.set(id, urls);
-  const url = async (name, make) => (urls[name] ??= URL.createObjectURL(await make()));
+  const url = async (name, make) => {
+    if (!urls[name]) {
+      const made = await make();
+      urls[name] = URL.createObjectURL(made);
+      files.set(urls[name], made);
+    }
+    return urls[name];
+  };
   const withUrls = async (track) => {
     const located = { ...track };
     for (const kind of ["audio", "peaks", "spectrogram"]) {
@@ -118,8 +131,8 @@ async function describe(id) {
 }
 
 async function file(id, name) {
-  const files = inMemory.get(id);
-  if (files) return files[name];
+  const kept = inMemory.get(id);
+  if (kept) return kept[name];
   const folder = await (await songsFolder()).getDirectoryHandle(id);
   return (await folder.getFileHandle(name)).getFile();
 }
@@ -151,6 +164,9 @@ async function idsOnDisk() {
 
 function forget(id) {
   inMemory.delete(id);
-  for (const url of Object.values(opened.get(id) ?? {})) URL.revokeObjectURL(url);
+  for (const url of Object.values(opened.get(id) ?? {})) {
+    URL.revokeObjectURL(url);
+    files.delete(url);
+  }
   opened.delete(id);
 }

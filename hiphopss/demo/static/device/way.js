@@ -2,7 +2,13 @@
 
 import { readSong } from "./decoding.js";
 import { DeviceError, explained } from "./errors.js";
-import { addressOf, keepInMemory, removeBrokenOff, removeDeviceSong } from "./library.js";
+import {
+  addressOf,
+  filesInMemory,
+  keepInMemory,
+  removeBrokenOff,
+  removeDeviceSong,
+} from "./library.js";
 import { hasRoom } from "./store.js";
 
 const N_TRACKS = 5; // the song, and its stems
@@ -31,17 +37,29 @@ export class DeviceWay {
     removeBrokenOff().catch(() => {}); // it is tried again at the next visit
   }
 
-  async separate(file, { model: id, told, signal }) {
+  separate(file, { model, told, signal }) {
     told("Reading the song", 0);
+    return this.#work(model, signal, told, async () => {
+      const { nSamples, ...song } = await readSong(file);
+      const onDisk = await hasRoom((N_TRACKS * nSamples * song.bits) / 8);
+      return { id: newId(), onDisk, files: null, song: { ...song, title: titleOf(file.name) } };
+    });
+  }
+
+  separateAgain(id, { model, told, signal }) {
+    return this.#work(model, signal, told, async () => {
+      const files = filesInMemory(id);
+      return { id, onDisk: files === null, files };
+    });
+  }
+
+  async #work(id, signal, told, prepare) {
     try {
       const model = this.#models.find((offered) => offered.id === id);
       if (!model) throw new DeviceError("That model works on the server only: choose another.");
-      const song = await readSong(file);
+      const task = await prepare();
       signal.throwIfAborted();
-      const task = { id: newId(), title: titleOf(file.name), model: located(model), ...song };
-      task.onDisk = await hasRoom((N_TRACKS * song.nSamples * song.bits) / 8);
-      signal.throwIfAborted();
-      return await follow(task, told, signal);
+      return await follow({ ...task, model: located(model) }, told, signal);
     } catch (error) {
       throw error.name === "AbortError" ? error : new DeviceError(explained(error));
     }
@@ -51,7 +69,7 @@ export class DeviceWay {
 // Have a worker do it; gives the address of the song.
 async function follow(task, told, signal) {
   const worker = new Worker(new URL("./job.js", import.meta.url), { type: "module" });
-  const buffers = (task.source.channels ?? []).map(({ buffer }) => buffer);
+  const buffers = (task.song?.source.channels ?? []).map(({ buffer }) => buffer);
   try {
     const files = await new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason));
@@ -67,7 +85,7 @@ async function follow(task, told, signal) {
     return addressOf(task.id);
   } catch (error) {
     worker.terminate();
-    removeDeviceSong(task.id).catch(() => {}); // it is tried again at the next visit
+    if (task.song) removeDeviceSong(task.id).catch(() => {}); // it is tried again at the next visit
     throw error;
   } finally {
     worker.terminate();
