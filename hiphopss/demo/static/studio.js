@@ -1,8 +1,10 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
-import { readResult, removeResult, ServerError } from "./api.js";
+import { readResult, removeResult } from "./api.js";
 import { findBeats } from "./beats.js";
+import { isOnDevice } from "./device/library.js";
 import { announce, byId, element, icon, press, save } from "./dom.js";
+import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
 import { LoopBar } from "./loop-bar.js";
 import { Meters } from "./meters.js";
@@ -19,7 +21,7 @@ import { encodeWav } from "./wav.js";
  * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
-  #models;
+  #site;
   #meters = new Meters();
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
@@ -35,7 +37,7 @@ export class Studio extends EventTarget {
   /** @param {object} site  What the server offers. */
   constructor(site) {
     super();
-    this.#models = site.static ? [] : site.models;
+    this.#site = site;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -180,7 +182,7 @@ export class Studio extends EventTarget {
     announce("Rendering the mix");
     const mix = await this.player.render(part);
     const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = encodeWav(channels, mix.sampleRate);
+    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
     save(blob, `${this.player.result.title} - ${name}.wav`);
     const over = (20 * Math.log10(peak)).toFixed(1);
     announce(
@@ -191,11 +193,12 @@ export class Studio extends EventTarget {
   }
 
   async #remove() {
-    const { id, title, url } = this.player.result;
+    const { result } = this.player;
+    const { id, title, url } = result;
     try {
-      await removeResult(id);
+      await removeResult(result);
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof PageError)) throw error;
       announce(error.message);
       return;
     }
@@ -214,17 +217,25 @@ export class Studio extends EventTarget {
     ].join(", ");
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
+    const place = isOnDevice(result.url) ? "this device" : "the server";
+    byId("remove").textContent = `Remove this song from ${place}`;
     byId("listen").replaceChildren(
       ...choicesOf(result).map(({ id, name }) =>
         element("button", { type: "button", "data-id": id, click: () => this.listen(id) }, name),
       ),
     );
     const there = result.versions.map(({ id }) => id);
-    const more = this.#models.filter(({ id }) => !there.includes(id));
+    const more = this.#modelsFor(result).filter(({ id }) => !there.includes(id));
     byId("more-models").hidden = more.length === 0;
     byId("more-model").replaceChildren(
       ...more.map(({ id, name }) => element("option", { value: id }, name)),
     );
+  }
+
+  // With which models the song can be separated once more, where it is.
+  #modelsFor({ url }) {
+    if (isOnDevice(url)) return this.#site.device.models;
+    return this.#site.static ? [] : this.#site.models;
   }
 
   #show() {
