@@ -1,35 +1,14 @@
 // Makes the node of an audio graph that separates what comes in.
 
-import { checkedWeights } from "../engine/weights.js";
-import { LIVE_PROCESSOR, QUANTUM } from "./names.js";
 import { latency } from "../engine/streaming.js";
+import { LIVE_PROCESSOR, QUANTUM } from "./names.js";
 
 /**
- * The engine and its weights, for any number of nodes.
+ * The engine and its weights, for any number of nodes; `load` of engine/client.js fetches them.
  * @typedef {object} LiveEngine
  * @property {WebAssembly.Module} module
  * @property {import("../engine/weights.js").Weights} weights
  */
-
-/**
- * Fetch what separates.
- * @param {string} address  Of the weights.
- * @returns {Promise<LiveEngine>}
- */
-export async function loadLiveEngine(address) {
-  const kernels = new URL("../engine/kernels.wasm", import.meta.url);
-  const [module, weights] = await Promise.all([
-    fetched(kernels).then((bytes) => WebAssembly.compile(bytes)),
-    fetched(address).then((bytes) => checkedWeights(bytes)),
-  ]);
-  return { module, weights };
-}
-
-async function fetched(address) {
-  const response = await fetch(address);
-  if (!response.ok) throw new TypeError(`${address}: ${response.status}`);
-  return response.arrayBuffer();
-}
 
 /**
  * Make a node with one input and an output for each source; its parameter `lookahead` is a number

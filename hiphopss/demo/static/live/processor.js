@@ -6,6 +6,7 @@ import { LiveClock } from "./clock.js";
 import { LIVE_PROCESSOR, QUANTUM } from "./names.js";
 
 const TOLD_SECONDS = 0.25;
+const SMOOTHING = 0.9; // of the load: some clocks can't see less than a millisecond
 const WARM_UP = 40; // hops: by then, the browser has compiled what runs for each of them
 
 // Only some browsers have the finer clock here.
@@ -30,6 +31,7 @@ class LiveProcessor extends AudioWorkletProcessor {
   #clock = new LiveClock();
   #told = 0; // audio time of the last report
   #worked = 0; // milliseconds since then
+  #load = null;
   #mended = 0;
   #ended = false;
 
@@ -89,7 +91,8 @@ class LiveProcessor extends AudioWorkletProcessor {
   #tell() {
     const { dropouts, lost } = this.#clock;
     const load = this.#worked / 1000 / (currentTime - this.#told);
-    this.port.postMessage({ dropouts, lost, load, mended: this.#mended });
+    this.#load = SMOOTHING * (this.#load ?? load) + (1 - SMOOTHING) * load;
+    this.port.postMessage({ dropouts, lost, load: this.#load, mended: this.#mended });
     this.#worked = 0;
     this.#told = currentTime;
   }
