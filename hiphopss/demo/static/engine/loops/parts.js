@@ -1,0 +1,68 @@
+// Parts of a song: a long one is separated in several, which overlap; as hiphopss/loops/parts.py.
+
+import { rint } from "./rounding.js";
+
+const PIECE = 2 ** 16; // samples that are read together
+
+/** Some of a song's samples. */
+export class Part {
+  /** @param {Float32Array[]} channels  Of the song. @param {number} start @param {number} stop */
+  constructor(channels, start, stop) {
+    this.channels = channels;
+    this.start = start;
+    this.stop = stop;
+  }
+
+  get length() {
+    return this.stop - this.start;
+  }
+
+  /** The part's samples, as views of the song. */
+  whole() {
+    return this.channels.map((samples) => samples.subarray(this.start, this.stop));
+  }
+
+  /**
+   * Samples, counted from the part's beginning; zeros outside of the part.
+   * @returns {Float32Array[]}  New arrays, one a channel.
+   */
+  read(start, stop) {
+    const first = Math.max(start, 0);
+    const last = Math.max(Math.min(stop, this.length), first);
+    return this.channels.map((samples) => {
+      const result = new Float32Array(stop - start);
+      result.set(samples.subarray(this.start + first, this.start + last), first - start);
+      return result;
+    });
+  }
+
+  /** The mean of the channels, piece by piece. @yields {Float32Array} */
+  *mono() {
+    for (let start = 0; start < this.length; start += PIECE)
+      yield toMono(this.read(start, Math.min(start + PIECE, this.length)));
+  }
+}
+
+/** Average channels. @param {Float32Array[]} channels */
+export function toMono(channels) {
+  const [total, ...others] = channels.map((samples, n) => (n ? samples : samples.slice()));
+  for (const samples of others) for (let n = 0; n < total.length; n++) total[n] += samples[n];
+  if (others.length) for (let n = 0; n < total.length; n++) total[n] /= channels.length;
+  return total;
+}
+
+/**
+ * Equal parts of at most `mostSeconds`, with `fadeSeconds` more where one has a neighbour.
+ * @param {Float32Array[]} channels  The song.
+ * @returns {Part[]}
+ */
+export function divided(channels, sampleRate, mostSeconds, fadeSeconds) {
+  const n = channels[0].length;
+  const nParts = Math.max(1, Math.ceil(n / rint(mostSeconds * sampleRate)));
+  const edge = (part) => rint(part === nParts ? n : part * (n / nParts));
+  const fade = rint(fadeSeconds * sampleRate);
+  return Array.from({ length: nParts }, (_, part) => {
+    const start = Math.max(0, edge(part) - fade);
+    return new Part(channels, start, Math.min(n, edge(part + 1) + fade));
+  });
+}
