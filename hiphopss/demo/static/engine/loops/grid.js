@@ -9,12 +9,11 @@ export const N_BINS = FRAME / 2 + 1;
 const NEAREST_HOP = FRAME / 2;
 
 /** The periodic Hann window, for analysis and synthesis. */
-function hann() {
-  return Float32Array.from(
-    { length: FRAME },
-    (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / FRAME),
-  );
-}
+const WINDOW = Float32Array.from(
+  { length: FRAME },
+  (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / FRAME),
+);
+const SQUARED = WINDOW.map((value) => value * value);
 
 /** Frames of a song whose beat repeats after a step. */
 export class Grid {
@@ -52,10 +51,9 @@ export class Grid {
   weights(first, last) {
     const begin = this.start(first);
     const total = new Float32Array(this.end(last) - begin);
-    const squared = hann().map((value) => value * value);
     for (let frame = first; frame < last; frame++) {
       const at = this.start(frame) - begin;
-      for (let n = 0; n < FRAME; n++) total[at + n] += squared[n];
+      for (let n = 0; n < FRAME; n++) total[at + n] += SQUARED[n];
     }
     return total;
   }
@@ -76,7 +74,7 @@ export class FrameTransform {
   constructor(kernels, most) {
     this.#kernels = kernels;
     this.#transform = new FourierTransform(kernels, FRAME);
-    this.#window = kernels.floats(hann());
+    this.#window = kernels.floats(WINDOW);
     this.#starts = kernels.integers(most);
     this.most = most;
     this.width = this.#transform.width;

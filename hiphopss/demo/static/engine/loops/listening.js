@@ -30,7 +30,7 @@ export class Listening {
     this.#song = song;
     this.#grid = grid;
     this.#frames = new FrameTransform(kernels, TOGETHER);
-    this.#mixture = this.#frames.room(song.channels.length);
+    this.#mixture = this.#frames.room(song.nChannels);
     this.#stems = this.#frames.room(nSources);
     this.#shares = kernels.floats(Math.ceil((nSources * N_BINS) / 4)); // masks of a frame, in bytes
     this.#held = Array.from({ length: nSources }, () => new Float32Array(FRAME / 2));
@@ -74,7 +74,7 @@ export class Listening {
   /** Keep the mean over channels of what is compared. */
   #takeSpectra(frame, row) {
     const { width, apart } = this.#frames;
-    const nChannels = this.#song.channels.length;
+    const nChannels = this.#song.nChannels;
     const from = this.#mixture.view;
     const to = this.features.spectra.view.subarray(2 * BINS.length * frame);
     BINS.forEach((bin, n) => {

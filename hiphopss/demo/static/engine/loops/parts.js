@@ -17,9 +17,8 @@ export class Part {
     return this.stop - this.start;
   }
 
-  /** The part's samples, as views of the song. */
-  whole() {
-    return this.channels.map((samples) => samples.subarray(this.start, this.stop));
+  get nChannels() {
+    return this.channels.length;
   }
 
   /**

@@ -237,9 +237,8 @@ class Joined {
   #song;
   #grid;
   #nSources;
-  #held = null;
-  #weight;
-  #at = 0;
+  #held = null; // what later blocks add to, of all channels of all stems
+  #weight = new Float32Array(0);
 
   constructor(song, grid, nSources) {
     this.#song = song;
@@ -251,29 +250,28 @@ class Joined {
   push(first, last, { samples, offset }) {
     const grid = this.#grid;
     const n = this.#song.length;
-    const weights = grid.weights(first, last);
-    if (!this.#held) [this.#held, this.#weight, this.#at] = [samples, weights, offset];
-    else {
-      this.#held = this.#held.map((held, k) => added(held, samples[k], offset - this.#at));
-      this.#weight = added(this.#weight, weights, offset - this.#at);
+    const weight = grid.weights(first, last);
+    if (this.#held) {
+      samples.forEach((stem, k) => addTo(stem, this.#held[k]));
+      addTo(weight, this.#weight);
     }
     const done = last === grid.nFrames ? n : grid.start(last);
-    const [start, stop] = [Math.max(this.#at, 0), Math.min(done, n)];
-    const stems = stop > start ? this.#complete(start, stop) : null;
-    this.#held = this.#held.map((held) => held.slice(done - this.#at));
-    this.#weight = this.#weight.slice(done - this.#at);
-    this.#at = done;
-    return stems;
+    const [start, stop] = [Math.max(offset, 0), Math.min(done, n)];
+    this.#held = samples.map((stem) => stem.slice(done - offset));
+    this.#weight = weight.slice(done - offset);
+    if (stop <= start) return null;
+    const inside = (values) => values.subarray(start - offset, stop - offset);
+    return this.#complete(samples.map(inside), inside(weight), start, stop);
   }
 
-  #complete(start, stop) {
+  #complete(sums, weight, start, stop) {
     const rest = this.#song.read(start, stop);
-    const from = start - this.#at;
-    const complete = this.#held.map((held, k) => {
-      const stem = new Float32Array(stop - start);
+    const shares = weight.map((value) => 1 / value);
+    const complete = sums.map((sum, k) => {
+      const stem = sum.slice();
       const left = rest[k % rest.length];
       for (let n = 0; n < stem.length; n++) {
-        stem[n] = held[from + n] / this.#weight[from + n];
+        stem[n] *= shares[n];
         left[n] -= stem[n];
       }
       return stem;
@@ -285,12 +283,8 @@ class Joined {
   }
 }
 
-/** Samples with others added from a place on, which may reach further. */
-function added(samples, others, at) {
-  const result = new Float32Array(Math.max(samples.length, at + others.length));
-  result.set(samples);
-  for (let n = 0; n < others.length; n++) result[at + n] += others[n];
-  return result;
+function addTo(samples, others) {
+  for (let n = 0; n < others.length; n++) samples[n] += others[n];
 }
 
 /** Results of a function of items, in order, at most so many at the same time. */
