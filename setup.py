@@ -111,7 +111,7 @@ setup(
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
     package_data={
         **{name: ["*.pyi", "*.toml", "*.csv", "py.typed"] for name in PACKAGES},
-        "hiphopss.demo": ["*.toml", "static/*"],
+        "hiphopss.demo": ["*.toml", "static/**/*"],
         "hiphopss.datasets.generated": ["*.toml", "facts/*.toml"],
         "hiphopss.weights": ["*.pyi", "*.toml", "*.weights.h5"],
     },

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 _HEADERS = {
     # blob: is the page's own memory, with the mix that it renders and the audio that it plays.
-    "content-security-policy": "default-src 'self'; media-src 'self' blob:; "
-    "img-src 'self' blob: data:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    # 'wasm-unsafe-eval' lets the page compile its own engine, and no text.
+    "content-security-policy": "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; "
+    "media-src 'self' blob:; img-src 'self' blob: data:; connect-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
