@@ -1,20 +1,14 @@
-// The hot loops of the loop stage (the folder `loops`), for WebAssembly with SIMD: compiled with
-// kernels.c to kernels.wasm. Bands, copies and all decisions are in the modules of that folder.
+// The hot loops of the loop stage: a part of kernels.wasm, as ../kernels.c. Bands, copies and all
+// decisions are in the modules beside this file.
 //
 // Spectra are in planes: rows of a frame's bins, padded to `width` numbers, first the real parts of
 // all channels, then the imaginary ones. Planes of one frame are `apart` numbers from each other.
 
-#define EXPORT(name) __attribute__((export_name(#name))) void name
+#include "../vectors.h"
 
 enum { SOURCES = 4 };
 
 static const float TINY = 1e-12f;
-
-typedef float v4 __attribute__((vector_size(16)));                 // four numbers
-typedef float loose __attribute__((vector_size(16), aligned(4))); // at any address
-
-static v4 all(float value) { return (v4){value, value, value, value}; }
-static v4 read4(const float *from) { return *(const loose *)from; }
 
 // ---------------------------------------------------------------------------------------------
 // Frames
