@@ -16,6 +16,9 @@ export class DeviceError extends Error {}
  * @param {"auto" | "off"} [options.loops]
  * @param {(stage: "loading" | "separating", fraction: number) => void} [options.told]
  * @param {AbortSignal} [options.signal]
+ * @param {(stems: Object<string, Float32Array[]>) => Promise<void>} [options.write]  Takes the stems
+ *   piece by piece from the beginning on, each by source and channel; they are not given back then,
+ *   as those of a long song don't fit into memory.
  * @param {number} [options.workers]  By default as many as there are processors, up to four.
  * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string}>}  Stems of the song's
  *   rate, channels and length, and what was found to repeat in it, in words.
@@ -33,18 +36,23 @@ export async function separateSong(song, options) {
   const crew = new Crew(options.workers ?? processors(), signal);
   try {
     await crew.start({ module, weights: weights.buffer });
-    const stems = sources.map(() => song.channels.map(() => new Float32Array(nSamples)));
+    const whole = () => song.channels.map(() => new Float32Array(options.write ? 0 : nSamples));
+    const stems = sources.map(whole);
+    const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
+    const pieces = options.write && new InOrder((piece) => options.write(byName(piece)));
     let done = 0;
     told("separating", 0);
     await crew.share(Separator.parts(config, nSamples), async (part, ask) => {
       const answer = await ask(partTask(song.channels, part, config));
-      answer.stems.forEach((stem, s) =>
-        stem.forEach((samples, c) => stems[s][c].set(samples, part.start)),
-      );
+      if (pieces) await pieces.put(part, answer.stems);
+      else
+        answer.stems.forEach((stem, s) =>
+          stem.forEach((samples, c) => stems[s][c].set(samples, part.start)),
+        );
       done += part.stop - part.start;
       told("separating", done / nSamples);
     });
-    return { stems: Object.fromEntries(sources.map((name, s) => [name, stems[s]])), loop: null };
+    return { stems: byName(stems), loop: null };
   } finally {
     crew.dismiss();
   }
@@ -92,6 +100,34 @@ async function fetched(address, signal) {
 
 function lost() {
   return new DeviceError("The model can't be loaded: check the connection and try again.");
+}
+
+/** Gives on what comes in any order, in the order of the song. */
+class InOrder {
+  #write;
+  #next = 0;
+  #early = new Map(); // pieces whose turn has not come, by their first sample
+  #writing = Promise.resolve();
+
+  /** @param {(piece: Float32Array[][]) => Promise<void>} write */
+  constructor(write) {
+    this.#write = write;
+  }
+
+  put({ start, stop }, piece) {
+    this.#early.set(start, { piece, stop });
+    this.#writing = this.#writing.then(() => this.#giveOn());
+    return this.#writing;
+  }
+
+  async #giveOn() {
+    while (this.#early.has(this.#next)) {
+      const { piece, stop } = this.#early.get(this.#next);
+      this.#early.delete(this.#next);
+      this.#next = stop;
+      await this.#write(piece);
+    }
+  }
 }
 
 /** Workers that do tasks; all end when the signal says so. */
