@@ -13,6 +13,11 @@ export class Part {
     this.stop = stop;
   }
 
+  /** All of a song. @param {Float32Array[]} channels */
+  static of(channels) {
+    return new Part(channels, 0, channels[0].length);
+  }
+
   get length() {
     return this.stop - this.start;
   }
@@ -52,11 +57,10 @@ export function toMono(channels) {
 
 /**
  * Equal parts of at most `mostSeconds`, with `fadeSeconds` more where one has a neighbour.
- * @param {Float32Array[]} channels  The song.
+ * @param {Part} song  All of it.
  * @returns {Part[]}
  */
-export function divided(channels, sampleRate, mostSeconds, fadeSeconds) {
-  const n = channels[0].length;
+export function divided({ channels, length: n }, sampleRate, mostSeconds, fadeSeconds) {
   const nParts = Math.max(1, Math.ceil(n / rint(mostSeconds * sampleRate)));
   const edge = (part) => rint(part === nParts ? n : part * (n / nParts));
   const fade = rint(fadeSeconds * sampleRate);

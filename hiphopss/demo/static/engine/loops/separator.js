@@ -2,12 +2,13 @@
 // hiphopss/loops/separator.py. Nothing waits on disk here: of the spectra, which would be too large
 // for memory, those that are needed are computed once more from the samples.
 
+import { ordered } from "../ordered.js";
 import { Agreement } from "./agreement.js";
-import { BlockSeparator, chosen } from "./beat.js";
+import { chosen } from "./beat.js";
 import { found } from "./found.js";
 import { Grid, N_BINS } from "./grid.js";
 import { Listening, repeating } from "./listening.js";
-import { Part, divided, toMono } from "./parts.js";
+import { divided, toMono } from "./parts.js";
 import { DECIMATION, Likeness, findPeriod, lowered } from "./period.js";
 
 const BLOCK = 16; // frames that are separated together
@@ -30,11 +31,12 @@ const FADE_SECONDS = 5; // on either side of where parts meet
  * @typedef {object} Network
  * @property {number} sampleRate
  * @property {string[]} sources  The voice first.
- * @property {number} nWorkers  How many blocks are worked on at the same time.
- * @property {(song: Song) => AsyncIterable<Float32Array[][]>} stems  Consecutive blocks of the
- *   stems, by source and channel.
+ * @property {number} nAtOnce  How many blocks are given to `split` at the same time.
+ * @property {(song: Song, told: (nSamples: number) => void) => AsyncIterable<Float32Array[][]>} stems
+ *   Consecutive blocks of the stems, by source and channel; `told` is called with their lengths.
  * @property {(material: import("./beat.js").Material) =>
- *   Promise<{samples: Float32Array[], offset: number}>} split  `BlockSeparator.separate`.
+ *   Promise<{samples: Float32Array[], offset: number}>} split  As `BlockSeparator.separate` of
+ *   beat.js; the material's arrays may be moved.
  */
 
 /** Separates as a network does, and uses the loops of a song if it has any. */
@@ -66,21 +68,21 @@ export class LoopSeparator {
 
   /**
    * Separate a mixture at the network's rate to stems that sum to it.
-   * @param {Float32Array[]} channels
+   * @param {import("./parts.js").Part} song  All of it.
    * @param {(nSamples: number) => void} told  Called with the numbers of samples that are done.
    * @yields {Float32Array[][]}  Consecutive blocks of the stems, by source and channel.
    */
-  async *stems(channels, told = () => {}) {
+  async *stems(song, told = () => {}) {
     const { sampleRate } = this.#network;
     this.found = [];
-    const parts = divided(channels, sampleRate, MOST_SECONDS, FADE_SECONDS);
+    const parts = divided(song, sampleRate, MOST_SECONDS, FADE_SECONDS);
     const periods = parts.map((part) => this.#period(part));
     if (!periods.some(Boolean)) {
       this.found = parts.map(() => null);
-      yield* this.#plain(new Part(channels, 0, channels[0].length), told);
+      yield* this.#network.stems(song, told);
       return;
     }
-    yield* this.#faded(parts, periods, counted(told, channels[0].length));
+    yield* this.#faded(parts, periods, counted(told, song.length));
   }
 
   /** The period of a part of a song, or null if nothing repeats. */
@@ -113,7 +115,7 @@ export class LoopSeparator {
   async *#part(part, period, told) {
     if (!period) {
       this.found.push(null);
-      yield* this.#plain(part, told);
+      yield* this.#network.stems(part, told);
       return;
     }
     const half = (nSamples) => told(nSamples / 2);
@@ -125,15 +127,7 @@ export class LoopSeparator {
       return;
     }
     this.found.push(null);
-    yield* this.#plain(part, half);
-  }
-
-  /** The network's stems. */
-  async *#plain(part, told) {
-    for await (const block of this.#network.stems(part)) {
-      told(block[0][0].length);
-      yield block;
-    }
+    yield* this.#network.stems(part, half);
   }
 }
 
@@ -168,10 +162,9 @@ class Looped {
     const { sources, sampleRate } = this.#network;
     const listening = new Listening(kernels, song, this.#grid, sources.length);
     const read = (start, stop) => [toMono(song.read(start, stop))];
-    for await (const block of this.#network.stems({ length: song.length, nChannels: 1, read })) {
+    const mono = { length: song.length, nChannels: 1, read };
+    for await (const block of this.#network.stems(mono, told))
       listening.push(block.map(([samples]) => samples));
-      told(block[0][0].length);
-    }
     listening.finish();
     this.#masks = listening.masks;
     const { features } = listening;
@@ -192,7 +185,7 @@ class Looped {
     const numbers = this.#plan.keys();
     const split = (number) => this.#network.split(this.#material(number));
     const joined = new Joined(this.#song, this.#grid, this.#network.sources.length);
-    for await (const [number, part] of ordered(split, numbers, this.#network.nWorkers)) {
+    for await (const [number, part] of ordered(split, numbers, this.#network.nAtOnce)) {
       const stems = joined.push(...this.#plan[number], part);
       if (!stems) continue;
       told(stems[0][0].length);
@@ -287,16 +280,6 @@ function addTo(samples, others) {
   for (let n = 0; n < others.length; n++) samples[n] += others[n];
 }
 
-/** Results of a function of items, in order, at most so many at the same time. */
-async function* ordered(work, items, most) {
-  const running = [];
-  for (const item of items) {
-    running.push(Promise.all([item, work(item)]));
-    if (running.length >= most) yield await running.shift();
-  }
-  while (running.length) yield await running.shift();
-}
-
 /** Tells whole numbers of samples, together never more than there are. */
 function counted(told, total) {
   let left = total;
@@ -333,13 +316,4 @@ function concatenated(blocks) {
     }
     return result;
   });
-}
-
-/**
- * A network whose blocks are split here, and not by other workers.
- * @param {import("../kernels.js").Kernels} kernels
- */
-export function splitHere(kernels, constants) {
-  const separator = new BlockSeparator(kernels, constants);
-  return (material) => Promise.resolve(separator.separate(material));
 }
