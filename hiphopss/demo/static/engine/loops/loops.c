@@ -340,22 +340,6 @@ EXPORT(add_weighted)(float *sums, const float *spectra, const float *weights, in
 // The period, as in hiphopss/loops/period.py
 // ---------------------------------------------------------------------------------------------
 
-// Every `step`-th number of what a filter of `n_weights` makes of samples.
-EXPORT(decimate)(const float *samples, int n_out, int step, const float *filter, int n_weights,
-                 float *out) {
-  for (int n = 0; n < n_out; n++, samples += step) {
-    v4 sums[4] = {all(0), all(0), all(0), all(0)};
-    int k = 0;
-    for (; k + 16 <= n_weights; k += 16)
-      for (int lane = 0; lane < 4; lane++)
-        sums[lane] += read4(samples + k + 4 * lane) * read4(filter + k + 4 * lane);
-    v4 sum = (sums[0] + sums[1]) + (sums[2] + sums[3]);
-    float total = (sum[0] + sum[1]) + (sum[2] + sum[3]);
-    for (; k < n_weights; k++) total += samples[k] * filter[k];
-    out[n] = total;
-  }
-}
-
 // Add to the spectrum of a correlation, delayed by half of its length, that of two more blocks.
 EXPORT(correlate)(float *re, float *im, const float *early_re, const float *early_im,
                   const float *late_re, const float *late_im, int n) {

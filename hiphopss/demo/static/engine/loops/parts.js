@@ -2,8 +2,6 @@
 
 import { rint } from "./rounding.js";
 
-const PIECE = 2 ** 16; // samples that are read together
-
 /** Some of a song's samples. */
 export class Part {
   /** @param {Float32Array[]} channels  Of the song. @param {number} start @param {number} stop */
@@ -39,17 +37,11 @@ export class Part {
       return result;
     });
   }
-
-  /** The mean of the channels, piece by piece. @yields {Float32Array} */
-  *mono() {
-    for (let start = 0; start < this.length; start += PIECE)
-      yield toMono(this.read(start, Math.min(start + PIECE, this.length)));
-  }
 }
 
-/** Average channels. @param {Float32Array[]} channels */
+/** Average channels. @param {Float32Array[]} channels  The first one becomes the mean. */
 export function toMono(channels) {
-  const [total, ...others] = channels.map((samples, n) => (n ? samples : samples.slice()));
+  const [total, ...others] = channels;
   for (const samples of others) for (let n = 0; n < total.length; n++) total[n] += samples[n];
   if (others.length) for (let n = 0; n < total.length; n++) total[n] /= channels.length;
   return total;

@@ -1,6 +1,7 @@
 // The period of a loop: the lag at which a song is most like itself; as hiphopss/loops/period.py.
 
 import { FourierTransform } from "../transform.js";
+import { toMono } from "./parts.js";
 import { rint } from "./rounding.js";
 
 /** By what the sampling rate is divided before a period is looked for. */
@@ -17,6 +18,9 @@ const REACH = 24; // samples of the lower rate around a maximum that interpolate
 // The filter that soxr uses at its very high quality (VHQ) to divide a rate by four, which Python
 // does: a sinc in a Kaiser window, here within 2e-10 of it.
 const FILTER = { half: 552, cutoff: 0.23891604, beta: 19.1112249, reach: 553 };
+
+const PANEL = 8; // samples of the lower rate that kernels.c computes side by side
+const ROWS = 1024; // such groups that are computed together
 
 const BLOCK = 2 ** 16; // samples of the lower rate that are transformed together
 const TOGETHER = 4; // blocks that are transformed at a time
@@ -36,38 +40,30 @@ const TOGETHER = 4; // blocks that are transformed at a time
  * @returns {Float32Array}
  */
 export function lowered(kernels, part) {
-  const { half } = FILTER;
   const low = new Float32Array(Math.max(1, rint(part.length / DECIMATION)));
-  const filter = kernels.floats(lowpass());
-  const held = kernels.floats(BLOCK * DECIMATION + 2 * half + 1);
-  const out = kernels.floats(BLOCK);
-  const pieces = part.mono();
-  let [n, filled] = [0, half]; // zeros come before the song
-  held.view.fill(0);
-  const drain = (stop) => {
-    kernels.decimate(
-      held.pointer, stop - n, DECIMATION, filter.pointer, filter.length, out.pointer,
+  const filters = kernels.floats(panel());
+  const depth = filters.length / PANEL;
+  const step = PANEL * DECIMATION; // samples from row to row of the product
+  const samples = kernels.floats(ROWS * step + depth);
+  const out = kernels.floats(ROWS * PANEL);
+  for (let at = 0; at < low.length; at += out.length) {
+    const first = at * DECIMATION - FILTER.half;
+    samples.view.set(toMono(part.read(first, first + samples.length)));
+    kernels.matmul(
+      out.pointer, PANEL, samples.pointer, step, filters.pointer, ROWS, depth, 1, 0, 0,
     );
-    low.set(out.view.subarray(0, stop - n), n);
-    const used = (stop - n) * DECIMATION;
-    held.view.copyWithin(0, used, filled);
-    [n, filled] = [stop, filled - used];
-  };
-  for (const piece of pieces) {
-    held.view.set(piece, filled);
-    filled += piece.length;
-    const ready = Math.floor((filled - (2 * half + 1)) / DECIMATION) + 1;
-    if (ready > 0) drain(Math.min(n + ready, low.length));
+    low.set(out.view.subarray(0, low.length - at), at);
   }
-  held.view.fill(0, filled); // and after it
-  drain(low.length);
   return low;
 }
 
-function lowpass() {
+/** The filter of so many neighbouring samples of the lower rate, side by side. */
+function panel() {
   const { half, cutoff, beta, reach } = FILTER;
-  return Float32Array.from({ length: 2 * half + 1 }, (_, n) => {
-    const k = n - half;
+  const depth = 2 * half + 1 + (PANEL - 1) * DECIMATION;
+  return Float32Array.from({ length: depth * PANEL }, (_, n) => {
+    const k = Math.floor(n / PANEL) - (n % PANEL) * DECIMATION - half;
+    if (Math.abs(k) > half) return 0;
     const kaiser = bessel(beta * Math.sqrt(1 - (k / reach) ** 2)) / bessel(beta);
     return cutoff * sinc(cutoff * k) * kaiser;
   });
