@@ -260,19 +260,19 @@ class Joined {
   #complete(sums, weight, start, stop) {
     const rest = this.#song.read(start, stop);
     const shares = weight.map((value) => 1 / value);
-    const complete = sums.map((sum, k) => {
-      const stem = sum.slice();
-      const left = rest[k % rest.length];
-      for (let n = 0; n < stem.length; n++) {
-        stem[n] *= shares[n];
-        left[n] -= stem[n];
-      }
-      return stem;
-    });
+    sums.forEach((sum, k) => take(sum, shares, rest[k % rest.length]));
     const stems = Array.from({ length: this.#nSources - 1 }, (_, source) =>
-      complete.slice(source * rest.length, (source + 1) * rest.length),
+      sums.slice(source * rest.length, (source + 1) * rest.length),
     );
     return [...stems, rest];
+  }
+}
+
+/** Weigh a stem's samples, and take them from what is left of the song. */
+function take(stem, shares, left) {
+  for (let n = 0; n < stem.length; n++) {
+    stem[n] *= shares[n];
+    left[n] -= stem[n];
   }
 }
 
