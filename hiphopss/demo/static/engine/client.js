@@ -1,6 +1,6 @@
 // Separates songs on the visitor's device, by workers, so that the page stays responsive.
 
-import { Separator } from "./separator.js";
+import { Song } from "./anyrate.js";
 import { WeightsError, checkedWeights } from "./weights.js";
 
 const MOST_WORKERS = 4; // each takes some 50 MB
@@ -27,17 +27,18 @@ export async function separateSong(song, options) {
   told("loading", 0);
   const { module, weights } = await load(options.weights, signal);
   const nSamples = song.channels[0].length;
-  const { config, sources } = weights;
-  if (song.sampleRate !== config.sample_rate)
-    throw new DeviceError(`This song has ${song.sampleRate} samples a second, not 44,100.`);
+  const { sources } = weights;
+  const plan = new Song(weights.config, song.sampleRate, nSamples);
+  if (!plan.isPossible)
+    throw new DeviceError(`Songs of ${song.sampleRate} samples a second can't be separated here.`);
   const crew = new Crew(options.workers ?? processors(), signal);
   try {
-    await crew.start({ module, weights: weights.buffer });
+    await crew.start({ module, weights: weights.buffer, rate: song.sampleRate, nSamples });
     const stems = sources.map(() => song.channels.map(() => new Float32Array(nSamples)));
     let done = 0;
     told("separating", 0);
-    await crew.share(Separator.parts(config, nSamples), async (part, ask) => {
-      const answer = await ask(partTask(song.channels, part, config));
+    await crew.share(plan.parts(), async (part, ask) => {
+      const answer = await ask(partTask(song.channels, part, plan));
       answer.stems.forEach((stem, s) =>
         stem.forEach((samples, c) => stems[s][c].set(samples, part.start)),
       );
@@ -51,13 +52,11 @@ export async function separateSong(song, options) {
 }
 
 /** The samples that a part of a song is computed from, as a task. */
-function partTask(channels, { start, stop }, config) {
-  const nSamples = channels[0].length;
-  const { from, to } = Separator.reach(config, start, stop, nSamples);
-  const offset = Math.max(from, 0);
-  const own = channels.map((samples) => samples.slice(offset, Math.max(to, 0)));
+function partTask(channels, { start, stop }, plan) {
+  const { from, to } = plan.needs(start, stop);
+  const own = channels.map((samples) => samples.slice(from, to));
   const moved = own.map((samples) => samples.buffer);
-  return [{ task: "separate", channels: own, offset, start, stop, nSamples }, moved];
+  return [{ task: "separate", channels: own, offset: from, start, stop }, moved];
 }
 
 function processors() {

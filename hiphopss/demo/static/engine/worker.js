@@ -1,5 +1,6 @@
 // A worker that separates parts of songs. client.js starts it and talks to it.
 
+import { Song, SongSeparator } from "./anyrate.js";
 import { Kernels } from "./kernels.js";
 import { Separator } from "./separator.js";
 import { readWeights } from "./weights.js";
@@ -7,15 +8,18 @@ import { readWeights } from "./weights.js";
 let separator;
 
 const tasks = {
-  /** Make the engine ready. */
-  start({ module, weights }) {
-    separator = new Separator(new Kernels(module), readWeights(weights));
+  /** Make the engine ready for a song. */
+  start({ module, weights, rate, nSamples }) {
+    const kernels = new Kernels(module);
+    const read = readWeights(weights);
+    const song = new Song(read.config, rate, nSamples);
+    separator = new SongSeparator(kernels, new Separator(kernels, read), song);
     return {};
   },
 
-  /** Separate a part of a song. */
-  separate({ channels, offset, start, stop, nSamples }) {
-    return { stems: separator.separate(channels, offset, start, stop, nSamples) };
+  /** Separate a part of the song. */
+  separate({ channels, offset, start, stop }) {
+    return { stems: separator.separate(channels, offset, start, stop) };
   },
 };
 
