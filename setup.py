@@ -92,6 +92,7 @@ DEV = [  # for tests, lint and packages
     "pytest-xdist>=3.6,<4",
     "ruff>=0.17,<0.18",
     "twine>=6,<8",
+    "websockets>=14,<17",
 ]
 
 setup(
