@@ -3,7 +3,8 @@
 A file is ``HIPHOPSS``, the version of the format (4 bytes, like all integers the least significant
 byte first), the SHA-256 of all that follows, the length of the header (4 bytes), the header in
 JSON, padded with spaces to a multiple of 16 bytes, and the arrays in single precision. The header
-has the settings, and name, shape and place of each array, in bytes from the header's end.
+has the settings, the constants of the loop stage (null for weights that separate without loops),
+and name, shape and place of each array, in bytes from the header's end.
 ``hiphopss/demo/static/engine/weights.js`` reads it.
 """
 
@@ -17,12 +18,30 @@ from typing import Any
 
 import numpy as np
 
+from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
+from hiphopss.loops.beat import Constants
 from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.spec import N_FILTERS, TIME_FILTER
 from hiphopss.weights.exporting.formats import Masks, decoders_of_sources
 
 _MAGIC, _VERSION, _ALIGNED = b"HIPHOPSS", 1, 16
+
+
+def why_not(config: SignalConfig, fidelity: Fidelity) -> str | None:
+    """Why the page can't compute with these settings; None if it can."""
+    frame = config.frame
+    if frame < 8 or frame & (frame - 1):
+        return (
+            f"as the page needs frames of a power of two, and these weights have {frame} samples: "
+            "use other weights"
+        )
+    if fidelity.standalone_separation:
+        return (
+            "as the page doesn't separate like the stand-alone script (Q6): use weights without "
+            "that switch"
+        )
+    return None
 
 
 def write(path: Path, network: NumpyNetwork, facts: dict[str, Any]) -> None:
@@ -33,17 +52,9 @@ def write(path: Path, network: NumpyNetwork, facts: dict[str, Any]) -> None:
     HiphopssError
         If the page can't compute with its settings.
     """
-    frame = network.config.frame
-    if frame < 8 or frame & (frame - 1):
-        raise HiphopssError(
-            f"{path}: not written, as the page needs frames of a power of two, and these weights "
-            f"have {frame} samples: use other weights"
-        )
-    if network.fidelity.standalone_separation:
-        raise HiphopssError(
-            f"{path}: not written, as the page doesn't separate like the stand-alone script (Q6): "
-            "use weights without that switch"
-        )
+    reason = why_not(network.config, network.fidelity)
+    if reason is not None:
+        raise HiphopssError(f"{path}: not written, {reason}")
     arrays = _arrays(network)
     places, at = [], 0
     for name, array in arrays.items():
@@ -55,6 +66,7 @@ def write(path: Path, network: NumpyNetwork, facts: dict[str, Any]) -> None:
             "config": asdict(network.config),
             "fidelity": asdict(network.fidelity),
             "decoders": decoders_of_sources(network),
+            "loops": asdict(Constants()) if network.fidelity.listens else None,
             "arrays": places,
         },
         ensure_ascii=False,

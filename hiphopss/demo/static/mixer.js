@@ -65,14 +65,14 @@ export class MixerView extends EventTarget {
     this.#master.set(mix.master);
     for (const [source, strip] of this.#strips) {
       const { gain, pan, mute, solo } = mix.stems[source];
-      const { audio, metrics } = version.stems[source];
+      const { audio, ending = "flac", metrics } = version.stems[source];
       strip.level.set(gain);
       strip.pan.set(pan);
       press(strip.mute, mute);
       press(strip.solo, solo);
       strip.row.classList.toggle("silent", !isAudible(mix, source));
       strip.download.href = audio;
-      strip.download.download = `${result.title} - ${source} (${version.name}).flac`;
+      strip.download.download = `${result.title} - ${source} (${version.name}).${ending}`;
       strip.download.setAttribute("aria-label", `Download ${source} (${version.name})`);
       strip.scores.replaceChildren(...(metrics ? scores(metrics) : []));
     }
@@ -101,8 +101,8 @@ export class MixerView extends EventTarget {
   }
 
   #originalRow() {
-    const { audio } = this.#player.result.original;
-    const name = `${this.#player.result.title} - original.flac`;
+    const { audio, ending = "flac" } = this.#player.result.original;
+    const name = `${this.#player.result.title} - original.${ending}`;
     const strip = element(
       "div",
       { class: "strip" },

@@ -5,6 +5,7 @@
 // position that the clock gives. So versions change without a gap and stay aligned.
 
 import { Buffers } from "./buffers.js";
+import { PageError } from "./errors.js";
 import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
 
 const FADE = 0.015; // seconds
@@ -79,7 +80,7 @@ export class Player extends EventTarget {
     if (this.playing || !this.result) return;
     this.#makeContext(); // before anything is awaited: browsers ask for a gesture
     const buffers = this.#buffers;
-    await this.#context.resume();
+    await started(this.#context);
     if (this.#buffers !== buffers) return; // another song since
     const tracks = await this.#loadLast(() => this.#wanted);
     if (this.playing || !tracks) return;
@@ -240,4 +241,18 @@ export class Player extends EventTarget {
   #tellLoading(loading) {
     this.dispatchEvent(new CustomEvent("loading", { detail: loading }));
   }
+}
+
+const START_MILLISECONDS = 5000;
+
+const SILENT =
+  "The browser does not begin to play. Is sound allowed for this page, and are loudspeakers or " +
+  "headphones connected? Then press play again.";
+
+// Where sound is not allowed, or there is nothing to play on, a context may wait for ever.
+function started(context) {
+  const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new PageError(SILENT)), START_MILLISECONDS);
+  });
+  return Promise.race([context.resume(), late]);
 }

@@ -1,7 +1,9 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
-import { readResult, removeResult, ServerError } from "./api.js";
+import { readResult, removeResult } from "./api.js";
+import { isOnDevice } from "./device/library.js";
 import { announce, byId, capital, element, icon, press, save } from "./dom.js";
+import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
 import { Meters } from "./meters.js";
 import { MixerView } from "./mixer.js";
@@ -14,11 +16,12 @@ const EDGES = ["start", "end"]; // of the loop
 const NUDGE = 0.1; // seconds
 
 /**
- * Events: `again` (detail: `{id, model, title}`) asks for one more version, `removed` says that the
- * song is gone from the server (detail: its title).
+ * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
+ * (detail: `{id, model, title}`) asks for one more version; `removed` says that the song is gone
+ * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
-  #models;
+  #site;
   #meters = new Meters();
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
@@ -31,7 +34,7 @@ export class Studio extends EventTarget {
   /** @param {object} site  What the server offers. */
   constructor(site) {
     super();
-    this.#models = site.static ? [] : site.models;
+    this.#site = site;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -69,6 +72,7 @@ export class Studio extends EventTarget {
     if (isNew) this.mixer.open();
     this.#showSong(result);
     this.#show();
+    this.dispatchEvent(new CustomEvent("opened", { detail: result }));
     announce(`${result.title} is ready: ${result.versions.map(({ name }) => name).join(", ")}`);
     await opened;
   }
@@ -161,7 +165,7 @@ export class Studio extends EventTarget {
     announce("Rendering the mix");
     const mix = await this.player.render();
     const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = encodeWav(channels, mix.sampleRate);
+    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
     save(blob, `${this.player.result.title} - mix.wav`);
     const over = (20 * Math.log10(peak)).toFixed(1);
     announce(
@@ -172,17 +176,18 @@ export class Studio extends EventTarget {
   }
 
   async #remove() {
-    const { id, title } = this.player.result;
+    const { result } = this.player;
+    const { id, title, url } = result;
     try {
-      await removeResult(id);
+      await removeResult(result);
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof PageError)) throw error;
       announce(error.message);
       return;
     }
     if (this.player.result?.id !== id) return; // another song since
     this.close();
-    this.dispatchEvent(new CustomEvent("removed", { detail: title }));
+    this.dispatchEvent(new CustomEvent("removed", { detail: { title, url } }));
   }
 
   #showSong(result) {
@@ -195,6 +200,8 @@ export class Studio extends EventTarget {
     ].join(", ");
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
+    const place = isOnDevice(result.url) ? "this device" : "the server";
+    byId("remove").textContent = `Remove this song from ${place}`;
     for (const edge of EDGES) byId(`loop-${edge}`).setAttribute("aria-valuemax", result.seconds);
     const choices = [{ id: ORIGINAL, name: "Original" }, ...result.versions];
     byId("listen").replaceChildren(
@@ -203,11 +210,17 @@ export class Studio extends EventTarget {
       ),
     );
     const there = result.versions.map(({ id }) => id);
-    const more = this.#models.filter(({ id }) => !there.includes(id));
+    const more = this.#modelsFor(result).filter(({ id }) => !there.includes(id));
     byId("more-models").hidden = more.length === 0;
     byId("more-model").replaceChildren(
       ...more.map(({ id, name }) => element("option", { value: id }, name)),
     );
+  }
+
+  // With which models the song can be separated once more, where it is.
+  #modelsFor({ url }) {
+    if (isOnDevice(url)) return this.#site.device.models;
+    return this.#site.static ? [] : this.#site.models;
   }
 
   #show() {

@@ -52,6 +52,11 @@ export class Resampling {
     return { from: position(start) - this.reach, to: position(stop - 1) + this.reach + 2 };
   }
 
+  /** How many samples can go out when so many have come in, without the last ones. */
+  ready(n) {
+    return Math.max(0, Math.floor(((n - this.reach - 2) * this.nOut) / this.nIn));
+  }
+
   /**
    * The filter as a function of time, which is counted in parts of a sample of the lower rate: as
    * many as the larger of `nIn` and `nOut`.
