@@ -3,6 +3,7 @@
 import { Kernels } from "./kernels.js";
 import { Part } from "./loops/parts.js";
 import { LoopSeparator } from "./loops/separator.js";
+import { Rates } from "./rates.js";
 import { SharedNetwork } from "./shared.js";
 import { WeightsError, checkedWeights } from "./weights.js";
 
@@ -37,16 +38,18 @@ export async function separateSong(song, options) {
   const { module, weights } = await load(options.weights, signal);
   const nSamples = song.channels[0].length;
   const { config, sources } = weights;
-  if (song.sampleRate !== config.sample_rate)
-    throw new DeviceError(`This song has ${song.sampleRate} samples a second, not 44,100.`);
   const crew = new Crew(options.workers ?? processors(), signal);
+  const rates = new Rates(crew, song.sampleRate, config.sample_rate);
   try {
+    if (!rates.arePossible)
+      throw new DeviceError(`A song of ${song.sampleRate} samples a second can't be separated.`);
     await crew.start({ module, weights: weights.buffer });
     const whole = () => song.channels.map(() => new Float32Array(options.write ? 0 : nSamples));
     const stems = sources.map(whole);
     const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
     let done = 0;
-    const counted = (n) => told("separating", (done += n) / nSamples);
+    const resampled = await rates.resampled(Part.of(song.channels));
+    const counted = (n) => told("separating", (done += n) / resampled.length);
     counted(0);
     const network = new SharedNetwork(crew, weights);
     const { loops: constants } = weights.facts;
@@ -55,7 +58,7 @@ export async function separateSong(song, options) {
       ? new LoopSeparator(network, () => new Kernels(module), constants)
       : network;
     let at = 0;
-    for await (const piece of separator.stems(Part.of(song.channels), counted)) {
+    for await (const piece of rates.back(separator.stems(resampled, counted), nSamples)) {
       signal?.throwIfAborted();
       if (options.write) await options.write(byName(piece));
       else piece.forEach((stem, s) => stem.forEach((samples, c) => stems[s][c].set(samples, at)));

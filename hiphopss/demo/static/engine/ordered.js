@@ -4,13 +4,13 @@
  * What a function gives for each of some items, in their order.
  * @template T, R
  * @param {(item: T) => Promise<R>} work
- * @param {Iterable<T>} items
+ * @param {Iterable<T> | AsyncIterable<T>} items
  * @param {number} most  How many are worked on at the same time.
  * @returns {AsyncGenerator<[T, R]>}  Items with their results.
  */
 export async function* ordered(work, items, most) {
   const running = [];
-  for (const item of items) {
+  for await (const item of items) {
     const result = work(item);
     result.catch(() => {}); // whoever waits for it learns of it
     running.push([item, result]);

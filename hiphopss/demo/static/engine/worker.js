@@ -2,16 +2,19 @@
 
 import { Kernels } from "./kernels.js";
 import { BlockSeparator } from "./loops/beat.js";
+import { Resampler, Resampling } from "./resampling.js";
 import { Separator } from "./separator.js";
 import { readWeights } from "./weights.js";
 
+let kernels;
 let separator;
 let blocks;
+const resamplers = new Map();
 
 const tasks = {
   /** Make the engine ready. */
   start({ module, weights: content }) {
-    const kernels = new Kernels(module);
+    kernels = new Kernels(module);
     const weights = readWeights(content);
     separator = new Separator(kernels, weights);
     blocks = weights.facts.loops && new BlockSeparator(kernels, weights.facts.loops);
@@ -21,6 +24,15 @@ const tasks = {
   /** Separate a part of a song. */
   separate({ channels, offset, start, stop, nSamples }) {
     return { stems: separator.separate(channels, offset, start, stop, nSamples) };
+  },
+
+  /** Resample a part of signals. */
+  resample({ rates, channels, offset, start, stop }) {
+    const name = rates.join();
+    if (!resamplers.has(name))
+      resamplers.set(name, new Resampler(kernels, new Resampling(...rates)));
+    const resample = (samples) => resamplers.get(name).resample(samples, offset, start, stop);
+    return { samples: channels.map(resample) };
   },
 
   /** Separate a block of frames by its copies. */
