@@ -1,7 +1,7 @@
 // Where copies of a beat agree, and which sources repeat; as in hiphopss/loops/agreement.py.
 
+import { rint } from "../rounding.js";
 import { N_BINS } from "./grid.js";
-import { rint } from "./rounding.js";
 
 export const N_BANDS = 20;
 const LOWEST_EDGE = 8; // bins, some 86 Hz

@@ -1,6 +1,6 @@
 // Parts of a song: a long one is separated in several, which overlap; as hiphopss/loops/parts.py.
 
-import { rint } from "./rounding.js";
+import { rint } from "../rounding.js";
 
 /** Some of a song's samples. */
 export class Part {
