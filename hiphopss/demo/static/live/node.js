@@ -1,6 +1,6 @@
 // Makes the node of an audio graph that separates what comes in.
 
-import { latency } from "../engine/streaming.js";
+import { latency } from "../engine/stream.js";
 import { LIVE_PROCESSOR, QUANTUM } from "./names.js";
 
 /**

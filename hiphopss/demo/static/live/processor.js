@@ -1,7 +1,7 @@
 // Separates what comes in, on the audio's own thread: one input, and an output for each source.
 
 import { Kernels } from "../engine/kernels.js";
-import { LOUDEST, StreamingSeparator } from "../engine/streaming.js";
+import { StreamingSeparator } from "../engine/stream.js";
 import { LiveClock } from "./clock.js";
 import { LIVE_PROCESSOR, QUANTUM } from "./names.js";
 
@@ -27,12 +27,12 @@ class LiveProcessor extends AudioWorkletProcessor {
   }
 
   #separator;
-  #block;
+  #silence;
+  #mostLookahead;
   #clock = new LiveClock();
   #told = 0; // audio time of the last report
   #worked = 0; // milliseconds since then
   #load = null;
-  #mended = 0;
   #ended = false;
 
   /**
@@ -48,28 +48,27 @@ class LiveProcessor extends AudioWorkletProcessor {
       channels,
       blockMultiple: QUANTUM,
     });
-    this.#block = Array.from({ length: channels }, () => new Float32Array(QUANTUM));
-    this.#warmUp();
+    this.#mostLookahead = weights.config.context - 1;
+    this.#silence = Array.from({ length: channels }, () => new Float32Array(QUANTUM));
+    this.#warmUp(weights.config.hop);
     this.port.onmessage = ({ data }) => {
       if (data === "restart") this.#clock.restart();
       if (data === "end") this.#ended = true;
     };
   }
 
-  #warmUp() {
-    const { config, sources } = this.#separator;
-    const room = sources.map(() => this.#block.map((samples) => samples.slice()));
-    for (let n = 0; n < (WARM_UP * config.hop) / QUANTUM; n++)
-      this.#separator.process(this.#block, room);
+  #warmUp(hop) {
+    const room = this.#separator.sources.map(() => this.#silence.map((samples) => samples.slice()));
+    for (let n = 0; n < WARM_UP * hop; n += QUANTUM) this.#separator.process(this.#silence, room);
     this.#separator.reset();
   }
 
   process([input], outputs, { lookahead: [asked] }) {
     const began = milliseconds();
-    const lookahead = Math.min(Math.round(asked), this.#separator.config.context - 1);
+    const lookahead = Math.min(Math.round(asked), this.#mostLookahead);
     if (lookahead !== this.#separator.lookahead) this.#separator.lookahead = lookahead;
-    this.#block.forEach((samples, channel) => this.#take(samples, input[channel]));
-    this.#separator.process(this.#block, outputs);
+    // Where nothing is connected or plays, there are no channels.
+    this.#separator.process(input.length ? input : this.#silence, outputs);
     const now = milliseconds();
     this.#worked += now - began;
     this.#clock.tick(currentTime, now / 1000);
@@ -77,22 +76,11 @@ class LiveProcessor extends AudioWorkletProcessor {
     return !this.#ended;
   }
 
-  /** Take a channel of the input, which has none where nothing is connected or plays. */
-  #take(samples, given) {
-    if (!given) return samples.fill(0);
-    samples.set(given);
-    for (let n = 0; n < samples.length; n++)
-      if (!(Math.abs(samples[n]) <= LOUDEST)) {
-        samples[n] = 0;
-        this.#mended++;
-      }
-  }
-
   #tell() {
     const { dropouts, lost } = this.#clock;
     const load = this.#worked / 1000 / (currentTime - this.#told);
     this.#load = SMOOTHING * (this.#load ?? load) + (1 - SMOOTHING) * load;
-    this.port.postMessage({ dropouts, lost, load: this.#load, mended: this.#mended });
+    this.port.postMessage({ dropouts, lost, load: this.#load, mended: this.#separator.nMended });
     this.#worked = 0;
     this.#told = currentTime;
   }
