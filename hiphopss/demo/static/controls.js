@@ -31,12 +31,22 @@ function percent(pan) {
  * @typedef {{row: HTMLElement, set: (value: number) => void}} Slider
  */
 
-/** A fader in decibels. @param {string} name @param {(value: number) => void} take @returns {Slider} */
+/**
+ * A fader in decibels.
+ * @param {string} name
+ * @param {(value: number) => void} take
+ * @returns {Slider}
+ */
 export function levelSlider(name, take) {
   return slider(name, LEVEL, take);
 }
 
-/** From -1, left, to 1. @param {string} name @param {(value: number) => void} take @returns {Slider} */
+/**
+ * From -1, left, to 1, right.
+ * @param {string} name
+ * @param {(value: number) => void} take
+ * @returns {Slider}
+ */
 export function panSlider(name, take) {
   return slider(name, PAN, take);
 }

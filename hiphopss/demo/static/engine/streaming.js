@@ -38,7 +38,7 @@ export class StreamingNetwork {
   #nSteps; // since the lookahead is what it is
 
   /**
-   * @param {import("./network.js").Network} network  Streams may share it, but not at the same time.
+   * @param {import("./network.js").Network} network  Streams may share it, but one at a time.
    * @param {{lookahead?: number, average?: boolean}} [options]
    */
   constructor(network, { lookahead = 0, average = true } = {}) {

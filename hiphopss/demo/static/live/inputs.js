@@ -71,7 +71,8 @@ export async function tabInput() {
   let stream;
   try {
     // Without a picture, no browser shares anything.
-    stream = await mediaDevices.getDisplayMedia({ audio, video: true, selfBrowserSurface: "exclude" });
+    const wish = { audio, video: true, selfBrowserSurface: "exclude" };
+    stream = await mediaDevices.getDisplayMedia(wish);
   } catch (error) {
     throw refusal(error, "another tab");
   }

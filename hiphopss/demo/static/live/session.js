@@ -10,7 +10,8 @@ const NO_WORKLET =
   "localhost.";
 const NO_RATE =
   "This browser can't play the 44,100 samples a second that the model needs: another one can.";
-const BROKE_OFF = "The separation broke off, perhaps for lack of memory: close other tabs, and try again.";
+const BROKE_OFF =
+  "The separation broke off, perhaps for lack of memory: close other tabs, and try again.";
 
 /**
  * Separates an input until it is stopped.
