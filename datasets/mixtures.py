@@ -138,7 +138,8 @@ def _add(tracks: dict[str, Path], name: str, path: Path, told: _Told) -> None:
     if os.path.realpath(first) != os.path.realpath(path):
         told(
             AudioError(
-                f"{path}: would be written to the same folder as {first}: rename one of them"
+                f"{path}: would be written to the same folder as {first}: rename one of them",
+                path,
             )
         )
 
@@ -152,10 +153,11 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
     try:
         there, is_folder = container_of(given).exists(), given.is_dir()
     except OSError as error:
-        told(AudioError(f"{given}: can't be looked at ({error.strerror}): check its permissions"))
+        line = f"{given}: can't be looked at ({error.strerror}): check its permissions"
+        told(AudioError(line, given))
         return []
     if not there:
-        told(AudioError(nothing_at(given, "no such file or folder: check the path")))
+        told(AudioError(nothing_at(given, "no such file or folder: check the path"), given))
         return []
     if not is_folder:
         return [given]
@@ -163,14 +165,15 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
         told(
             AudioError(
                 f"{given}: holds stems ({SEPARATION_RECORD} beside it says so): name a song, or "
-                "the files in it to separate them again"
+                "the files in it to separate them again",
+                given,
             )
         )
         return []
     problems: list[AudioError] = []
     found = _search(given, skipped, problems.append)
     if not found and not problems:
-        problems.append(AudioError(f"{given}: no audio files in this folder: name another"))
+        problems.append(AudioError(f"{given}: no audio files in this folder: name another", given))
     for problem in problems:
         told(problem)
     return found
@@ -219,7 +222,8 @@ def _search(
 def _is_plain(path: Path, told: _Told) -> bool:
     """Whether a file in a folder is no pipe or device, for which one could wait for ever."""
     if path.exists() and not path.is_file():
-        told(AudioError(f"{path}: a pipe or device among the files: write its content to a file"))
+        line = f"{path}: a pipe or device among the files: write its content to a file"
+        told(AudioError(line, path))
         return False
     return True
 
@@ -230,7 +234,8 @@ def _files(root: Path, skipped: str | None, told: _Told) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
         told(
             AudioError(
-                f"{error.filename}: can't be searched ({error.strerror}): check its permissions"
+                f"{error.filename}: can't be searched ({error.strerror}): check its permissions",
+                Path(error.filename),
             )
         )
 
@@ -270,5 +275,5 @@ def _track_name(path: Path, told: _Told) -> str:
         name = folder.name if plain_stem(path) == MIXTURE else path.stem
     if name not in ("", ".", ".."):
         return name
-    told(AudioError(f"{path}: no folder can be named after this file: rename it"))
+    told(AudioError(f"{path}: no folder can be named after this file: rename it", path))
     return ""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hiphopss.cli.terminal.parser import Parser
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import LENGTH_TOLERANCE_S, LOOPS, PRESETS
-from hiphopss.errors import HiphopssError
+from hiphopss.errors import AudioError, HiphopssError
 
 if TYPE_CHECKING:
     from hiphopss.util.executor import Executor
@@ -134,6 +134,11 @@ def executor(options: argparse.Namespace) -> Executor:
     from hiphopss.util.executor import Executor
 
     return Executor(options.jobs, options.dask)
+
+
+def left_out_facts(errors: Iterable[AudioError]) -> list[dict[str, object]]:
+    """What JSON objects say of songs that were left out."""
+    return [{"reason": str(error), "path": error.path} for error in errors]
 
 
 def add_weights_option(verb: argparse.ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from hiphopss.cli.common import (
     add_loops,
     add_verb,
     add_weights_option,
+    left_out_facts,
 )
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import LOOPS, SOURCES
@@ -167,7 +168,7 @@ def _remix(options: Namespace) -> Result:
     )
     for done in files:
         _tell_lowered(done)
-    facts = {"files": files, "left_out": [{"reason": str(error)} for error in left_out]}
+    facts = {"files": files, "left_out": left_out_facts(left_out)}
     return Result(facts, [printable(done.path) for done in files], 1 if left_out else 0)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import (
     Verbs,
@@ -13,11 +14,15 @@ from hiphopss.cli.common import (
     add_verb,
     add_weights_option,
     executor,
+    left_out_facts,
 )
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.util.text import printable
+
+if TYPE_CHECKING:
+    from hiphopss.separation.files import Separated
 
 logger = logging.getLogger(__name__)
 
@@ -135,14 +140,25 @@ def _separate(options: Namespace) -> Result:
         where=executor(options),
         progress=not options.quiet,
     )
-    n_left = len(done.left_out)
-    if n_left:
-        n_songs = done.n_songs + n_left
-        logger.warning(
-            "%d of %d songs separated, %d left out (see above)", done.n_songs, n_songs, n_left
-        )
+    _tell_counts(done)
     facts = {
-        "songs": [{"folder": folder} for folder in done.folders],
-        "left_out": [{"reason": str(error)} for error in done.left_out],
+        "songs": [
+            {"folder": folder, "path": path, "files": files, "skipped": skipped}
+            for path, folder, files, skipped in done.songs
+        ],
+        "n_skipped": done.n_skipped,
+        "left_out": left_out_facts(done.left_out),
     }
-    return Result(facts, [printable(folder) for folder in done.folders], 1 if n_left else 0)
+    return Result(facts, [printable(folder) for folder in done.folders], int(bool(done.left_out)))
+
+
+def _tell_counts(done: Separated) -> None:
+    """Tell how many songs were separated, unless that was all of them."""
+    n_new, n_left = done.n_songs - done.n_skipped, len(done.left_out)
+    told = f"{n_new} of {n_new + n_left} songs separated" if n_left else f"{n_new} separated"
+    if done.n_skipped:
+        told += f", {done.n_skipped} already there"
+    if n_left:
+        logger.warning("%s, %d left out (see above)", told, n_left)
+    elif done.n_skipped:
+        logger.info(told)

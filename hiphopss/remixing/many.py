@@ -15,6 +15,7 @@ from hiphopss.remixing.mixing import Mix
 from hiphopss.remixing.remix import Remixed, remix
 from hiphopss.separation.files import require_no_inputs
 from hiphopss.separation.naming import MIX_NAMES, FileNames
+from hiphopss.signal.containers import container_of
 from hiphopss.signal.writing import OUTPUT_FORMATS
 
 logger = logging.getLogger(__name__)
@@ -28,7 +29,7 @@ class RemixedFiles(NamedTuple):
     files : list of Remixed
         The mixes.
     left_out : list of AudioError
-        Why songs were left out.
+        Why songs were left out; ``path`` of each is the song's.
     """
 
     files: list[Remixed]
@@ -94,7 +95,8 @@ def remix_files(
     names = FileNames(name, format, ["mix"])
     left_out: list[AudioError] = []
 
-    def bad(error: AudioError) -> None:
+    def bad(error: AudioError, path: Path | None = None) -> None:
+        error.path = error.path or (path and container_of(path))
         if not leave_out:
             raise error
         left_out.append(error)
@@ -102,8 +104,7 @@ def remix_files(
 
     songs = find_mixtures(inputs, skip=output, left_out=bad)
     for track, clash in names.clashes(songs).items():
-        del songs[track]
-        bad(clash)
+        bad(clash, songs.pop(track))
     require_no_inputs(output, names, songs, *inputs)
     files = []
     for track, song in songs.items():
@@ -112,5 +113,5 @@ def remix_files(
         try:
             files.append(remix(song, path, settings, **options))
         except AudioError as error:
-            bad(error)
+            bad(error, song)
     return RemixedFiles(files, left_out)

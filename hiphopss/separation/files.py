@@ -46,6 +46,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class SeparatedSong(NamedTuple):
+    """A song that is separated.
+
+    Attributes
+    ----------
+    path : Path
+        The song's file.
+    folder : Path
+        The folder of its stems; with stem files, its stem file.
+    files : list of Path
+        What was written of it.
+    skipped : bool
+        Whether that was there already (``skip_existing``).
+    """
+
+    path: Path
+    folder: Path
+    files: list[Path]
+    skipped: bool
+
+
 class Separated(NamedTuple):
     """Result of :func:`separate_files`.
 
@@ -55,14 +76,22 @@ class Separated(NamedTuple):
         Folders of the tracks that are separated; where tracks have no folders of their own, the
         files of all of them.
     left_out : list of AudioError
-        The errors of the other tracks.
+        The errors of the other tracks; ``path`` of each is the song's.
     n_songs : int
-        Number of tracks that are separated.
+        Number of tracks that are separated, with those that were before.
+    songs : list of SeparatedSong
+        These tracks, one by one.
     """
 
     folders: list[Path]
     left_out: list[reading.AudioError]
     n_songs: int
+    songs: list[SeparatedSong]
+
+    @property
+    def n_skipped(self) -> int:
+        """Number of tracks whose stems were there already."""
+        return sum(song.skipped for song in self.songs)
 
 
 def separate_files(
@@ -98,7 +127,7 @@ def separate_files(
         work if the file's name, header or end shows it.
     skip_existing : bool
         Pass over the tracks of which all stems are there, unchanged, from the same file and with
-        the same settings. They count as separated.
+        the same settings. They are among the songs of the result, and marked there.
     replace : bool
         Replace a track's stems also if they are those of another file. By default that is an error.
     where : Executor, optional
@@ -138,7 +167,8 @@ def separate_files(
     left_out: list[reading.AudioError] = []
     alone = len(tracks) + len(unusable) == 1
 
-    def bad(error: reading.AudioError) -> None:
+    def bad(error: reading.AudioError, path: Path | None = None) -> None:
+        error.path = error.path or (path and container_of(path))
         if not leave_out or alone:
             raise error
         left_out.append(error)
@@ -147,8 +177,7 @@ def separate_files(
     for problem in unusable:
         bad(problem)
     for name, problem in names.clashes(tracks).items():
-        del tracks[name]
-        bad(problem)
+        bad(problem, tracks.pop(name))
     require_no_inputs(output, names, tracks)
     weights = resolve_weights(settings.weights)
     headers = _headers(tracks, settings, bad, progress=progress)
@@ -166,25 +195,29 @@ def separate_files(
         )
         for name, header in headers.items()
     ]
-    folders: list[Path] = []
-    n_songs = n_skipped = 0
+    songs = []
     build = partial(build_separator, info, arrays, settings, weights)
     for outcome in _outcomes(jobs, where, build, progress=progress):
         if outcome.error is not None:
-            bad(outcome.error)
-            continue
-        n_songs += 1
-        n_skipped += outcome.skipped
-        if settings.stem_file is not None:
-            folders.append(output / f"{outcome.name}{SUFFIX}")
-            continue
-        files = [output / path for path in names.of(outcome.name).values()]
-        folders += [output / outcome.name] if names.own_folder else files
-    if n_skipped:
-        logger.info(
-            "%d of %d songs were separated before, with these settings", n_skipped, len(jobs)
-        )
-    return Separated(folders, left_out, n_songs)
+            bad(outcome.error, tracks[outcome.name])
+        else:
+            written = _written(output, names, settings, outcome.name)
+            song = container_of(tracks[outcome.name])
+            songs.append(SeparatedSong(song, *written, outcome.skipped))
+    whole = names.own_folder or settings.stem_file is not None
+    folders = [path for song in songs for path in ([song.folder] if whole else song.files)]
+    return Separated(folders, left_out, len(songs), songs)
+
+
+def _written(
+    output: Path, names: FileNames, settings: SeparationSettings, track: str
+) -> tuple[Path, list[Path]]:
+    """Where the stems of a track are, as in :class:`SeparatedSong`: its folder and its files."""
+    if settings.stem_file is not None:
+        file = output / f"{track}{SUFFIX}"
+        return file, [file]
+    files = [output / path for path in names.of(track).values()]
+    return files[0].parent, files
 
 
 def _outcomes(
@@ -254,7 +287,7 @@ def require_no_inputs(
 def _headers(
     tracks: dict[str, Path],
     settings: SeparationSettings,
-    bad: Callable[[reading.AudioError], None],
+    bad: Callable[[reading.AudioError, Path], None],
     *,
     progress: bool,
 ) -> dict[str, tuple[reading.Header, Encoding]]:
@@ -283,12 +316,13 @@ def _headers(
             )
             headers[name] = header, encoding
         except reading.AudioError as error:
-            bad(error)
+            bad(error, path)
         except HiphopssError as error:  # ffmpeg is missing, or the format can't hold it
-            bad(reading.AudioError(str(error)))
+            bad(reading.AudioError(str(error)), path)
         except OSError as error:
             reason = error.strerror or error
-            bad(reading.AudioError(f"{path}: can't be opened ({reason}): check its permissions"))
+            line = f"{path}: can't be opened ({reason}): check its permissions"
+            bad(reading.AudioError(line), path)
     return headers
 
 
