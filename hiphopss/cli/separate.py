@@ -24,6 +24,11 @@ from hiphopss.util.text import printable
 if TYPE_CHECKING:
     from hiphopss.separation.files import Separated
 
+NAMES = (
+    "by {track}, {stem} and {ext}, and {folder}, {title}, {artist} and {album} of the song "
+    "(default: {track}/{stem}.{ext}; of stem files {track}.{ext})"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -48,7 +53,7 @@ def add_separate(verbs: Verbs) -> None:
         choices=("PCM_16", "PCM_24", "FLOAT"),
         help="sample type of the stems (default: the input's, else PCM_16)",
     )
-    add_files(verb, names="by {track}, {stem} and {ext} (default: {track}/{stem}.{ext})")
+    add_files(verb, names=NAMES)
     verb.add_argument(
         "--stems", type=_stems, metavar="NAMES", help="write only these, such as vocals,drums"
     )

@@ -92,7 +92,7 @@ def remix_files(
     if is_file_name(output) or (output.exists() and not output.is_dir()):
         raise HiphopssError(f"{output}: is a file's name: name a folder for many mixes")
     inputs = [inputs] if isinstance(inputs, str | Path) else list(inputs)
-    names = FileNames(name, format, ["mix"])
+    by_folder = FileNames(name, format, ["mix"]).by_folder
     left_out: list[AudioError] = []
 
     def bad(error: AudioError, path: Path | None = None) -> None:
@@ -102,7 +102,8 @@ def remix_files(
         left_out.append(error)
         logger.warning("%s (the song is left out)", error)
 
-    songs = find_mixtures(inputs, skip=output, left_out=bad)
+    songs = find_mixtures(inputs, skip=output, left_out=bad, by_folder=by_folder)
+    names = FileNames(name, format, ["mix"], songs)
     for track, clash in names.clashes(songs).items():
         bad(clash, songs.pop(track))
     require_no_inputs(output, names, songs, *inputs)

@@ -15,7 +15,7 @@ from hiphopss.config import SeparationRecord
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.listening import tell_unused, used_loops
-from hiphopss.separation.naming import STEM_NAMES, FileNames
+from hiphopss.separation.naming import STEM_NAMES, FileNames, names_of
 from hiphopss.separation.record import require_own
 from hiphopss.separation.separator import Separator
 from hiphopss.separation.settings import SeparationSettings
@@ -23,13 +23,12 @@ from hiphopss.separation.song import (
     Outcome,
     SongJob,
     build_separator,
-    names_of,
     separate_elsewhere,
     separate_song,
     tell_lines,
 )
 from hiphopss.signal import reading
-from hiphopss.signal.containers import SUFFIX, container_of, is_inside
+from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure
 from hiphopss.signal.encoding import m4a
 from hiphopss.signal.encoding.formats import FORMATS, Encoding, encoding_for
@@ -154,7 +153,7 @@ def separate_files(
     """
     settings, output = settings or SeparationSettings(), Path(output)
     where = where or Executor()
-    names = names_of(settings)
+    by_folder = names_of(settings).by_folder  # raises if the pattern can't be used
     where.check()
     if settings.stem_file is not None:
         require_ffmpeg(output)
@@ -163,7 +162,8 @@ def separate_files(
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     unusable: list[reading.AudioError] = []
-    tracks = find_mixtures(inputs, skip=output, left_out=unusable.append)
+    tracks = find_mixtures(inputs, skip=output, left_out=unusable.append, by_folder=by_folder)
+    names = names_of(settings, tracks)
     left_out: list[reading.AudioError] = []
     alone = len(tracks) + len(unusable) == 1
 
@@ -201,23 +201,13 @@ def separate_files(
         if outcome.error is not None:
             bad(outcome.error, tracks[outcome.name])
         else:
-            written = _written(output, names, settings, outcome.name)
+            files = [output / path for path in names.of(outcome.name).values()]
+            folder = files[0] if settings.stem_file is not None else files[0].parent
             song = container_of(tracks[outcome.name])
-            songs.append(SeparatedSong(song, *written, outcome.skipped))
-    whole = names.own_folder or settings.stem_file is not None
+            songs.append(SeparatedSong(song, folder, files, outcome.skipped))
+    whole = names.apart or settings.stem_file is not None
     folders = [path for song in songs for path in ([song.folder] if whole else song.files)]
     return Separated(folders, left_out, len(songs), songs)
-
-
-def _written(
-    output: Path, names: FileNames, settings: SeparationSettings, track: str
-) -> tuple[Path, list[Path]]:
-    """Where the stems of a track are, as in :class:`SeparatedSong`: its folder and its files."""
-    if settings.stem_file is not None:
-        file = output / f"{track}{SUFFIX}"
-        return file, [file]
-    files = [output / path for path in names.of(track).values()]
-    return files[0].parent, files
 
 
 def _outcomes(

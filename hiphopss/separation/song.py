@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,7 @@ from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.separation.engines import build_network
 from hiphopss.separation.listening import SongSeparator
 from hiphopss.separation.mixture import alongside, mixture_blocks
-from hiphopss.separation.naming import STEM_NAMES, FileNames
+from hiphopss.separation.naming import FileNames, names_of
 from hiphopss.separation.outputs import StemFiles, StemPlan
 from hiphopss.separation.record import (
     claim,
@@ -34,7 +34,6 @@ from hiphopss.separation.stem_song import (
     require_same_stem_file,
     separate_to_stem_file,
 )
-from hiphopss.signal.containers import SUFFIX
 from hiphopss.signal.encoding.formats import Encoding
 from hiphopss.signal.encoding.tags import read_tags
 from hiphopss.signal.reading import Header
@@ -87,11 +86,18 @@ class SongJob:
     skip_existing: bool = False
     replace: bool = False
 
+    @cached_property
+    def names(self) -> FileNames:
+        """The names of its files."""
+        return names_of(self.settings, {self.name: self.path})
+
     @property
     def target(self) -> Path:
         """The track's folder, or its stem file."""
-        own = self.name if self.settings.stem_file is None else f"{self.name}{SUFFIX}"
-        return self.output / own
+        if self.settings.stem_file is None:
+            return self.output / self.name
+        (path,) = self.names.of(self.name).values()
+        return self.output / path
 
 
 class Outcome(NamedTuple):
@@ -113,12 +119,6 @@ class Outcome(NamedTuple):
     error: AudioError | None = None
     skipped: bool = False
     lines: tuple[tuple[str, int, str], ...] = ()
-
-
-def names_of(settings: SeparationSettings) -> FileNames:
-    """The names of the files that settings ask for."""
-    output = settings.output
-    return FileNames(output.name or STEM_NAMES, output.format, settings.written)
 
 
 def build_separator(
@@ -175,7 +175,7 @@ def _separated(job: SongJob, separator: Separator, told: Callable[[int], None]) 
     """Separate a song, unless its stems are there; return whether they were not."""
     if job.settings.stem_file is not None:
         return _to_stem_file(job, job.settings.stem_file, separator, told)
-    names, encoding = names_of(job.settings), job.encoding.describe()
+    names, encoding = job.names, job.encoding.describe()
     files = names.of(job.name)
     with locked(job.output / job.name):
         song = song_record(job.path)
