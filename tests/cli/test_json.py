@@ -112,7 +112,8 @@ def test_live(answer, run, monkeypatch, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(9000, 1), RATE)
     arguments = ["live", "--input", tmp_path / "a.wav", "--output", tmp_path / "b.wav"]
     counts = {"output", "n_in", "n_out", "n_late", "n_left", "n_mended", "slowest"}
-    record, _ = answer(*arguments, fields=counts, text=False)
+    record, text = answer(*arguments, fields=counts)
+    assert text.strip() == record["output"] == str(tmp_path / "b.wav")
     assert record["n_in"] == record["n_out"] == 9000
     _, out, err = run("live", "--input", tmp_path / "a.wav", "--output", "-", "--json")
     assert out == ""
