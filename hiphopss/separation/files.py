@@ -156,7 +156,7 @@ def separate_files(
     by_folder = names_of(settings).by_folder  # raises if the pattern can't be used
     where.check()
     if settings.stem_file is not None:
-        require_ffmpeg(output)
+        require_ffmpeg("stem file")
     if settings.output.format == "m4a":
         m4a.require_ffmpeg("format m4a")
     if output.exists() and not output.is_dir():
@@ -191,9 +191,12 @@ def separate_files(
     logger.debug("engine %s, loops %s", settings.engine, record["loops"])
     jobs = [
         SongJob(
-            name, tracks[name], *header, output, settings, weights, record, skip_existing, replace
+            *(name, tracks[name], header, encoding, output, settings, weights, record),
+            skip_existing=skip_existing,
+            replace=replace,
+            level=logger.getEffectiveLevel(),
         )
-        for name, header in headers.items()
+        for name, (header, encoding) in headers.items()
     ]
     songs = []
     build = partial(build_separator, info, arrays, settings, weights)

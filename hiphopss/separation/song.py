@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
@@ -73,6 +75,8 @@ class SongJob:
         Do nothing if its stems are there already.
     replace : bool
         Replace stems that are there even if they are those of another file.
+    level : int
+        From which level on another process tells its log lines here.
     """
 
     name: str
@@ -85,6 +89,7 @@ class SongJob:
     record: dict
     skip_existing: bool = False
     replace: bool = False
+    level: int = logging.INFO
 
     @cached_property
     def names(self) -> FileNames:
@@ -284,7 +289,7 @@ def separate_elsewhere(job: SongJob) -> Outcome:
     Outcome
         With the log lines.
     """
-    with _lines() as lines:
+    with _lines(job.level) as lines:
         key = (job.weights, job.record["sha256"], job.settings)
         if getattr(_of_thread, "key", None) != key:
             info, arrays = read_weights(job.weights)
@@ -292,12 +297,18 @@ def separate_elsewhere(job: SongJob) -> Outcome:
                 raise HiphopssError(f"{job.weights}: was replaced meanwhile: run it again")
             _of_thread.separator = build_separator(info, arrays, job.settings, job.weights)
             _of_thread.key = key
+        begun = time.perf_counter()
         outcome = separate_song(job, _of_thread.separator, lambda _: None)
+        logger.debug(
+            "%s: %s by process %d in %.2f s",
+            *(job.name, "passed over" if outcome.skipped else "done", os.getpid()),
+            time.perf_counter() - begun,
+        )
     return outcome._replace(lines=tuple(lines))
 
 
 @contextmanager
-def _lines() -> Iterator[list[tuple[str, int, str]]]:
+def _lines(wanted: int) -> Iterator[list[tuple[str, int, str]]]:
     """Collect the log lines of this thread, instead of printing them."""
     lines: list[tuple[str, int, str]] = []
     thread, top = threading.get_ident(), logging.getLogger("hiphopss")
@@ -309,7 +320,7 @@ def _lines() -> Iterator[list[tuple[str, int, str]]]:
 
     collector, level, propagates = Collector(), top.level, top.propagate
     top.addHandler(collector)
-    top.setLevel(logging.INFO)
+    top.setLevel(wanted)
     top.propagate = False
     try:
         yield lines
