@@ -46,7 +46,7 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
     scattered = sorted((folder / TRACK_RECORDS).rglob("*.json"))
     n_songs = len(there) + len(scattered)
     told = f"{counted(n_songs, 'song')}, by model {as_text(record.get('model')) or '?'}"
-    told += ", with loops" * (record.get("loops") == LOOPS[0])
+    told += ", loops looked for" * (record.get("loops") == LOOPS[0])
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
     for _, path in sorted(there.items()):

@@ -31,7 +31,7 @@ def test_what_was_made_is_well_back_to_the_songs(chain):
     for kind in ("scores", "estimates", "stems", "weights", "features", "track", "song"):
         assert kind in kinds
     (stems,) = (f for f in checked(chain.stems).findings if f.kind == "stems")
-    assert stems.told == "1 song, by model w, with loops"
+    assert stems.told == "1 song, by model w, loops looked for"
     of_weights = checked(chain.weights).findings
     assert [(f.depth, f.kind) for f in of_weights] == [
         (0, "weights"),
