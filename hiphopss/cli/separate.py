@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import ArgumentParser, Namespace
-from typing import TYPE_CHECKING
 
 from hiphopss.cli.common import (
     Verbs,
     add_executor,
     add_files,
     add_loops,
+    add_part,
     add_verb,
     add_weights_option,
     executor,
     left_out_facts,
+    tell_counts,
 )
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.util.text import printable
 
-if TYPE_CHECKING:
-    from hiphopss.separation.files import Separated
-
 NAMES = (
     "by {track}, {stem} and {ext}, and {folder}, {title}, {artist} and {album} of the song "
     "(default: {track}/{stem}.{ext}; of stem files {track}.{ext})"
 )
-
-logger = logging.getLogger(__name__)
 
 
 def add_separate(verbs: Verbs) -> None:
@@ -54,6 +49,7 @@ def add_separate(verbs: Verbs) -> None:
         help="sample type of the stems (default: the input's, else PCM_16)",
     )
     add_files(verb, names=NAMES)
+    add_part(verb)
     verb.add_argument(
         "--stems", type=_stems, metavar="NAMES", help="write only these, such as vocals,drums"
     )
@@ -145,7 +141,8 @@ def _separate(options: Namespace) -> Result:
         where=executor(options),
         progress=not options.quiet,
     )
-    _tell_counts(done)
+    n_new, n_left = done.n_songs - done.n_skipped, len(done.left_out)
+    tell_counts("separated", n_new, done.n_skipped, n_left)
     facts = {
         "songs": [
             {"folder": folder, "path": path, "files": files, "skipped": skipped}
@@ -154,16 +151,4 @@ def _separate(options: Namespace) -> Result:
         "n_skipped": done.n_skipped,
         "left_out": left_out_facts(done.left_out),
     }
-    return Result(facts, [printable(folder) for folder in done.folders], int(bool(done.left_out)))
-
-
-def _tell_counts(done: Separated) -> None:
-    """Tell how many songs were separated, unless that was all of them."""
-    n_new, n_left = done.n_songs - done.n_skipped, len(done.left_out)
-    told = f"{n_new} of {n_new + n_left} songs separated" if n_left else f"{n_new} separated"
-    if done.n_skipped:
-        told += f", {done.n_skipped} already there"
-    if n_left:
-        logger.warning("%s, %d left out (see above)", told, n_left)
-    elif done.n_skipped:
-        logger.info(told)
+    return Result(facts, [printable(folder) for folder in done.folders], 1 if n_left else 0)

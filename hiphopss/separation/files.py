@@ -25,8 +25,8 @@ from hiphopss.separation.song import (
     build_separator,
     separate_elsewhere,
     separate_song,
-    tell_lines,
 )
+from hiphopss.separation.worker_lines import tell_again
 from hiphopss.signal import reading
 from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure
@@ -232,7 +232,7 @@ def _outcomes(
     with _bar(jobs, f"{len(jobs)} songs", show=progress, rate=1) as bar:
 
         def done(outcome: Outcome) -> None:
-            tell_lines(outcome)
+            tell_again(outcome.lines)
             bar.update(seconds.pop(outcome.name))
 
         try:

@@ -36,6 +36,7 @@ from hiphopss.separation.stem_song import (
     require_same_stem_file,
     separate_to_stem_file,
 )
+from hiphopss.separation.worker_lines import Line, collected_lines
 from hiphopss.signal.encoding.formats import Encoding
 from hiphopss.signal.encoding.tags import read_tags
 from hiphopss.signal.reading import Header
@@ -123,7 +124,7 @@ class Outcome(NamedTuple):
     name: str
     error: AudioError | None = None
     skipped: bool = False
-    lines: tuple[tuple[str, int, str], ...] = ()
+    lines: tuple[Line, ...] = ()
 
 
 def build_separator(
@@ -289,7 +290,7 @@ def separate_elsewhere(job: SongJob) -> Outcome:
     Outcome
         With the log lines.
     """
-    with _lines(job.level) as lines:
+    with collected_lines(job.level) as lines:
         key = (job.weights, job.record["sha256"], job.settings)
         if getattr(_of_thread, "key", None) != key:
             info, arrays = read_weights(job.weights)
@@ -305,32 +306,3 @@ def separate_elsewhere(job: SongJob) -> Outcome:
             time.perf_counter() - begun,
         )
     return outcome._replace(lines=tuple(lines))
-
-
-@contextmanager
-def _lines(wanted: int) -> Iterator[list[tuple[str, int, str]]]:
-    """Collect the log lines of this thread, instead of printing them."""
-    lines: list[tuple[str, int, str]] = []
-    thread, top = threading.get_ident(), logging.getLogger("hiphopss")
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == thread:
-                lines.append((record.name, record.levelno, record.getMessage()))
-
-    collector, level, propagates = Collector(), top.level, top.propagate
-    top.addHandler(collector)
-    top.setLevel(wanted)
-    top.propagate = False
-    try:
-        yield lines
-    finally:
-        top.removeHandler(collector)
-        top.setLevel(level)
-        top.propagate = propagates
-
-
-def tell_lines(outcome: Outcome) -> None:
-    """Log here what another process had to tell of a song."""
-    for name, level, text in outcome.lines:
-        logging.getLogger(name).log(level, "%s", text)

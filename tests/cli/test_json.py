@@ -93,7 +93,7 @@ def test_separate(answer, run, published, tmp_path):
     record = json.loads(out)
     assert [song["skipped"] for song in record["songs"]] == [True, False]
     assert record["n_skipped"] == 1
-    assert "1 of 2 songs separated, 1 already there, 1 left out (see above)" in err
+    assert "1 of 3 songs separated, 1 already there, 1 left out (see above)" in err
     (songs / "b.wav").unlink()
     assert "hiphopss: 0 separated, 2 already there\n" in run(*arguments, "--skip-existing")[2]
 
@@ -101,7 +101,9 @@ def test_separate(answer, run, published, tmp_path):
 def test_remix(answer, published, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(9000, 1), RATE)
     arguments = ["remix", tmp_path / "a.wav", "-o", tmp_path / "b.wav", "--gain", "drums=-3"]
-    record, text = answer(*arguments, "--weights", published, fields={"files"})
+    record, text = answer(
+        *arguments, "--weights", published, fields={"files", "skipped", "left_out"}
+    )
     (made,) = record["files"]
     assert made["path"] == text.strip()
     assert set(made) == {"path", "peak", "n_clipped", "lowered_db"}
