@@ -93,6 +93,7 @@ DEV = [  # for tests, lint and packages
     "pytest-xdist>=3.6,<4",
     "ruff>=0.17,<0.18",
     "twine>=6,<8",
+    "websockets>=14,<17",
 ]
 
 setup(
@@ -112,7 +113,7 @@ setup(
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
     package_data={
         **{name: ["*.pyi", "*.toml", "*.csv", "py.typed"] for name in PACKAGES},
-        "hiphopss.demo": ["*.toml", "static/*"],
+        "hiphopss.demo": ["*.toml", "static/**/*"],
         "hiphopss.datasets.generated": ["*.toml", "facts/*.toml"],
         "hiphopss.weights": ["*.pyi", "*.toml", "*.weights.h5"],
     },

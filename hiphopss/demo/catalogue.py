@@ -47,6 +47,8 @@ class Model:
     ----------
     id, name, description : str
         Id in addresses, and texts for people.
+    path : Path
+        The weight file.
     separator : Separator
         Separator that is ready to use.
     """
@@ -54,6 +56,7 @@ class Model:
     id: str
     name: str
     description: str
+    path: Path
     separator: Separator
 
 
@@ -89,7 +92,7 @@ def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]
             name = facts.get("name", name)
             description = facts.get("description", f"Trained on {entry.trained_on}.")
         name = _free_name(name, [model.name for model in models.values()])
-        models[id] = Model(id, name, description, Separator.from_weights(path))
+        models[id] = Model(id, name, description, path, Separator.from_weights(path))
     return models
 
 

@@ -19,6 +19,7 @@ from hiphopss.demo.catalogue import (
     own_songs,
     true_stems,
 )
+from hiphopss.demo.device.models import DeviceWeights, described
 from hiphopss.demo.jobs import Job, JobQueue
 from hiphopss.demo.limits import FORMATS, Limits
 from hiphopss.demo.results import Report, Result, add_model, add_true_stems, read_original
@@ -70,7 +71,7 @@ def static_files() -> dict[str, Path]:
     return {
         path.relative_to(root).as_posix(): path
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith(".") and path.suffix != ".c"
     }
 
 
@@ -85,7 +86,11 @@ def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) ->
 
 
 def site_description(
-    catalogue: Catalogue, limits: Limits, results: dict[str, str] | None = None
+    catalogue: Catalogue,
+    limits: Limits,
+    results: dict[str, str] | None = None,
+    *,
+    folder: Path | None = None,
 ) -> dict:
     """Describe the demo for the page.
 
@@ -97,6 +102,8 @@ def site_description(
         Limits on uploads.
     results : dict of str to str, optional
         For a static site, the address of each song's result; songs without one are left out.
+    folder : Path, optional
+        Folder of the static site, which has the weights for the page.
 
     Returns
     -------
@@ -127,6 +134,7 @@ def site_description(
             "formats": list(FORMATS),
         },
         "sources": list(SOURCES),
+        "device": {"models": described(catalogue.models.values(), folder)},
     }
 
 
@@ -163,6 +171,7 @@ class Demo:
             raise
         self._swept = time.monotonic()
         self.store = ResultStore(self._folder / "results")
+        self.device_weights = DeviceWeights(self.catalogue.models, self._folder / "weights")
         self.queue = JobQueue(limit=self.limits.queue, tidy=self._tidy)
         self._of_song: dict[str, str] = {}  # ids of the results of the songs on offer
 

@@ -1,6 +1,8 @@
 """Fixtures of the demo: its application, and its page in headless Chromium."""
 
 import contextlib
+import functools
+import http.server
 import socket
 import threading
 from pathlib import Path
@@ -10,6 +12,7 @@ import pytest
 import soundfile
 from helpers.demo_client import LIMITS
 from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SAVE_DATA, SECONDS, STEP, choose
+from helpers.firefox import FIREFOX, Firefox
 from helpers.songs import RATE, noise, write_song
 
 from hiphopss import SOURCES
@@ -125,3 +128,43 @@ def studio(open_page, server):
         return page
 
     return studio
+
+
+@pytest.fixture(scope="module")
+def exported(songs, tmp_path_factory):
+    """A static site with the own songs."""
+    from hiphopss.demo.catalogue import GeneratedSongs
+    from hiphopss.demo.export import export_site
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GeneratedSongs, "songs", lambda self: [])  # it takes long to make them
+        folder = tmp_path_factory.mktemp("export") / "site"
+        return export_site(folder, songs=songs, seconds=SECONDS, progress=False)
+
+
+@pytest.fixture(scope="module")
+def exported_url(exported):
+    """The address of that site, served as ``python -m http.server`` does."""
+    handler = functools.partial(QuietHandler, directory=exported)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
+        threading.Thread(target=site.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{site.server_port}/"
+        site.shutdown()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves files, and says nothing."""
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    """Firefox without a window; in the end, its pages have met no error."""
+    pytest.importorskip("websockets", reason="websockets is not installed")
+    if FIREFOX is None:
+        pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
+    with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+        yield firefox
+        assert not firefox.faults

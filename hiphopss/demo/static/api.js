@@ -1,5 +1,7 @@
-// The server's answers. All addresses are relative, so that a static copy works anywhere.
+// The server's answers, and the songs on this device. All addresses are relative, so that a static
+// copy works anywhere.
 
+import { isOnDevice, readDeviceResult, removeDeviceSong } from "./device/library.js";
 import { PageError } from "./errors.js";
 
 /**
@@ -17,6 +19,7 @@ import { PageError } from "./errors.js";
 /**
  * @typedef {object} Track
  * @property {string} audio
+ * @property {string} [ending]  Of the audio file's name: "flac", if nothing is said.
  * @property {string} peaks
  * @property {string} spectrogram
  * @property {?{SDR: number, SIR: number, SAR: number}} metrics  In dB.
@@ -35,7 +38,7 @@ import { PageError } from "./errors.js";
  * @property {string} [note]  What to know of it, such as that the file was cut off.
  * @property {Track} original
  * @property {Version[]} versions
- * @property {boolean} [removable]  Whether it can be removed from the server.
+ * @property {boolean} [removable]  Whether it can be removed from where it is.
  */
 
 /** What the server refuses, or what is wrong with it. */
@@ -90,6 +93,7 @@ export async function readJson(url) {
 
 /** Read a result, with absolute addresses. @param {string} url @returns {Promise<Result>} */
 export async function readResult(url) {
+  if (isOnDevice(url)) return readDeviceResult(url);
   const result = await readJson(url);
   const base = new URL(url, document.baseURI).href;
   const absolute = (track) => {
@@ -145,7 +149,8 @@ export function cancelJob(job) {
   return ask(`api/jobs/${encodeURIComponent(job)}`, { method: "DELETE", keepalive: true });
 }
 
-/** Remove a result from the server. @param {string} id */
-export function removeResult(id) {
+/** Remove a result from where it is. @param {Result} result */
+export function removeResult({ id, url }) {
+  if (isOnDevice(url)) return removeDeviceSong(id);
   return ask(`api/results/${encodeURIComponent(id)}`, { method: "DELETE" });
 }

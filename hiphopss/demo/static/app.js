@@ -1,11 +1,14 @@
 // Puts the page together.
 
-import { readJson, readResult, ServerError } from "./api.js";
+import { readJson, readResult } from "./api.js";
+import { isOnDevice, listDeviceSongs } from "./device/library.js";
+import { DeviceWay } from "./device/way.js";
 import { byId } from "./dom.js";
 import { PageError } from "./errors.js";
 import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
 import { complain, inform } from "./notices.js";
+import { keepOffline } from "./offline.js";
 import { ServerWay } from "./server-way.js";
 import { Address } from "./share.js";
 import { Studio } from "./studio.js";
@@ -23,7 +26,7 @@ const otherTabs = new BroadcastChannel("hiphopss");
 // Says what went wrong. If the song that is open is gone from the server, that is the reason.
 async function explain(error) {
   const open = studio?.player.result;
-  if (open && error instanceof ServerError) {
+  if (open && error instanceof PageError) {
     const isGone = await readResult(open.url).then(
       () => false,
       (reason) => reason.isGone === true,
@@ -51,6 +54,14 @@ byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
 byId("help-open").hidden = false;
 
+const placeOf = ({ url }) => (isOnDevice(url) ? "device" : "server");
+
+// The visitor's own songs, which may be others since.
+async function offerKept() {
+  intake.offerKept(await listDeviceSongs());
+  intake.mark(studio.player.result?.url ?? null);
+}
+
 // Opens a song; what can't be opened is told, and the page stays with the song before, if any.
 async function open(url) {
   intake.mark(url);
@@ -68,15 +79,17 @@ function wire() {
   intake.addEventListener("failed", ({ detail }) => explain(detail));
   studio.addEventListener("opened", ({ detail: { note } }) => {
     intake.opened();
+    offerKept();
     if (note) inform(`This file is ${note}.`);
   });
   studio.addEventListener("again", ({ detail: { id, model, title } }) =>
-    intake.separateAgain(id, model, title),
+    intake.separateAgain(id, model, title, placeOf(studio.player.result)),
   );
   studio.addEventListener("removed", ({ detail: { title, url } }) => {
     address.remember();
     intake.closed();
-    inform(`${title} is removed from the server.`);
+    inform(`${title} is removed from ${isOnDevice(url) ? "this device" : "the server"}.`);
+    offerKept();
     otherTabs.postMessage({ removed: url });
   });
   otherTabs.addEventListener("message", ({ data: { removed } }) => {
@@ -88,10 +101,14 @@ function wire() {
 
 async function start() {
   const site = await readJson("site.json");
-  intake = new Intake(site, site.static ? [] : [new ServerWay(site)]);
+  if (site.static) await keepOffline();
+  const ways = site.static ? [] : [new ServerWay(site)];
+  if (site.device.models.length > 0) ways.push(new DeviceWay(site));
+  intake = new Intake(site, ways);
   studio = new Studio(site);
   address = new Address(studio, open);
   wire();
+  offerKept();
   if (!(await address.enter())) intake.openFirst();
 }
 

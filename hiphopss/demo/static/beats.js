@@ -12,6 +12,8 @@ const GIVEN_UNSURE = 0.002; // of one that a song's loops tell
 const APART_SECONDS = 0.06; // between two strokes
 const NEAR_SECONDS = 0.03; // from a beat: still on it
 const PHASES = 100; // of a beat that are tried
+const LEAST_SECONDS = 8; // of a song: any grid fits a few strokes
+const LEAST_STROKES = 16;
 const LEAST_LIKELY = 2.5; // times as many strokes on beats as there would be by chance
 
 /** A steady grid. */
@@ -45,9 +47,10 @@ export class Beats {
  * @returns {Promise<?Beats>}  Null if no grid fits.
  */
 export async function findBeats(drums, tempo) {
+  if (drums.duration < LEAST_SECONDS) return null;
   const attacks = await attacksOf(drums);
   const strokes = strokesOf(attacks);
-  if (strokes.length < 8) return null;
+  if (strokes.length < LEAST_STROKES) return null;
   const rough = tempo ? 60 / tempo : likeliestPeriod(attacks);
   const period = finePeriod(strokes, rough, tempo ? GIVEN_UNSURE : UNSURE, drums.duration);
   const { beat, share } = bestPhase(strokes, period);

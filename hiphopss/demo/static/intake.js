@@ -54,9 +54,25 @@ export class Intake extends EventTarget {
 
   /** Mark the song that is open. @param {?string} url  Of its result. */
   mark(url) {
-    for (const button of byId("songs").children) {
+    for (const button of document.querySelectorAll("#songs button, #kept button")) {
       button.setAttribute("aria-current", button.dataset.result === url);
     }
+  }
+
+  /**
+   * Offer the songs that a visitor has on this device.
+   * @param {{address: string, title: string, seconds: number}[]} songs
+   */
+  offerKept(songs) {
+    const buttons = songs.map(({ address, title, seconds }) =>
+      songButton({ title, seconds }, { "data-result": address }, () => {
+        this.cancel();
+        clearNotice();
+        this.#found(address);
+      }),
+    );
+    byId("kept").replaceChildren(...buttons);
+    byId("kept").closest(".bundled").hidden = songs.length === 0;
   }
 
   /** A song is open: shrink to its name, unless the visitor is choosing another meanwhile. */
@@ -83,9 +99,15 @@ export class Intake extends EventTarget {
     if (song && !navigator.connection?.saveData) this.#choose(song, true);
   }
 
-  /** Separate a result's song with another model. */
-  separateAgain(id, model, title) {
-    const way = this.#ways.find(({ separateAgain }) => separateAgain);
+  /**
+   * Separate a result's song with another model.
+   * @param {string} id  Of the result.
+   * @param {string} model
+   * @param {string} title
+   * @param {"device"|"server"} place  Where the song is.
+   */
+  separateAgain(id, model, title, place) {
+    const way = this.#ways.find((offered) => offered.id === place);
     return this.#separate(title, (options) => way.separateAgain(id, { ...options, model }));
   }
 
@@ -134,13 +156,8 @@ export class Intake extends EventTarget {
     byId("songs-title").textContent = this.#way ? "Or take one of these" : "Songs";
     byId("songs").replaceChildren(
       ...songs.map((song) => {
-        const length = clock(song.seconds).slice(0, -2);
-        const facts = [song.style, length].filter(Boolean).join(", ");
-        const choose = () => this.#choose(song);
         const data = { "data-song": song.id, "data-result": song.result };
-        const attributes = { type: "button", ...data, click: choose };
-        const hint = element("span", { class: "hint" }, facts);
-        return element("button", attributes, song.title, " ", hint);
+        return songButton(song, data, () => this.#choose(song));
       }),
     );
     byId("songs-note").hidden = !songs.some(({ style }) => style);
@@ -279,6 +296,12 @@ export class Intake extends EventTarget {
   #failed(error) {
     this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
+}
+
+function songButton({ title, style, seconds }, data, click) {
+  const facts = [style, clock(seconds).slice(0, -2)].filter(Boolean).join(", ");
+  const hint = element("span", { class: "hint" }, facts);
+  return element("button", { type: "button", ...data, click }, title, " ", hint);
 }
 
 // Browsers then ask whether to leave the page, in their own words.

@@ -81,7 +81,7 @@ export class MixerView {
     const soloed = Object.keys(mix.stems).filter((source) => mix.stems[source].solo);
     for (const [source, strip] of this.#strips) {
       const { gain, pan, mute, solo } = mix.stems[source];
-      const { audio } = version.stems[source];
+      const { audio, ending = "flac" } = version.stems[source];
       strip.level.set(gain);
       strip.pan.set(pan);
       press(strip.mute, mute);
@@ -90,7 +90,7 @@ export class MixerView {
       strip.row.style.setProperty("--gain", factor(gain));
       strip.row.classList.toggle("silent", !isAudible(mix, source));
       strip.download.href = audio;
-      strip.download.download = `${result.title} - ${source} (${version.name}).flac`;
+      strip.download.download = `${result.title} - ${source} (${version.name}).${ending}`;
       strip.download.setAttribute("aria-label", `Download ${source} (${version.name})`);
     }
   }
@@ -149,8 +149,8 @@ export class MixerView {
   }
 
   #originalRow() {
-    const { audio } = this.#player.result.original;
-    const name = `${this.#player.result.title} - original.flac`;
+    const { audio, ending = "flac" } = this.#player.result.original;
+    const name = `${this.#player.result.title} - original.${ending}`;
     const strip = element(
       "div",
       { class: "strip" },

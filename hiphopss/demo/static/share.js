@@ -1,11 +1,11 @@
 // The address of this page names the song and its mix, so that a link, a reload, and the browser's
 // Back come to the same. It can be read: #results/a/result.json?vocals=-6&mute=drums&loop=10-20
 
+import { isOnDevice } from "./device/library.js";
 import { announce, byId } from "./dom.js";
 import { neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
 
 const ADDRESS = /^#((?:results\/[\w-]+\/result\.json)|(?:device:[\w-]+))(?:\?(.*))?$/;
-const ON_DEVICE = "device:"; // begins the addresses of songs that no other machine has
 const WAIT_MILLISECONDS = 300; // browsers refuse to change the address all the time
 const TOP_DB = 12;
 const LOOP = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/;
@@ -161,7 +161,7 @@ export class Address {
 
   async #copy() {
     const { player } = this.#studio;
-    if (player.result.url.startsWith(ON_DEVICE)) {
+    if (isOnDevice(player.result.url)) {
       announce("This song is on this device only, so a link would lead others nowhere: send them the stems or the mix instead.");
       return;
     }

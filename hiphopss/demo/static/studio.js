@@ -1,8 +1,10 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
-import { readResult, removeResult, ServerError } from "./api.js";
+import { readResult, removeResult } from "./api.js";
 import { findBeats } from "./beats.js";
+import { isOnDevice } from "./device/library.js";
 import { announce, byId, element, icon, press, save } from "./dom.js";
+import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
 import { LoopBar } from "./loop-bar.js";
 import { Meters } from "./meters.js";
@@ -19,10 +21,11 @@ import { encodeWav } from "./wav.js";
  * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
-  #models;
+  #site;
   #meters = new Meters();
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
+  #searched = null; // the drums in which beats were looked for last
   #frame = 0;
   #openings = 0;
   #title = document.title; // while no song is open
@@ -34,7 +37,7 @@ export class Studio extends EventTarget {
   /** @param {object} site  What the server offers. */
   constructor(site) {
     super();
-    this.#models = site.static ? [] : site.models;
+    this.#site = site;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -67,7 +70,8 @@ export class Studio extends EventTarget {
       this.player.close();
       this.timeline.open(result);
       this.loopBar.open(result.seconds);
-      this.#shown = null;
+      this.#shown = this.#searched = null;
+      byId("snap").hidden = true;
     }
     byId("studio").hidden = false; // lanes are drawn at the size they have
     const opened = isNew ? this.player.open(result) : this.#take(result);
@@ -78,18 +82,19 @@ export class Studio extends EventTarget {
     announce(`${result.title} is ready: ${choicesOf(result).map(({ name }) => name).join(", ")}`);
     document.title = `${result.title} \u2013 hiphopss`;
     await opened;
-    if (isNew) this.#findBeats(result); // meanwhile all can be used
   }
 
-  async #findBeats(result) {
-    byId("snap").hidden = true;
-    const { drums } = this.player.tracks ?? {};
-    const tempo = this.#version.beats_per_minute ?? null;
-    const beats = drums ? await findBeats(drums, tempo) : null;
-    if (this.player.result?.id !== result.id) return;
+  // In the drums of any version, until they are found; meanwhile all can be used.
+  async #findBeats() {
+    const { result, tracks } = this.player;
+    const drums = tracks?.drums;
+    if (!drums || this.timeline.beats || this.#searched === drums) return;
+    this.#searched = drums;
+    const beats = await findBeats(drums, this.#version.beats_per_minute ?? null);
+    if (!beats || this.player.result?.id !== result.id) return;
     this.timeline.beats = beats;
-    byId("snap").hidden = !beats;
-    if (beats) byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
+    byId("snap").hidden = false;
+    byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
     this.timeline.draw();
   }
 
@@ -177,7 +182,7 @@ export class Studio extends EventTarget {
     announce("Rendering the mix");
     const mix = await this.player.render(part);
     const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = encodeWav(channels, mix.sampleRate);
+    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
     save(blob, `${this.player.result.title} - ${name}.wav`);
     const over = (20 * Math.log10(peak)).toFixed(1);
     announce(
@@ -188,11 +193,12 @@ export class Studio extends EventTarget {
   }
 
   async #remove() {
-    const { id, title, url } = this.player.result;
+    const { result } = this.player;
+    const { id, title, url } = result;
     try {
-      await removeResult(id);
+      await removeResult(result);
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof PageError)) throw error;
       announce(error.message);
       return;
     }
@@ -211,17 +217,25 @@ export class Studio extends EventTarget {
     ].join(", ");
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
+    const place = isOnDevice(result.url) ? "this device" : "the server";
+    byId("remove").textContent = `Remove this song from ${place}`;
     byId("listen").replaceChildren(
       ...choicesOf(result).map(({ id, name }) =>
         element("button", { type: "button", "data-id": id, click: () => this.listen(id) }, name),
       ),
     );
     const there = result.versions.map(({ id }) => id);
-    const more = this.#models.filter(({ id }) => !there.includes(id));
+    const more = this.#modelsFor(result).filter(({ id }) => !there.includes(id));
     byId("more-models").hidden = more.length === 0;
     byId("more-model").replaceChildren(
       ...more.map(({ id, name }) => element("option", { value: id }, name)),
     );
+  }
+
+  // With which models the song can be separated once more, where it is.
+  #modelsFor({ url }) {
+    if (isOnDevice(url)) return this.#site.device.models;
+    return this.#site.static ? [] : this.#site.models;
   }
 
   #show() {
@@ -241,6 +255,7 @@ export class Studio extends EventTarget {
       this.#shown = this.#version;
       this.timeline.show({ [ORIGINAL]: result.original, ...this.#version.stems });
     }
+    this.#findBeats();
     this.#follow();
   }
 
