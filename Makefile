@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages clean
+.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages wasm clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
@@ -43,6 +43,10 @@ lint-types: .venv/installed
 # Wheel, sdist, and what is built from those and from a clone without links, compared and tried.
 packages: .venv/installed
 	$(BIN)/python tests/packages.py
+
+# The page's engine from its C sources; WASM_ARGS=--check compares with what is committed.
+wasm: .venv/installed
+	$(BIN)/python tests/wasm.py $(WASM_ARGS)
 
 .venv/installed: setup.py pyproject.toml hiphopss/extras.toml
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "hiphopss needs Python 3.11 to 3.14: make PYTHON=python3.13 ...")'

@@ -79,6 +79,7 @@ DOCS = [  # `make docs`
 ]
 
 DEV = [  # for tests, lint and packages
+    "axe-playwright-python>=0.1.8,<0.2",
     "build>=1.2,<2",
     "check-wheel-contents>=0.6,<0.7",
     "coverage>=7.10,<8",
@@ -112,7 +113,7 @@ setup(
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
     package_data={
         **{name: ["*.pyi", "*.toml", "*.csv", "py.typed"] for name in PACKAGES},
-        "hiphopss.demo": ["*.toml", "static/*"],
+        "hiphopss.demo": ["*.toml", "static/**/*"],
         "hiphopss.datasets.generated": ["*.toml", "facts/*.toml"],
         "hiphopss.weights": ["*.pyi", "*.toml", "*.weights.h5"],
     },

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.demo_client import LIMITS
-from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SECONDS, STEP
+from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SAVE_DATA, SECONDS, STEP, choose
 from helpers.firefox import FIREFOX, Firefox
 from helpers.songs import RATE, noise, write_song
 
@@ -94,9 +94,12 @@ def open_page(browser):
     faults, hosts = [], set()
     with contextlib.ExitStack() as stack:
 
-        def open_page(url, *, width=1280, **options):
-            context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        def open_page(url, *, width=1280, height=900, first=False, **options):
+            """Open an address; ``first`` has the first song on offer opened, as by default."""
+            context = browser.new_context(viewport={"width": width, "height": height}, **options)
             stack.callback(context.close)
+            if not first:  # most tests choose a song, and needn't wait for another
+                context.add_init_script(SAVE_DATA)
             page = context.new_page()
             page.set_default_timeout(20_000)
             page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
@@ -118,7 +121,7 @@ def studio(open_page, server):
 
     def studio(title="stereo", **options):
         page = open_page(server, **options)
-        page.click(f"#songs button:has-text('{title}')")
+        choose(page, title)
         page.wait_for_selector(READY)
         page.click("#listen button:has-text('True stems')")
         page.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")

@@ -2,7 +2,16 @@
 
 import numpy as np
 import pytest
-from helpers.demo_page import READY, STEP, painted, record, recorded, rendered, truth
+from helpers.demo_page import (
+    READY,
+    STEP,
+    choose,
+    painted,
+    record,
+    recorded,
+    rendered,
+    truth,
+)
 
 from hiphopss import SOURCES
 
@@ -121,7 +130,7 @@ def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server)
     page.route("**/true.*.flac", lambda route: held.append(route))
     page.click("#songs button:has-text('stereo')")
     page.wait_for_selector(READY)
-    assert "stereo" in page.inner_text("#songs [aria-current=true]")
+    assert "stereo" in page.text_content("#songs [aria-current=true]")
     for digit in range(1, 5):  # all stems muted: only the original can be heard
         page.keyboard.press(f"Digit{digit}")
     page.click("#listen button:has-text('True stems')")
@@ -162,16 +171,16 @@ def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
 
 
 def test_exported_site(open_page, songs, exported_url):
-    page = open_page(exported_url)
+    page = open_page(exported_url, first=True)
     page.wait_for_selector(READY)  # the first song is open
-    for id in ("opened-as-file", "upload", "model-choice", "remove", "more-models"):
+    for id in ("opened-as-file", "remove", "more-models"):
         assert page.locator(f"#{id}").is_hidden()
-    first = page.locator("#songs [aria-current=true]").inner_text()
+    first = page.locator("#songs [aria-current=true]").text_content()
     page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)
-    page.click("#songs button:has-text('stereo')")
+    choose(page, "stereo")
     page.wait_for_selector("#problem:has-text('That is not there any more')")
-    assert page.locator("#songs [aria-current=true]").inner_text() == first
-    page.click("#songs button:has-text('stereo')")
+    assert page.locator("#songs [aria-current=true]").text_content() == first
+    choose(page, "stereo")
     page.wait_for_selector("#song-title:has-text('stereo')")
     page.wait_for_selector(READY)
     page.click("#listen button:has-text('True stems')")
