@@ -6,8 +6,9 @@
 The page's engine runs in headless Chromium, and in Firefox where there is one, from files that a
 plain server sends: in workers, as many as there are processors. Starting the workers and loading
 the weights count; reading and writing audio files doesn't. The song is noise in stereo; with loops,
-it is a loop of noise under softer noise that doesn't repeat. Memory is the peak of the process that has
-the page and its workers, as the system counts it, with the song as floating-point numbers in it.
+it is a loop of noise under softer noise that doesn't repeat. Memory is the peak of the process that
+has the page and its workers, as the system counts it, with the song as floating-point numbers in
+it.
 """
 
 import os
