@@ -12,6 +12,7 @@ import pytest
 from helpers.looped_song import BEAT, RATE, looped_song
 from helpers.songs import noise
 
+from hiphopss.loops.found import Found
 from hiphopss.separation.listening import SongSeparator
 from hiphopss.separation.separator import Separator
 from hiphopss.weights.exporting.export import export_weights
@@ -44,6 +45,12 @@ COMPARE = """async ([name, nChannels]) => {
         Math.max(most, Math.abs(Object.values(stems).reduce(
             (left, stem) => left - stem[c][n], value))), 0)));
     return { names: Object.keys(stems), loop, closeness, off, told };
+}"""
+
+DESCRIBE = """async (facts) => {
+    const { Found } = await import("./engine/loops/found.js");
+    return facts.map(([loopSeconds, beatsAMinute, copies, covered]) =>
+        new Found({ loopSeconds, beatsAMinute, copies, covered }).describe());
 }"""
 
 
@@ -117,6 +124,13 @@ def test_stems_are_those_of_python_in_chromium(browser, site):
     page = browser.new_page()
     page.goto(url)
     check(page.evaluate, songs)
+    # Halves, which Python rounds to even digits, and one bar.
+    facts = [(2.0, 120.0, 2.25, 0.125), (1.0, 92.75, 5.75, 0.375), (16.3, 92.25, 35.05, 1.0)]
+    words = [
+        Found(loop, beats, 0.5, copies, covered, ()).describe()
+        for loop, beats, copies, covered in facts
+    ]
+    assert page.evaluate(DESCRIBE, facts) == words
     page.close()
 
 

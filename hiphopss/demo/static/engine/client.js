@@ -13,8 +13,8 @@ const MOST_WORKERS = 4; // each takes some 50 MB
 export class DeviceError extends Error {}
 
 /**
- * Separate a song on this device. Call it in a worker: loops are looked for where it is called, which
- * takes some seconds of a long song.
+ * Separate a song on this device. Call it in a worker: loops are looked for where it is called,
+ * which takes some seconds for a long song.
  * @param {{channels: Float32Array[], sampleRate: number}} song
  * @param {object} options
  * @param {string} options.weights  Address of a file of `hiphopss weights export --format web`.
