@@ -26,9 +26,9 @@ export class DeviceError extends Error {}
  *   piece by piece from the beginning on, each by source and channel; they are not given back then,
  *   as those of a long song don't fit into memory.
  * @param {number} [options.workers]  By default as many as there are processors, up to four.
- * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string}>}  Stems of the song's
- *   rate, channels and length, and what was found to repeat in it, in words: null for nothing, and
- *   undefined if it wasn't looked for.
+ * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string, beatsAMinute: ?number}>}
+ *   Stems of the song's rate, channels and length; what was found to repeat in it, in words: null
+ *   for nothing, and undefined if it wasn't looked for; and the tempo, where that tells it.
  * @throws {DeviceError}
  */
 export async function separateSong(song, options) {
@@ -64,7 +64,8 @@ export async function separateSong(song, options) {
       else piece.forEach((stem, s) => stem.forEach((samples, c) => stems[s][c].set(samples, at)));
       at += piece[0][0].length;
     }
-    return { stems: byName(stems), loop: listens ? separator.loop : undefined };
+    const { loop, beatsAMinute } = listens ? separator : {};
+    return { stems: byName(stems), loop, beatsAMinute };
   } finally {
     crew.dismiss();
   }

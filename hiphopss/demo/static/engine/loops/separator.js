@@ -66,6 +66,12 @@ export class LoopSeparator {
     return this.found.map((part) => part?.describe() ?? "nothing repeats").join("; then ");
   }
 
+  /** Tempo of the song's loop; null if there is none, or if several differ. */
+  get beatsAMinute() {
+    const tempos = new Set(this.found.map((part) => part?.beatsAMinute ?? null));
+    return tempos.size === 1 ? [...tempos][0] : null;
+  }
+
   /**
    * Separate a mixture at the network's rate to stems that sum to it.
    * @param {import("./parts.js").Part} song  All of it.
