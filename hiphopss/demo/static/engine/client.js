@@ -13,8 +13,8 @@ const MOST_WORKERS = 4; // each takes some 50 MB
 export class DeviceError extends Error {}
 
 /**
- * Separate a song on this device. Call it in a worker: loops are looked for where it is called, which
- * takes some seconds of a long song.
+ * Separate a song on this device. Call it in a worker: loops are looked for where it is called,
+ * which takes some seconds for a long song.
  * @param {{channels: Float32Array[], sampleRate: number}} song
  * @param {object} options
  * @param {string} options.weights  Address of a file of `hiphopss weights export --format web`.
@@ -26,9 +26,9 @@ export class DeviceError extends Error {}
  *   piece by piece from the beginning on, each by source and channel; they are not given back then,
  *   as those of a long song don't fit into memory.
  * @param {number} [options.workers]  By default as many as there are processors, up to four.
- * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string}>}  Stems of the song's
- *   rate, channels and length, and what was found to repeat in it, in words: null for nothing, and
- *   undefined if it wasn't looked for.
+ * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string, beatsAMinute: ?number}>}
+ *   Stems of the song's rate, channels and length; what was found to repeat in it, in words: null
+ *   for nothing, and undefined if it wasn't looked for; and the tempo, where that tells it.
  * @throws {DeviceError}
  */
 export async function separateSong(song, options) {
@@ -75,7 +75,8 @@ async function separated(song, rates, network, { module, weights, listens, ...op
     else piece.forEach((stem, s) => stem.forEach((samples, c) => stems[s][c].set(samples, at)));
     at += piece[0][0].length;
   }
-  return { stems: byName(stems), loop: listens ? separator.loop : undefined };
+  const { loop, beatsAMinute } = listens ? separator : {};
+  return { stems: byName(stems), loop, beatsAMinute };
 }
 
 function processors() {
