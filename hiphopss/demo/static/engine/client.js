@@ -83,8 +83,14 @@ function processors() {
   return Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS);
 }
 
-/** Fetch the kernels and the weights, and check these. */
-async function load(address, signal) {
+/**
+ * Fetch the kernels and the weights, and check these.
+ * @param {string} address  Of the weights.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{module: WebAssembly.Module, weights: import("./weights.js").Weights}>}
+ * @throws {DeviceError}
+ */
+export async function load(address, signal) {
   if (!globalThis.WebAssembly)
     throw new DeviceError("This browser can't separate songs, as it has no WebAssembly.");
   try {
