@@ -26,7 +26,8 @@ function compared() {
     const [low, width] = [EDGES[band], EDGES[band + 1] - EDGES[band]];
     const n = Math.min(width, MOST_OF_A_BAND);
     const step = n > 1 ? (width - 1) / (n - 1) : 0;
-    for (let k = 0; k < n; k++) bins.push(k === n - 1 ? low + width - 1 : Math.trunc(k * step + low));
+    for (let k = 0; k < n; k++)
+      bins.push(k === n - 1 ? low + width - 1 : Math.trunc(k * step + low));
     starts.push(bins.length);
   }
   return { BINS: bins, STARTS: starts };
