@@ -153,6 +153,7 @@ def test_completion_scripts_name_verbs_and_options(run, shell):
         ("hiphopss separate so", {"song.wav", "songs"}),
         ("hiphopss separate x --weights so", {"song.wav", "songs"}),
         ("hiphopss separate x --weights ", {"song.wav", "songs", "default", "generated"}),
+        ("hiphopss weights info gen", {"generated"}),
         ("hiphopss generate so", {"songs", "song.wav"}),
         ("hiphopss features so", {"songs"}),
     ],
