@@ -79,6 +79,7 @@ DOCS = [  # `make docs`
 ]
 
 DEV = [  # for tests, lint and packages
+    "axe-playwright-python>=0.1.8,<0.2",
     "build>=1.2,<2",
     "check-wheel-contents>=0.6,<0.7",
     "coverage>=7.10,<8",

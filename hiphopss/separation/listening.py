@@ -105,6 +105,15 @@ class SongSeparator:
         told = [part.describe() if part is not None else "nothing repeats" for part in found]
         return "; then ".join(told)
 
+    @property
+    def beats_a_minute(self) -> float | None:
+        """Tempo of the song's loop, once all stems were taken; None if no loop or several differ."""
+        tempos = {
+            part.beats_a_minute if part is not None else None
+            for part in (self._loops.found if self._loops is not None else [])
+        }
+        return tempos.pop() if len(tempos) == 1 else None
+
     def tell(self, name: object) -> None:
         """Log what was found in the song of this name, if loops were looked for."""
         if self.listens:

@@ -12,6 +12,7 @@ import { PageError } from "./errors.js";
  * @property {"model"|"true"} kind
  * @property {string} zip
  * @property {string} [note]  What to know of it: what of the song repeats.
+ * @property {?number} [beats_per_minute]  Tempo, where the song's loops tell it.
  * @property {Object<string, Track>} stems
  */
 

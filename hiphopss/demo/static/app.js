@@ -10,14 +10,15 @@ import { listenToKeys } from "./keys.js";
 import { complain, inform } from "./notices.js";
 import { keepOffline } from "./offline.js";
 import { ServerWay } from "./server-way.js";
+import { Address } from "./share.js";
 import { Studio } from "./studio.js";
-
-const RESULT = /^#(results\/[\w-]+\/result\.json|device:[\w-]+)$/;
 
 /** The studio of this page, once the server has said what it offers. @type {?Studio} */
 export let studio = null;
 /** @type {?Intake} */
 let intake = null;
+/** @type {?Address} */
+let address = null;
 
 // Pages of the same site in other tabs, which say which song they have removed.
 const otherTabs = new BroadcastChannel("hiphopss");
@@ -38,22 +39,20 @@ async function explain(error) {
 // Closes a song that is not there any more.
 function leave({ title }) {
   studio.close();
-  remember(null);
+  address.remember();
   intake.closed();
   complain(`${title} is not there any more: choose it again, or another song.`);
 }
 
 // A song whose audio can't be read, say, wherever that was asked for.
-window.addEventListener("unhandledrejection", ({ reason }) => explain(reason));
+window.addEventListener("unhandledrejection", (event) => {
+  explain(event.reason);
+  if (event.reason instanceof PageError) event.preventDefault(); // it is no fault of the page
+});
 
 byId("help-open").addEventListener("click", () => byId("help").showModal());
 byId("help-close").addEventListener("click", () => byId("help").close());
 byId("help-open").hidden = false;
-
-// So that a reload comes back to the song that is open.
-function remember(url) {
-  history.replaceState(null, "", url ? `#${url}` : location.pathname + location.search);
-}
 
 const placeOf = ({ url }) => (isOnDevice(url) ? "device" : "server");
 
@@ -67,13 +66,12 @@ async function offerKept() {
 async function open(url) {
   intake.mark(url);
   try {
-    if (await studio.open(url)) remember(url);
+    await studio.open(url);
   } catch (error) {
-    const before = studio.player.result?.url ?? null;
-    intake.mark(before);
-    remember(before);
+    intake.mark(studio.player.result?.url ?? null);
     await explain(error);
   }
+  address.remember();
 }
 
 function wire() {
@@ -88,7 +86,7 @@ function wire() {
     intake.separateAgain(id, model, title, placeOf(studio.player.result)),
   );
   studio.addEventListener("removed", ({ detail: { title, url } }) => {
-    remember(null);
+    address.remember();
     intake.closed();
     inform(`${title} is removed from ${isOnDevice(url) ? "this device" : "the server"}.`);
     offerKept();
@@ -108,11 +106,10 @@ async function start() {
   if (site.device.models.length > 0) ways.push(new DeviceWay(site));
   intake = new Intake(site, ways);
   studio = new Studio(site);
+  address = new Address(studio, open);
   wire();
   offerKept();
-  const asked = RESULT.exec(location.hash)?.[1];
-  if (asked) await open(asked);
-  else intake.openFirst();
+  if (!(await address.enter())) intake.openFirst();
 }
 
 await start().catch(explain);

@@ -142,17 +142,20 @@ export function startTracks(context, mixer, tracks, options = {}) {
 }
 
 /**
- * Render a mix of whole stems, in stereo.
+ * Render a mix of stems, in stereo.
  * @param {Object<string, AudioBuffer>} stems
  * @param {Mix} mix
+ * @param {?{start: number, end: number}} [part]  In seconds, on samples; all of it by default.
  * @returns {Promise<AudioBuffer>}
  */
-export function renderMix(stems, mix) {
+export function renderMix(stems, mix, part = null) {
   const sources = Object.keys(stems);
   const { length, sampleRate, numberOfChannels } = stems[sources[0]];
-  const context = new OfflineAudioContext(2, length, sampleRate);
+  const first = part ? Math.round(part.start * sampleRate) : 0;
+  const last = part ? Math.min(Math.round(part.end * sampleRate), length) : length;
+  const context = new OfflineAudioContext(2, last - first, sampleRate);
   const mixer = buildMixer(context, sources, numberOfChannels);
   mixer.set(mix);
-  startTracks(context, mixer, stems);
+  startTracks(context, mixer, stems, { offset: first / sampleRate });
   return context.startRendering();
 }

@@ -1,15 +1,12 @@
-// The strips beside the lanes: mute, solo, fader, pan and scores of each stem, and the master.
+// The strips beside the lanes: mute, solo, fader and pan of each stem, and the master; presets
+// above them.
 
-import { byId, capital, element, icon, press } from "./dom.js";
-import { isAudible, neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
+import { announce, byId, capital, element, icon, press } from "./dom.js";
+import { factor, isAudible, neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
+import { Pads } from "./pads.js";
+import { isSet, PRESETS, setPreset } from "./presets.js";
 
 const TOP_DB = 12;
-
-const SCORES = {
-  SDR: "Signal to distortion ratio: how much of the stem is right",
-  SIR: "Signal to interference ratio: how little of the other stems leaks in",
-  SAR: "Signal to artefacts ratio: how little the separation adds",
-};
 
 /** A fader's level in words. @param {number} decibels @returns {string} */
 export function levelText(decibels) {
@@ -26,55 +23,75 @@ const signed = (value) => String(value).replace("-", "\u2212");
 const levelNumber = (decibels) => (decibels <= SILENT_DB ? "\u2212\u221e dB" : `${signed(decibels)} dB`);
 const panNumber = (pan) => (pan ? `${pan < 0 ? "L" : "R"} ${Math.round(100 * Math.abs(pan))}` : "C");
 
-/** Events: `mix` after a change of the player's mix by hand. */
-export class MixerView extends EventTarget {
+/** Shows and changes the player's mix. */
+export class MixerView {
   #player;
   #timeline;
   #strips = new Map();
   #master = null;
+  #before = []; // mutes and solos before a pad was held
+  #pads = new Pads(byId("pads"), {
+    mute: (source) => announce(this.toggleMute(source)),
+    hold: (source, held) => this.#hold(source, held),
+  });
 
   /**
    * @param {import("./player.js").Player} player
    * @param {import("./timeline.js").Timeline} timeline
    */
   constructor(player, timeline) {
-    super();
     this.#player = player;
     this.#timeline = timeline;
+    byId("presets").append(
+      ...PRESETS.map((preset) => {
+        const { id, name, meaning } = preset;
+        const click = () => announce(this.#togglePreset(preset));
+        const attributes = { type: "button", "data-preset": id, "aria-pressed": "false" };
+        return element("button", { ...attributes, title: capital(meaning), click }, name);
+      }),
+    );
   }
 
   /** Make the rows of the player's song. */
   open() {
     const sources = Object.keys(this.#player.mix.stems);
     this.#strips.clear();
+    this.#pads.open(sources);
     byId("tracks").replaceChildren(
       this.#originalRow(),
       ...sources.map((source, number) => this.#stemRow(source, number + 1)),
     );
-    this.#master = this.#levelSlider("Master level", (value) => (this.#player.mix.master = value));
+    this.#master = this.#levelSlider("Master level", null, (value) => (this.#player.mix.master = value));
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
     byId("master").replaceChildren(title, this.#master.row);
     this.show();
   }
 
-  /** Show the state of the player: mix, version, scores, downloads. */
+  /** Show the state of the player: mix, version, downloads. */
   show() {
     const { mix, listening, result } = this.#player;
     const version = result.versions.find(({ id }) => id === this.#player.version);
     byId("desk").dataset.listening = listening === ORIGINAL ? ORIGINAL : version.kind;
     this.#master.set(mix.master);
+    for (const button of byId("presets").children) {
+      const preset = PRESETS.find(({ id }) => id === button.dataset.preset);
+      press(button, isSet(mix, preset));
+    }
+    this.#pads.show((source) => !mix.stems[source].mute);
+    const soloed = Object.keys(mix.stems).filter((source) => mix.stems[source].solo);
     for (const [source, strip] of this.#strips) {
       const { gain, pan, mute, solo } = mix.stems[source];
-      const { audio, ending = "flac", metrics } = version.stems[source];
+      const { audio, ending = "flac" } = version.stems[source];
       strip.level.set(gain);
       strip.pan.set(pan);
       press(strip.mute, mute);
       press(strip.solo, solo);
+      press(strip.alone, solo && soloed.length === 1);
+      strip.row.style.setProperty("--gain", factor(gain));
       strip.row.classList.toggle("silent", !isAudible(mix, source));
       strip.download.href = audio;
       strip.download.download = `${result.title} - ${source} (${version.name}).${ending}`;
       strip.download.setAttribute("aria-label", `Download ${source} (${version.name})`);
-      strip.scores.replaceChildren(...(metrics ? scores(metrics) : []));
     }
   }
 
@@ -82,7 +99,7 @@ export class MixerView extends EventTarget {
   toggleMute(source) {
     const stem = this.#player.mix.stems[source];
     stem.mute = !stem.mute;
-    this.#changed();
+    this.#changed(source);
     return `${capital(source)} ${stem.mute ? "muted" : "not muted"}`;
   }
 
@@ -90,14 +107,45 @@ export class MixerView extends EventTarget {
   toggleSolo(source) {
     const stem = this.#player.mix.stems[source];
     stem.solo = !stem.solo;
-    this.#changed();
+    this.#changed(source);
     return `${capital(source)} ${stem.solo ? "solo" : "not solo"}`;
   }
 
-  /** Put every control back. */
+  /** Put every control back; says so. @returns {string} */
   reset() {
     Object.assign(this.#player.mix, neutralMix([...this.#strips.keys()]));
     this.#changed();
+    return "Mixer reset";
+  }
+
+  // Hear one stem, or all as before; says which in words.
+  #toggleAlone(source) {
+    const { stems } = this.#player.mix;
+    const others = Object.keys(stems).filter((other) => other !== source);
+    const wasAlone = stems[source].solo && !others.some((other) => stems[other].solo);
+    for (const other of others) stems[other].solo = false;
+    stems[source].solo = !wasAlone;
+    this.#changed(source);
+    return wasAlone ? "No stem alone any more" : `${capital(source)} alone`;
+  }
+
+  #togglePreset(preset) {
+    const { mix } = this.#player;
+    const wasSet = isSet(mix, preset);
+    setPreset(mix, wasSet ? null : preset);
+    this.#changed("stems");
+    return wasSet ? `${preset.name} off` : `${preset.name}: ${preset.meaning}`;
+  }
+
+  // One stem alone while its pad is held; then all is as before.
+  #hold(source, held) {
+    const { stems } = this.#player.mix;
+    if (held) this.#before = Object.entries(stems).map(([name, { mute, solo }]) => [name, { mute, solo }]);
+    for (const [name, before] of this.#before) {
+      const alone = { mute: false, solo: name === source };
+      Object.assign(stems[name], held ? alone : before);
+    }
+    this.#changed(source);
   }
 
   #originalRow() {
@@ -124,15 +172,26 @@ export class MixerView extends EventTarget {
     const solo = this.#toggle("S", `Solo ${source}`, `shift ${number}`, () =>
       this.toggleSolo(source),
     );
+    const alone = element(
+      "button",
+      {
+        type: "button",
+        class: "name",
+        "aria-pressed": "false",
+        "aria-label": `${name} alone`,
+        title: `Hear ${source} alone`,
+        click: () => announce(this.#toggleAlone(source)),
+      },
+      name,
+    );
     const stem = () => this.#player.mix.stems[source];
-    const level = this.#levelSlider(`${name} level`, (value) => (stem().gain = value));
-    const pan = this.#panSlider(`${name} pan`, (value) => (stem().pan = value));
+    const level = this.#levelSlider(`${name} level`, source, (value) => (stem().gain = value));
+    const pan = this.#panSlider(`${name} pan`, source, (value) => (stem().pan = value));
     const download = downloadLink("", "");
-    const metrics = element("p", { class: "scores" });
     const title = element(
       "div",
       { class: "title" },
-      element("h3", {}, name),
+      element("h3", {}, alone),
       meter(source),
       mute,
       solo,
@@ -141,10 +200,10 @@ export class MixerView extends EventTarget {
     const row = element(
       "div",
       { class: "track", "data-source": source, role: "group", "aria-label": name },
-      element("div", { class: "strip" }, title, level.row, pan.row, metrics),
+      element("div", { class: "strip" }, title, level.row, pan.row),
       this.#timeline.lane(source),
     );
-    this.#strips.set(source, { row, mute, solo, level, pan, download, scores: metrics });
+    this.#strips.set(source, { row, mute, solo, alone, level, pan, download });
     return row;
   }
 
@@ -152,31 +211,37 @@ export class MixerView extends EventTarget {
     const attributes = { type: "button", class: `toggle ${letter}`, "aria-pressed": "false" };
     return element(
       "button",
-      { ...attributes, "aria-label": name, title: `${name} (${key})`, click: act },
+      { ...attributes, "aria-label": name, title: `${name} (${key})`, click: () => announce(act()) },
       letter,
     );
   }
 
-  #levelSlider(name, take) {
+  #levelSlider(name, source, take) {
     const range = { min: SILENT_DB, max: TOP_DB, step: 0.5, class: "level" };
-    return this.#slider("Level", name, range, take, levelNumber, levelText, 1);
+    const words = { label: "Level", number: levelNumber, text: levelText };
+    return this.#slider(name, source, range, take, words, 1);
   }
 
-  #panSlider(name, take) {
+  #panSlider(name, source, take) {
     const range = { min: -100, max: 100, step: 1, class: "pan" };
-    return this.#slider("Pan", name, range, take, panNumber, panText, 100);
+    const words = { label: "Pan", number: panNumber, text: panText };
+    return this.#slider(name, source, range, take, words, 100);
   }
 
   // A labelled range and its number; `unit` is how many of its steps make 1 of the value.
-  #slider(label, name, range, take, number, text, unit) {
+  #slider(name, source, range, take, { label, number, text }, unit) {
     const output = element("span", { class: "number", "aria-hidden": "true" });
     const input = element("input", {
       ...range,
       type: "range",
       "aria-label": name,
-      input: () => this.#changed(take(input.valueAsNumber / unit)),
-      dblclick: () => this.#changed(take(0)),
+      input: () => change(input.valueAsNumber / unit),
+      dblclick: () => change(0),
     });
+    const change = (value) => {
+      take(value);
+      this.#changed(source);
+    };
     const set = (value) => {
       input.value = value * unit;
       input.setAttribute("aria-valuetext", text(value));
@@ -186,9 +251,10 @@ export class MixerView extends EventTarget {
     return { row: element("div", { class: "slider" }, seen, input, output), set };
   }
 
-  #changed() {
+  // Who changes a stem wants to hear it: the stems are heard again if the original was.
+  #changed(source = null) {
     this.#player.mixChanged();
-    this.dispatchEvent(new Event("mix"));
+    if (source && this.#player.listening === ORIGINAL) this.#player.listen(this.#player.version);
   }
 }
 
@@ -198,12 +264,4 @@ function meter(name) {
 
 function downloadLink(href, name) {
   return element("a", { class: "icon", href, download: name, title: "Download" }, icon("download"));
-}
-
-function scores(metrics) {
-  return Object.entries(SCORES).map(([name, meaning]) => {
-    const value = metrics[name] === null ? "\u2013" : signed(metrics[name].toFixed(1));
-    const abbreviation = element("abbr", { title: `${meaning}, in dB` }, name);
-    return element("span", {}, abbreviation, ` ${value}`);
-  });
 }

@@ -7,10 +7,10 @@
 import { Buffers } from "./buffers.js";
 import { PageError } from "./errors.js";
 import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
+import { changedLoop, contains, isWhole } from "./loop.js";
 
 const FADE = 0.015; // seconds
 const LEAD = 0.04; // seconds from a decision to its moment: late nodes would be out of step
-const MIN_LOOP = 0.05; // seconds
 
 /** Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read). */
 export class Player extends EventTarget {
@@ -33,6 +33,8 @@ export class Player extends EventTarget {
   loop = { on: false, start: 0, end: 0 };
   /** @type {?import("./graph.js").Mix} */
   mix = null;
+  /** The decoded audio of what is listened to. @type {?Object<string, AudioBuffer>} */
+  tracks = null;
 
   /** Put in a song; the one before is forgotten. @param {import("./api.js").Result} result */
   open(result) {
@@ -56,7 +58,7 @@ export class Player extends EventTarget {
     this.#context = this.#mixer = this.#voice = this.#buffers = this.#wanted = null;
     this.#rest = this.#freeFrom = 0;
     this.playing = false;
-    this.result = null;
+    this.result = this.tracks = null;
   }
 
   /** The running context, once something has been played. @returns {?AudioContext} */
@@ -97,22 +99,31 @@ export class Player extends EventTarget {
   }
 
   /** @param {number} seconds */
-  async seek(seconds) {
+  seek(seconds) {
     const position = Math.max(0, Math.min(seconds, this.result.seconds));
     this.#rest = position;
-    if (this.playing) this.#begin(await this.#loadLast(() => this.listening), position);
+    this.#again(position);
     this.#tell();
   }
 
-  /** @param {Partial<{on: boolean, start: number, end: number}>} change */
-  async setLoop(change) {
-    const loop = { ...this.loop, ...change };
-    const { seconds } = this.result;
-    loop.start = Math.max(0, Math.min(this.#onSample(loop.start), seconds - MIN_LOOP));
-    loop.end = Math.max(loop.start + MIN_LOOP, Math.min(this.#onSample(loop.end), seconds));
+  /**
+   * Change the loop. If the position is outside of it, it is played from its start.
+   * @param {Partial<import("./loop.js").Loop>} change
+   * @returns {string}  In words what differs from what was asked for; empty if nothing does.
+   */
+  setLoop(change) {
+    const { loop, told } = changedLoop(this.loop, change, this.result);
     this.loop = loop;
-    if (this.playing) this.#begin(await this.#loadLast(() => this.listening));
+    const outside = loop.on && !contains(loop, this.position);
+    if (outside) this.#rest = loop.start;
+    this.#again(outside ? loop.start : undefined);
     this.#tell();
+    return told;
+  }
+
+  /** Whether the loop is a part of the song. @returns {boolean} */
+  get hasRegion() {
+    return !isWhole(this.loop, this.result.seconds);
   }
 
   /**
@@ -134,6 +145,7 @@ export class Player extends EventTarget {
     }
     if (!isLast()) return false;
     this.listening = id;
+    this.tracks = tracks;
     if (id !== ORIGINAL) this.version = id;
     if (this.playing) this.#begin(tracks);
     this.#tell();
@@ -146,9 +158,13 @@ export class Player extends EventTarget {
     this.#tell();
   }
 
-  /** Render the mix of the version listened to last. @returns {Promise<AudioBuffer>} */
-  async render() {
-    return renderMix(await this.#load(this.version), this.mix);
+  /**
+   * Render the mix of the version listened to last.
+   * @param {?{start: number, end: number}} [part]  Of the song, in seconds.
+   * @returns {Promise<AudioBuffer>}
+   */
+  async render(part = null) {
+    return renderMix(await this.#load(this.version), this.mix, part);
   }
 
   async #load(id) {
@@ -193,6 +209,11 @@ export class Player extends EventTarget {
   // Between samples, browsers interpolate.
   #onSample(seconds) {
     return Math.round(seconds * this.result.sample_rate) / this.result.sample_rate;
+  }
+
+  // Plays on with what has changed.
+  async #again(position) {
+    if (this.playing) this.#begin(await this.#loadLast(() => this.listening), position);
   }
 
   #begin(tracks, position) {
