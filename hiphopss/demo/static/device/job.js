@@ -65,7 +65,7 @@ async function newResult(folder, { id, song: { title, bits, note } }, song, tell
     title,
     note,
     made: Date.now(),
-    seconds: Math.round((1000 * nSamples) / song.sampleRate) / 1000,
+    seconds: nSamples / song.sampleRate,
     sample_rate: song.sampleRate,
     channels: song.channels.length,
     n_samples: nSamples,
