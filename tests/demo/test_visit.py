@@ -178,6 +178,12 @@ def test_focus_is_never_hidden_and_messages_are_seen(studio):
     page.keyboard.press("Digit2")
     told = page.locator("#status").bounding_box()  # though the page is scrolled
     assert page.inner_text("#status") == "Bass muted"
+    page.keyboard.press("o")
+    page.wait_for_selector("#listen button:has-text('Original')[aria-pressed=true]")
+    page.keyboard.press("Digit2")
+    told_now = "Bass not muted. You hear the stems now, and not the original."
+    assert page.inner_text("#status") == told_now
+    page.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")
     assert 0 < told["y"] < page.locator(".transport").bounding_box()["y"] - told["height"]
 
 
