@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import ArgumentParser, Namespace
 
 from hiphopss.cli.common import (
@@ -10,16 +9,22 @@ from hiphopss.cli.common import (
     add_executor,
     add_files,
     add_loops,
+    add_part,
     add_verb,
     add_weights_option,
     executor,
+    left_out_facts,
+    tell_counts,
 )
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.util.text import printable
 
-logger = logging.getLogger(__name__)
+NAMES = (
+    "by {track}, {stem} and {ext}, and {folder}, {title}, {artist} and {album} of the song "
+    "(default: {track}/{stem}.{ext}; of stem files {track}.{ext})"
+)
 
 
 def add_separate(verbs: Verbs) -> None:
@@ -43,7 +48,8 @@ def add_separate(verbs: Verbs) -> None:
         choices=("PCM_16", "PCM_24", "FLOAT"),
         help="sample type of the stems (default: the input's, else PCM_16)",
     )
-    add_files(verb, names="by {track}, {stem} and {ext} (default: {track}/{stem}.{ext})")
+    add_files(verb, names=NAMES)
+    add_part(verb)
     verb.add_argument(
         "--stems", type=_stems, metavar="NAMES", help="write only these, such as vocals,drums"
     )
@@ -135,14 +141,14 @@ def _separate(options: Namespace) -> Result:
         where=executor(options),
         progress=not options.quiet,
     )
-    n_left = len(done.left_out)
-    if n_left:
-        n_songs = done.n_songs + n_left
-        logger.warning(
-            "%d of %d songs separated, %d left out (see above)", done.n_songs, n_songs, n_left
-        )
+    n_new, n_left = done.n_songs - done.n_skipped, len(done.left_out)
+    tell_counts("separated", n_new, done.n_skipped, n_left)
     facts = {
-        "songs": [{"folder": folder} for folder in done.folders],
-        "left_out": [{"reason": str(error)} for error in done.left_out],
+        "songs": [
+            {"folder": folder, "path": path, "files": files, "skipped": skipped}
+            for path, folder, files, skipped in done.songs
+        ],
+        "n_skipped": done.n_skipped,
+        "left_out": left_out_facts(done.left_out),
     }
     return Result(facts, [printable(folder) for folder in done.folders], 1 if n_left else 0)
