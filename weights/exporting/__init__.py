@@ -5,5 +5,6 @@
 - ``parity``: how far a file's masks are from those of the NumPy engine.
 - ``onnx_format``, ``keras_format``, ``litert_format``: the network in each format, and running it.
 
-May import :mod:`hiphopss.weights`, :mod:`hiphopss.network` and :mod:`hiphopss.util`.
+May import :mod:`hiphopss.weights`, :mod:`hiphopss.network`, :mod:`hiphopss.loops` and
+:mod:`hiphopss.util`.
 """
