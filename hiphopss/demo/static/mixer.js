@@ -81,16 +81,16 @@ export class MixerView {
   toggleMute(source) {
     const stem = this.#player.mix.stems[source];
     stem.mute = !stem.mute;
-    this.#changed(source);
-    return `${capital(source)} ${stem.mute ? "muted" : "not muted"}`;
+    const also = this.#changed(source);
+    return `${capital(source)} ${stem.mute ? "muted" : "not muted"}${also}`;
   }
 
   /** Solo or not; says which in words. @param {string} source @returns {string} */
   toggleSolo(source) {
     const stem = this.#player.mix.stems[source];
     stem.solo = !stem.solo;
-    this.#changed(source);
-    return `${capital(source)} ${stem.solo ? "solo" : "not solo"}`;
+    const also = this.#changed(source);
+    return `${capital(source)} ${stem.solo ? "solo" : "not solo"}${also}`;
   }
 
   /** Put every control back; says so. @returns {string} */
@@ -107,16 +107,16 @@ export class MixerView {
     const wasAlone = stems[source].solo && !others.some((other) => stems[other].solo);
     for (const other of others) stems[other].solo = false;
     stems[source].solo = !wasAlone;
-    this.#changed(source);
-    return wasAlone ? "No stem alone any more" : `${capital(source)} alone`;
+    const also = this.#changed(source);
+    return `${wasAlone ? "No stem alone any more" : `${capital(source)} alone`}${also}`;
   }
 
   #togglePreset(preset) {
     const { mix } = this.#player;
     const wasSet = isSet(mix, preset);
     setPreset(mix, wasSet ? null : preset);
-    this.#changed("stems");
-    return wasSet ? `${preset.name} off` : `${preset.name}: ${preset.meaning}`;
+    const also = this.#changed("stems");
+    return `${preset.name}${wasSet ? " off" : `: ${preset.meaning}`}${also}`;
   }
 
   // One stem alone while its pad is held; then all is as before.
@@ -204,10 +204,13 @@ export class MixerView {
     };
   }
 
-  // Who changes a stem wants to hear it: the stems are heard again if the original was.
+  // Who changes a stem wants to hear it: the stems are heard again if the original was; gives what
+  // to say of that.
   #changed(source = null) {
     this.#player.mixChanged();
-    if (source && this.#player.listening === ORIGINAL) this.#player.listen(this.#player.version);
+    if (!source || this.#player.listening !== ORIGINAL) return "";
+    this.#player.listen(this.#player.version);
+    return ". You hear the stems now, and not the original.";
   }
 }
 
