@@ -2,7 +2,15 @@
 // above them.
 
 import { announce, byId, capital, element, icon, press } from "./dom.js";
-import { factor, isAudible, neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
+import {
+  factor,
+  isAudible,
+  neutralMix,
+  ORIGINAL,
+  PITCHES,
+  SILENT_DB,
+  TEMPOS,
+} from "./graph.js";
 import { Pads } from "./pads.js";
 import { isSet, PRESETS, setPreset } from "./presets.js";
 
@@ -29,6 +37,7 @@ export class MixerView {
   #timeline;
   #strips = new Map();
   #master = null;
+  #bend = []; // sliders of tempo and pitch
   #before = []; // mutes and solos before a pad was held
   #pads = new Pads(byId("pads"), {
     mute: (source) => announce(this.toggleMute(source)),
@@ -62,8 +71,9 @@ export class MixerView {
       ...sources.map((source, number) => this.#stemRow(source, number + 1)),
     );
     this.#master = this.#levelSlider("Master level", null, (value) => (this.#player.mix.master = value));
+    this.#bend = this.#player.canBend ? this.#bendSliders() : [];
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
-    byId("master").replaceChildren(title, this.#master.row);
+    byId("master").replaceChildren(title, this.#master.row, ...this.#bend.map(({ row }) => row));
     this.show();
   }
 
@@ -73,6 +83,7 @@ export class MixerView {
     const version = result.versions.find(({ id }) => id === this.#player.version);
     byId("desk").dataset.listening = listening === ORIGINAL ? ORIGINAL : version.kind;
     this.#master.set(mix.master);
+    for (const [number, name] of ["tempo", "pitch"].entries()) this.#bend[number]?.set(mix[name]);
     for (const button of byId("presets").children) {
       const preset = PRESETS.find(({ id }) => id === button.dataset.preset);
       press(button, isSet(mix, preset));
@@ -226,6 +237,28 @@ export class MixerView {
     const range = { min: -100, max: 100, step: 1, class: "pan" };
     const words = { label: "Pan", number: panNumber, text: panText };
     return this.#slider(name, source, range, take, words, 100);
+  }
+
+  #bendSliders() {
+    const { mix } = this.#player;
+    const range = ([min, max], unit) => ({ min: min * unit, max: max * unit, step: 1, class: "pan" });
+    const percent = (tempo) => Math.round(100 * tempo);
+    const tempoWords = {
+      label: "Tempo",
+      number: (tempo) => `${percent(tempo)} %`,
+      text: (tempo) => `${percent(tempo)} percent`,
+    };
+    const pitchWords = {
+      label: "Pitch",
+      number: (pitch) => `${pitch > 0 ? "+" : ""}${signed(pitch)} st`,
+      text: (pitch) => `${pitch} semitones`,
+    };
+    const setTempo = (value) => (mix.tempo = value || 1);
+    const setPitch = (value) => (mix.pitch = value);
+    return [
+      this.#slider("Tempo", null, range(TEMPOS, 100), setTempo, tempoWords, 100),
+      this.#slider("Pitch", null, range(PITCHES, 1), setPitch, pitchWords, 1),
+    ];
   }
 
   // A labelled range and its number; `unit` is how many of its steps make 1 of the value.
