@@ -1,7 +1,15 @@
 // The strips beside the lanes: mute, solo, fader and pan of each stem, and the master; presets
 // above them.
 
-import { levelSlider, meter, panSlider, presetButtons, toggle } from "./controls.js";
+import {
+  levelSlider,
+  meter,
+  panSlider,
+  pitchSlider,
+  presetButtons,
+  tempoSlider,
+  toggle,
+} from "./controls.js";
 import { announce, byId, capital, element, icon, press } from "./dom.js";
 import { factor, isAudible, neutralMix, ORIGINAL } from "./graph.js";
 import { Pads } from "./pads.js";
@@ -13,6 +21,7 @@ export class MixerView {
   #timeline;
   #strips = new Map();
   #master = null;
+  #bend = []; // sliders of tempo and pitch
   #before = []; // mutes and solos before a pad was held
   #pads = new Pads(byId("pads"), {
     mute: (source) => announce(this.toggleMute(source)),
@@ -44,8 +53,9 @@ export class MixerView {
       "Master level",
       this.#taking(null, (value) => (this.#player.mix.master = value)),
     );
+    this.#bend = this.#player.canBend ? this.#bendSliders() : [];
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
-    byId("master").replaceChildren(title, this.#master.row);
+    byId("master").replaceChildren(title, this.#master.row, ...this.#bend.map(({ row }) => row));
     this.show();
   }
 
@@ -55,6 +65,7 @@ export class MixerView {
     const version = result.versions.find(({ id }) => id === this.#player.version);
     byId("desk").dataset.listening = listening === ORIGINAL ? ORIGINAL : version.kind;
     this.#master.set(mix.master);
+    for (const [number, name] of ["tempo", "pitch"].entries()) this.#bend[number]?.set(mix[name]);
     for (const button of byId("presets").children) {
       const preset = PRESETS.find(({ id }) => id === button.dataset.preset);
       press(button, isSet(mix, preset));
@@ -194,6 +205,14 @@ export class MixerView {
 
   #toggle(letter, name, key, act) {
     return toggle(letter, name, `${name} (${key})`, () => announce(act()));
+  }
+
+  #bendSliders() {
+    const { mix } = this.#player;
+    return [
+      tempoSlider(this.#taking(null, (value) => (mix.tempo = value))),
+      pitchSlider(this.#taking(null, (value) => (mix.pitch = value))),
+    ];
   }
 
   // What takes a value of a stem, or of the master.
