@@ -262,8 +262,10 @@ def test_microphone_starts_and_stops(page):
     page.click("#live [data-way=microphone]")
     page.wait_for_selector(f"{STATUS}:has-text('You hear: the microphone')")
     page.keyboard.press("Escape")
+    page.wait_for_function(
+        "() => stream.getTracks().every((track) => track.readyState === 'ended')"
+    )
     assert page.evaluate("document.activeElement.id") == "live-open"
-    assert page.evaluate("stream.getTracks().every((track) => track.readyState === 'ended')")
 
 
 REFUSALS = {
