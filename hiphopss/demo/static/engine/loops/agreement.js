@@ -143,17 +143,15 @@ export class Coherence {
   later(shift) {
     const n = this.#features.nFrames - shift;
     this.#products(this.values, shift, this.#signal, shift);
-    const { at, pointer } = { at: this.#energy.at(shift * N_BANDS), pointer: this.#energy.pointer };
-    this.#kernels.likeness(this.values.pointer, pointer, at, n * N_BANDS, this.#least);
+    const [early, late] = [this.#energy.pointer, this.#energy.at(shift * N_BANDS)];
+    this.#kernels.likeness(this.values.pointer, early, late, n * N_BANDS, this.#least);
   }
 
   /** After `later`: its mean over bands, in which loud ones count more. */
   broad(shift) {
     const n = this.#features.nFrames - shift;
-    const late = this.#energy.at(shift * N_BANDS);
-    this.#kernels.broad(
-      this.values.pointer, this.#energy.pointer, late, n, N_BANDS, this.#line.pointer,
-    );
+    const [early, late] = [this.#energy.pointer, this.#energy.at(shift * N_BANDS)];
+    this.#kernels.broad(this.values.pointer, early, late, n, N_BANDS, this.#line.pointer);
     return this.#line.view.slice(0, n);
   }
 
