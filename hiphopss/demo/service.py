@@ -65,13 +65,17 @@ class Catalogue:
         self.songs: dict[str, OfferedSong] = {song.id: song for song in offered}
 
 
+SHIFTER = "vendor/signalsmith-stretch.js"
+"""Library of the page that shifts pitch, if it was fetched when hiphopss was packaged."""
+
+
 def static_files() -> dict[str, Path]:
     """The page's files by their addresses relative to the page."""
     root = Path(str(files("hiphopss.demo"))) / "static"
     return {
         path.relative_to(root).as_posix(): path
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".c"
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".c", ".h")
     }
 
 
@@ -134,6 +138,7 @@ def site_description(
             "formats": list(FORMATS),
         },
         "sources": list(SOURCES),
+        "bends": SHIFTER in static_files(),
         "device": {"models": described(catalogue.models.values(), folder)},
     }
 

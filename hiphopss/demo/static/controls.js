@@ -1,7 +1,7 @@
 // Controls that a mixer is made of, wherever it is on the page.
 
 import { capital, element } from "./dom.js";
-import { SILENT_DB } from "./graph.js";
+import { PITCHES, SILENT_DB, TEMPOS } from "./graph.js";
 
 const TOP_DB = 12;
 
@@ -22,8 +22,24 @@ const PAN = {
   text: (pan) => (pan ? `${percent(pan)} percent ${pan < 0 ? "left" : "right"}` : "centre"),
 };
 
-function percent(pan) {
-  return Math.round(100 * Math.abs(pan));
+const TEMPO = {
+  label: "Tempo",
+  range: { min: 100 * TEMPOS[0], max: 100 * TEMPOS[1], step: 1, class: "pan" },
+  unit: 100,
+  usual: 1,
+  number: (tempo) => `${percent(tempo)} %`,
+  text: (tempo) => `${percent(tempo)} percent`,
+};
+
+const PITCH = {
+  label: "Pitch",
+  range: { min: PITCHES[0], max: PITCHES[1], step: 1, class: "pan" },
+  number: (pitch) => `${pitch > 0 ? "+" : ""}${signed(pitch)} st`,
+  text: (pitch) => `${pitch} semitones`,
+};
+
+function percent(share) {
+  return Math.round(100 * Math.abs(share));
 }
 
 /**
@@ -49,6 +65,16 @@ export function levelSlider(name, take) {
  */
 export function panSlider(name, take) {
   return slider(name, PAN, take);
+}
+
+/** How fast the song is played. @param {(value: number) => void} take @returns {Slider} */
+export function tempoSlider(take) {
+  return slider("Tempo", TEMPO, take);
+}
+
+/** In semitones. @param {(value: number) => void} take @returns {Slider} */
+export function pitchSlider(take) {
+  return slider("Pitch", PITCH, take);
 }
 
 /**

@@ -1,7 +1,15 @@
 // The strips beside the lanes: mute, solo, fader and pan of each stem, and the master; presets
 // above them.
 
-import { levelSlider, meter, panSlider, presetButtons, toggle } from "./controls.js";
+import {
+  levelSlider,
+  meter,
+  panSlider,
+  pitchSlider,
+  presetButtons,
+  tempoSlider,
+  toggle,
+} from "./controls.js";
 import { announce, byId, capital, element, icon, press } from "./dom.js";
 import { factor, isAudible, neutralMix, ORIGINAL } from "./graph.js";
 import { Pads } from "./pads.js";
@@ -13,6 +21,7 @@ export class MixerView {
   #timeline;
   #strips = new Map();
   #master = null;
+  #bend = []; // sliders of tempo and pitch
   #before = []; // mutes and solos before a pad was held
   #pads = new Pads(byId("pads"), {
     mute: (source) => announce(this.toggleMute(source)),
@@ -44,8 +53,9 @@ export class MixerView {
       "Master level",
       this.#taking(null, (value) => (this.#player.mix.master = value)),
     );
+    this.#bend = this.#player.canBend ? this.#bendSliders() : [];
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
-    byId("master").replaceChildren(title, this.#master.row);
+    byId("master").replaceChildren(title, this.#master.row, ...this.#bend.map(({ row }) => row));
     this.show();
   }
 
@@ -55,6 +65,7 @@ export class MixerView {
     const version = result.versions.find(({ id }) => id === this.#player.version);
     byId("desk").dataset.listening = listening === ORIGINAL ? ORIGINAL : version.kind;
     this.#master.set(mix.master);
+    for (const [number, name] of ["tempo", "pitch"].entries()) this.#bend[number]?.set(mix[name]);
     for (const button of byId("presets").children) {
       const preset = PRESETS.find(({ id }) => id === button.dataset.preset);
       press(button, isSet(mix, preset));
@@ -81,16 +92,16 @@ export class MixerView {
   toggleMute(source) {
     const stem = this.#player.mix.stems[source];
     stem.mute = !stem.mute;
-    this.#changed(source);
-    return `${capital(source)} ${stem.mute ? "muted" : "not muted"}`;
+    const also = this.#changed(source);
+    return `${capital(source)} ${stem.mute ? "muted" : "not muted"}${also}`;
   }
 
   /** Solo or not; says which in words. @param {string} source @returns {string} */
   toggleSolo(source) {
     const stem = this.#player.mix.stems[source];
     stem.solo = !stem.solo;
-    this.#changed(source);
-    return `${capital(source)} ${stem.solo ? "solo" : "not solo"}`;
+    const also = this.#changed(source);
+    return `${capital(source)} ${stem.solo ? "solo" : "not solo"}${also}`;
   }
 
   /** Put every control back; says so. @returns {string} */
@@ -107,16 +118,16 @@ export class MixerView {
     const wasAlone = stems[source].solo && !others.some((other) => stems[other].solo);
     for (const other of others) stems[other].solo = false;
     stems[source].solo = !wasAlone;
-    this.#changed(source);
-    return wasAlone ? "No stem alone any more" : `${capital(source)} alone`;
+    const also = this.#changed(source);
+    return `${wasAlone ? "No stem alone any more" : `${capital(source)} alone`}${also}`;
   }
 
   #togglePreset(preset) {
     const { mix } = this.#player;
     const wasSet = isSet(mix, preset);
     setPreset(mix, wasSet ? null : preset);
-    this.#changed("stems");
-    return wasSet ? `${preset.name} off` : `${preset.name}: ${preset.meaning}`;
+    const also = this.#changed("stems");
+    return `${preset.name}${wasSet ? " off" : `: ${preset.meaning}`}${also}`;
   }
 
   // One stem alone while its pad is held; then all is as before.
@@ -196,6 +207,14 @@ export class MixerView {
     return toggle(letter, name, `${name} (${key})`, () => announce(act()));
   }
 
+  #bendSliders() {
+    const { mix } = this.#player;
+    return [
+      tempoSlider(this.#taking(null, (value) => (mix.tempo = value))),
+      pitchSlider(this.#taking(null, (value) => (mix.pitch = value))),
+    ];
+  }
+
   // What takes a value of a stem, or of the master.
   #taking(source, take) {
     return (value) => {
@@ -204,10 +223,13 @@ export class MixerView {
     };
   }
 
-  // Who changes a stem wants to hear it: the stems are heard again if the original was.
+  // Who changes a stem wants to hear it: the stems are heard again if the original was; gives what
+  // to say of that.
   #changed(source = null) {
     this.#player.mixChanged();
-    if (source && this.#player.listening === ORIGINAL) this.#player.listen(this.#player.version);
+    if (!source || this.#player.listening !== ORIGINAL) return "";
+    this.#player.listen(this.#player.version);
+    return ". You hear the stems now, and not the original.";
   }
 }
 

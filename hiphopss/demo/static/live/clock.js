@@ -2,14 +2,13 @@
 // ready in time.
 
 const WINDOW_SECONDS = 0.5;
-const WARMING_UP = 1; // windows
-const LEAST_LOST = 0.005; // seconds; clocks of browsers are exact to one or two milliseconds
+const SPARE = 0.01; // seconds that browsers make in advance, at least
 const PAUSED = 2; // seconds: nobody calls that a drop-out
-const FOLLOWING = 0.1; // how fast the two clocks' drift is followed
 
 /**
- * Compares two clocks: the audio's, which counts what was played, and the wall's. Audio is made in
- * bursts, so that it is ahead by more or less; but it never catches up what it lost.
+ * Compares two clocks: the audio's, which counts what was made, and the wall's. Audio is made in
+ * bursts, so that it is usually behind by up to some milliseconds. When it is much later than that,
+ * the sound card had to go on without it. Drop-outs within half a second count as one.
  */
 export class LiveClock {
   /** Number of drop-outs. */
@@ -17,43 +16,45 @@ export class LiveClock {
   /** Seconds that they took. */
   lost = 0;
 
-  #began = null; // audio time at which this window began
-  #least = Infinity; // how far the audio was behind in this window, at least
-  #before = Infinity; // and in the window before
+  // How far the audio is usually behind, at most: as far as in the second halves of the last two
+  // windows, so that it knows what a drop-out left behind for ever. Null until that is known.
   #usual = null;
-  #windows = 0;
+  #before = null;
+  #most = -Infinity; // in the second half of this window, so far
+  #began = null; // audio time at which this window began
+  #late = 0; // seconds that were lost in this window
 
   /**
    * Compare the clocks, often.
    * @param {number} audio @param {number} wall  Seconds.
    */
   tick(audio, wall) {
-    this.#least = Math.min(this.#least, wall - audio);
+    const behind = wall - audio;
     this.#began ??= audio;
-    if (audio - this.#began >= WINDOW_SECONDS) this.#close(audio);
+    if (this.#usual !== null) this.#watch(behind - this.#usual);
+    const passed = audio - this.#began;
+    if (passed >= WINDOW_SECONDS / 2) this.#most = Math.max(this.#most, behind);
+    if (passed >= WINDOW_SECONDS) this.#close(audio);
   }
 
-  /** Begin anew after a pause; what was counted stays. */
-  restart() {
-    this.#began = this.#usual = null;
-    this.#least = this.#before = Infinity;
-    this.#windows = 0;
+  #watch(late) {
+    if (late > PAUSED) return this.#restart();
+    if (late <= Math.max(this.#late, SPARE)) return;
+    if (this.#late === 0) this.dropouts++;
+    this.lost += late - this.#late;
+    this.#late = late;
+  }
+
+  #restart() {
+    this.#usual = this.#before = this.#began = null;
+    this.#most = -Infinity;
   }
 
   #close(audio) {
-    const least = this.#least;
-    const lost = Math.min(least, this.#before) - this.#usual; // both windows say so
-    if (this.#windows++ < WARMING_UP) this.#usual = null;
-    else if (this.#usual === null || least < this.#usual || lost > PAUSED) this.#usual = least;
-    else if (lost > LEAST_LOST) {
-      this.dropouts++;
-      this.lost += lost;
-      this.#usual += lost;
-    } else if (least - this.#usual < LEAST_LOST) {
-      this.#usual += FOLLOWING * (least - this.#usual);
-    }
-    this.#before = least;
-    this.#least = Infinity;
+    if (this.#before !== null) this.#usual = Math.max(this.#before, this.#most);
+    this.#before = this.#most;
+    this.#most = -Infinity;
     this.#began = audio;
+    this.#late = 0;
   }
 }

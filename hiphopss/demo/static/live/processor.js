@@ -52,7 +52,6 @@ class LiveProcessor extends AudioWorkletProcessor {
     this.#silence = Array.from({ length: channels }, () => new Float32Array(QUANTUM));
     this.#warmUp(weights.config.hop);
     this.port.onmessage = ({ data }) => {
-      if (data === "restart") this.#clock.restart();
       if (data === "end") this.#ended = true;
     };
   }

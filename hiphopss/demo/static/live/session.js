@@ -75,10 +75,6 @@ export class LiveSession extends EventTarget {
     node.onprocessorerror = () => this.#end(BROKE_OFF);
     this.#input.connect(context).connect(node);
     this.#input.ended.then((why) => this.#end(why));
-    // While a context is held up, its clock is, too: that is no drop-out.
-    context.onstatechange = () => {
-      if (context.state === "running") node.port.postMessage("restart");
-    };
     await this.#input.element?.play();
   }
 

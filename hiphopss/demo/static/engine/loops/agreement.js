@@ -59,16 +59,13 @@ export class Features {
     /** The network's masks there, in bytes, source by source. */
     this.masks = Array.from({ length: nSources }, () => new Uint8Array(n));
     this.starts = kernels.integers(STARTS);
+    /** Room for two signals at a time. */
+    this.rooms = [kernels.floats(2 * n), kernels.floats(2 * n)];
   }
 
   /** Spectra of a frame of the song, from which on there are those of the next ones. */
   static at(signal, frame) {
     return signal.at(2 * BINS.length * frame);
-  }
-
-  /** Room for a signal. */
-  room() {
-    return this.#kernels.floats(this.spectra.length);
   }
 
   /** Write the network's estimate of a source. @param {import("../kernels.js").Numbers} signal */
@@ -146,17 +143,15 @@ export class Coherence {
   later(shift) {
     const n = this.#features.nFrames - shift;
     this.#products(this.values, shift, this.#signal, shift);
-    const { at, pointer } = { at: this.#energy.at(shift * N_BANDS), pointer: this.#energy.pointer };
-    this.#kernels.likeness(this.values.pointer, pointer, at, n * N_BANDS, this.#least);
+    const [early, late] = [this.#energy.pointer, this.#energy.at(shift * N_BANDS)];
+    this.#kernels.likeness(this.values.pointer, early, late, n * N_BANDS, this.#least);
   }
 
   /** After `later`: its mean over bands, in which loud ones count more. */
   broad(shift) {
     const n = this.#features.nFrames - shift;
-    const late = this.#energy.at(shift * N_BANDS);
-    this.#kernels.broad(
-      this.values.pointer, this.#energy.pointer, late, n, N_BANDS, this.#line.pointer,
-    );
+    const [early, late] = [this.#energy.pointer, this.#energy.at(shift * N_BANDS)];
+    this.#kernels.broad(this.values.pointer, early, late, n, N_BANDS, this.#line.pointer);
     return this.#line.view.slice(0, n);
   }
 
@@ -205,7 +200,7 @@ export class Agreement {
     const { nFrames } = features;
     this.#framesPerStep = features.framesPerStep;
     this.nFrames = nFrames;
-    const [beat, voice] = [features.room(), features.room()];
+    const [beat, voice] = features.rooms;
     features.beat(beat);
     features.source(0, voice);
     const of = (signal) =>
@@ -214,8 +209,6 @@ export class Agreement {
     const heard = audible(compared.voice.loudness());
     const left = kernels.floats(nFrames);
     const out = kernels.floats(Math.ceil((nFrames * N_BANDS) / 2));
-    /** Room for two signals, which is no longer needed here. */
-    this.freed = [beat, voice];
     for (const step of steps) {
       const shift = step * features.framesPerStep;
       const n = nFrames - shift;

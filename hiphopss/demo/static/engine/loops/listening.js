@@ -118,7 +118,7 @@ function joined(one, other) {
  * @returns {Float32Array[]}  [nFrames, N_BANDS] of each source.
  */
 export function repeating(kernels, features, agreement, plan, choices) {
-  const [signal, mean] = agreement.freed;
+  const [signal, mean] = features.rooms;
   const room = Coherence.room(kernels, features.nFrames);
   const weights = kernels.floats(features.nFrames * N_BANDS);
   return features.masks.map((_, source) => {

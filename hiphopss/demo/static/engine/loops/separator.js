@@ -3,7 +3,7 @@
 // for memory, those that are needed are computed once more from the samples.
 
 import { ordered } from "../ordered.js";
-import { Agreement } from "./agreement.js";
+import { Agreement, N_BANDS } from "./agreement.js";
 import { chosen } from "./beat.js";
 import { found } from "./found.js";
 import { Grid, N_BINS } from "./grid.js";
@@ -204,8 +204,7 @@ class Looped {
     const [first, last] = this.#plan[number];
     const steps = this.#choices[number];
     const grid = this.#grid;
-    const bands = (values) =>
-      values.slice((first * values.length) / grid.nFrames, (last * values.length) / grid.nFrames);
+    const bands = (values) => values.slice(first * N_BANDS, last * N_BANDS);
     return {
       step: this.#period.samples,
       nSamples: grid.nSamples,
