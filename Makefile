@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages clean
+.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages vendor wasm clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
@@ -40,9 +40,17 @@ lint-ruff: .venv/installed
 lint-types: .venv/installed
 	$(BIN)/mypy
 
+# What the page has from others, from where it is published; without a network, the page lacks it.
+vendor: .venv/installed
+	$(BIN)/python tests/vendor.py
+
 # Wheel, sdist, and what is built from those and from a clone without links, compared and tried.
-packages: .venv/installed
+packages: vendor
 	$(BIN)/python tests/packages.py
+
+# The page's engine from its C sources; WASM_ARGS=--check compares with what is committed.
+wasm: .venv/installed
+	$(BIN)/python tests/wasm.py $(WASM_ARGS)
 
 .venv/installed: setup.py pyproject.toml hiphopss/extras.toml
 	$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15) and "hiphopss needs Python 3.11 to 3.14: make PYTHON=python3.13 ...")'

@@ -79,6 +79,7 @@ DOCS = [  # `make docs`
 ]
 
 DEV = [  # for tests, lint and packages
+    "axe-playwright-python>=0.1.8,<0.2",
     "build>=1.2,<2",
     "check-wheel-contents>=0.6,<0.7",
     "coverage>=7.10,<8",
@@ -92,6 +93,7 @@ DEV = [  # for tests, lint and packages
     "pytest-xdist>=3.6,<4",
     "ruff>=0.17,<0.18",
     "twine>=6,<8",
+    "websockets>=14,<17",
 ]
 
 setup(
@@ -105,13 +107,13 @@ setup(
     keywords="music source separation, hip hop, stems, vocals, Keras, BSS Eval",
     project_urls=project_urls(),
     license_expression="MIT",
-    license_files=["LICENSE"],
+    license_files=["LICENSE", "hiphopss/demo/static/vendor/LICENSE.txt"],
     python_requires=">=3.11",
     packages=PACKAGES,
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
     package_data={
         **{name: ["*.pyi", "*.toml", "*.csv", "py.typed"] for name in PACKAGES},
-        "hiphopss.demo": ["*.toml", "static/*"],
+        "hiphopss.demo": ["*.toml", "static/**/*"],
         "hiphopss.datasets.generated": ["*.toml", "facts/*.toml"],
         "hiphopss.weights": ["*.pyi", "*.toml", "*.weights.h5"],
     },

@@ -200,12 +200,16 @@ def add_weights(verbs: Verbs) -> None:
         "file", metavar="WEIGHTS", help=f"{WEIGHTS_HELP}, or a name from `weights list`"
     )
     export.add_argument(
-        "-o", "--output", required=True, metavar="FILE", help="NAME.keras, NAME.onnx or NAME.tflite"
+        *("-o", "--output"),
+        required=True,
+        metavar="FILE",
+        help="NAME.keras, NAME.onnx, NAME.tflite or NAME.bin",
     )
     export.add_argument(
         "--format",
-        choices=("keras", "onnx", "litert"),
-        help="what to write, for Keras, ONNX or LiteRT (default: as the ending of FILE says)",
+        choices=("keras", "onnx", "litert", "web"),
+        help="what to write, for Keras, ONNX, LiteRT or a web page (default: as the ending of FILE "
+        "says)",
     )
 
 

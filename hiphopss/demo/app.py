@@ -28,6 +28,9 @@ _MEDIA_TYPES = {
     ".flac": "audio/flac",
     ".json": "application/json",
     ".zip": "application/zip",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".bin": "application/octet-stream",
 }
 _UNSTORED = {"cache-control": "no-store"}
 _REVALIDATED = {"cache-control": "no-cache"}
@@ -58,6 +61,7 @@ def create_app(demo: Demo, *, host: str = "127.0.0.1", name: str | None = None) 
             Route("/api/jobs/{id}", handlers.job, methods=["GET"]),
             Route("/api/jobs/{id}", handlers.cancel, methods=["DELETE"]),
             Route("/api/results/{id}", handlers.remove, methods=["DELETE"]),
+            Route("/weights/{id}.bin", handlers.weights),
             Route("/results/{id}/result.json", handlers.result),
             Route("/results/{id}/{name}", handlers.track),
         ],
@@ -199,6 +203,13 @@ class _Handlers:
             raise Refused(404, "The song is not on the server any more: choose it again")
         description = result.description() | {"removable": not self._demo.is_shared(result.id)}
         return JSONResponse(description, headers=_UNSTORED)
+
+    async def weights(self, request: Request) -> Response:
+        """Send a model's weights, with which the page separates songs by itself."""
+        path = await run_in_threadpool(self._demo.device_weights.path, request.path_params["id"])
+        if path is None:
+            raise HTTPException(404)
+        return FileResponse(path, media_type=_media_type(path), headers=_REVALIDATED)
 
     async def track(self, request: Request) -> Response:
         """Send a file of a song; byte ranges are supported."""

@@ -47,6 +47,8 @@ class Model:
     ----------
     id, name, description : str
         Id in addresses, and texts for people.
+    path : Path
+        The weight file.
     separator : Separator
         Separator that is ready to use.
     """
@@ -54,6 +56,7 @@ class Model:
     id: str
     name: str
     description: str
+    path: Path
     separator: Separator
 
 
@@ -80,14 +83,16 @@ def load_models(weights: Iterable[str | Path] | None = None) -> dict[str, Model]
         info = read_info(path)
         name = path.name.removesuffix(".pkl").removesuffix(".weights.h5")
         id = _free_id(name, models)
-        described = f"Preset {info.fidelity.name}"
+        description = f"Weights of the file {path.name}."
+        if info.provenance.get("released_test_leak"):
+            description += " They have learnt from test songs of the paper, and do better on those."
         entry = shipped.get(sha256_of(path))
         if entry is not None:
-            described = f"Trained on {entry.trained_on}. {described}"
-            name = _facts()["models"].get(entry.name, name)
-        if info.provenance.get("released_test_leak"):
-            described += ", trained on test songs (Q3)"
-        models[id] = Model(id, name, f"{described}.", Separator.from_weights(path))
+            facts = _facts()["models"].get(entry.name, {})
+            name = facts.get("name", name)
+            description = facts.get("description", f"Trained on {entry.trained_on}.")
+        name = _free_name(name, [model.name for model in models.values()])
+        models[id] = Model(id, name, description, path, Separator.from_weights(path))
     return models
 
 
@@ -106,6 +111,15 @@ def _free_id(name: str, taken: Container[str]) -> str:
     return id
 
 
+def _free_name(name: str, taken: Container[str]) -> str:
+    """Tell a name from those that are taken: the same weights may be given twice."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free
+
+
 @dataclass(frozen=True)
 class OfferedSong:
     """A song on offer, which needs no upload.
@@ -120,6 +134,8 @@ class OfferedSong:
         Whether the true stems are known.
     files : callable
         Returns the song's files, after making them if the song is generated.
+    style : str
+        Style of a generated song, in words; empty for others.
     """
 
     id: str
@@ -127,6 +143,7 @@ class OfferedSong:
     seconds: float
     true_stems: bool
     files: Callable[[], Song]
+    style: str = ""
 
 
 class GeneratedSongs:
@@ -158,6 +175,7 @@ class GeneratedSongs:
                 self._seconds,
                 True,
                 partial(self._files, fact["set"], fact["subset"]),
+                fact["style"],
             )
             for fact in self._facts["songs"]
         ]

@@ -12,6 +12,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from hiphopss.demo.device.models import address_of, usable, write_weights
+from hiphopss.demo.device.offline import ICONS, make_app
 from hiphopss.demo.limits import Limits
 from hiphopss.demo.results import add_model
 from hiphopss.demo.service import Catalogue, begin_result, site_description, static_files
@@ -76,14 +78,20 @@ def export_site(
     with tempfile.TemporaryDirectory(prefix="hiphopss-demo-") as scratch:
         catalogue = Catalogue(Path(scratch), weights=weights, songs=songs, seconds=seconds)
         results = [f"results/{song}/result.json" for song in catalogue.songs]
-        known = [*static_files(), "site.json", *results]
+        models = [model for model in catalogue.models.values() if usable(model)]
+        weights_files = [address_of(model) for model in models]
+        known = [*static_files(), *ICONS, "site.json", *weights_files, *results]
         _require_free(folder, known, earlier)  # raises now rather than after the separations
         with filled_whole(folder) as site:
             for name, path in static_files().items():
                 (site / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copyfile(path, site / name)
+            for model in models:
+                write_weights(model, site / address_of(model))
             addresses = _write_results(site, catalogue, progress=progress)
-            _write_json(site / "site.json", site_description(catalogue, Limits(), addresses))
+            description = site_description(catalogue, Limits(), addresses, folder=site)
+            _write_json(site / "site.json", description)
+            make_app(site)
             files = [path.relative_to(site) for path in site.rglob("*") if path.is_file()]
             written = {path.as_posix() for path in [*files, Path(EXPORT_RECORD)]}
             _write_json(site / EXPORT_RECORD, {"files": sorted(written)})

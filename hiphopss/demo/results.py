@@ -7,6 +7,7 @@ at all: it is made in a temporary folder, and its files are moved when all are r
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
 import zipfile
@@ -252,7 +253,8 @@ def add_model(result: Result, model: Model, *, report: Report) -> None:
     blocks = reported(separate_blocks(song, mixture, result.sample_rate, counted))
     version = _made_version(result, model.id, model.name, "model", blocks, report)
     note = f"Loops: {song.loop or NOTHING_REPEATS}" if song.listens else ""
-    result.add(version | {"note": note})
+    tempo = song.beats_a_minute and round(song.beats_a_minute, 3)
+    result.add(version | {"note": note, "beats_per_minute": tempo})
 
 
 def add_true_stems(result: Result, stems: Iterable[np.ndarray], *, report: Report) -> None:
@@ -292,7 +294,7 @@ def _made_version(
             _draw(result, folder, f"{id}.{source}")
         with zipfile.ZipFile(folder / f"{id}.zip", "w") as archive:  # FLAC needs no compression
             for track, source in zip(tracks, SOURCES, strict=True):
-                _pack(archive, track, f"{source}.flac")
+                _pack(archive, track, f"{_file_name(result.title)} - {source}.flac")
         report("drawing", 1)
         for file in folder.iterdir():
             os.replace(file, result.folder / file.name)
@@ -301,6 +303,11 @@ def _made_version(
         for source, scores in zip(SOURCES, metrics, strict=True)
     }
     return {"id": id, "name": name, "kind": kind, "zip": f"{id}.zip", "stems": stems}
+
+
+def _file_name(title: str) -> str:
+    """A title as the beginning of a file's name, which every system can unpack."""
+    return re.sub(r'[\x00-\x1f\x7f"*/:<>?\\|]+', " ", title).strip(" .") or "song"
 
 
 def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:

@@ -17,11 +17,16 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# blob: is the page's own memory, with the mix that it renders, the audio that it plays, and songs
+# that were separated in the browser. 'wasm-unsafe-eval' lets the page compile its own engine, and
+# no text.
+_POLICY = (
+    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; "
+    "media-src 'self' blob:; img-src 'self' blob: data:; connect-src 'self' blob:; "
+    "object-src 'none'; base-uri 'none'; form-action 'none'"
+)
 _HEADERS = {
-    # blob: is the page's own memory, with the mix that it renders and the audio that it plays.
-    "content-security-policy": "default-src 'self'; media-src 'self' blob:; "
-    "img-src 'self' blob: data:; connect-src 'self' blob:; object-src 'none'; base-uri 'none'; "
-    "form-action 'none'; frame-ancestors 'none'",
+    "content-security-policy": f"{_POLICY}; frame-ancestors 'none'",
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-resource-policy": "same-origin",
@@ -33,6 +38,14 @@ RETRY_SECONDS = 10
 _STOPPING = "The server stops: start it again"
 _SAFE_METHODS = ("GET", "HEAD")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
+
+
+def page_policy() -> str:
+    """What an exported page may do, for the page itself to say, as it has no headers of its own.
+
+    It is the policy of served pages, without what browsers take from a header only.
+    """
+    return _POLICY
 
 
 def bare_answer(status: int, message: str) -> bytes:

@@ -64,6 +64,7 @@ def serve(
         Demo(weights=weights, songs=songs, limits=limits) as demo,
     ):
         bound_host, bound_port, *_ = listener.getsockname()
+        demo.prepare()
         name = f"[{host}]" if ":" in host else host
         address = f"http://{name}:{bound_port}/"
         if ready is None:

@@ -19,6 +19,7 @@ from hiphopss.demo.catalogue import (
     own_songs,
     true_stems,
 )
+from hiphopss.demo.device.models import DeviceWeights, described
 from hiphopss.demo.jobs import Job, JobQueue
 from hiphopss.demo.limits import FORMATS, Limits
 from hiphopss.demo.results import Report, Result, add_model, add_true_stems, read_original
@@ -39,7 +40,7 @@ class Catalogue:
     weights : iterable of path-like, optional
         As in :func:`hiphopss.demo.catalogue.load_models`.
     songs : path-like, optional
-        As in :func:`hiphopss.demo.catalogue.own_songs`; offered beside the generated songs.
+        As in :func:`hiphopss.demo.catalogue.own_songs`; offered before the generated songs.
     seconds : float
         Length of the generated songs.
 
@@ -58,10 +59,14 @@ class Catalogue:
         seconds: float = 16.0,
     ):
         offered = GeneratedSongs(folder, seconds=seconds).songs()
-        if songs is not None:
-            offered += own_songs(songs, [song.id for song in offered])
+        if songs is not None:  # the page opens the first one
+            offered = [*own_songs(songs, [song.id for song in offered]), *offered]
         self.models: dict[str, Model] = load_models(weights)
         self.songs: dict[str, OfferedSong] = {song.id: song for song in offered}
+
+
+SHIFTER = "vendor/signalsmith-stretch.js"
+"""Library of the page that shifts pitch, if it was fetched when hiphopss was packaged."""
 
 
 def static_files() -> dict[str, Path]:
@@ -70,7 +75,7 @@ def static_files() -> dict[str, Path]:
     return {
         path.relative_to(root).as_posix(): path
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".c", ".h")
     }
 
 
@@ -85,7 +90,11 @@ def begin_result(song: OfferedSong, folder: Path, *, id: str, report: Report) ->
 
 
 def site_description(
-    catalogue: Catalogue, limits: Limits, results: dict[str, str] | None = None
+    catalogue: Catalogue,
+    limits: Limits,
+    results: dict[str, str] | None = None,
+    *,
+    folder: Path | None = None,
 ) -> dict:
     """Describe the demo for the page.
 
@@ -97,6 +106,8 @@ def site_description(
         Limits on uploads.
     results : dict of str to str, optional
         For a static site, the address of each song's result; songs without one are left out.
+    folder : Path, optional
+        Folder of the static site, which has the weights for the page.
 
     Returns
     -------
@@ -115,6 +126,7 @@ def site_description(
                 "title": song.title,
                 "seconds": round(song.seconds, 3),
                 "true_stems": song.true_stems,
+                "style": song.style,
                 "result": (results or {}).get(song.id),
             }
             for song in catalogue.songs.values()
@@ -126,6 +138,8 @@ def site_description(
             "formats": list(FORMATS),
         },
         "sources": list(SOURCES),
+        "bends": SHIFTER in static_files(),
+        "device": {"models": described(catalogue.models.values(), folder)},
     }
 
 
@@ -162,6 +176,7 @@ class Demo:
             raise
         self._swept = time.monotonic()
         self.store = ResultStore(self._folder / "results")
+        self.device_weights = DeviceWeights(self.catalogue.models, self._folder / "weights")
         self.queue = JobQueue(limit=self.limits.queue, tidy=self._tidy)
         self._of_song: dict[str, str] = {}  # ids of the results of the songs on offer
 
@@ -207,6 +222,13 @@ class Demo:
             return result.id
 
         return Job(work)
+
+    def prepare(self) -> None:
+        """Begin to separate the first song on offer, which the page opens for each new visitor."""
+        song = next(iter(self.catalogue.songs.values()), None)
+        if song is not None:
+            self.queue.reserve()
+            self.queue.submit(self.separate_song(song, next(iter(self.catalogue.models.values()))))
 
     def separate_result(self, id: str, model: Model) -> Job:
         """Make a job that adds a version of the stems to an existing result."""

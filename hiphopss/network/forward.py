@@ -42,8 +42,8 @@ class NumpyNetwork:
 
     Attributes
     ----------
-    config : SignalConfig
-        The given settings.
+    config, fidelity
+        The given settings and switches.
     sources : tuple of str
         Sources that have a decoder of their own.
     n_encoded : int
@@ -73,7 +73,7 @@ class NumpyNetwork:
 
     def __init__(self, arrays: dict[str, np.ndarray], config: SignalConfig, fidelity: Fidelity):
         self.config = config
-        self._shared_other = fidelity.shared_other_decoder
+        self.fidelity = fidelity
         self.sources = decoded_sources(fidelity)
         self.n_encoded = config.context - TIME_FILTER + 1  # length of a valid convolution
         self._prepare_encoder(arrays)
@@ -194,7 +194,7 @@ class NumpyNetwork:
         """
         n_own = len(self.sources)
         np.matmul(decoded, self._conv1_inverse, out=outputs[:n_own].reshape(-1, self.width))
-        if self._shared_other:
+        if self.fidelity.shared_other_decoder:
             outputs[SOURCES.index("other")] = outputs[SOURCES.index("bass")]
 
     @staticmethod

@@ -58,8 +58,7 @@ def used_loops(loops: str | None, fidelity: Fidelity) -> str:
         Switches of the weights. Those of the preset ``released`` and of the stand-alone script
         (Q6) separate without loops.
     """
-    without = fidelity.standalone_separation or fidelity.name == "released"
-    return "off" if without or loops == "off" else "auto"
+    return "auto" if fidelity.listens and loops != "off" else "off"
 
 
 def tell_unused(loops: str | None, used: str, weights: object) -> None:
@@ -105,6 +104,15 @@ class SongSeparator:
             return None
         told = [part.describe() if part is not None else "nothing repeats" for part in found]
         return "; then ".join(told)
+
+    @property
+    def beats_a_minute(self) -> float | None:
+        """Tempo of the song's loop, once all stems were taken; None if not one loop was found."""
+        tempos = {
+            part.beats_a_minute if part is not None else None
+            for part in (self._loops.found if self._loops is not None else [])
+        }
+        return tempos.pop() if len(tempos) == 1 else None
 
     def tell(self, name: object) -> None:
         """Log what was found in the song of this name, if loops were looked for."""

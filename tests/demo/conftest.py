@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.demo_client import LIMITS
-from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SECONDS, STEP
+from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SAVE_DATA, SECONDS, STEP, choose
+from helpers.firefox import FIREFOX, Firefox
 from helpers.songs import RATE, noise, write_song
+from helpers.static_site import serving
 
 from hiphopss import SOURCES
 
@@ -33,7 +35,7 @@ def client(demo):
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def songs(tmp_path_factory):
     """Own songs: one in stereo, one mono, of noise whose stems sum to the mixture."""
     root = tmp_path_factory.mktemp("own")
@@ -91,9 +93,12 @@ def open_page(browser):
     faults, hosts = [], set()
     with contextlib.ExitStack() as stack:
 
-        def open_page(url, *, width=1280, **options):
-            context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        def open_page(url, *, width=1280, height=900, first=False, **options):
+            """Open an address; ``first`` has the first song on offer opened, as by default."""
+            context = browser.new_context(viewport={"width": width, "height": height}, **options)
             stack.callback(context.close)
+            if not first:  # most tests choose a song, and needn't wait for another
+                context.add_init_script(SAVE_DATA)
             page = context.new_page()
             page.set_default_timeout(20_000)
             page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
@@ -115,10 +120,40 @@ def studio(open_page, server):
 
     def studio(title="stereo", **options):
         page = open_page(server, **options)
-        page.click(f"#songs button:has-text('{title}')")
+        choose(page, title)
         page.wait_for_selector(READY)
         page.click("#listen button:has-text('True stems')")
         page.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")
         return page
 
     return studio
+
+
+@pytest.fixture(scope="session")
+def exported(songs, tmp_path_factory):
+    """A static site with the own songs."""
+    from hiphopss.demo.catalogue import GeneratedSongs
+    from hiphopss.demo.export import export_site
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GeneratedSongs, "songs", lambda self: [])  # it takes long to make them
+        folder = tmp_path_factory.mktemp("export") / "site"
+        return export_site(folder, songs=songs, seconds=SECONDS, progress=False)
+
+
+@pytest.fixture(scope="module")
+def exported_url(exported):
+    """The address of that site."""
+    with serving(exported) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def firefox(tmp_path_factory):
+    """Firefox without a window; in the end, its pages have met no error."""
+    pytest.importorskip("websockets", reason="websockets is not installed")
+    if FIREFOX is None:
+        pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
+    with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+        yield firefox
+        assert not firefox.faults

@@ -1,12 +1,17 @@
 """The demo's page in headless Chromium: choosing songs, and an exported site."""
 
-import functools
-import http.server
-import threading
-
 import numpy as np
 import pytest
-from helpers.demo_page import READY, SECONDS, STEP, painted, record, recorded, rendered, truth
+from helpers.demo_page import (
+    READY,
+    STEP,
+    choose,
+    painted,
+    record,
+    recorded,
+    rendered,
+    truth,
+)
 
 from hiphopss import SOURCES
 
@@ -125,7 +130,7 @@ def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server)
     page.route("**/true.*.flac", lambda route: held.append(route))
     page.click("#songs button:has-text('stereo')")
     page.wait_for_selector(READY)
-    assert "stereo" in page.inner_text("#songs [aria-current=true]")
+    assert "stereo" in page.text_content("#songs [aria-current=true]")
     for digit in range(1, 5):  # all stems muted: only the original can be heard
         page.keyboard.press(f"Digit{digit}")
     page.click("#listen button:has-text('True stems')")
@@ -157,18 +162,6 @@ def test_cancel_stops_the_job(open_page, server):
     assert page.inner_text("#problem") == ""
 
 
-@pytest.fixture(scope="module")
-def exported(songs, tmp_path_factory):
-    """A static site with the own songs."""
-    from hiphopss.demo.catalogue import GeneratedSongs
-    from hiphopss.demo.export import export_site
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(GeneratedSongs, "songs", lambda self: [])  # it takes long to make them
-        folder = tmp_path_factory.mktemp("export") / "site"
-        return export_site(folder, songs=songs, seconds=SECONDS, progress=False)
-
-
 def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
     with browser.new_context() as context:
         page = context.new_page()
@@ -177,31 +170,20 @@ def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
         assert page.locator("#intake, #studio, #help-open").locator("visible=true").count() == 0
 
 
-def test_exported_site(open_page, songs, exported):
-    handler = functools.partial(QuietHandler, directory=exported)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
-        page = open_page(f"http://127.0.0.1:{site.server_port}/")
-        page.wait_for_selector(READY)  # the first song is open
-        for id in ("opened-as-file", "upload", "model-choice", "remove", "more-models"):
-            assert page.locator(f"#{id}").is_hidden()
-        first = page.locator("#songs [aria-current=true]").inner_text()
-        page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)
-        page.click("#songs button:has-text('stereo')")
-        page.wait_for_selector("#problem:has-text('That is not there any more')")
-        assert page.locator("#songs [aria-current=true]").inner_text() == first
-        page.click("#songs button:has-text('stereo')")
-        page.wait_for_selector("#song-title:has-text('stereo')")
-        page.wait_for_selector(READY)
-        page.click("#listen button:has-text('True stems')")
-        page.keyboard.press("Space")
-        page.wait_for_function("() => document.querySelector('#now').textContent > '0:00.1'")
-        assert np.abs(rendered(page) - truth(songs, "stereo")).max() <= 2.6 * STEP
-        site.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files as ``python -m http.server`` does, and says nothing."""
-
-    def log_message(self, *_):
-        pass
+def test_exported_site(open_page, songs, exported_url):
+    page = open_page(exported_url, first=True)
+    page.wait_for_selector(READY)  # the first song is open
+    for id in ("opened-as-file", "remove", "more-models"):
+        assert page.locator(f"#{id}").is_hidden()
+    first = page.locator("#songs [aria-current=true]").text_content()
+    page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)
+    choose(page, "stereo")
+    page.wait_for_selector("#problem:has-text('That is not there any more')")
+    assert page.locator("#songs [aria-current=true]").text_content() == first
+    choose(page, "stereo")
+    page.wait_for_selector("#song-title:has-text('stereo')")
+    page.wait_for_selector(READY)
+    page.click("#listen button:has-text('True stems')")
+    page.keyboard.press("Space")
+    page.wait_for_function("() => document.querySelector('#now').textContent > '0:00.1'")
+    assert np.abs(rendered(page) - truth(songs, "stereo")).max() <= 2.6 * STEP

@@ -37,7 +37,7 @@ def test_server_runs_and_stops(tmp_path, published):
             with urllib.request.urlopen(f"{address}site.json") as answer:
                 site = json.load(answer)
             assert site["models"][0]["id"] == "model-hh-fft-1024"
-            assert site["songs"][-1]["title"] == "mine"
+            assert site["songs"][0]["title"] == "mine"
             foreign = urllib.request.Request(address, headers={"Host": "evil.example"})
             with pytest.raises(urllib.error.HTTPError, match="403"):
                 urllib.request.urlopen(foreign)

@@ -43,7 +43,7 @@ def test_site_holds_all_that_it_names(exported):
     site = read_json(exported / "site.json")
     assert site["static"] is True
     assert [model["id"] for model in site["models"]] == ["model-hh-fft-1024"]
-    assert [song["id"] for song in site["songs"]] == ["copper-sky", "my-demo"]
+    assert [song["id"] for song in site["songs"]] == ["my-demo", "copper-sky"]
     for song in site["songs"]:
         path = exported / song["result"]
         result = read_json(path)
@@ -59,7 +59,7 @@ def test_site_holds_all_that_it_names(exported):
             assert (path.parent / track["peaks"]).is_file()
             assert (path.parent / track["spectrogram"]).is_file()
     assert (exported / "index.html").is_file()
-    assert site["songs"][-1]["true_stems"] is False
+    assert site["songs"][0]["true_stems"] is False
     listed = read_json(exported / "export.json")["files"]
     there = [path for path in exported.rglob("*") if path.is_file()]
     assert listed == sorted(path.relative_to(exported).as_posix() for path in there)
@@ -281,16 +281,17 @@ def test_models_have_ids_that_are_safe_in_addresses(published, tmp_path):
         "nser-modell-2",
         "model",
     ]
+    names = [model.name for model in load_models([published, published]).values()]
+    assert names == ["model_hh_fft_1024", "model_hh_fft_1024 (2)"]
     shipped = load_models()
-    assert [(id, model.name) for id, model in shipped.items()] == [
-        ("generated", "No recorded music (shipped)")
-    ]
+    assert [(id, model.name) for id, model in shipped.items()] == [("generated", "hiphopss")]
+    assert "never from recordings" in shipped["generated"].description
     namesake = tmp_path / "generated.pkl"
     namesake.write_bytes(published.read_bytes())
     (model,) = load_models([namesake]).values()
     assert (model.id, model.name) == ("generated", "generated")
-    assert "Trained on" not in model.description
+    assert model.description == "Weights of the file generated.pkl."
     leaked = tmp_path / "model_hh_cs_aug_fft_1024.pkl"
     leaked.write_bytes(published.read_bytes())
     (model,) = load_models([leaked]).values()
-    assert model.description == "Preset released, trained on test songs (Q3)."
+    assert "learnt from test songs" in model.description

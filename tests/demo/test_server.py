@@ -42,9 +42,10 @@ def test_site_says_what_is_on_offer(client):
     site = client.get("/site.json").json()
     assert site["static"] is False
     assert [model["id"] for model in site["models"]] == ["generated", "model-hh-fft-1024"]
-    assert "no recorded music" in site["models"][0]["description"]
+    assert "never from recordings" in site["models"][0]["description"]
     assert [song["id"] for song in site["songs"]] == ["ritmo-interno", "copper-sky", "open-circuit"]
     assert all(song["true_stems"] and song["seconds"] == 4 for song in site["songs"])
+    assert [song["style"] for song in site["songs"]][::2] == ["hip hop", "rock"]
     assert site["limits"]["max_bytes"] == 200_000
     assert site["sources"] == list(SOURCES)
     assert client.get("/").headers["content-type"].startswith("text/html")

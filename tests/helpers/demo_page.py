@@ -17,11 +17,15 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
     "--autoplay-policy=no-user-gesture-required",
+    "--use-fake-device-for-media-stream",  # a microphone that beeps
+    "--use-fake-ui-for-media-stream",  # and a visitor who lets the page listen
 ]
 SECONDS = 4.0
 STEP = 1 / 32768  # of 16-bit audio
 FADED_IN = int(0.1 * RATE)  # samples by which playing has begun, if recording caught its begin
 READY = "#studio:not([hidden]):not([aria-busy=true])"
+# As in a browser that was asked to save data.
+SAVE_DATA = "Object.defineProperty(navigator, 'connection', { value: { saveData: true } })"
 
 # Sends what the mixer puts out, sample by sample.
 TAP = """
@@ -38,6 +42,13 @@ const pack = (floats) => {
   return btoa(text);
 };
 """
+
+
+def choose(page, title):
+    """Choose a song on offer, after opening the choice if another song is open."""
+    if page.locator("#choices").is_hidden():
+        page.click("#change")
+    page.click(f"#songs button:has-text('{title}')")
 
 
 def player(page, script, argument=None):

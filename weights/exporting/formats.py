@@ -69,6 +69,7 @@ FORMATS = {
     "keras": Format(".keras", "keras_format", ("keras",)),
     "onnx": Format(".onnx", "onnx_format", ("onnx", "onnxruntime"), facts_inside=True),
     "litert": Format(".tflite", "litert_format", ("keras", "tensorflow", "ai_edge_litert")),
+    "web": Format(".bin", "web_format", (), facts_inside=True),
 }
 """The formats by their names on the command line."""
 

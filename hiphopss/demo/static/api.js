@@ -1,4 +1,8 @@
-// The server's answers. All addresses are relative, so that a static copy works anywhere.
+// The server's answers, and the songs on this device. All addresses are relative, so that a static
+// copy works anywhere.
+
+import { isOnDevice, readDeviceResult, removeDeviceSong } from "./device/library.js";
+import { PageError } from "./errors.js";
 
 /**
  * One separation of a song, or its true stems.
@@ -8,12 +12,14 @@
  * @property {"model"|"true"} kind
  * @property {string} zip
  * @property {string} [note]  What to know of it: what of the song repeats.
+ * @property {?number} [beats_per_minute]  Tempo, where the song's loops tell it.
  * @property {Object<string, Track>} stems
  */
 
 /**
  * @typedef {object} Track
  * @property {string} audio
+ * @property {string} [ending]  Of the audio file's name: "flac", if nothing is said.
  * @property {string} peaks
  * @property {string} spectrogram
  * @property {?{SDR: number, SIR: number, SAR: number}} metrics  In dB.
@@ -32,11 +38,20 @@
  * @property {string} [note]  What to know of it, such as that the file was cut off.
  * @property {Track} original
  * @property {Version[]} versions
- * @property {boolean} [removable]  Whether it can be removed from the server.
+ * @property {boolean} [removable]  Whether it can be removed from where it is.
  */
 
-/** An error that can be shown as it is worded. */
-export class ServerError extends Error {}
+/** What the server refuses, or what is wrong with it. */
+export class ServerError extends PageError {
+  /**
+   * @param {string} message
+   * @param {?number} [status]  Of the answer, if there was one.
+   */
+  constructor(message, status = null) {
+    super(message);
+    this.isGone = status === 404;
+  }
+}
 
 // When the server has too many visitors, it says so with 503, and in how many seconds to ask again.
 const BUSY_TRIES = 6;
@@ -55,7 +70,8 @@ async function ask(url, options) {
     const seconds = Number(answer.headers.get("retry-after") ?? 10);
     if (tries < BUSY_TRIES) await new Promise((done) => setTimeout(done, 1000 * seconds));
   }
-  if (!answer.ok) throw new ServerError(worded(answer.status, await answer.text()));
+  const { ok, status } = answer;
+  if (!ok) throw new ServerError(worded(status, await answer.text()), status);
   return answer;
 }
 
@@ -77,6 +93,7 @@ export async function readJson(url) {
 
 /** Read a result, with absolute addresses. @param {string} url @returns {Promise<Result>} */
 export async function readResult(url) {
+  if (isOnDevice(url)) return readDeviceResult(url);
   const result = await readJson(url);
   const base = new URL(url, document.baseURI).href;
   const absolute = (track) => {
@@ -114,7 +131,7 @@ export function startJob(query, file, onUpload, signal) {
     request.addEventListener("load", () => {
       const { status, responseText } = request;
       if (status === 202) resolve(JSON.parse(responseText).job);
-      else reject(new ServerError(worded(status, responseText)));
+      else reject(new ServerError(worded(status, responseText), status));
     });
     signal.addEventListener("abort", () => request.abort());
     request.send(file);
@@ -132,7 +149,8 @@ export function cancelJob(job) {
   return ask(`api/jobs/${encodeURIComponent(job)}`, { method: "DELETE", keepalive: true });
 }
 
-/** Remove a result from the server. @param {string} id */
-export function removeResult(id) {
+/** Remove a result from where it is. @param {Result} result */
+export function removeResult({ id, url }) {
+  if (isOnDevice(url)) return removeDeviceSong(id);
   return ask(`api/results/${encodeURIComponent(id)}`, { method: "DELETE" });
 }

@@ -2,8 +2,11 @@
 // kept: a stereo song of ten minutes takes 850 MB a version.
 
 import { readBytes } from "./api.js";
+import { fileAt } from "./device/library.js";
+import { readSamples, readWav } from "./device/wav-file.js";
 
 const KEPT_BYTES = 1e9;
+const BLOCK = 1 << 17; // samples that are read at a time: the page stays responsive
 
 export class Buffers {
   #rate;
@@ -34,10 +37,10 @@ export class Buffers {
   async #decodeAll(tracks) {
     // A context of the song's own rate decodes without resampling.
     const decoder = new OfflineAudioContext(1, 1, this.#rate);
-    const decode = async ([name, track]) => [
-      name,
-      await decoder.decodeAudioData(await readBytes(track.audio)),
-    ];
+    const decode = async ([name, { audio }]) => {
+      const file = fileAt(audio);
+      return [name, file ? await read(file) : await decoder.decodeAudioData(await readBytes(audio))];
+    };
     return Object.fromEntries(await Promise.all(Object.entries(tracks).map(decode)));
   }
 
@@ -46,4 +49,16 @@ export class Buffers {
     const kept = Math.max(2, Math.floor(KEPT_BYTES / bytesPerSet));
     while (this.#sets.size > kept) this.#sets.delete(this.#sets.keys().next().value);
   }
+}
+
+// Reads a track that is on this device piece by piece: its file is as large as some of its buffer.
+async function read(file) {
+  const wav = await readWav(file);
+  const { nSamples: length, channels: numberOfChannels, sampleRate } = wav;
+  const buffer = new AudioBuffer({ length, numberOfChannels, sampleRate });
+  for (let at = 0; at < length; at += BLOCK) {
+    const block = await readSamples(file, wav, at, BLOCK);
+    block.forEach((samples, channel) => buffer.copyToChannel(samples, channel, at));
+  }
+  return buffer;
 }

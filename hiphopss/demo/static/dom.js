@@ -7,6 +7,7 @@ const ICONS = {
   pause: "M6.5 4.5h4v15h-4zM13.5 4.5h4v15h-4z",
   start: "M5 5h2.6v14H5zM19.5 5v14L8.6 12z",
   download: "M10.7 3h2.6v8.2l3-3 1.8 1.8L12 16.2 5.9 10l1.8-1.8 3 3zM4 18.4h16V21H4z",
+  close: "M6.4 4.6 12 10.2l5.6-5.6 1.8 1.8L13.8 12l5.6 5.6-1.8 1.8L12 13.8l-5.6 5.6-1.8-1.8L10.2 12 4.6 6.4z",
 };
 
 /** The element with that id. @param {string} id @returns {any} */
@@ -48,9 +49,21 @@ export function press(button, pressed) {
 /** A source's name as a heading. @param {string} name @returns {string} */
 export const capital = (name) => name[0].toUpperCase() + name.slice(1);
 
-/** Show a message and have it read out. @param {string} text */
+/** Focus the first of some elements that can be seen. @param {...string} ids */
+export function focusFirst(...ids) {
+  ids.map(byId).find((element) => element.checkVisibility())?.focus();
+}
+
+const SHOWN_MILLISECONDS = 4000; // and as long as it takes to read
+const MILLISECONDS_A_CHARACTER = 70;
+let fading = 0;
+
+/** Show for a while what has just happened, and have it read out. @param {string} text */
 export function announce(text) {
   byId("status").textContent = text;
+  clearTimeout(fading);
+  const shown = SHOWN_MILLISECONDS + MILLISECONDS_A_CHARACTER * text.length;
+  fading = setTimeout(() => (byId("status").textContent = ""), shown);
 }
 
 /** Hand a file to the user. @param {Blob} blob @param {string} name */

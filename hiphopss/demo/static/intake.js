@@ -1,112 +1,226 @@
-// Where songs come in: dropped, chosen, or bundled; their upload, and the job on the server.
+// Where songs come in: dropped, chosen from the disk, or taken from those on offer.
 
-import { cancelJob, readJob, ServerError, startJob } from "./api.js";
-import { byId, element } from "./dom.js";
+import { byId, element, focusFirst } from "./dom.js";
+import { clearNotice, complain } from "./notices.js";
 import { clock } from "./times.js";
 
-const POLL_MILLISECONDS = 400;
+/**
+ * How a separation is asked for.
+ * @typedef {object} Options
+ * @property {string} model
+ * @property {(doing: string, fraction: ?number) => void} told  `null` if nobody knows how far.
+ * @property {AbortSignal} signal
+ */
 
-const STAGES = {
-  reading: "Reading the song",
-  separating: "Separating",
-  measuring: "Measuring against the true stems",
-  drawing: "Drawing",
-};
+/**
+ * A way to separate a visitor's song. What it separates has an address, which `readResult` of
+ * api.js reads. It throws errors with a message for the visitor (`PageError`), or AbortError.
+ * @typedef {object} Way
+ * @property {"device"|"server"} id
+ * @property {string} name
+ * @property {string} promise  What happens with the file, in one sentence.
+ * @property {string} limits  What it takes, in one sentence.
+ * @property {(file: File, options: Options) => Promise<string>} separate
+ * @property {(song: string, options: Options) => Promise<string>} [separateOffered]
+ *   A song on offer that is not separated yet.
+ * @property {(result: string, options: Options) => Promise<string>} [separateAgain]
+ *   A result's song with another model.
+ */
 
-/** Events: `result` (detail: its address). */
+/** Events: `result` (detail: its address), `failed` (detail: the error). */
 export class Intake extends EventTarget {
   #site;
-  #running = null; // {stop: AbortController, job: ?string}
+  #ways;
+  #way;
+  #running = null; // {stop: AbortController, unasked: boolean}
+  #unasked = false; // whether the song that comes is one that nobody has asked for
+  #choosing = false; // whether the visitor has begun to choose
 
-  /** @param {object} site  What the server offers. */
-  constructor(site) {
+  /**
+   * @param {object} site  What is on offer.
+   * @param {Way[]} ways  The first one is used unless the visitor chooses another.
+   */
+  constructor(site, ways) {
     super();
     this.#site = site;
+    this.#ways = ways;
+    this.#way = ways[0] ?? null;
     this.#offerSongs();
-    byId("job-cancel").addEventListener("click", () => this.cancel());
-    window.addEventListener("pagehide", () => this.cancel());
-    if (!site.static) this.#offerUpload();
-  }
-
-  /** @param {string} message  One line that says what is wrong; empty for nothing. */
-  complain(message) {
-    this.#say(message, true);
-  }
-
-  /** @param {string} message  One line that says what has been done. */
-  inform(message) {
-    this.#say(message, false);
-  }
-
-  #say(message, isWrong) {
-    byId("problem").classList.toggle("wrong", isWrong);
-    byId("problem").textContent = message;
+    this.#offerModels();
+    if (ways.length > 0) this.#offerUpload();
+    this.#wire();
+    byId("intake").hidden = false;
   }
 
   /** Mark the song that is open. @param {?string} url  Of its result. */
   mark(url) {
-    for (const button of byId("songs").children) {
+    for (const button of document.querySelectorAll("#songs button, #kept button")) {
       button.setAttribute("aria-current", button.dataset.result === url);
     }
   }
 
-  /** Separate a song that is there with another model. */
-  separateAgain(id, model, title) {
-    return this.#separate({ model, result: id }, null, title);
+  /**
+   * Offer the songs that a visitor has on this device.
+   * @param {{address: string, title: string, seconds: number}[]} songs
+   */
+  offerKept(songs) {
+    const buttons = songs.map(({ address, title, seconds }) =>
+      songButton({ title, seconds }, { "data-result": address }, () => {
+        this.cancel();
+        clearNotice();
+        this.#found(address);
+      }),
+    );
+    byId("kept").replaceChildren(...buttons);
+    byId("kept").closest(".bundled").hidden = songs.length === 0;
+  }
+
+  /** A song is open: shrink to its name, unless the visitor is choosing another meanwhile. */
+  opened() {
+    byId("chosen").hidden = false;
+    this.#expand(this.#unasked && this.#choosing);
+    this.#unasked = false;
+  }
+
+  /** No song is open any more: show the choice, with the focus there. */
+  closed() {
+    byId("chosen").hidden = true;
+    this.mark(null);
+    this.#expand(true);
+    this.#focusChoice();
+  }
+
+  /**
+   * Open the first song on offer, so that visitors see at once what the page does. Not for those
+   * who have asked their browser to save data.
+   */
+  openFirst() {
+    const [song] = this.#site.songs;
+    if (song && !navigator.connection?.saveData) this.#choose(song, true);
+  }
+
+  /**
+   * Separate a result's song with another model.
+   * @param {string} id  Of the result.
+   * @param {string} model
+   * @param {string} title
+   * @param {"device"|"server"} place  Where the song is.
+   */
+  separateAgain(id, model, title, place) {
+    const way = this.#ways.find((offered) => offered.id === place);
+    return this.#separate(title, (options) => way.separateAgain(id, { ...options, model }));
   }
 
   /** Stop what is under way. */
   cancel() {
-    if (!this.#running) return;
-    const { stop, job } = this.#running;
-    this.#running = null;
-    byId("job").hidden = true;
-    stop.abort();
-    if (job) cancelJob(job).catch(() => {}); // it has just ended
+    const running = this.#running;
+    this.#end();
+    running?.stop.abort();
+  }
+
+  #wire() {
+    const on = (id, event, act) => byId(id).addEventListener(event, act);
+    on("job-cancel", "click", ({ detail }) => {
+      this.cancel();
+      if (detail === 0 || !byId("choices").hidden) this.#focusChoice();
+    });
+    on("change", "click", () => {
+      this.#expand(byId("choices").hidden);
+      if (!byId("choices").hidden) this.#focusChoice();
+    });
+    for (const event of ["focusin", "pointerdown"]) {
+      on("choices", event, () => (this.#choosing = true));
+    }
+    document.addEventListener("keydown", ({ key }) => {
+      if (key !== "Escape" || byId("help").open || byId("chosen").hidden) return;
+      if (byId("choices").hidden) return;
+      byId("change").focus();
+      this.#expand(false);
+    });
+    window.addEventListener("pagehide", () => this.cancel());
+  }
+
+  #focusChoice() {
+    focusFirst("choose", "change", "intake-title");
+  }
+
+  #expand(expanded) {
+    const lost = !expanded && byId("choices").contains(document.activeElement);
+    byId("choices").hidden = !expanded;
+    byId("change").setAttribute("aria-expanded", expanded);
+    if (lost) byId("change").focus();
   }
 
   #offerSongs() {
-    const { songs, static: isStatic } = this.#site;
-    byId("songs-title").textContent = isStatic ? "Songs" : "Or take one of these";
+    const { songs } = this.#site;
+    byId("songs-title").textContent = this.#way ? "Or take one of these" : "Songs";
     byId("songs").replaceChildren(
       ...songs.map((song) => {
-        const length = element("span", { class: "hint" }, clock(song.seconds).slice(0, -2));
-        const choose = () => this.#choose(song);
         const data = { "data-song": song.id, "data-result": song.result };
-        return element("button", { type: "button", ...data, click: choose }, song.title, " ", length);
+        return songButton(song, data, () => this.#choose(song));
       }),
     );
+    byId("songs-note").hidden = !songs.some(({ style }) => style);
     byId("songs").closest(".bundled").hidden = songs.length === 0;
   }
 
-  #choose(song) {
-    if (!this.#site.static) {
-      this.#separate({ model: byId("model").value, song: song.id }, null, song.title);
-    } else {
-      this.complain("");
+  #choose(song, unasked = false) {
+    if (song.result) {
+      if (!unasked) this.cancel();
+      clearNotice();
+      this.#unasked = unasked;
       this.#found(song.result);
+      return;
     }
+    const way = this.#ways.find(({ separateOffered }) => separateOffered);
+    const begin = (options) => way.separateOffered(song.id, options);
+    this.#separate(song.title, begin, { song: song.id, unasked });
+  }
+
+  #offerModels() {
+    const { models } = this.#site;
+    const select = byId("model");
+    select.append(...models.map(({ id, name }) => element("option", { value: id }, name)));
+    const describe = () => {
+      const { description } = models.find(({ id }) => id === select.value);
+      byId("model-description").textContent = description;
+    };
+    select.addEventListener("change", describe);
+    byId("model-choice").hidden = models.length < 2 || this.#ways.length === 0;
+    if (models.length > 0) describe();
   }
 
   #offerUpload() {
-    const { limits, models } = this.#site;
-    const longest = inWords(limits.max_seconds);
-    byId("limits").textContent =
-      `${limits.formats.join(", ")}; up to ${longest} and ${megabytes(limits.max_bytes)} MB.`;
-    byId("upload").hidden = byId("model-choice").hidden = false;
-    const describe = () => {
-      const { description } = models.find(({ id }) => id === byId("model").value);
-      byId("model-description").textContent = description;
-    };
-    byId("model").append(...models.map(({ id, name }) => element("option", { value: id }, name)));
-    byId("model").addEventListener("change", describe);
-    describe();
+    byId("upload").hidden = false;
+    const several = this.#ways.length > 1;
+    byId("ways").hidden = !several;
+    if (several) byId("ways").append(...this.#ways.map((way) => this.#wayChoice(way)));
+    this.#describeWay();
     byId("choose").addEventListener("click", () => byId("file").click());
+    byId("drop-area").addEventListener("click", ({ target }) => {
+      if (!target.closest("button, input")) byId("file").click();
+    });
     byId("file").addEventListener("change", (event) => {
       this.#take(event.target.files);
       event.target.value = ""; // so that the same file can be chosen again
     });
     this.#offerDrop();
+  }
+
+  #wayChoice(way) {
+    const choose = () => {
+      this.#way = way;
+      this.#describeWay();
+    };
+    const attributes = { type: "radio", name: "way", value: way.id, change: choose };
+    const input = element("input", { ...attributes, "aria-describedby": "promise limits" });
+    input.checked = way === this.#way;
+    return element("label", {}, input, " ", way.name);
+  }
+
+  #describeWay() {
+    byId("promise").textContent = this.#way.promise;
+    byId("limits").textContent = this.#way.limits;
   }
 
   #offerDrop() {
@@ -116,6 +230,7 @@ export class Intake extends EventTarget {
       if (!hasFiles(event)) return;
       event.preventDefault(); // the browser would leave the page for the file
       hint.hidden = false;
+      this.#choosing = true;
     });
     window.addEventListener("dragleave", (event) => {
       if (!event.relatedTarget) hint.hidden = true;
@@ -131,60 +246,41 @@ export class Intake extends EventTarget {
   #take(files) {
     if (files.length === 0) return;
     const [file] = files;
-    const { max_bytes: most } = this.#site.limits;
     if (files.length > 1) {
-      this.complain("That is more than one file: drop one song at a time.");
-    } else if (file.size > most) {
-      const [size, limit] = [file.size, most].map(megabytes);
-      this.complain(`${file.name} has ${size} MB, the limit is ${limit} MB: make it shorter.`);
-    } else {
-      this.#separate({ model: byId("model").value, name: file.name }, file, file.name);
+      complain("That is more than one file: drop one song at a time.");
+      return;
     }
+    const model = byId("model").value;
+    this.#separate(file.name, (options) => this.#way.separate(file, { ...options, model }));
   }
 
-  async #separate(query, file, title) {
+  // Begins what a function begins, and follows it.
+  async #separate(title, begin, { song = null, unasked = false } = {}) {
     this.cancel();
-    this.complain("");
-    const running = { stop: new AbortController(), job: null };
+    clearNotice();
+    const running = { stop: new AbortController(), unasked };
     this.#running = running;
-    this.#tell(file ? "Sending" : "Asking for", title, 0);
+    if (!unasked) window.addEventListener("beforeunload", warn);
+    byId("job-unasked").hidden = !unasked;
+    const told = (doing, fraction) => this.#running === running && showJob(doing, title, fraction);
+    const model = byId("model").value;
     try {
-      const onUpload = (sent) => this.#running === running && this.#tell("Sending", title, sent);
-      running.job = await startJob(query, file, onUpload, running.stop.signal);
-      const url = await this.#follow(running, title);
-      if (url && query.song) this.#remember(query.song, url);
-      if (url) this.#found(url);
-    } catch (error) {
+      const url = await begin({ model, told, signal: running.stop.signal });
       if (this.#running !== running) return; // cancelled
-      this.complain(error instanceof ServerError ? error.message : String(error));
+      if (song) this.#remember(song, url);
+      this.#unasked = unasked;
+      this.#found(url);
+    } catch (error) {
+      const told = !unasked && error.name !== "AbortError"; // nobody has asked for the first song
+      if (told && this.#running === running) this.#failed(error);
     }
-    if (this.#running === running) {
-      this.#running = null;
-      byId("job").hidden = true;
-    }
+    if (this.#running === running) this.#end();
   }
 
-  // Gives the address of the result, or nothing if cancelled.
-  async #follow(running, title) {
-    while (this.#running === running) {
-      const job = await readJob(running.job);
-      if (this.#running !== running || job.state === "cancelled") return null;
-      if (job.state === "done") return job.result;
-      if (job.state === "failed") throw new ServerError(job.error);
-      if (job.state === "running") this.#tell(STAGES[job.stage] ?? "Working", title, job.progress);
-      else this.#tell(queueText(job.position), title, null);
-      await new Promise((done) => setTimeout(done, POLL_MILLISECONDS));
-    }
-    return null;
-  }
-
-  #tell(doing, title, fraction) {
-    byId("job").hidden = false;
-    // Percents are on the bar, and not read out each time.
-    const text = `${doing}: ${title}`;
-    if (byId("job-text").textContent !== text) byId("job-text").textContent = text;
-    if (fraction === null) byId("job-progress").removeAttribute("value");
-    else byId("job-progress").value = fraction;
+  #end() {
+    this.#running = null;
+    byId("job").hidden = true;
+    window.removeEventListener("beforeunload", warn);
   }
 
   // So that its button can be marked.
@@ -197,16 +293,26 @@ export class Intake extends EventTarget {
   #found(url) {
     this.dispatchEvent(new CustomEvent("result", { detail: url }));
   }
+
+  #failed(error) {
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+  }
 }
 
-const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
-
-function inWords(seconds) {
-  const [count, unit] = seconds % 60 ? [seconds, "second"] : [seconds / 60, "minute"];
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+function songButton({ title, style, seconds }, data, click) {
+  const facts = [style, clock(seconds).slice(0, -2)].filter(Boolean).join(", ");
+  const hint = element("span", { class: "hint" }, facts);
+  return element("button", { type: "button", ...data, click }, title, " ", hint);
 }
 
-function queueText(position) {
-  if (!position) return "Waiting for its turn";
-  return `Waiting (${position} ${position === 1 ? "song" : "songs"} ahead)`;
+// Browsers then ask whether to leave the page, in their own words.
+const warn = (event) => event.preventDefault();
+
+function showJob(doing, title, fraction) {
+  byId("job").hidden = false;
+  // Percents are on the bar, and not read out each time.
+  const text = `${doing}: ${title}`;
+  if (byId("job-text").textContent !== text) byId("job-text").textContent = text;
+  if (fraction === null) byId("job-progress").removeAttribute("value");
+  else byId("job-progress").value = fraction;
 }

@@ -8,6 +8,8 @@ import { byId } from "./dom.js";
  * @property {() => void} playOrPause
  * @property {(seconds: number) => void} skip
  * @property {() => void} toStart
+ * @property {() => void} toEnd
+ * @property {(direction: number) => void} page  Far on, or back.
  * @property {(stem: number) => void} mute  The stem's number from 0.
  * @property {(stem: number) => void} solo
  * @property {() => void} loop
@@ -21,7 +23,8 @@ import { byId } from "./dom.js";
  */
 export function listenToKeys(actions, ready) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || byId("help").open) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (document.querySelector("dialog[open]")) return;
     if (event.key === "?" && !ownsText(event.target)) {
       byId("help").showModal();
       return;
@@ -43,13 +46,27 @@ function actionOf(event, actions) {
   if (ownsText(target)) return null;
   const isRange = target.matches("input[type=range]");
   const seconds = shiftKey ? 1 : 5;
+  const onRuler = target.getAttribute("role") === "slider" && rulerAction(event, actions, seconds);
+  if (onRuler) return onRuler;
   if (event.key === "ArrowLeft") return isRange ? null : () => actions.skip(-seconds);
   if (event.key === "ArrowRight") return isRange ? null : () => actions.skip(seconds);
   if (event.key === "Home") return isRange ? null : actions.toStart;
+  if (event.key === "End") return isRange ? null : actions.toEnd;
   if (event.code === "Space") return target.closest("button, a, summary") ? null : actions.playOrPause;
   const stem = /^(?:Digit|Numpad)([1-4])$/.exec(event.code);
   if (stem) return () => (shiftKey ? actions.solo : actions.mute)(Number(stem[1]) - 1);
   return { l: actions.loop, o: actions.original }[letterOf(event)] ?? null;
+}
+
+// What the ruler does besides, as sliders do; elsewhere these keys scroll the page.
+function rulerAction({ key }, actions, seconds) {
+  const acts = {
+    ArrowUp: () => actions.skip(seconds),
+    ArrowDown: () => actions.skip(-seconds),
+    PageUp: () => actions.page(1),
+    PageDown: () => actions.page(-1),
+  };
+  return acts[key] ?? null;
 }
 
 // On keyboards of other scripts, letters go by their place, too.

@@ -1,80 +1,90 @@
-// The strips beside the lanes: mute, solo, fader, pan and scores of each stem, and the master.
+// The strips beside the lanes: mute, solo, fader and pan of each stem, and the master; presets
+// above them.
 
-import { byId, capital, element, icon, press } from "./dom.js";
-import { isAudible, neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
+import {
+  levelSlider,
+  meter,
+  panSlider,
+  pitchSlider,
+  presetButtons,
+  tempoSlider,
+  toggle,
+} from "./controls.js";
+import { announce, byId, capital, element, icon, press } from "./dom.js";
+import { factor, isAudible, neutralMix, ORIGINAL } from "./graph.js";
+import { Pads } from "./pads.js";
+import { isSet, PRESETS, setPreset } from "./presets.js";
 
-const TOP_DB = 12;
-
-const SCORES = {
-  SDR: "Signal to distortion ratio: how much of the stem is right",
-  SIR: "Signal to interference ratio: how little of the other stems leaks in",
-  SAR: "Signal to artefacts ratio: how little the separation adds",
-};
-
-/** A fader's level in words. @param {number} decibels @returns {string} */
-export function levelText(decibels) {
-  return decibels <= SILENT_DB ? "silent" : `${decibels} decibels`;
-}
-
-/** A pan's position in words. @param {number} pan @returns {string} */
-export function panText(pan) {
-  const percent = Math.round(100 * Math.abs(pan));
-  return percent ? `${percent} percent ${pan < 0 ? "left" : "right"}` : "centre";
-}
-
-const signed = (value) => String(value).replace("-", "\u2212");
-const levelNumber = (decibels) => (decibels <= SILENT_DB ? "\u2212\u221e dB" : `${signed(decibels)} dB`);
-const panNumber = (pan) => (pan ? `${pan < 0 ? "L" : "R"} ${Math.round(100 * Math.abs(pan))}` : "C");
-
-/** Events: `mix` after a change of the player's mix by hand. */
-export class MixerView extends EventTarget {
+/** Shows and changes the player's mix. */
+export class MixerView {
   #player;
   #timeline;
   #strips = new Map();
   #master = null;
+  #bend = []; // sliders of tempo and pitch
+  #before = []; // mutes and solos before a pad was held
+  #pads = new Pads(byId("pads"), {
+    mute: (source) => announce(this.toggleMute(source)),
+    hold: (source, held) => this.#hold(source, held),
+  });
 
   /**
    * @param {import("./player.js").Player} player
    * @param {import("./timeline.js").Timeline} timeline
    */
   constructor(player, timeline) {
-    super();
     this.#player = player;
     this.#timeline = timeline;
+    byId("presets").append(
+      ...presetButtons(PRESETS, (preset) => announce(this.#togglePreset(preset))),
+    );
   }
 
   /** Make the rows of the player's song. */
   open() {
     const sources = Object.keys(this.#player.mix.stems);
     this.#strips.clear();
+    this.#pads.open(sources);
     byId("tracks").replaceChildren(
       this.#originalRow(),
       ...sources.map((source, number) => this.#stemRow(source, number + 1)),
     );
-    this.#master = this.#levelSlider("Master level", (value) => (this.#player.mix.master = value));
+    this.#master = levelSlider(
+      "Master level",
+      this.#taking(null, (value) => (this.#player.mix.master = value)),
+    );
+    this.#bend = this.#player.canBend ? this.#bendSliders() : [];
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
-    byId("master").replaceChildren(title, this.#master.row);
+    byId("master").replaceChildren(title, this.#master.row, ...this.#bend.map(({ row }) => row));
     this.show();
   }
 
-  /** Show the state of the player: mix, version, scores, downloads. */
+  /** Show the state of the player: mix, version, downloads. */
   show() {
     const { mix, listening, result } = this.#player;
     const version = result.versions.find(({ id }) => id === this.#player.version);
     byId("desk").dataset.listening = listening === ORIGINAL ? ORIGINAL : version.kind;
     this.#master.set(mix.master);
+    for (const [number, name] of ["tempo", "pitch"].entries()) this.#bend[number]?.set(mix[name]);
+    for (const button of byId("presets").children) {
+      const preset = PRESETS.find(({ id }) => id === button.dataset.preset);
+      press(button, isSet(mix, preset));
+    }
+    this.#pads.show((source) => !mix.stems[source].mute);
+    const soloed = Object.keys(mix.stems).filter((source) => mix.stems[source].solo);
     for (const [source, strip] of this.#strips) {
       const { gain, pan, mute, solo } = mix.stems[source];
-      const { audio, metrics } = version.stems[source];
+      const { audio, ending = "flac" } = version.stems[source];
       strip.level.set(gain);
       strip.pan.set(pan);
       press(strip.mute, mute);
       press(strip.solo, solo);
+      press(strip.alone, solo && soloed.length === 1);
+      strip.row.style.setProperty("--gain", factor(gain));
       strip.row.classList.toggle("silent", !isAudible(mix, source));
       strip.download.href = audio;
-      strip.download.download = `${result.title} - ${source} (${version.name}).flac`;
+      strip.download.download = `${result.title} - ${source} (${version.name}).${ending}`;
       strip.download.setAttribute("aria-label", `Download ${source} (${version.name})`);
-      strip.scores.replaceChildren(...(metrics ? scores(metrics) : []));
     }
   }
 
@@ -82,27 +92,58 @@ export class MixerView extends EventTarget {
   toggleMute(source) {
     const stem = this.#player.mix.stems[source];
     stem.mute = !stem.mute;
-    this.#changed();
-    return `${capital(source)} ${stem.mute ? "muted" : "not muted"}`;
+    const also = this.#changed(source);
+    return `${capital(source)} ${stem.mute ? "muted" : "not muted"}${also}`;
   }
 
   /** Solo or not; says which in words. @param {string} source @returns {string} */
   toggleSolo(source) {
     const stem = this.#player.mix.stems[source];
     stem.solo = !stem.solo;
-    this.#changed();
-    return `${capital(source)} ${stem.solo ? "solo" : "not solo"}`;
+    const also = this.#changed(source);
+    return `${capital(source)} ${stem.solo ? "solo" : "not solo"}${also}`;
   }
 
-  /** Put every control back. */
+  /** Put every control back; says so. @returns {string} */
   reset() {
     Object.assign(this.#player.mix, neutralMix([...this.#strips.keys()]));
     this.#changed();
+    return "Mixer reset";
+  }
+
+  // Hear one stem, or all as before; says which in words.
+  #toggleAlone(source) {
+    const { stems } = this.#player.mix;
+    const others = Object.keys(stems).filter((other) => other !== source);
+    const wasAlone = stems[source].solo && !others.some((other) => stems[other].solo);
+    for (const other of others) stems[other].solo = false;
+    stems[source].solo = !wasAlone;
+    const also = this.#changed(source);
+    return `${wasAlone ? "No stem alone any more" : `${capital(source)} alone`}${also}`;
+  }
+
+  #togglePreset(preset) {
+    const { mix } = this.#player;
+    const wasSet = isSet(mix, preset);
+    setPreset(mix, wasSet ? null : preset);
+    const also = this.#changed("stems");
+    return `${preset.name}${wasSet ? " off" : `: ${preset.meaning}`}${also}`;
+  }
+
+  // One stem alone while its pad is held; then all is as before.
+  #hold(source, held) {
+    const { stems } = this.#player.mix;
+    if (held) this.#before = Object.entries(stems).map(([name, { mute, solo }]) => [name, { mute, solo }]);
+    for (const [name, before] of this.#before) {
+      const alone = { mute: false, solo: name === source };
+      Object.assign(stems[name], held ? alone : before);
+    }
+    this.#changed(source);
   }
 
   #originalRow() {
-    const { audio } = this.#player.result.original;
-    const name = `${this.#player.result.title} - original.flac`;
+    const { audio, ending = "flac" } = this.#player.result.original;
+    const name = `${this.#player.result.title} - original.${ending}`;
     const strip = element(
       "div",
       { class: "strip" },
@@ -124,15 +165,29 @@ export class MixerView extends EventTarget {
     const solo = this.#toggle("S", `Solo ${source}`, `shift ${number}`, () =>
       this.toggleSolo(source),
     );
+    const alone = element(
+      "button",
+      {
+        type: "button",
+        class: "name",
+        "aria-pressed": "false",
+        "aria-label": `${name} alone`,
+        title: `Hear ${source} alone`,
+        click: () => announce(this.#toggleAlone(source)),
+      },
+      name,
+    );
     const stem = () => this.#player.mix.stems[source];
-    const level = this.#levelSlider(`${name} level`, (value) => (stem().gain = value));
-    const pan = this.#panSlider(`${name} pan`, (value) => (stem().pan = value));
+    const level = levelSlider(
+      `${name} level`,
+      this.#taking(source, (value) => (stem().gain = value)),
+    );
+    const pan = panSlider(`${name} pan`, this.#taking(source, (value) => (stem().pan = value)));
     const download = downloadLink("", "");
-    const metrics = element("p", { class: "scores" });
     const title = element(
       "div",
       { class: "title" },
-      element("h3", {}, name),
+      element("h3", {}, alone),
       meter(source),
       mute,
       solo,
@@ -141,69 +196,43 @@ export class MixerView extends EventTarget {
     const row = element(
       "div",
       { class: "track", "data-source": source, role: "group", "aria-label": name },
-      element("div", { class: "strip" }, title, level.row, pan.row, metrics),
+      element("div", { class: "strip" }, title, level.row, pan.row),
       this.#timeline.lane(source),
     );
-    this.#strips.set(source, { row, mute, solo, level, pan, download, scores: metrics });
+    this.#strips.set(source, { row, mute, solo, alone, level, pan, download });
     return row;
   }
 
   #toggle(letter, name, key, act) {
-    const attributes = { type: "button", class: `toggle ${letter}`, "aria-pressed": "false" };
-    return element(
-      "button",
-      { ...attributes, "aria-label": name, title: `${name} (${key})`, click: act },
-      letter,
-    );
+    return toggle(letter, name, `${name} (${key})`, () => announce(act()));
   }
 
-  #levelSlider(name, take) {
-    const range = { min: SILENT_DB, max: TOP_DB, step: 0.5, class: "level" };
-    return this.#slider("Level", name, range, take, levelNumber, levelText, 1);
+  #bendSliders() {
+    const { mix } = this.#player;
+    return [
+      tempoSlider(this.#taking(null, (value) => (mix.tempo = value))),
+      pitchSlider(this.#taking(null, (value) => (mix.pitch = value))),
+    ];
   }
 
-  #panSlider(name, take) {
-    const range = { min: -100, max: 100, step: 1, class: "pan" };
-    return this.#slider("Pan", name, range, take, panNumber, panText, 100);
-  }
-
-  // A labelled range and its number; `unit` is how many of its steps make 1 of the value.
-  #slider(label, name, range, take, number, text, unit) {
-    const output = element("span", { class: "number", "aria-hidden": "true" });
-    const input = element("input", {
-      ...range,
-      type: "range",
-      "aria-label": name,
-      input: () => this.#changed(take(input.valueAsNumber / unit)),
-      dblclick: () => this.#changed(take(0)),
-    });
-    const set = (value) => {
-      input.value = value * unit;
-      input.setAttribute("aria-valuetext", text(value));
-      output.textContent = number(value);
+  // What takes a value of a stem, or of the master.
+  #taking(source, take) {
+    return (value) => {
+      take(value);
+      this.#changed(source);
     };
-    const seen = element("span", { class: "label", "aria-hidden": "true" }, label);
-    return { row: element("div", { class: "slider" }, seen, input, output), set };
   }
 
-  #changed() {
+  // Who changes a stem wants to hear it: the stems are heard again if the original was; gives what
+  // to say of that.
+  #changed(source = null) {
     this.#player.mixChanged();
-    this.dispatchEvent(new Event("mix"));
+    if (!source || this.#player.listening !== ORIGINAL) return "";
+    this.#player.listen(this.#player.version);
+    return ". You hear the stems now, and not the original.";
   }
-}
-
-function meter(name) {
-  return element("div", { class: "meter", "data-meter": name, "aria-hidden": "true" });
 }
 
 function downloadLink(href, name) {
   return element("a", { class: "icon", href, download: name, title: "Download" }, icon("download"));
-}
-
-function scores(metrics) {
-  return Object.entries(SCORES).map(([name, meaning]) => {
-    const value = metrics[name] === null ? "\u2013" : signed(metrics[name].toFixed(1));
-    const abbreviation = element("abbr", { title: `${meaning}, in dB` }, name);
-    return element("span", {}, abbreviation, ` ${value}`);
-  });
 }

@@ -5,11 +5,13 @@
 // position that the clock gives. So versions change without a gap and stay aligned.
 
 import { Buffers } from "./buffers.js";
+import { PageError } from "./errors.js";
 import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
+import { changedLoop, contains, isWhole } from "./loop.js";
+import { isBent, makeShifter } from "./shifter.js";
 
 const FADE = 0.015; // seconds
 const LEAD = 0.04; // seconds from a decision to its moment: late nodes would be out of step
-const MIN_LOOP = 0.05; // seconds
 
 /** Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read). */
 export class Player extends EventTarget {
@@ -17,7 +19,9 @@ export class Player extends EventTarget {
   #context = null;
   #mixer = null;
   #voice = null;
-  #start = { time: 0, offset: 0, loop: null }; // what the clock's reading means
+  #shifter = null; // what the mix goes through at another tempo or pitch
+  #start = { time: 0, offset: 0, loop: null, tempo: 1 }; // what the clock's reading means
+  #bending = false;
   #freeFrom = 0; // context time at which the last cross-fade is over
   #rest = 0; // position while nothing plays
   #wanted = null;
@@ -32,6 +36,10 @@ export class Player extends EventTarget {
   loop = { on: false, start: 0, end: 0 };
   /** @type {?import("./graph.js").Mix} */
   mix = null;
+  /** Whether tempo and pitch can be changed. */
+  canBend = false;
+  /** The decoded audio of what is listened to. @type {?Object<string, AudioBuffer>} */
+  tracks = null;
 
   /** Put in a song; the one before is forgotten. @param {import("./api.js").Result} result */
   open(result) {
@@ -53,9 +61,10 @@ export class Player extends EventTarget {
   close() {
     this.#context?.close();
     this.#context = this.#mixer = this.#voice = this.#buffers = this.#wanted = null;
+    this.#shifter = null;
     this.#rest = this.#freeFrom = 0;
     this.playing = false;
-    this.result = null;
+    this.result = this.tracks = null;
   }
 
   /** The running context, once something has been played. @returns {?AudioContext} */
@@ -72,17 +81,17 @@ export class Player extends EventTarget {
   get position() {
     if (!this.playing) return this.#rest;
     const { currentTime, outputLatency = 0 } = this.#context;
-    return this.#positionAt(currentTime - outputLatency);
+    return this.#positionAt(currentTime - outputLatency - (this.#shifter?.latency ?? 0));
   }
 
   async play() {
     if (this.playing || !this.result) return;
     this.#makeContext(); // before anything is awaited: browsers ask for a gesture
     const buffers = this.#buffers;
-    await this.#context.resume();
+    await started(this.#context);
     if (this.#buffers !== buffers) return; // another song since
     const tracks = await this.#loadLast(() => this.#wanted);
-    if (this.playing || !tracks) return;
+    if (!tracks || !(await this.#bend()) || this.playing) return;
     this.playing = true;
     this.#begin(tracks, this.#rest);
     this.#tell();
@@ -96,22 +105,31 @@ export class Player extends EventTarget {
   }
 
   /** @param {number} seconds */
-  async seek(seconds) {
+  seek(seconds) {
     const position = Math.max(0, Math.min(seconds, this.result.seconds));
     this.#rest = position;
-    if (this.playing) this.#begin(await this.#loadLast(() => this.listening), position);
+    this.#again(position);
     this.#tell();
   }
 
-  /** @param {Partial<{on: boolean, start: number, end: number}>} change */
-  async setLoop(change) {
-    const loop = { ...this.loop, ...change };
-    const { seconds } = this.result;
-    loop.start = Math.max(0, Math.min(this.#onSample(loop.start), seconds - MIN_LOOP));
-    loop.end = Math.max(loop.start + MIN_LOOP, Math.min(this.#onSample(loop.end), seconds));
+  /**
+   * Change the loop. If the position is outside of it, it is played from its start.
+   * @param {Partial<import("./loop.js").Loop>} change
+   * @returns {string}  In words what differs from what was asked for; empty if nothing does.
+   */
+  setLoop(change) {
+    const { loop, told } = changedLoop(this.loop, change, this.result);
     this.loop = loop;
-    if (this.playing) this.#begin(await this.#loadLast(() => this.listening));
+    const outside = loop.on && !contains(loop, this.position);
+    if (outside) this.#rest = loop.start;
+    this.#again(outside ? loop.start : undefined);
     this.#tell();
+    return told;
+  }
+
+  /** Whether the loop is a part of the song. @returns {boolean} */
+  get hasRegion() {
+    return !isWhole(this.loop, this.result.seconds);
   }
 
   /**
@@ -133,6 +151,7 @@ export class Player extends EventTarget {
     }
     if (!isLast()) return false;
     this.listening = id;
+    this.tracks = tracks;
     if (id !== ORIGINAL) this.version = id;
     if (this.playing) this.#begin(tracks);
     this.#tell();
@@ -142,12 +161,17 @@ export class Player extends EventTarget {
   /** Take over what has been changed in `mix`. */
   mixChanged() {
     this.#mixer?.glide(this.mix);
+    if (this.playing) this.#rebend();
     this.#tell();
   }
 
-  /** Render the mix of the version listened to last. @returns {Promise<AudioBuffer>} */
-  async render() {
-    return renderMix(await this.#load(this.version), this.mix);
+  /**
+   * Render the mix of the version listened to last.
+   * @param {?{start: number, end: number}} [part]  Of the song, in seconds.
+   * @returns {Promise<AudioBuffer>}
+   */
+  async render(part = null) {
+    return renderMix(await this.#load(this.version), this.mix, part);
   }
 
   async #load(id) {
@@ -183,6 +207,40 @@ export class Player extends EventTarget {
     this.#mixer.set(this.mix);
   }
 
+  // Sends the mix through a shifter where it needs one; false if the song was closed meanwhile.
+  async #bend() {
+    const context = this.#context;
+    const needed = isBent(this.mix);
+    if (needed !== (this.#shifter !== null)) {
+      const shifter = needed ? await makeShifter(context) : null;
+      if (this.#context !== context) return false;
+      this.#mixer.through(shifter, this.#shifter);
+      this.#shifter = shifter;
+    }
+    this.#shifter?.set(this.mix);
+    return true;
+  }
+
+  // Takes over another tempo or pitch while it plays. Where the mix begins or ceases to go through
+  // a shifter, which holds it back, that is in silence.
+  async #rebend() {
+    const { tempo } = this.mix;
+    if (isBent(this.mix) !== (this.#shifter !== null)) {
+      if (this.#bending) return; // which will see what is wanted by then
+      this.#bending = true;
+      const position = this.position;
+      this.#voice?.stop(this.#nextMoment());
+      this.#voice = null;
+      await new Promise((done) => setTimeout(done, 1000 * (LEAD + 2 * FADE)));
+      const open = this.#context && (await this.#bend());
+      this.#bending = false;
+      if (open) this.#again(this.#voice ? undefined : position); // unless somebody went elsewhere
+    } else {
+      this.#shifter?.set(this.mix);
+      if (tempo !== this.#start.tempo) this.#again();
+    }
+  }
+
   #nextMoment() {
     const { currentTime, baseLatency, sampleRate } = this.#context;
     const earliest = Math.max(currentTime + baseLatency + LEAD, this.#freeFrom);
@@ -194,6 +252,11 @@ export class Player extends EventTarget {
     return Math.round(seconds * this.result.sample_rate) / this.result.sample_rate;
   }
 
+  // Plays on with what has changed.
+  async #again(position) {
+    if (this.playing) this.#begin(await this.#loadLast(() => this.listening), position);
+  }
+
   #begin(tracks, position) {
     if (!this.playing || !tracks) return; // paused, or another song, while audio was read
     const when = this.#nextMoment();
@@ -202,8 +265,10 @@ export class Player extends EventTarget {
     const { on, start, end } = this.loop;
     const loop = on && offset < end ? { start, end } : null; // behind the loop, play on
     this.#voice?.stop(when);
-    this.#voice = startTracks(this.#context, this.#mixer, tracks, { when, offset, loop, fade: FADE });
-    this.#start = { time: when, offset, loop };
+    const { tempo } = this.mix;
+    const options = { when, offset, loop, tempo, fade: FADE };
+    this.#voice = startTracks(this.#context, this.#mixer, tracks, options);
+    this.#start = { time: when, offset, loop, tempo };
     this.#freeFrom = when + FADE;
     const voice = this.#voice;
     voice.first.addEventListener("ended", () => {
@@ -212,14 +277,14 @@ export class Player extends EventTarget {
   }
 
   #positionAt(time) {
-    const { time: since, offset, loop } = this.#start;
-    const position = offset + Math.max(0, time - since);
+    const { time: since, offset, loop, tempo } = this.#start;
+    const position = offset + tempo * Math.max(0, time - since);
     if (!loop || position < loop.end) return Math.min(position, this.result.seconds);
     return loop.start + ((position - loop.start) % (loop.end - loop.start));
   }
 
   #halt(when) {
-    this.#voice.stop(when);
+    this.#voice?.stop(when);
     this.#voice = null;
     this.#freeFrom = when + FADE;
     this.playing = false;
@@ -240,4 +305,23 @@ export class Player extends EventTarget {
   #tellLoading(loading) {
     this.dispatchEvent(new CustomEvent("loading", { detail: loading }));
   }
+}
+
+const START_MILLISECONDS = 5000;
+
+const SILENT =
+  "The browser does not begin to play. Is sound allowed for this page, and are loudspeakers or " +
+  "headphones connected? Then try again.";
+
+/**
+ * Wait until a context has begun. Where sound is not allowed, or there is nothing to play on, it
+ * may wait for ever.
+ * @param {AudioContext} context
+ * @throws {PageError}  After some seconds.
+ */
+export function started(context) {
+  const late = new Promise((_, reject) => {
+    setTimeout(() => reject(new PageError(SILENT)), START_MILLISECONDS);
+  });
+  return Promise.race([context.resume(), late]);
 }

@@ -1,42 +1,50 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
-import { readResult, removeResult, ServerError } from "./api.js";
-import { announce, byId, capital, element, icon, press, save } from "./dom.js";
+import { readResult, removeResult } from "./api.js";
+import { findBeats } from "./beats.js";
+import { isOnDevice } from "./device/library.js";
+import { announce, byId, element, icon, press, save } from "./dom.js";
+import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
+import { LoopBar } from "./loop-bar.js";
 import { Meters } from "./meters.js";
 import { MixerView } from "./mixer.js";
 import { Player } from "./player.js";
+import { showScores } from "./scores.js";
 import { Timeline } from "./timeline.js";
-import { clock, readTime, timeText } from "./times.js";
+import { clock, timeText } from "./times.js";
 import { encodeWav } from "./wav.js";
 
-const EDGES = ["start", "end"]; // of the loop
-const NUDGE = 0.1; // seconds
-
 /**
- * Events: `again` (detail: `{id, model, title}`) asks for one more version, `removed` says that the
- * song is gone from the server (detail: its title).
+ * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
+ * (detail: `{id, model, title}`) asks for one more version; `removed` says that the song is gone
+ * from the server (detail: `{title, url}`).
  */
 export class Studio extends EventTarget {
-  #models;
+  #site;
   #meters = new Meters();
   #calm = window.matchMedia("(prefers-reduced-motion: reduce)");
   #shown = null; // the version whose pictures are shown
+  #searched = null; // the drums in which beats were looked for last
   #frame = 0;
   #openings = 0;
+  #title = document.title; // while no song is open
   player = new Player();
   timeline = new Timeline();
   mixer = new MixerView(this.player, this.timeline);
+  loopBar = new LoopBar(this.player);
 
   /** @param {object} site  What the server offers. */
   constructor(site) {
     super();
-    this.#models = site.static ? [] : site.models;
+    this.#site = site;
+    this.player.canBend = site.bends;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
-    timeline.addEventListener("seek", ({ detail }) => player.seek(detail));
-    timeline.addEventListener("region", ({ detail }) => this.#setLoop({ on: true, ...detail }));
+    timeline.audioOf = (name) => player.tracks?.[name] ?? null;
+    timeline.addEventListener("seek", ({ detail }) => this.seek(detail));
+    timeline.addEventListener("region", ({ detail }) => this.loopBar.set({ on: true, ...detail }));
     this.#wire();
   }
 
@@ -62,34 +70,62 @@ export class Studio extends EventTarget {
     if (isNew) {
       this.player.close();
       this.timeline.open(result);
-      this.#shown = null;
+      this.loopBar.open(result.seconds);
+      this.#shown = this.#searched = null;
+      byId("snap").hidden = true;
     }
     byId("studio").hidden = false; // lanes are drawn at the size they have
     const opened = isNew ? this.player.open(result) : this.#take(result);
     if (isNew) this.mixer.open();
     this.#showSong(result);
     this.#show();
-    announce(`${result.title} is ready: ${result.versions.map(({ name }) => name).join(", ")}`);
+    this.dispatchEvent(new CustomEvent("opened", { detail: result }));
+    announce(`${result.title} is ready: ${choicesOf(result).map(({ name }) => name).join(", ")}`);
+    document.title = `${result.title} \u2013 hiphopss`;
     await opened;
+  }
+
+  // In the drums of any version, until they are found; meanwhile all can be used.
+  async #findBeats() {
+    const { result, tracks } = this.player;
+    const drums = tracks?.drums;
+    if (!drums || this.timeline.beats || this.#searched === drums) return;
+    this.#searched = drums;
+    const beats = await findBeats(drums, this.#version.beats_per_minute ?? null);
+    if (!beats || this.player.result?.id !== result.id) return;
+    this.timeline.beats = beats;
+    byId("snap").hidden = false;
+    byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
+    this.timeline.draw();
   }
 
   /** Close the song, and free its audio. */
   close() {
     this.player.close();
     byId("studio").hidden = true;
+    document.title = this.#title;
   }
 
   async listen(id) {
     if (!(await this.player.listen(id))) return;
-    announce(`Listening to: ${id === ORIGINAL ? "the original" : this.#version.name}`);
+    const { name } = choicesOf(this.player.result).find((choice) => choice.id === id);
+    announce(`Listening to: ${name}`);
+  }
+
+  /** Go there, and show it. @param {number} seconds */
+  seek(seconds) {
+    this.player.seek(seconds);
+    this.timeline.reveal(Math.max(0, Math.min(seconds, this.player.result.seconds)));
   }
 
   playOrPause = () => (this.player.playing ? this.player.pause() : this.player.play());
-  skip = (seconds) => this.player.seek(this.player.position + seconds);
-  toStart = () => this.player.seek(0);
+  skip = (seconds) => this.seek(this.player.position + seconds);
+  toStart = () => this.seek(0);
+  toEnd = () => this.seek(this.player.result.seconds);
+  page = (direction) => this.skip(direction * Math.max(5, this.player.result.seconds / 10));
   mute = (stem) => announce(this.mixer.toggleMute(this.#sources[stem]));
   solo = (stem) => announce(this.mixer.toggleSolo(this.#sources[stem]));
-  loop = () => this.#setLoop({ on: !this.player.loop.on });
+  loop = () => this.loopBar.toggle();
   original = () => this.listen(this.player.listening === ORIGINAL ? this.player.version : ORIGINAL);
 
   get #sources() {
@@ -106,14 +142,15 @@ export class Studio extends EventTarget {
     byId("to-start").append(icon("start"));
     on("play", "click", this.playOrPause);
     on("to-start", "click", this.toStart);
-    on("loop", "click", this.loop);
-    for (const edge of EDGES) {
-      on(`loop-${edge}`, "change", ({ target }) => this.#takeLoop(edge, target.value));
-      on(`loop-${edge}`, "keydown", (event) => this.#nudgeLoop(edge, event));
-    }
+    on("snap", "click", () => this.#setSnap(!this.timeline.snaps));
     on("view", "click", ({ target }) => this.#setView(target.dataset.view));
-    on("save-mix", "click", () => this.#saveMix());
-    on("reset", "click", () => this.mixer.reset());
+    on("save-mix", "click", () => this.#saveMix(null, "mix"));
+    on("save-loop", "click", () => {
+      const { start, end } = this.player.loop;
+      const name = `mix of ${timeText(start)} to ${timeText(end)}`.replaceAll(":", ".");
+      return this.#saveMix({ start, end }, name);
+    });
+    on("reset", "click", () => announce(this.mixer.reset()));
     on("remove", "click", () => this.#remove());
     on("more-go", "click", () => {
       const { id, title } = this.player.result;
@@ -129,26 +166,11 @@ export class Studio extends EventTarget {
     return added ? this.player.listen(added.id) : null;
   }
 
-  #setLoop(change) {
-    this.player.setLoop(change);
-    const { on, start, end } = this.player.loop;
-    announce(on ? `Loop from ${timeText(start)} to ${timeText(end)}` : "Loop off");
-  }
-
-  #takeLoop(edge, text) {
-    const seconds = readTime(text);
-    if (seconds !== null) return this.#setLoop({ [edge]: seconds });
-    this.#show(); // puts the time back
-    announce(`"${text}" is no time: write it as 1:05.3 or 65.3`);
-  }
-
-  // Up and down move a time that is written, as they do in a field for a number.
-  #nudgeLoop(edge, event) {
-    const direction = { ArrowUp: 1, ArrowDown: -1 }[event.key];
-    const seconds = readTime(event.target.value);
-    if (!direction || seconds === null) return;
-    event.preventDefault(); // the cursor would move
-    this.#setLoop({ [edge]: seconds + direction * NUDGE });
+  #setSnap(snaps) {
+    this.timeline.snaps = snaps;
+    press(byId("snap"), snaps);
+    announce(snaps ? "Regions begin and end on beats" : "Regions begin and end anywhere");
+    this.timeline.draw();
   }
 
   #setView(view) {
@@ -157,12 +179,12 @@ export class Studio extends EventTarget {
     this.timeline.setView(view);
   }
 
-  async #saveMix() {
+  async #saveMix(part, name) {
     announce("Rendering the mix");
-    const mix = await this.player.render();
+    const mix = await this.player.render(part);
     const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = encodeWav(channels, mix.sampleRate);
-    save(blob, `${this.player.result.title} - mix.wav`);
+    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
+    save(blob, `${this.player.result.title} - ${name}.wav`);
     const over = (20 * Math.log10(peak)).toFixed(1);
     announce(
       clipped
@@ -172,17 +194,18 @@ export class Studio extends EventTarget {
   }
 
   async #remove() {
-    const { id, title } = this.player.result;
+    const { result } = this.player;
+    const { id, title, url } = result;
     try {
-      await removeResult(id);
+      await removeResult(result);
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof PageError)) throw error;
       announce(error.message);
       return;
     }
     if (this.player.result?.id !== id) return; // another song since
     this.close();
-    this.dispatchEvent(new CustomEvent("removed", { detail: title }));
+    this.dispatchEvent(new CustomEvent("removed", { detail: { title, url } }));
   }
 
   #showSong(result) {
@@ -195,19 +218,25 @@ export class Studio extends EventTarget {
     ].join(", ");
     byId("length").textContent = clock(result.seconds);
     byId("remove").hidden = !result.removable;
-    for (const edge of EDGES) byId(`loop-${edge}`).setAttribute("aria-valuemax", result.seconds);
-    const choices = [{ id: ORIGINAL, name: "Original" }, ...result.versions];
+    const place = isOnDevice(result.url) ? "this device" : "the server";
+    byId("remove").textContent = `Remove this song from ${place}`;
     byId("listen").replaceChildren(
-      ...choices.map(({ id, name }) =>
+      ...choicesOf(result).map(({ id, name }) =>
         element("button", { type: "button", "data-id": id, click: () => this.listen(id) }, name),
       ),
     );
     const there = result.versions.map(({ id }) => id);
-    const more = this.#models.filter(({ id }) => !there.includes(id));
+    const more = this.#modelsFor(result).filter(({ id }) => !there.includes(id));
     byId("more-models").hidden = more.length === 0;
     byId("more-model").replaceChildren(
       ...more.map(({ id, name }) => element("option", { value: id }, name)),
     );
+  }
+
+  // With which models the song can be separated once more, where it is.
+  #modelsFor({ url }) {
+    if (isOnDevice(url)) return this.#site.device.models;
+    return this.#site.static ? [] : this.#site.models;
   }
 
   #show() {
@@ -215,23 +244,19 @@ export class Studio extends EventTarget {
     if (!result) return;
     byId("play").setAttribute("aria-label", playing ? "Pause" : "Play");
     byId("play").classList.toggle("playing", playing);
-    press(byId("loop"), loop.on);
-    for (const edge of EDGES) {
-      const field = byId(`loop-${edge}`);
-      field.value = timeText(loop[edge]);
-      field.setAttribute("aria-valuenow", loop[edge].toFixed(2));
-      field.setAttribute("aria-valuetext", field.value);
-    }
+    this.loopBar.show();
     for (const button of byId("listen").children) press(button, button.dataset.id === listening);
     byId("version-note").textContent = listening === ORIGINAL ? "" : (this.#version.note ?? "");
     byId("save-zip").href = this.#version.zip;
     byId("save-zip").download = `${result.title} - ${this.#version.name}.zip`;
+    showScores(this.#version);
     this.timeline.setLoop(loop);
     this.mixer.show();
     if (this.#shown !== this.#version) {
       this.#shown = this.#version;
       this.timeline.show({ [ORIGINAL]: result.original, ...this.#version.stems });
     }
+    this.#findBeats();
     this.#follow();
   }
 
@@ -249,4 +274,16 @@ export class Studio extends EventTarget {
   #showLoading(loading) {
     byId("studio").setAttribute("aria-busy", loading);
   }
+}
+
+/**
+ * What of a song can be listened to: models by their names only where there are several.
+ * @param {import("./api.js").Result} result
+ * @returns {{id: string, name: string}[]}
+ */
+function choicesOf({ versions }) {
+  const models = versions.filter(({ kind }) => kind === "model");
+  const named = models.map(({ id, name }) => ({ id, name: models.length > 1 ? name : "Stems" }));
+  const truth = versions.filter(({ kind }) => kind !== "model");
+  return [...named, { id: ORIGINAL, name: "Original" }, ...truth];
 }

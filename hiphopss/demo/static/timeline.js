@@ -3,9 +3,12 @@
 
 import { readJson } from "./api.js";
 import { byId, element } from "./dom.js";
-import { drawRuler, drawWaveform, loudest } from "./waveform.js";
+import { listenToGestures } from "./gestures.js";
+import { drawRuler, drawWaveform, finePeaks, loudest } from "./waveform.js";
+import { Window } from "./window.js";
 
-const DRAG_PIXELS = 5; // less is a click
+const STEP = 2; // of the buttons that magnify
+const LEAST_BEAT = 5; // pixels between two beats that can be told apart
 
 /**
  * Events: `seek` (detail: seconds) and `region` (detail: `{start, end}` in seconds).
@@ -13,18 +16,35 @@ const DRAG_PIXELS = 5; // less is a click
 export class Timeline extends EventTarget {
   #desk = byId("desk");
   #ruler = byId("ruler");
-  #lanes = new Map(); // name -> {canvas, image, url, peaks}
+  #scroll = byId("scroll");
+  #lanes = new Map(); // name -> {canvas, image, track, peaks}
   #peaks = new Map(); // address -> promise
+  #fine = new Map(); // address of the peaks -> those that can be magnified
   #result = null;
   #scale = 1;
-  #loop = { start: 0, end: 0 };
+  #loop = { on: false, start: 0, end: 0 };
+  #position = 0;
+  #held = false; // a region is being drawn: what is shown must stay
+  #before = null; // the loop before that
+  #drawing = 0;
+  /** What of the song is shown. @type {?Window} */
+  window = null;
+  /** The song's beats, if they are known. @type {?import("./beats.js").Beats} */
+  beats = null;
+  /** Whether regions begin and end on beats. */
+  snaps = true;
+  /** The decoded audio of a lane, if it is there. @type {(name: string) => ?AudioBuffer} */
+  audioOf = () => null;
 
   constructor() {
     super();
     this.#ruler.append(...this.#overlays(), this.#handle("start"), this.#handle("end"));
-    this.#drags(this.#ruler);
-    new ResizeObserver(() => this.draw()).observe(this.#ruler);
-    for (const query of ["(prefers-color-scheme: dark)", "print"]) {
+    this.#listen(this.#ruler);
+    byId("zoom-in").addEventListener("click", () => this.#magnify(STEP, this.#anchor));
+    byId("zoom-out").addEventListener("click", () => this.#magnify(1 / STEP, this.#anchor));
+    this.#scroll.addEventListener("scroll", () => this.#scrolled());
+    new ResizeObserver(() => this.#look()).observe(this.#ruler);
+    for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"]) {
       window.matchMedia(query).addEventListener("change", () => this.draw());
     }
   }
@@ -36,19 +56,21 @@ export class Timeline extends EventTarget {
     // The ruler is the same for who can't see or point.
     const lane = element("div", { class: "lane", "aria-hidden": "true", "data-name": name });
     const pictures = element("div", { class: "pictures" }, canvas, image);
-    lane.append(pictures, ...this.#overlays());
+    lane.append(element("div", { class: "past" }), pictures, ...this.#overlays());
     this.#lanes.set(name, { canvas, image, peaks: null });
-    this.#drags(lane);
+    this.#listen(lane);
     return lane;
   }
 
   /** Show another song, whose lanes are about to be made. @param {import("./api.js").Result} result */
   open(result) {
-    this.#lanes.clear();
-    this.#peaks.clear();
+    for (const kept of [this.#lanes, this.#peaks, this.#fine]) kept.clear();
     this.#result = result;
     this.#scale = 0;
+    this.beats = null;
+    this.window = new Window(result.seconds);
     this.#ruler.setAttribute("aria-valuemax", result.seconds.toFixed(1));
+    this.#look();
   }
 
   /**
@@ -75,97 +97,191 @@ export class Timeline extends EventTarget {
     this.draw();
   }
 
-  /** @param {number} seconds */
+  /** Show the position, and what is around it if it was shown until now. @param {number} seconds */
   setPosition(seconds) {
-    this.#desk.style.setProperty("--at", seconds / this.#result.seconds);
+    const followed = this.window.shows(this.#position) && !this.#held;
+    this.#position = seconds;
+    if (followed && !this.window.shows(seconds)) {
+      this.window.reveal(seconds);
+      this.#look();
+    }
+    this.#desk.style.setProperty("--at", this.window.place(seconds));
     const text = `${seconds.toFixed(1)} of ${this.#result.seconds.toFixed(1)} seconds`;
     if (text === this.#ruler.getAttribute("aria-valuetext")) return;
     this.#ruler.setAttribute("aria-valuenow", seconds.toFixed(1));
     this.#ruler.setAttribute("aria-valuetext", text);
   }
 
-  /** @param {{on: boolean, start: number, end: number}} loop */
+  /** Show a position, wherever it is. @param {number} seconds */
+  reveal(seconds) {
+    this.#position = seconds;
+    this.window.reveal(seconds);
+    this.#look();
+  }
+
+  /** @param {import("./loop.js").Loop} loop */
   setLoop(loop) {
     this.#loop = loop;
     const { seconds } = this.#result;
     const whole = loop.start === 0 && loop.end === seconds;
     this.#desk.dataset.loop = loop.on ? "on" : whole ? "none" : "off";
-    this.#desk.style.setProperty("--from", loop.start / seconds);
-    this.#desk.style.setProperty("--to", loop.end / seconds);
+    this.#desk.style.setProperty("--from", this.window.place(loop.start));
+    this.#desk.style.setProperty("--to", this.window.place(loop.end));
   }
 
   /** Draw what is shown once more. */
   draw() {
     if (!this.#result || !this.#ruler.clientWidth) return;
     const style = getComputedStyle(this.#ruler);
-    const { seconds, n_samples: nSamples } = this.#result;
-    drawRuler(this.#ruler.querySelector("canvas"), seconds, style.color, style.fontFamily);
+    const { from, length, zoom } = this.window;
+    drawRuler(this.#ruler.querySelector("canvas"), this.window, style.color, style.fontFamily);
+    this.#drawBeats();
     const lanes = [...this.#lanes.values()].filter(({ peaks }) => peaks);
     // One scale for all tracks, and it only grows, so that versions can be compared.
     this.#scale = Math.max(this.#scale, ...lanes.map(({ peaks }) => loudest(peaks)));
-    for (const { canvas, peaks } of lanes) {
-      const nPeaks = nSamples / peaks.samples_per_peak;
+    for (const { canvas, peaks, track } of lanes) {
+      const drawn = (zoom > 1 && this.#fine.get(track.peaks)) || peaks;
+      const rate = this.#result.sample_rate / drawn.samples_per_peak;
       const colour = getComputedStyle(canvas).color;
-      drawWaveform(canvas, peaks, { scale: this.#scale, nPeaks, colour });
+      const part = { firstPeak: from * rate, nPeaks: length * rate };
+      drawWaveform(canvas, drawn, { scale: this.#scale, ...part, colour });
     }
+    if (zoom > 1) this.#sharpen();
+  }
+
+  // Once a song is magnified, its lanes need finer peaks than the server's.
+  async #sharpen() {
+    const result = this.#result;
+    for (const [name, { track }] of this.#lanes) {
+      const audio = this.audioOf(name);
+      if (!audio || !track || this.#fine.has(track.peaks)) continue;
+      this.#fine.set(track.peaks, null); // being made
+      const peaks = await finePeaks(audio);
+      if (this.#result !== result) return;
+      this.#fine.set(track.peaks, peaks);
+      this.#drawSoon();
+    }
+  }
+
+  #drawBeats() {
+    const { width } = this.#ruler.getBoundingClientRect();
+    const beat = this.beats ? (this.beats.period / this.window.length) * width : 0;
+    const style = this.#desk.style;
+    this.#desk.dataset.beats = beat >= LEAST_BEAT && this.snaps ? "shown" : "hidden";
+    style.setProperty("--beat", `${beat}px`);
+    const first = this.beats ? this.window.place(this.beats.first) * width : 0;
+    style.setProperty("--first-beat", `${beat ? first % beat : 0}px`);
+  }
+
+  #drawSoon() {
+    cancelAnimationFrame(this.#drawing);
+    this.#drawing = requestAnimationFrame(() => this.draw());
+  }
+
+  // Shows another part of the song.
+  #look() {
+    if (!this.#result) return;
+    const { zoom, from, seconds } = this.window;
+    this.#desk.style.setProperty("--zoom", zoom);
+    this.#desk.style.setProperty("--first", from / seconds);
+    byId("zoom-out").setAttribute("aria-disabled", zoom === 1); // it keeps the focus
+    this.#scroll.hidden = zoom === 1;
+    this.#scroll.firstElementChild.style.width = `${100 * zoom}%`;
+    this.#scroll.scrollLeft = (from / seconds) * this.#scroll.scrollWidth;
+    this.#desk.style.setProperty("--at", this.window.place(this.#position));
+    this.setLoop(this.#loop);
+    this.#drawSoon();
+  }
+
+  #scrolled() {
+    if (!this.#result || this.#scroll.hidden) return;
+    const { scrollLeft, scrollWidth } = this.#scroll;
+    const { from, seconds } = this.window;
+    // Set by hand, or by us: then to the nearest dot of the screen.
+    if (Math.abs(scrollLeft - (from / seconds) * scrollWidth) < 1.5) return;
+    this.window.begin((scrollLeft / scrollWidth) * seconds);
+    this.#look();
+  }
+
+  #magnify(factor, place) {
+    this.window.magnify(factor, place);
+    this.#look();
+  }
+
+  // Where buttons magnify: at the position, if it is shown.
+  get #anchor() {
+    return this.window.shows(this.#position) ? this.window.place(this.#position) : 0.5;
   }
 
   #overlays() {
     return [element("div", { class: "region" }), element("div", { class: "head" })];
   }
 
-  #secondsAt(event, target) {
-    const { left, width } = target.getBoundingClientRect();
-    const fraction = Math.max(0, Math.min(1, (event.clientX - left) / width));
-    return fraction * this.#result.seconds;
-  }
-
-  // A click goes there, a drag sets the region.
-  #drags(target) {
-    let begin = null;
-    const region = (event) => {
-      const [start, end] = [begin.seconds, this.#secondsAt(event, target)].sort((a, b) => a - b);
-      return { start, end };
+  #listen(target) {
+    const region = (begin, end) => {
+      const [start, stop] = [begin, end].sort((a, b) => a - b).map((t) => this.#snapped(t));
+      return { start, end: start < stop ? stop : start + (this.beats?.period ?? 0) };
     };
-    const dragged = (event) => begin && Math.abs(event.clientX - begin.x) >= DRAG_PIXELS;
-    target.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      begin = { x: event.clientX, seconds: this.#secondsAt(event, target), loop: this.#loop };
-      target.setPointerCapture(event.pointerId);
-    });
-    target.addEventListener("pointermove", (event) => {
-      if (dragged(event)) this.setLoop({ on: true, ...region(event) });
-    });
-    target.addEventListener("pointerup", (event) => {
-      if (!begin) return;
-      if (dragged(event)) this.#tell("region", region(event));
-      else this.#tell("seek", begin.seconds);
-      begin = null;
-    });
-    target.addEventListener("pointercancel", () => {
-      if (begin) this.setLoop(begin.loop); // it became a scroll
-      begin = null;
+    listenToGestures(target, {
+      moment: (place) => this.window.at(place),
+      click: (seconds) => this.#tell("seek", seconds),
+      drag: (begin, end) => this.#sketch({ on: true, ...region(begin, end) }),
+      drop: (begin, end) => this.#drop(region(begin, end)),
+      cancel: () => this.#cancel(),
+      magnify: (factor, place) => this.#magnify(factor, place),
+      shift: (widths) => {
+        if (this.window.zoom === 1) return false;
+        this.window.begin(this.window.at(widths));
+        this.#look();
+        return true;
+      },
+      wheelMagnifies: () => target === this.#ruler,
     });
   }
 
   // A handle of the region, on the ruler; the fields do the same by keyboard.
   #handle(edge) {
     const handle = element("div", { class: `handle ${edge}` });
-    const moved = (event) => ({ ...this.#loop, [edge]: this.#secondsAt(event, this.#ruler) });
     handle.addEventListener("pointerdown", (event) => {
       event.stopPropagation(); // the ruler would begin a new region
       handle.setPointerCapture(event.pointerId);
     });
     handle.addEventListener("pointermove", (event) => {
       if (!handle.hasPointerCapture(event.pointerId)) return;
-      const { start, end } = moved(event);
-      if (start < end) this.setLoop({ on: true, start, end });
+      const { left, width } = this.#ruler.getBoundingClientRect();
+      const place = Math.max(0, Math.min(1, (event.clientX - left) / width));
+      const moved = { ...this.#loop, on: true, [edge]: this.#snapped(this.window.at(place)) };
+      if (moved.start < moved.end) this.#sketch(moved);
     });
     handle.addEventListener("pointerup", (event) => {
       event.stopPropagation();
-      this.#tell("region", { start: this.#loop.start, end: this.#loop.end });
+      this.#drop({ start: this.#loop.start, end: this.#loop.end });
     });
+    handle.addEventListener("pointercancel", () => this.#cancel());
     return handle;
+  }
+
+  #sketch(loop) {
+    this.#before ??= this.#loop;
+    this.#held = true;
+    this.setLoop(loop);
+  }
+
+  #drop(region) {
+    this.#held = false;
+    this.#before = null;
+    if (region.start < region.end) this.#tell("region", region);
+    else this.#tell("seek", region.start);
+  }
+
+  #cancel() {
+    if (this.#before) this.setLoop(this.#before); // it became a scroll
+    this.#held = false;
+    this.#before = null;
+  }
+
+  #snapped(seconds) {
+    return this.beats && this.snaps ? this.beats.nearest(seconds) : seconds;
   }
 
   #tell(name, detail) {

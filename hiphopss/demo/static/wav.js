@@ -1,51 +1,96 @@
-// Writes 16-bit WAV files.
+// WAV files: their header, and samples as whole numbers.
 
 const HEADER_BYTES = 44;
 
 /**
- * Encode audio as a 16-bit WAV file.
+ * Encode audio as a 16-bit WAV file, in a worker, as that takes a second for a long song.
  *
  * Samples are times 32768, as decoders read 16-bit files, rounded, and clipped where they are
  * beyond full scale.
- * @param {Float32Array[]} channels  One array a channel, all of one length; full scale is 1.
+ * @param {Float32Array[]} channels  One array a channel, all of one length; full scale is 1. They
+ *   are copied, if the worker can't have them.
  * @param {number} rate  Samples a second.
- * @returns {{blob: Blob, clipped: number, peak: number}}  The file, the number of clipped samples,
- *   and the largest magnitude before clipping.
+ * @returns {Promise<{blob: Blob, clipped: number, peak: number}>}  The file, the number of clipped
+ *   samples, and the largest magnitude before clipping.
  */
 export function encodeWav(channels, rate) {
-  const nChannels = channels.length;
-  const nSamples = channels[0].length;
-  const bytes = new ArrayBuffer(HEADER_BYTES + 2 * nChannels * nSamples);
-  writeHeader(new DataView(bytes), nChannels, nSamples, rate);
-  let clipped = 0;
-  let peak = 0;
-  const view = new DataView(bytes, HEADER_BYTES);
-  channels.forEach((samples, channel) => {
-    for (let n = 0; n < nSamples; n++) {
-      const value = Math.round(32768 * samples[n]);
-      const kept = Math.max(-32768, Math.min(32767, value));
-      if (kept !== value) clipped++;
-      peak = Math.max(peak, Math.abs(samples[n]));
-      view.setInt16(2 * (n * nChannels + channel), kept, true); // WAV is little-endian
-    }
-  });
-  return { blob: new Blob([bytes], { type: "audio/wav" }), clipped, peak };
+  const worker = new Worker(new URL("./wav-worker.js", import.meta.url), { type: "module" });
+  return new Promise((resolve, reject) => {
+    worker.addEventListener("message", ({ data }) => resolve(data));
+    worker.addEventListener("error", ({ message }) => reject(new Error(message)));
+    worker.postMessage(
+      { channels, rate },
+      channels.map(({ buffer }) => buffer),
+    );
+  }).finally(() => worker.terminate());
 }
 
-function writeHeader(view, nChannels, nSamples, rate) {
+/**
+ * The header of a WAV file of whole numbers.
+ * @param {{channels: number, nSamples: number, rate: number, bits: 16|24}} format
+ * @returns {Uint8Array}
+ */
+export function wavHeader({ channels, nSamples, rate, bits }) {
+  const view = new DataView(new ArrayBuffer(HEADER_BYTES));
   const text = (offset, letters) =>
     [...letters].forEach((letter, i) => view.setUint8(offset + i, letter.charCodeAt(0)));
-  const dataBytes = 2 * nChannels * nSamples;
+  const perFrame = (bits / 8) * channels;
+  const dataBytes = perFrame * nSamples;
   text(0, "RIFF");
   view.setUint32(4, HEADER_BYTES - 8 + dataBytes, true);
   text(8, "WAVEfmt ");
   view.setUint32(16, 16, true); // bytes of the format chunk
   view.setUint16(20, 1, true); // integer PCM
-  view.setUint16(22, nChannels, true);
+  view.setUint16(22, channels, true);
   view.setUint32(24, rate, true);
-  view.setUint32(28, rate * 2 * nChannels, true);
-  view.setUint16(32, 2 * nChannels, true);
-  view.setUint16(34, 16, true);
+  view.setUint32(28, rate * perFrame, true);
+  view.setUint16(32, perFrame, true);
+  view.setUint16(34, bits, true);
   text(36, "data");
   view.setUint32(40, dataBytes, true);
+  return new Uint8Array(view.buffer);
+}
+
+/** Turns samples into bytes, with a count of what is clipped. */
+export class SampleEncoder {
+  #scale;
+  #bytes;
+  /** How many samples were clipped. */
+  clipped = 0;
+  /** The largest magnitude before clipping. */
+  peak = 0;
+
+  /** @param {16|24} bits  Of a sample. */
+  constructor(bits) {
+    this.#bytes = bits / 8;
+    this.#scale = 2 ** (bits - 1);
+  }
+
+  /**
+   * @param {Float32Array[]} channels
+   * @param {number} start  The first sample.
+   * @param {number} end  Behind the last one.
+   * @returns {Uint8Array}
+   */
+  encode(channels, start, end) {
+    const step = this.#bytes;
+    const bytes = new Uint8Array(step * channels.length * (end - start));
+    const [scale, whole] = [this.#scale, step === 2];
+    let { clipped, peak } = this;
+    channels.forEach((samples, channel) => {
+      let at = step * channel;
+      for (let n = start; n < end; n++, at += step * channels.length) {
+        const sample = samples[n];
+        peak = Math.max(peak, Math.abs(sample));
+        const value = Math.round(scale * sample);
+        const kept = Math.max(-scale, Math.min(scale - 1, value));
+        if (kept !== value) clipped++;
+        bytes[at] = kept; // WAV is little-endian
+        bytes[at + 1] = kept >> 8;
+        if (!whole) bytes[at + 2] = kept >> 16;
+      }
+    });
+    Object.assign(this, { clipped, peak });
+    return bytes;
+  }
 }

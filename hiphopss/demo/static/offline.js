@@ -1,0 +1,33 @@
+// Keeps the page for visits without a network, by the service worker.
+
+const PATIENCE = 3000; // milliseconds that a new version has to take over
+
+/**
+ * Keep an exported page in the browser. A new version that has come since the last visit takes over
+ * before anything is done in this one.
+ */
+export async function keepOffline() {
+  if (!("serviceWorker" in navigator)) return; // such as without https
+  const known = await navigator.serviceWorker.getRegistration();
+  if (known?.waiting) await replace(known.waiting);
+  const { serviceWorker } = navigator;
+  if (!serviceWorker.controller) serviceWorker.addEventListener("controllerchange", keepSong);
+  serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
+}
+
+// A song that was opened before there was a worker is asked for again, mostly from the browser's own
+// cache, so that it is kept, too.
+function keepSong() {
+  for (const { name } of performance.getEntriesByType("resource")) {
+    if (name.includes("/results/")) fetch(name).catch(() => {});
+  }
+}
+
+// Loads the page anew, if the new version takes over.
+function replace(waiting) {
+  return new Promise((resolve) => {
+    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
+    waiting.postMessage("take over");
+    setTimeout(resolve, PATIENCE); // other tabs are open
+  });
+}
