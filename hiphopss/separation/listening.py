@@ -107,7 +107,7 @@ class SongSeparator:
 
     @property
     def beats_a_minute(self) -> float | None:
-        """Tempo of the song's loop, once all stems were taken; None if no loop or several differ."""
+        """Tempo of the song's loop, once all stems were taken; None if not one loop was found."""
         tempos = {
             part.beats_a_minute if part is not None else None
             for part in (self._loops.found if self._loops is not None else [])

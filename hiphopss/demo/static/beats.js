@@ -64,7 +64,7 @@ async function attacksOf(audio) {
   const count = Math.floor(audio.length / hop);
   const attacks = { rises: new Float32Array(count), seconds: hop / audio.sampleRate };
   const channels = [...Array(audio.numberOfChannels).keys()].map((c) => audio.getChannelData(c));
-  let before = 0;
+  let before = Infinity; // a song that begins loud is not struck by that
   for (let begin = 0; begin < count; begin += SLICE_HOPS) {
     for (let n = begin; n < Math.min(begin + SLICE_HOPS, count); n++) {
       const level = levelOf(channels, n * hop, hop);

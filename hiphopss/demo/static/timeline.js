@@ -184,7 +184,7 @@ export class Timeline extends EventTarget {
     const { zoom, from, seconds } = this.window;
     this.#desk.style.setProperty("--zoom", zoom);
     this.#desk.style.setProperty("--first", from / seconds);
-    byId("zoom-out").disabled = zoom === 1;
+    byId("zoom-out").setAttribute("aria-disabled", zoom === 1); // it keeps the focus
     this.#scroll.hidden = zoom === 1;
     this.#scroll.firstElementChild.style.width = `${100 * zoom}%`;
     this.#scroll.scrollLeft = (from / seconds) * this.#scroll.scrollWidth;

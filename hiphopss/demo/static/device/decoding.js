@@ -42,7 +42,7 @@ export async function readSong(file) {
   if (header.wav) {
     const { wav } = header;
     if (wav.nSamples === 0) throw new DeviceError(`${name} has no sound in it: choose another.`);
-    const note = wav.cut ? "the file is cut off" : "";
+    const note = wav.cut ? "cut off: its end is missing" : "";
     return { source: { file, wav }, nSamples: wav.channels * wav.nSamples, bits, note };
   }
   const source = await decode(file, header.sampleRate ?? USUAL_RATE);

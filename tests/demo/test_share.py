@@ -1,0 +1,133 @@
+"""The demo's presets, pads, and the address that holds a song's mix, in headless Chromium."""
+
+import numpy as np
+import pytest
+from helpers.demo_page import READY, STEP, player, rendered, slide, truth
+
+from hiphopss import SOURCES
+
+pytestmark = pytest.mark.browser
+
+STATE = "return [p.result.title, p.mix, p.loop, p.listening, p.version]"
+
+
+def pressed(page, preset):
+    return page.get_attribute(f"[data-preset={preset}]", "aria-pressed") == "true"
+
+
+def test_presets_names_and_pads(studio, songs):
+    page = studio()
+    stems = {s: truth(songs, "stereo", s) for s in SOURCES}
+    song = sum(stems.values())
+    mixes = {
+        "karaoke": song + (10 ** (-18 / 20) - 1) * stems["vocals"],
+        "instrumental": song - stems["vocals"],
+        "acappella": stems["vocals"],
+        "drumless": song - stems["drums"],
+    }
+    assert page.locator("#listen button").all_inner_texts() == ["Stems", "Original", "True stems"]
+    for preset, expected in mixes.items():
+        page.click(f"[data-preset={preset}]")
+        assert [other for other in mixes if pressed(page, other)] == [preset]
+        assert np.abs(rendered(page) - expected).max() <= 2.6 * STEP, preset
+    page.click("[data-preset=drumless]")  # once more: off
+    assert not any(pressed(page, preset) for preset in mixes)
+    page.click("[data-preset=acappella]")
+    assert page.inner_text("#status") == "A cappella: the voice alone"
+    slide(page, "Bass level", 3)
+    assert not pressed(page, "acappella")
+    page.click("#reset")
+    assert np.abs(rendered(page) - song).max() <= 2.6 * STEP
+    page.click("#listen button:has-text('Original')")
+    page.wait_for_selector("[data-id=original][aria-pressed=true]")
+    page.click("button[aria-label='Bass alone']")  # the stems are heard again
+    page.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")
+    assert np.abs(rendered(page) - stems["bass"]).max() <= 2.6 * STEP
+    page.click("button[aria-label='Vocals alone']")
+    assert np.abs(rendered(page) - stems["vocals"]).max() <= 2.6 * STEP
+    page.click("button[aria-label='Vocals alone']")
+    page.click("button[aria-label='Mute bass']")
+    assert page.inner_text("#status") == "Bass muted"
+    hold = "[data-source={}].pad"
+    page.dispatch_event(hold.format("bass"), "pointerdown")
+    page.wait_for_timeout(400)
+    assert np.abs(rendered(page) - stems["bass"]).max() <= 2.6 * STEP
+    page.dispatch_event(hold.format("bass"), "pointerup")
+    page.dispatch_event(hold.format("bass"), "click")  # the end of holding is no tap
+    page.dispatch_event(hold.format("drums"), "click")
+    expected = stems["vocals"] + stems["other"]
+    assert np.abs(rendered(page) - expected).max() <= 2.6 * STEP
+    assert page.get_attribute(hold.format("drums"), "aria-checked") == "false"
+
+
+def test_address_holds_the_mix(studio, open_page):
+    page = studio(permissions=["clipboard-read", "clipboard-write"])
+    assert page.title() == "stereo \N{EN DASH} hiphopss"
+    slide(page, "Vocals level", -6)
+    slide(page, "Other pan", 35)
+    slide(page, "Master level", 2.5)
+    page.click("button[aria-label='Mute drums']")
+    page.fill("#loop-end", "3.25")
+    page.press("#loop-end", "Enter")
+    page.click("#loop")
+    page.click("#share")
+    page.wait_for_selector("#status:has-text('Link copied')")
+    link = page.evaluate("navigator.clipboard.readText()")
+    settings = "vocals=-6&other-pan=35&mute=drums&master=2.5&version=true&loop=0-3.25"
+    assert link.endswith(f"/result.json?{settings}")
+    state = player(page, STATE)
+    page.reload()
+    page.wait_for_selector(READY)
+    page.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")
+    page.wait_for_function("() => document.querySelector('#loop').ariaPressed === 'true'")
+    assert player(page, STATE) == state
+
+    other = studio("mono")
+    mono = other.url
+    other.evaluate("link => { location.hash = new URL(link).hash }", link)  # pasted
+    other.wait_for_selector("#song-title:has-text('stereo')", state="attached")
+    other.wait_for_selector(f"{READY} #loop[aria-pressed=true]")
+    other.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")
+    assert player(other, STATE) == state
+    assert other.title().startswith("stereo")
+    other.go_back()
+    other.wait_for_selector("#song-title:has-text('mono')", state="attached")
+    other.wait_for_selector(READY)
+    other.wait_for_function("url => location.href.startsWith(url)", arg=mono.split("?")[0])
+    assert other.title().startswith("mono")
+    other.evaluate("document.querySelector('.skip').focus()")
+    other.keyboard.press("Enter")
+    assert other.evaluate("document.activeElement.id") == "studio"
+    other.evaluate("location.hash = '#nothing'")
+    other.wait_for_function("url => location.href.startsWith(url)", arg=mono.split("?")[0])
+    assert player(other, "return p.result.title") == "mono"
+    before = player(other, STATE)
+    other.evaluate(
+        "location.hash = location.hash.split('?')[0] + "
+        "'?vocals=x&bass=99&mute=voice&loop=3-1&version=9'"
+    )
+    other.wait_for_function("() => location.hash.endsWith('?bass=12')")
+    before[1]["stems"]["bass"]["gain"] = 12
+    before[3] = before[4] = "generated"
+    assert player(other, STATE) == before
+
+
+def test_small_windows(studio):
+    """On a phone the first fader is seen at once; at 200 % nothing with the focus is covered."""
+    page = studio(width=390, height=844)
+    box = page.evaluate(
+        """() => ["[data-source=vocals] .level", ".transport"].map((selector) =>
+        document.querySelector(selector).getBoundingClientRect().toJSON())"""
+    )
+    assert 0 <= box[0]["top"] < box[0]["bottom"] < box[1]["top"]
+    page.set_viewport_size({"width": 640, "height": 450})
+    page.evaluate("document.querySelector('#to-start').focus()")
+    for key in ["Tab"] * 40 + ["Shift+Tab"] * 40:
+        page.keyboard.press(key)
+        covered = page.evaluate(
+            """() => { const bar = document.querySelector(".transport");
+            const here = document.activeElement, { top, bottom } = here.getBoundingClientRect();
+            return !bar.contains(here) && (top < 0 || bottom > bar.getBoundingClientRect().top)
+              ? here.outerHTML : ""; }"""
+        )
+        assert not covered
