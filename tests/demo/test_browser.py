@@ -166,7 +166,7 @@ def test_song_stays_on_the_device_though_there_is_a_server(open_page, server, so
     page = open_page(server)
     sent = []
     page.on("request", lambda request: sent.append(request.method))
-    page.get_by_label("On this device").check()
+    page.get_by_role("radio", name="On this device").check()
     assert "sends it nowhere" in page.inner_text("#promise")
     page.set_input_files("#file", songs / "Mixtures/Test/mono/mixture.wav")
     page.wait_for_selector(READY)
