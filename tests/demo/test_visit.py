@@ -174,8 +174,8 @@ def test_sound_that_does_not_begin_is_told(studio):
     assert focused(page) == "change"
 
 
-def test_focus_is_never_hidden_and_messages_are_seen(studio):
-    """At 200 % zoom of a window of 1280 x 900."""
+def test_small_windows_and_large_text(studio):
+    """Focus and messages are seen, as in a window of 1280 x 900 that is zoomed to 200 %."""
     page = studio(width=640, height=450)
     page.focus(".skip")
     seen = set()
@@ -204,17 +204,15 @@ def test_focus_is_never_hidden_and_messages_are_seen(studio):
     assert page.inner_text("#status") == told_now
     page.wait_for_selector("#listen button:has-text('True stems')[aria-pressed=true]")
     assert 0 < told["y"] < page.locator(".transport").bounding_box()["y"] - told["height"]
-
-
-def test_large_text_fits_a_phone(studio):
-    page = studio(**PHONE)
+    # and with text twice as large, on a phone
     sizes = page.evaluate(
         """() => [...document.styleSheets].flatMap((sheet) => [...sheet.cssRules])
         .flatMap((rule) => [...(rule.cssRules ?? []), rule])
         .map((rule) => rule.style?.fontSize ?? "").filter((size) => size.endsWith("px"))"""
     )
     assert sizes == []
-    page.evaluate("document.documentElement.style.fontSize = '187.5%'")  # twice as large
+    page.set_viewport_size(PHONE)
+    page.evaluate("document.documentElement.style.fontSize = '187.5%'")
     page.click("#change")
     wide = page.evaluate(
         """() => [...document.querySelectorAll(".top, .top *, #intake, #intake *")]
