@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 
-.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages wasm clean
+.PHONY: run test coverage mutants kernels bench docs lint lint-ruff lint-types packages vendor wasm clean
 
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
@@ -40,8 +40,12 @@ lint-ruff: .venv/installed
 lint-types: .venv/installed
 	$(BIN)/mypy
 
+# What the page has from others, from where it is published; without a network, the page lacks it.
+vendor: .venv/installed
+	$(BIN)/python tests/vendor.py
+
 # Wheel, sdist, and what is built from those and from a clone without links, compared and tried.
-packages: .venv/installed
+packages: vendor
 	$(BIN)/python tests/packages.py
 
 # The page's engine from its C sources; WASM_ARGS=--check compares with what is committed.

@@ -19,6 +19,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+VENDOR = Path("hiphopss", "demo", "static", "vendor")
 SCRIPTS = "Scripts" if os.name == "nt" else "bin"
 QUIET_PIP = ("-m", "pip", "install", "--quiet", "--disable-pip-version-check")
 
@@ -85,6 +86,8 @@ def main():
         plain = scratch / "plain"
         run("git", "-c", "core.symlinks=false", "clone", "--quiet", ROOT, plain)
         assert not (plain / "hiphopss" / "eval").is_dir(), "the clone has links"
+        for library in (ROOT / VENDOR).glob("*.js"):  # what `make vendor` has fetched
+            shutil.copy(library, plain / VENDOR)
         (wheel,) = build(ROOT, scratch / "checkout", "--wheel")
         sdist, from_sdist = sorted(build(ROOT, scratch / "sdist"), key=lambda path: path.suffix)
         (from_plain,) = build(plain, scratch / "without-links", "--wheel")

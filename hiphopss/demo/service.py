@@ -65,6 +65,10 @@ class Catalogue:
         self.songs: dict[str, OfferedSong] = {song.id: song for song in offered}
 
 
+SHIFTER = "vendor/signalsmith-stretch.js"
+"""Library of the page that shifts pitch, if it was fetched when hiphopss was packaged."""
+
+
 def static_files() -> dict[str, Path]:
     """The page's files by their addresses relative to the page."""
     root = Path(str(files("hiphopss.demo"))) / "static"
@@ -134,6 +138,7 @@ def site_description(
             "formats": list(FORMATS),
         },
         "sources": list(SOURCES),
+        "bends": SHIFTER in static_files(),
         "device": {"models": described(catalogue.models.values(), folder)},
     }
 

@@ -12,6 +12,7 @@ import pytest
 from helpers.looped_song import BEAT, RATE, looped_song
 from helpers.songs import noise
 
+from hiphopss.loops.found import Found
 from hiphopss.separation.listening import SongSeparator
 from hiphopss.separation.separator import Separator
 from hiphopss.weights.exporting.export import export_weights
@@ -29,7 +30,7 @@ COMPARE = """async ([name, nChannels]) => {
         all.subarray((k * all.length) / n, ((k + 1) * all.length) / n));
     const channels = split(await read(`${name}.song`), nChannels);
     const told = [];
-    const { stems, loop } = await separateSong({ channels, sampleRate: 44100 }, {
+    const { stems, loop, beatsAMinute } = await separateSong({ channels, sampleRate: 44100 }, {
         weights: "weights.bin", told: (stage, fraction) => told.push(fraction) });
     const expected = split(await read(`${name}.stems`), 4);
     const closeness = Object.values(stems).map((stem, source) => {
@@ -43,7 +44,13 @@ COMPARE = """async ([name, nChannels]) => {
     const off = Math.max(...channels.map((song, c) => song.reduce((most, value, n) =>
         Math.max(most, Math.abs(Object.values(stems).reduce(
             (left, stem) => left - stem[c][n], value))), 0)));
-    return { names: Object.keys(stems), loop, closeness, off, told };
+    return { names: Object.keys(stems), loop, beatsAMinute, closeness, off, told };
+}"""
+
+DESCRIBE = """async (facts) => {
+    const { Found } = await import("./engine/loops/found.js");
+    return facts.map(([loopSeconds, beatsAMinute, copies, covered]) =>
+        new Found({ loopSeconds, beatsAMinute, copies, covered }).describe());
 }"""
 
 
@@ -54,6 +61,7 @@ class Song:
     name: str
     n_channels: int
     loop: str | None
+    beats_a_minute: float | None
 
 
 @pytest.fixture(scope="module")
@@ -96,11 +104,11 @@ def put(root, separator, name, song):
     stems = np.concatenate(list(listening.stems([song])), axis=1)
     (root / f"{name}.song").write_bytes(song.T.tobytes())
     (root / f"{name}.stems").write_bytes(stems.swapaxes(1, 2).tobytes())
-    return Song(name, song.shape[1], listening.loop)
+    return Song(name, song.shape[1], listening.loop, listening.beats_a_minute)
 
 
 def check(evaluate, songs):
-    loops, once = ((song, evaluate(COMPARE, [song.name, song.n_channels])) for song in songs)
+    loops, once = [(song, evaluate(COMPARE, [song.name, song.n_channels])) for song in songs]
     for song, found in (loops, once):
         assert found["loop"] == song.loop
         assert found["names"] == ["vocals", "bass", "drums", "other"]
@@ -108,8 +116,11 @@ def check(evaluate, songs):
         assert found["off"] < 1e-6  # a sum of four floating-point numbers below 1
         assert found["told"] == sorted(found["told"])
         assert found["told"][-1] == pytest.approx(1)
-    assert "loop of 1 bar, " in loops[0].loop
+    song, found = loops
+    assert "loop of 1 bar, " in song.loop
+    assert found["beatsAMinute"] == pytest.approx(song.beats_a_minute, rel=1e-9)
     assert once[0].loop is None
+    assert once[1]["beatsAMinute"] is None
 
 
 def test_stems_are_those_of_python_in_chromium(browser, site):
@@ -117,6 +128,13 @@ def test_stems_are_those_of_python_in_chromium(browser, site):
     page = browser.new_page()
     page.goto(url)
     check(page.evaluate, songs)
+    # Halves, which Python rounds to even digits, and one bar.
+    facts = [(2.0, 120.0, 2.25, 0.125), (1.0, 92.75, 5.75, 0.375), (16.3, 92.25, 35.05, 1.0)]
+    words = [
+        Found(loop, beats, 0.5, copies, covered, ()).describe()
+        for loop, beats, copies, covered in facts
+    ]
+    assert page.evaluate(DESCRIBE, facts) == words
     page.close()
 
 

@@ -110,3 +110,24 @@ def test_address_holds_the_mix(studio, open_page):
     before[1]["stems"]["bass"]["gain"] = 12
     before[3] = before[4] = "generated"
     assert player(other, STATE) == before
+
+
+def test_small_windows(studio):
+    """On a phone the first fader is seen at once; at 200 % nothing with the focus is covered."""
+    page = studio(width=390, height=844)
+    box = page.evaluate(
+        """() => ["[data-source=vocals] .level", ".transport"].map((selector) =>
+        document.querySelector(selector).getBoundingClientRect().toJSON())"""
+    )
+    assert 0 <= box[0]["top"] < box[0]["bottom"] < box[1]["top"]
+    page.set_viewport_size({"width": 640, "height": 450})
+    page.evaluate("document.querySelector('#to-start').focus()")
+    for key in ["Tab"] * 40 + ["Shift+Tab"] * 40:
+        page.keyboard.press(key)
+        covered = page.evaluate(
+            """() => { const bar = document.querySelector(".transport");
+            const here = document.activeElement, { top, bottom } = here.getBoundingClientRect();
+            return !bar.contains(here) && (top < 0 || bottom > bar.getBoundingClientRect().top)
+              ? here.outerHTML : ""; }"""
+        )
+        assert not covered

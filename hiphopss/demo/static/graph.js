@@ -1,8 +1,10 @@
 // The audio graph. It knows no page, and is the same in an AudioContext and an OfflineAudioContext:
 // what is heard is what is downloaded.
 //
-//   stems     -> fader and mute -> pan -> master -> output
+//   stems     -> fader and mute -> pan -> master -> (shifted pitch) -> output
 //   original  ---------------------------^
+
+import { isBent, makeShifter } from "./shifter.js";
 
 /**
  * Settings of one stem.
@@ -17,14 +19,24 @@
  * Settings of all faders.
  * @typedef {object} Mix
  * @property {number} master  Decibels.
+ * @property {number} tempo  1 as it is.
+ * @property {number} pitch  Semitones up.
  * @property {Object<string, StemMix>} stems  By source.
  */
 
 /** The bottom of a fader, in decibels: silence. */
 export const SILENT_DB = -60;
 
+/** The slowest and the fastest tempo. */
+export const TEMPOS = [0.5, 1.5];
+
+/** The lowest and the highest pitch, in semitones. */
+export const PITCHES = [-12, 12];
+
 /** The input of the graph for the song as it is. */
 export const ORIGINAL = "original";
+
+const MOST_LATENCY = 0.5; // of a shifter, in seconds
 
 // Time constant of changes, in seconds: too fast to be noticed, too slow to click.
 const SMOOTHING = 0.01;
@@ -32,7 +44,7 @@ const SMOOTHING = 0.01;
 /** A mix that changes nothing. @param {string[]} sources @returns {Mix} */
 export function neutralMix(sources) {
   const stem = () => ({ gain: 0, pan: 0, mute: false, solo: false });
-  return { master: 0, stems: Object.fromEntries(sources.map((source) => [source, stem()])) };
+  return { master: 0, tempo: 1, pitch: 0, stems: Object.fromEntries(sources.map((source) => [source, stem()])) };
 }
 
 /** The factor of a level in decibels. @param {number} decibels @returns {number} */
@@ -49,12 +61,16 @@ export function isAudible(mix, source) {
   return !mute && (solo || !Object.values(mix.stems).some((stem) => stem.solo));
 }
 
+/** @typedef {import("./shifter.js").Shifter} Shifter */
+
 /**
  * The mixing desk.
  * @typedef {object} Mixer
  * @property {Object<string, AudioNode>} inputs  Where tracks go in: each source, and ORIGINAL.
  * @property {Object<string, AudioNode>} taps  Each stem behind its fader and pan.
  * @property {GainNode} output
+ * @property {(shifter: ?Shifter, before: ?Shifter) => void} through  Sends the mix through a
+ *   shifter or past it, where it went through another, or past it, before.
  * @property {(mix: Mix) => void} set  Takes the settings at once.
  * @property {(mix: Mix) => void} glide  Takes them smoothly.
  */
@@ -92,6 +108,12 @@ export function buildMixer(context, sources, channels) {
     inputs: { ...faders, [ORIGINAL]: output },
     taps: pans,
     output,
+    through: (shifter, before) => {
+      output.disconnect(before?.node ?? context.destination);
+      before?.node.disconnect();
+      output.connect(shifter?.node ?? context.destination);
+      shifter?.node.connect(context.destination);
+    },
     set: (mix) => apply(mix, (parameter, value) => (parameter.value = value)),
     glide: (mix) =>
       apply(mix, (parameter, value) =>
@@ -115,20 +137,22 @@ export function buildMixer(context, sources, channels) {
  * @param {object} [options]
  * @param {number} [options.when]  Context time.
  * @param {number} [options.offset]  Position in the song, in seconds.
+ * @param {number} [options.seconds]  How much of the song.
  * @param {?{start: number, end: number}} [options.loop]  Region to repeat, in seconds.
+ * @param {number} [options.tempo]  1 as it is; pitch goes with it.
  * @param {number} [options.fade]  Length of fades in and out, in seconds. They are straight lines:
  *   two voices with the same audio then sum to that audio while one replaces the other.
  * @returns {Voice}
  */
 export function startTracks(context, mixer, tracks, options = {}) {
-  const { when = 0, offset = 0, loop = null, fade = 0 } = options;
+  const { when = 0, offset = 0, seconds, loop = null, tempo = 1, fade = 0 } = options;
   const players = Object.entries(tracks).map(([name, buffer]) => {
-    const source = new AudioBufferSourceNode(context, { buffer });
+    const source = new AudioBufferSourceNode(context, { buffer, playbackRate: tempo });
     if (loop) Object.assign(source, { loop: true, loopStart: loop.start, loopEnd: loop.end });
     const envelope = new GainNode(context, { gain: fade ? 0 : 1 });
     if (fade) envelope.gain.setValueAtTime(0, when).linearRampToValueAtTime(1, when + fade);
     source.connect(envelope).connect(mixer.inputs[name]);
-    source.start(when, offset);
+    source.start(when, offset, seconds);
     source.addEventListener("ended", () => envelope.disconnect());
     return { source, envelope };
   });
@@ -148,14 +172,32 @@ export function startTracks(context, mixer, tracks, options = {}) {
  * @param {?{start: number, end: number}} [part]  In seconds, on samples; all of it by default.
  * @returns {Promise<AudioBuffer>}
  */
-export function renderMix(stems, mix, part = null) {
+export async function renderMix(stems, mix, part = null) {
   const sources = Object.keys(stems);
   const { length, sampleRate, numberOfChannels } = stems[sources[0]];
   const first = part ? Math.round(part.start * sampleRate) : 0;
   const last = part ? Math.min(Math.round(part.end * sampleRate), length) : length;
-  const context = new OfflineAudioContext(2, last - first, sampleRate);
+  const nSamples = Math.round((last - first) / mix.tempo);
+  // Its latency is known only once there is a context, whose length must be known by then.
+  const spare = isBent(mix) ? Math.ceil(MOST_LATENCY * sampleRate) : 0;
+  const context = new OfflineAudioContext(2, nSamples + spare, sampleRate);
   const mixer = buildMixer(context, sources, numberOfChannels);
   mixer.set(mix);
-  startTracks(context, mixer, stems, { offset: first / sampleRate });
-  return context.startRendering();
+  const seconds = (last - first) / sampleRate;
+  startTracks(context, mixer, stems, { offset: first / sampleRate, seconds, tempo: mix.tempo });
+  if (!isBent(mix)) return context.startRendering();
+  const shifter = await makeShifter(context);
+  await shifter.set(mix);
+  mixer.through(shifter, null);
+  return cut(await context.startRendering(), Math.round(shifter.latency * sampleRate), nSamples);
+}
+
+// A part of rendered audio.
+function cut(audio, first, length) {
+  const { numberOfChannels, sampleRate } = audio;
+  const part = new AudioBuffer({ length, numberOfChannels, sampleRate });
+  for (let channel = 0; channel < numberOfChannels; channel++) {
+    part.copyToChannel(audio.getChannelData(channel).subarray(first, first + length), channel);
+  }
+  return part;
 }

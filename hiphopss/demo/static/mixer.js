@@ -1,27 +1,19 @@
 // The strips beside the lanes: mute, solo, fader and pan of each stem, and the master; presets
 // above them.
 
+import {
+  levelSlider,
+  meter,
+  panSlider,
+  pitchSlider,
+  presetButtons,
+  tempoSlider,
+  toggle,
+} from "./controls.js";
 import { announce, byId, capital, element, icon, press } from "./dom.js";
-import { factor, isAudible, neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
+import { factor, isAudible, neutralMix, ORIGINAL } from "./graph.js";
 import { Pads } from "./pads.js";
 import { isSet, PRESETS, setPreset } from "./presets.js";
-
-const TOP_DB = 12;
-
-/** A fader's level in words. @param {number} decibels @returns {string} */
-export function levelText(decibels) {
-  return decibels <= SILENT_DB ? "silent" : `${decibels} decibels`;
-}
-
-/** A pan's position in words. @param {number} pan @returns {string} */
-export function panText(pan) {
-  const percent = Math.round(100 * Math.abs(pan));
-  return percent ? `${percent} percent ${pan < 0 ? "left" : "right"}` : "centre";
-}
-
-const signed = (value) => String(value).replace("-", "\u2212");
-const levelNumber = (decibels) => (decibels <= SILENT_DB ? "\u2212\u221e dB" : `${signed(decibels)} dB`);
-const panNumber = (pan) => (pan ? `${pan < 0 ? "L" : "R"} ${Math.round(100 * Math.abs(pan))}` : "C");
 
 /** Shows and changes the player's mix. */
 export class MixerView {
@@ -29,6 +21,7 @@ export class MixerView {
   #timeline;
   #strips = new Map();
   #master = null;
+  #bend = []; // sliders of tempo and pitch
   #before = []; // mutes and solos before a pad was held
   #pads = new Pads(byId("pads"), {
     mute: (source) => announce(this.toggleMute(source)),
@@ -43,12 +36,7 @@ export class MixerView {
     this.#player = player;
     this.#timeline = timeline;
     byId("presets").append(
-      ...PRESETS.map((preset) => {
-        const { id, name, meaning } = preset;
-        const click = () => announce(this.#togglePreset(preset));
-        const attributes = { type: "button", "data-preset": id, "aria-pressed": "false" };
-        return element("button", { ...attributes, title: capital(meaning), click }, name);
-      }),
+      ...presetButtons(PRESETS, (preset) => announce(this.#togglePreset(preset))),
     );
   }
 
@@ -61,9 +49,13 @@ export class MixerView {
       this.#originalRow(),
       ...sources.map((source, number) => this.#stemRow(source, number + 1)),
     );
-    this.#master = this.#levelSlider("Master level", null, (value) => (this.#player.mix.master = value));
+    this.#master = levelSlider(
+      "Master level",
+      this.#taking(null, (value) => (this.#player.mix.master = value)),
+    );
+    this.#bend = this.#player.canBend ? this.#bendSliders() : [];
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
-    byId("master").replaceChildren(title, this.#master.row);
+    byId("master").replaceChildren(title, this.#master.row, ...this.#bend.map(({ row }) => row));
     this.show();
   }
 
@@ -73,6 +65,7 @@ export class MixerView {
     const version = result.versions.find(({ id }) => id === this.#player.version);
     byId("desk").dataset.listening = listening === ORIGINAL ? ORIGINAL : version.kind;
     this.#master.set(mix.master);
+    for (const [number, name] of ["tempo", "pitch"].entries()) this.#bend[number]?.set(mix[name]);
     for (const button of byId("presets").children) {
       const preset = PRESETS.find(({ id }) => id === button.dataset.preset);
       press(button, isSet(mix, preset));
@@ -185,8 +178,11 @@ export class MixerView {
       name,
     );
     const stem = () => this.#player.mix.stems[source];
-    const level = this.#levelSlider(`${name} level`, source, (value) => (stem().gain = value));
-    const pan = this.#panSlider(`${name} pan`, source, (value) => (stem().pan = value));
+    const level = levelSlider(
+      `${name} level`,
+      this.#taking(source, (value) => (stem().gain = value)),
+    );
+    const pan = panSlider(`${name} pan`, this.#taking(source, (value) => (stem().pan = value)));
     const download = downloadLink("", "");
     const title = element(
       "div",
@@ -208,47 +204,23 @@ export class MixerView {
   }
 
   #toggle(letter, name, key, act) {
-    const attributes = { type: "button", class: `toggle ${letter}`, "aria-pressed": "false" };
-    return element(
-      "button",
-      { ...attributes, "aria-label": name, title: `${name} (${key})`, click: () => announce(act()) },
-      letter,
-    );
+    return toggle(letter, name, `${name} (${key})`, () => announce(act()));
   }
 
-  #levelSlider(name, source, take) {
-    const range = { min: SILENT_DB, max: TOP_DB, step: 0.5, class: "level" };
-    const words = { label: "Level", number: levelNumber, text: levelText };
-    return this.#slider(name, source, range, take, words, 1);
+  #bendSliders() {
+    const { mix } = this.#player;
+    return [
+      tempoSlider(this.#taking(null, (value) => (mix.tempo = value))),
+      pitchSlider(this.#taking(null, (value) => (mix.pitch = value))),
+    ];
   }
 
-  #panSlider(name, source, take) {
-    const range = { min: -100, max: 100, step: 1, class: "pan" };
-    const words = { label: "Pan", number: panNumber, text: panText };
-    return this.#slider(name, source, range, take, words, 100);
-  }
-
-  // A labelled range and its number; `unit` is how many of its steps make 1 of the value.
-  #slider(name, source, range, take, { label, number, text }, unit) {
-    const output = element("span", { class: "number", "aria-hidden": "true" });
-    const input = element("input", {
-      ...range,
-      type: "range",
-      "aria-label": name,
-      input: () => change(input.valueAsNumber / unit),
-      dblclick: () => change(0),
-    });
-    const change = (value) => {
+  // What takes a value of a stem, or of the master.
+  #taking(source, take) {
+    return (value) => {
       take(value);
       this.#changed(source);
     };
-    const set = (value) => {
-      input.value = value * unit;
-      input.setAttribute("aria-valuetext", text(value));
-      output.textContent = number(value);
-    };
-    const seen = element("span", { class: "label", "aria-hidden": "true" }, label);
-    return { row: element("div", { class: "slider" }, seen, input, output), set };
   }
 
   // Who changes a stem wants to hear it: the stems are heard again if the original was; gives what
@@ -259,10 +231,6 @@ export class MixerView {
     this.#player.listen(this.#player.version);
     return ". You hear the stems now, and not the original.";
   }
-}
-
-function meter(name) {
-  return element("div", { class: "meter", "data-meter": name, "aria-hidden": "true" });
 }
 
 function downloadLink(href, name) {

@@ -8,6 +8,7 @@ import { Buffers } from "./buffers.js";
 import { PageError } from "./errors.js";
 import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
 import { changedLoop, contains, isWhole } from "./loop.js";
+import { isBent, makeShifter } from "./shifter.js";
 
 const FADE = 0.015; // seconds
 const LEAD = 0.04; // seconds from a decision to its moment: late nodes would be out of step
@@ -18,7 +19,9 @@ export class Player extends EventTarget {
   #context = null;
   #mixer = null;
   #voice = null;
-  #start = { time: 0, offset: 0, loop: null }; // what the clock's reading means
+  #shifter = null; // what the mix goes through at another tempo or pitch
+  #start = { time: 0, offset: 0, loop: null, tempo: 1 }; // what the clock's reading means
+  #bending = false;
   #freeFrom = 0; // context time at which the last cross-fade is over
   #rest = 0; // position while nothing plays
   #wanted = null;
@@ -33,6 +36,8 @@ export class Player extends EventTarget {
   loop = { on: false, start: 0, end: 0 };
   /** @type {?import("./graph.js").Mix} */
   mix = null;
+  /** Whether tempo and pitch can be changed. */
+  canBend = false;
   /** The decoded audio of what is listened to. @type {?Object<string, AudioBuffer>} */
   tracks = null;
 
@@ -56,6 +61,7 @@ export class Player extends EventTarget {
   close() {
     this.#context?.close();
     this.#context = this.#mixer = this.#voice = this.#buffers = this.#wanted = null;
+    this.#shifter = null;
     this.#rest = this.#freeFrom = 0;
     this.playing = false;
     this.result = this.tracks = null;
@@ -75,7 +81,7 @@ export class Player extends EventTarget {
   get position() {
     if (!this.playing) return this.#rest;
     const { currentTime, outputLatency = 0 } = this.#context;
-    return this.#positionAt(currentTime - outputLatency);
+    return this.#positionAt(currentTime - outputLatency - (this.#shifter?.latency ?? 0));
   }
 
   async play() {
@@ -85,7 +91,7 @@ export class Player extends EventTarget {
     await started(this.#context);
     if (this.#buffers !== buffers) return; // another song since
     const tracks = await this.#loadLast(() => this.#wanted);
-    if (this.playing || !tracks) return;
+    if (!tracks || !(await this.#bend()) || this.playing) return;
     this.playing = true;
     this.#begin(tracks, this.#rest);
     this.#tell();
@@ -155,6 +161,7 @@ export class Player extends EventTarget {
   /** Take over what has been changed in `mix`. */
   mixChanged() {
     this.#mixer?.glide(this.mix);
+    if (this.playing) this.#rebend();
     this.#tell();
   }
 
@@ -200,6 +207,40 @@ export class Player extends EventTarget {
     this.#mixer.set(this.mix);
   }
 
+  // Sends the mix through a shifter where it needs one; false if the song was closed meanwhile.
+  async #bend() {
+    const context = this.#context;
+    const needed = isBent(this.mix);
+    if (needed !== (this.#shifter !== null)) {
+      const shifter = needed ? await makeShifter(context) : null;
+      if (this.#context !== context) return false;
+      this.#mixer.through(shifter, this.#shifter);
+      this.#shifter = shifter;
+    }
+    this.#shifter?.set(this.mix);
+    return true;
+  }
+
+  // Takes over another tempo or pitch while it plays. Where the mix begins or ceases to go through
+  // a shifter, which holds it back, that is in silence.
+  async #rebend() {
+    const { tempo } = this.mix;
+    if (isBent(this.mix) !== (this.#shifter !== null)) {
+      if (this.#bending) return; // which will see what is wanted by then
+      this.#bending = true;
+      const position = this.position;
+      this.#voice?.stop(this.#nextMoment());
+      this.#voice = null;
+      await new Promise((done) => setTimeout(done, 1000 * (LEAD + 2 * FADE)));
+      const open = this.#context && (await this.#bend());
+      this.#bending = false;
+      if (open) this.#again(this.#voice ? undefined : position); // unless somebody went elsewhere
+    } else {
+      this.#shifter?.set(this.mix);
+      if (tempo !== this.#start.tempo) this.#again();
+    }
+  }
+
   #nextMoment() {
     const { currentTime, baseLatency, sampleRate } = this.#context;
     const earliest = Math.max(currentTime + baseLatency + LEAD, this.#freeFrom);
@@ -224,8 +265,10 @@ export class Player extends EventTarget {
     const { on, start, end } = this.loop;
     const loop = on && offset < end ? { start, end } : null; // behind the loop, play on
     this.#voice?.stop(when);
-    this.#voice = startTracks(this.#context, this.#mixer, tracks, { when, offset, loop, fade: FADE });
-    this.#start = { time: when, offset, loop };
+    const { tempo } = this.mix;
+    const options = { when, offset, loop, tempo, fade: FADE };
+    this.#voice = startTracks(this.#context, this.#mixer, tracks, options);
+    this.#start = { time: when, offset, loop, tempo };
     this.#freeFrom = when + FADE;
     const voice = this.#voice;
     voice.first.addEventListener("ended", () => {
@@ -234,14 +277,14 @@ export class Player extends EventTarget {
   }
 
   #positionAt(time) {
-    const { time: since, offset, loop } = this.#start;
-    const position = offset + Math.max(0, time - since);
+    const { time: since, offset, loop, tempo } = this.#start;
+    const position = offset + tempo * Math.max(0, time - since);
     if (!loop || position < loop.end) return Math.min(position, this.result.seconds);
     return loop.start + ((position - loop.start) % (loop.end - loop.start));
   }
 
   #halt(when) {
-    this.#voice.stop(when);
+    this.#voice?.stop(when);
     this.#voice = null;
     this.#freeFrom = when + FADE;
     this.playing = false;
@@ -268,10 +311,15 @@ const START_MILLISECONDS = 5000;
 
 const SILENT =
   "The browser does not begin to play. Is sound allowed for this page, and are loudspeakers or " +
-  "headphones connected? Then press play again.";
+  "headphones connected? Then try again.";
 
-// Where sound is not allowed, or there is nothing to play on, a context may wait for ever.
-function started(context) {
+/**
+ * Wait until a context has begun. Where sound is not allowed, or there is nothing to play on, it
+ * may wait for ever.
+ * @param {AudioContext} context
+ * @throws {PageError}  After some seconds.
+ */
+export function started(context) {
   const late = new Promise((_, reject) => {
     setTimeout(() => reject(new PageError(SILENT)), START_MILLISECONDS);
   });

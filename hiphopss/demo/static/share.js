@@ -3,7 +3,7 @@
 
 import { isOnDevice } from "./device/library.js";
 import { announce, byId } from "./dom.js";
-import { neutralMix, ORIGINAL, SILENT_DB } from "./graph.js";
+import { neutralMix, ORIGINAL, PITCHES, SILENT_DB, TEMPOS } from "./graph.js";
 
 const ADDRESS = /^#((?:results\/[\w-]+\/result\.json)|(?:device:[\w-]+))(?:\?(.*))?$/;
 const WAIT_MILLISECONDS = 300; // browsers refuse to change the address all the time
@@ -37,6 +37,8 @@ export function settingsText({ mix, listening, version, loop, hasRegion, result 
     if (which.length) told.push(`${act}=${which.join(",")}`);
   }
   if (mix.master) told.push(`master=${mix.master}`);
+  if (mix.tempo !== 1) told.push(`tempo=${mix.tempo}`);
+  if (mix.pitch) told.push(`pitch=${mix.pitch}`);
   if (version !== result.versions[0].id) told.push(`version=${version}`);
   if (listening === ORIGINAL) told.push("listen=original");
   if (loop.on || hasRegion) {
@@ -53,9 +55,9 @@ export function settingsText({ mix, listening, version, loop, hasRegion, result 
  */
 export async function applySettings(player, settings) {
   const sources = Object.keys(player.mix.stems);
-  const number = (name, least, most) => {
-    const value = Number.parseFloat(settings.get(name) ?? "0");
-    return Number.isFinite(value) ? Math.max(least, Math.min(value, most)) : 0;
+  const number = (name, least, most, usual = 0) => {
+    const value = Number.parseFloat(settings.get(name) ?? "");
+    return Number.isFinite(value) ? Math.max(least, Math.min(value, most)) : usual;
   };
   const named = (name) => (settings.get(name) ?? "").split(",");
   const mix = neutralMix(sources);
@@ -68,6 +70,10 @@ export async function applySettings(player, settings) {
     };
   }
   mix.master = number("master", SILENT_DB, TOP_DB);
+  if (player.canBend) {
+    mix.tempo = number("tempo", ...TEMPOS, 1);
+    mix.pitch = Math.round(number("pitch", ...PITCHES));
+  }
   Object.assign(player.mix, mix);
   player.mixChanged();
   const region = LOOP.exec(settings.get("loop") ?? settings.get("region") ?? "");

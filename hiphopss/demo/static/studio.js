@@ -38,6 +38,7 @@ export class Studio extends EventTarget {
   constructor(site) {
     super();
     this.#site = site;
+    this.player.canBend = site.bends;
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));

@@ -65,7 +65,7 @@ async function newResult(folder, { id, song: { title, bits, note } }, song, tell
     title,
     note,
     made: Date.now(),
-    seconds: Math.round((1000 * nSamples) / song.sampleRate) / 1000,
+    seconds: nSamples / song.sampleRate,
     sample_rate: song.sampleRate,
     channels: song.channels.length,
     n_samples: nSamples,
@@ -121,7 +121,7 @@ async function keepStems(folder, result, song, model, tell) {
     }
   };
   try {
-    const { loop } = await separateSong(song, {
+    const { loop, beatsAMinute } = await separateSong(song, {
       weights: model.weights,
       loops: "auto",
       told: tell,
@@ -134,7 +134,8 @@ async function keepStems(folder, result, song, model, tell) {
       stems[source] = (await track.finish(result.top)).track;
     }
     const note = loop === undefined ? "" : `Loops: ${loop ?? NOTHING_REPEATS}`;
-    return { id: model.id, name: model.name, kind: "model", note, stems };
+    const tempo = beatsAMinute ? Math.round(1000 * beatsAMinute) / 1000 : null;
+    return { id: model.id, name: model.name, kind: "model", note, beats_per_minute: tempo, stems };
   } finally {
     for (const track of tracks.values()) track.close();
   }

@@ -13,8 +13,8 @@ const MOST_WORKERS = 4; // each takes some 50 MB
 export class DeviceError extends Error {}
 
 /**
- * Separate a song on this device. Call it in a worker: loops are looked for where it is called, which
- * takes some seconds of a long song.
+ * Separate a song on this device. Call it in a worker: loops are looked for where it is called,
+ * which takes some seconds for a long song.
  * @param {{channels: Float32Array[], sampleRate: number}} song
  * @param {object} options
  * @param {string} options.weights  Address of a file of `hiphopss weights export --format web`.
@@ -26,9 +26,9 @@ export class DeviceError extends Error {}
  *   piece by piece from the beginning on, each by source and channel; they are not given back then,
  *   as those of a long song don't fit into memory.
  * @param {number} [options.workers]  By default as many as there are processors, up to four.
- * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string}>}  Stems of the song's
- *   rate, channels and length, and what was found to repeat in it, in words: null for nothing, and
- *   undefined if it wasn't looked for.
+ * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string, beatsAMinute: ?number}>}
+ *   Stems of the song's rate, channels and length; what was found to repeat in it, in words: null
+ *   for nothing, and undefined if it wasn't looked for; and the tempo, where that tells it.
  * @throws {DeviceError}
  */
 export async function separateSong(song, options) {
@@ -36,46 +36,61 @@ export async function separateSong(song, options) {
   signal?.throwIfAborted();
   told("loading", 0);
   const { module, weights } = await load(options.weights, signal);
-  const nSamples = song.channels[0].length;
-  const { config, sources } = weights;
   const crew = new Crew(options.workers ?? processors(), signal);
-  const rates = new Rates(crew, song.sampleRate, config.sample_rate);
   try {
+    const rates = new Rates(crew, song.sampleRate, weights.config.sample_rate);
     if (!rates.arePossible)
       throw new DeviceError(`A song of ${song.sampleRate} samples a second can't be separated.`);
     await crew.start({ module, weights: weights.buffer });
-    const whole = () => song.channels.map(() => new Float32Array(options.write ? 0 : nSamples));
-    const stems = sources.map(whole);
-    const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
-    let done = 0;
-    const resampled = await rates.resampled(Part.of(song.channels));
-    const counted = (n) => told("separating", (done += n) / resampled.length);
-    counted(0);
-    const network = new SharedNetwork(crew, weights);
-    const { loops: constants } = weights.facts;
-    const listens = constants && options.loops !== "off";
-    const separator = listens
-      ? new LoopSeparator(network, () => new Kernels(module), constants)
-      : network;
-    let at = 0;
-    for await (const piece of rates.back(separator.stems(resampled, counted), nSamples)) {
-      signal?.throwIfAborted();
-      if (options.write) await options.write(byName(piece));
-      else piece.forEach((stem, s) => stem.forEach((samples, c) => stems[s][c].set(samples, at)));
-      at += piece[0][0].length;
-    }
-    return { stems: byName(stems), loop: listens ? separator.loop : undefined };
+    return await separated(song, rates, new SharedNetwork(crew, weights), {
+      ...{ module, weights, told, signal, write: options.write },
+      listens: weights.facts.loops && options.loops !== "off",
+    });
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof RangeError ? new DeviceError(NO_MEMORY) : error;
   } finally {
     crew.dismiss();
   }
+}
+
+/** Separate a song by a network that is ready; see `separateSong`. */
+async function separated(song, rates, network, { module, weights, listens, ...options }) {
+  const { told, signal, write } = options;
+  const nSamples = song.channels[0].length;
+  const { sources } = network;
+  const stems = sources.map(() => song.channels.map(() => new Float32Array(write ? 0 : nSamples)));
+  const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
+  const resampled = await rates.resampled(Part.of(song.channels));
+  let done = 0;
+  const counted = (n) => told("separating", (done += n) / resampled.length);
+  counted(0);
+  const separator = listens
+    ? new LoopSeparator(network, () => new Kernels(module), weights.facts.loops)
+    : network;
+  let at = 0;
+  for await (const piece of rates.back(separator.stems(resampled, counted), nSamples)) {
+    signal?.throwIfAborted();
+    if (write) await write(byName(piece));
+    else piece.forEach((stem, s) => stem.forEach((samples, c) => stems[s][c].set(samples, at)));
+    at += piece[0][0].length;
+  }
+  const { loop, beatsAMinute } = listens ? separator : {};
+  return { stems: byName(stems), loop, beatsAMinute };
 }
 
 function processors() {
   return Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS);
 }
 
-/** Fetch the kernels and the weights, and check these. */
-async function load(address, signal) {
+/**
+ * Fetch the kernels and the weights, and check these.
+ * @param {string} address  Of the weights.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{module: WebAssembly.Module, weights: import("./weights.js").Weights}>}
+ * @throws {DeviceError}
+ */
+export async function load(address, signal) {
   if (!globalThis.WebAssembly)
     throw new DeviceError("This browser can't separate songs, as it has no WebAssembly.");
   try {
@@ -124,10 +139,11 @@ class Crew {
       worker.onerror = () => this.#fail(new DeviceError(STOPPED));
       worker.onmessageerror = worker.onerror;
     }
-    signal?.addEventListener("abort", () => {
+    const abort = () => {
       this.dismiss();
       this.#fail(signal.reason);
-    });
+    };
+    signal?.addEventListener("abort", abort, { once: true });
   }
 
   #answered({ id, error, memory, ...answer }) {

@@ -5,20 +5,20 @@
 // frequencies; and, unless one rate is twice or four times the other, a wider one in addition.
 // Times are in samples of the lower rate.
 
+import { rint } from "./rounding.js";
+
 const CUTOFF = 0.95566416; // of the lower Nyquist frequency
 const ALONE = { cutoff: CUTOFF, beta: 18.4335, half: 133.25 };
 const FIRST = { cutoff: CUTOFF, beta: 19.11122, half: 138.25 };
 const SECOND_UP = { cutoff: 1.750775, beta: 19.6055, half: 5 };
 const SECOND_DOWN = { cutoff: 1.891172, beta: 19.6043, half: 4.5926 };
-const POWERS_OF_TWO = [2, 4];
+const SIMPLE = { 4: [FIRST], 2: [ALONE], 0.5: [ALONE], 0.25: [ALONE] }; // by the rates' ratio
 const PANEL = 8; // as in kernels.c
 const MOST_FACTORS = 4e6; // 16 MB
 
 /** Number of samples after resampling; at least 1. */
 export function resampledLength(nSamples, rateIn, rateOut) {
-  const exact = (nSamples * rateOut) / rateIn;
-  const half = exact % 1 === 0.5; // rounded to an even number, as Python does
-  return Math.max(1, half ? 2 * Math.round(exact / 2) : Math.round(exact));
+  return Math.max(1, rint((nSamples * rateOut) / rateIn));
 }
 
 /** From one rate to another; all rates are whole numbers of samples a second. */
@@ -28,14 +28,13 @@ export class Resampling {
   /** @param {number} rateIn @param {number} rateOut */
   constructor(rateIn, rateOut) {
     const common = greatestDivisor(rateIn, rateOut);
+    const times = rateOut / common < PANEL ? PANEL : 1; // so that no panel is computed in vain
     /** So many samples come in for `nOut` that go out. */
-    this.nIn = rateIn / common;
-    this.nOut = rateOut / common;
+    this.nIn = (times * rateIn) / common;
+    this.nOut = (times * rateOut) / common;
     this.slower = Math.min(1, rateOut / rateIn);
-    const ratio = Math.max(this.nIn, this.nOut);
-    const simple = Math.min(this.nIn, this.nOut) === 1 && POWERS_OF_TWO.includes(ratio);
     const second = rateOut > rateIn ? SECOND_UP : SECOND_DOWN;
-    this.#filters = simple ? [ALONE] : [FIRST, second];
+    this.#filters = SIMPLE[rateIn / rateOut] ?? [FIRST, second];
     const half = this.#filters.reduce((sum, filter) => sum + filter.half, 0);
     /** How far a sample reaches, in samples that come in. */
     this.reach = Math.ceil(half / this.slower) + 1;

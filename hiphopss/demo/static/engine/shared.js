@@ -48,7 +48,10 @@ export class SharedNetwork {
     return this.#crew.hand(task, buffers(channels));
   }
 
-  /** Separate a block of frames by its copies. @param {import("./loops/beat.js").Material} material */
+  /**
+   * Separate a block of frames by its copies.
+   * @param {import("./loops/beat.js").Material} material
+   */
   split(material) {
     const { here, copies, agreements, shares } = material;
     const frames = [here, ...copies].flatMap(({ samples, masks }) => [...samples, masks]);

@@ -9,6 +9,21 @@ import { FourierTransform, analysisWindow, inverseNorm } from "./transform.js";
 
 const LOUDEST = 1e30; // full scale is 1; larger samples would overflow
 
+/**
+ * Delay of a stream's stems in samples.
+ * @param {import("./weights.js").SignalConfig} config
+ * @param {number} lookahead  Number of frames.
+ * @param {number} blockMultiple  All blocks are multiples of so many samples.
+ */
+export function latency(config, lookahead, blockMultiple) {
+  return (lookahead + 1) * config.hop + margin(config, blockMultiple);
+}
+
+// Samples are completed a hop at a time; this many are held back so that enough are ready.
+function margin({ hop }, blockMultiple) {
+  return hop - greatestDivisor(blockMultiple, hop);
+}
+
 /** Separates block by block, with a constant delay. */
 export class StreamingSeparator {
   #kernels;
@@ -16,10 +31,9 @@ export class StreamingSeparator {
   #config;
   #width;
   #nChannels;
-  #lookahead;
+  #blockMultiple;
   #transform;
   #rooms;
-  #margin;
   #filled;
   #nFrames;
   #nReady;
@@ -38,22 +52,36 @@ export class StreamingSeparator {
     const { lookahead = 0, channels = 2, average = true, blockMultiple = 1 } = options;
     const network = new Network(kernels, weights);
     const { config } = network;
-    const { hop, frame } = config;
     this.#kernels = kernels;
     this.#network = new StreamingNetwork(network, { lookahead, average });
     this.#config = config;
     this.#width = network.width;
     this.#nChannels = channels;
-    this.#lookahead = lookahead;
-    this.#transform = new FourierTransform(kernels, frame);
+    this.#blockMultiple = blockMultiple;
+    this.#transform = new FourierTransform(kernels, config.frame);
     this.sources = weights.sources;
     this.sampleRate = config.sample_rate;
-    // Samples are completed a hop at a time; this many are held back so that enough are ready.
-    this.#margin = hop - greatestDivisor(blockMultiple, hop);
-    /** Delay of the stems in samples. */
-    this.latency = (lookahead + 1) * hop + this.#margin;
+    /** Number of samples that were not finite, or far too large. */
+    this.nMended = 0;
     this.#prepare();
     this.reset();
+  }
+
+  get lookahead() {
+    return this.#network.lookahead;
+  }
+
+  /**
+   * Look ahead by another number of frames from the next frame on: the latency changes, and for a
+   * hop, the stems with the old one fade into those with the new one.
+   */
+  set lookahead(lookahead) {
+    this.#network.lookahead = lookahead;
+  }
+
+  /** Delay of the stems in samples. */
+  get latency() {
+    return latency(this.#config, this.lookahead, this.#blockMultiple);
   }
 
   #prepare() {
@@ -62,7 +90,7 @@ export class StreamingSeparator {
     const rows = this.sources.length * nChannels;
     const window = analysisWindow(this.#config);
     const starts = (n) => kernels.integers(Array.from({ length: n }, (_, row) => row * frame));
-    const spectra = () => kernels.floats((this.#lookahead + 1) * nChannels * width);
+    const spectra = () => kernels.floats(this.#config.context * nChannels * width);
     this.#rooms = {
       samples: kernels.floats(nChannels * frame),
       starts: starts(rows),
@@ -80,17 +108,17 @@ export class StreamingSeparator {
 
   /** Start a new stream. */
   reset() {
-    const { samples, added, ready } = this.#rooms;
+    const { samples, added, ready, re, im } = this.#rooms;
     this.#network.reset();
-    for (const numbers of [samples, added, ready]) numbers.view.fill(0);
+    for (const numbers of [samples, added, ready, re, im]) numbers.view.fill(0);
     this.#filled = 0; // samples in the newest hop
     this.#nFrames = 0;
-    this.#nReady = this.#margin;
+    this.#nReady = margin(this.#config, this.#blockMultiple);
   }
 
   /**
    * Process samples of the mixture, and give as many of each stem, from `latency` earlier. Samples
-   * that are not finite count as zeros.
+   * that are not finite count as zeros, and are counted.
    * @param {Float32Array[]} block  One array a channel, all of one length.
    * @param {Float32Array[][]} stems  By source and channel, of the same length; they are filled.
    */
@@ -105,7 +133,9 @@ export class StreamingSeparator {
         const at = c * frame + hop + this.#filled;
         for (let i = 0; i < count; i++) {
           const sample = block[c][taken + i];
-          view[at + i] = Math.abs(sample) <= LOUDEST ? sample : 0; // false for NaN
+          const isUsable = Math.abs(sample) <= LOUDEST; // false for NaN
+          view[at + i] = isUsable ? sample : 0;
+          if (!isUsable) this.nMended++;
         }
       }
       this.#filled += count;
@@ -148,13 +178,14 @@ export class StreamingSeparator {
   #separateFrame() {
     const { hop, frame } = this.#config;
     const { samples, magnitudes } = this.#rooms;
-    const nSpectra = this.#lookahead + 1;
-    this.#analyse(this.#nFrames % nSpectra);
+    const { context } = this.#config;
+    this.#analyse(this.#nFrames % context);
     const masks = this.#network.step(magnitudes.pointer);
+    const nFrame = this.#nFrames - this.lookahead; // the frame that the masks are for
     this.#nFrames += 1;
-    // Earlier frames would precede the stream, and of this one the first half does.
-    if (this.#nFrames >= nSpectra) this.#inverse(masks, this.#nFrames % nSpectra);
-    this.#makeReady(this.#nFrames > nSpectra);
+    // Earlier frames would precede the stream, and of the first one the first half does.
+    if (nFrame >= 0) this.#inverse(masks, nFrame % context);
+    this.#makeReady(nFrame !== 0);
     const view = samples.view;
     for (let c = 0; c < this.#nChannels; c++)
       view.copyWithin(c * frame, c * frame + hop, (c + 1) * frame);
@@ -200,13 +231,13 @@ export class StreamingSeparator {
   }
 
   /** A hop of samples is ready: that which is complete, or silence before the stream. */
-  #makeReady(isComplete) {
+  #makeReady(isInside) {
     const { frame, hop } = this.#config;
     const { added, ready, norm } = this.#rooms;
     const [sums, view, factors] = [added.view, ready.view, norm.view];
     for (let row = 0; row < this.sources.length * this.#nChannels; row++) {
       const [from, to] = [row * frame, row * 2 * hop + this.#nReady];
-      for (let i = 0; i < hop; i++) view[to + i] = isComplete ? sums[from + i] * factors[i] : 0;
+      for (let i = 0; i < hop; i++) view[to + i] = isInside ? sums[from + i] * factors[i] : 0;
       sums.copyWithin(from, from + hop, from + frame);
       sums.fill(0, from + hop, from + frame);
     }

@@ -26,61 +26,79 @@ export function positionWeights({ context }, lookahead, average) {
 /** A network that receives one frame at a time. */
 export class StreamingNetwork {
   #network;
+  #average;
+  #lookahead;
   #first; // of the used positions
   #nUsed;
   #encoded; // first position of conv2 that is decoded, and how many there are
-  #weights;
-  #lift;
-  #floor;
   #rooms;
   #conv1;
   #conv2;
   #turn = 0;
+  #nSteps; // since the lookahead is what it is
 
   /**
-   * @param {import("./network.js").Network} network  Streams may share it, but not at the same time.
+   * @param {import("./network.js").Network} network  Streams may share it, but one at a time.
    * @param {{lookahead?: number, average?: boolean}} [options]
    */
   constructor(network, { lookahead = 0, average = true } = {}) {
-    const { kernels, config, nEncoded, width } = network;
-    const weights = positionWeights(config, lookahead, average);
+    const { kernels, config, nDecoders, nEncoded, width } = network;
+    const nSources = network.decoderOf.length;
+    const size = config.context * width;
     this.#network = network;
+    this.#average = average;
+    this.#rooms = {
+      weights: kernels.floats(config.context),
+      lift: kernels.floats(nSources * size),
+      code: kernels.floats(BOTTLENECK),
+      hidden: kernels.floats(nDecoders * nEncoded * FILTERS),
+      decoded: kernels.floats(nDecoders * config.context * FILTERS),
+      outputs: kernels.floats(nDecoders * size),
+      outputsOf: kernels.integers(nSources),
+      // Masks of the newest patch and of the one before, which take turns.
+      masks: [0, 1].map(() => kernels.floats(nSources * size)),
+    };
+    this.#conv1 = new LastRows(kernels, TIME_FILTER);
+    this.#conv2 = new LastRows(kernels, nEncoded);
+    this.lookahead = lookahead;
+    this.reset();
+  }
+
+  get lookahead() {
+    return this.#lookahead;
+  }
+
+  /**
+   * Look ahead by another number of frames from the next step on. The first masks are then averages
+   * of fewer patches, but they also sum to 1.
+   */
+  set lookahead(lookahead) {
+    const { config, nEncoded, decoderOf, width, lift } = this.#network;
+    const weights = positionWeights(config, lookahead, this.#average);
+    const rooms = this.#rooms;
+    this.#lookahead = lookahead;
     this.#first = weights.findIndex((weight) => weight > 0);
     this.#nUsed = weights.filter((weight) => weight > 0).length;
     const start = Math.max(0, this.#first - TIME_FILTER + 1);
     this.#encoded = { start, n: Math.min(nEncoded, this.#first + this.#nUsed) - start };
-    this.#weights = kernels.floats(weights.slice(this.#first, this.#first + this.#nUsed));
-    this.#prepareMasks();
-    const size = this.#nUsed * width;
-    const outputs = kernels.floats(network.nDecoders * size);
-    this.#rooms = {
-      code: kernels.floats(BOTTLENECK),
-      hidden: kernels.floats(network.nDecoders * this.#encoded.n * FILTERS),
-      decoded: kernels.floats(network.nDecoders * this.#nUsed * FILTERS),
-      outputs,
-      outputsOf: kernels.integers(network.decoderOf.map((n) => outputs.at(n * size))),
-      // Masks of the newest patch and of the one before, which take turns.
-      masks: [0, 1].map(() => kernels.floats(network.decoderOf.length * size)),
-    };
-    this.#conv1 = new LastRows(kernels, TIME_FILTER);
-    this.#conv2 = new LastRows(kernels, nEncoded);
-    this.reset();
+    rooms.weights.view.set(weights.subarray(this.#first, this.#first + this.#nUsed));
+    const view = lift.view;
+    decoderOf.forEach((decoder, source) => {
+      const from = (source * config.context + this.#first) * width;
+      rooms.lift.view.set(view.subarray(from, from + this.stride), source * this.stride);
+      rooms.outputsOf.view[source] = rooms.outputs.at(decoder * this.stride);
+    });
+    this.#forgetMasks();
+  }
+
+  #forgetMasks() {
+    for (const masks of this.#rooms.masks) masks.view.fill(0);
+    this.#nSteps = 0;
   }
 
   /** Numbers between the masks of two sources. */
   get stride() {
     return this.#nUsed * this.#network.width;
-  }
-
-  #prepareMasks() {
-    const { kernels, lift, floor, width, config, decoderOf } = this.#network;
-    const [from, size] = [this.#first * width, this.stride];
-    this.#floor = kernels.floats(floor.view.slice(from, from + size));
-    this.#lift = kernels.floats(decoderOf.length * size);
-    decoderOf.forEach((_, source) => {
-      const start = source * config.context * width + from;
-      this.#lift.view.set(lift.view.slice(start, start + size), source * size);
-    });
   }
 
   /** Forget all frames: the stream starts with silence. */
@@ -89,7 +107,7 @@ export class StreamingNetwork {
     this.#conv1.fill(conv1Kernel.bias.view);
     conv2Kernel.apply(this.#conv2.next, FILTERS, this.#conv1.flat, FILTERS, 1);
     this.#conv2.fill(this.#conv2.nextRow());
-    for (const masks of this.#rooms.masks) masks.view.fill(0);
+    this.#forgetMasks();
   }
 
   /**
@@ -101,7 +119,7 @@ export class StreamingNetwork {
   step(magnitudes) {
     const network = this.#network;
     const { kernels, width } = network;
-    const { code, outputsOf, masks } = this.#rooms;
+    const { code } = this.#rooms;
     network.conv1Kernel.apply(this.#conv1.next, FILTERS, magnitudes, width, 1);
     this.#conv1.push();
     network.conv2Kernel.apply(this.#conv2.next, FILTERS, this.#conv1.flat, FILTERS, 1);
@@ -109,24 +127,36 @@ export class StreamingNetwork {
     network.bottleneck.apply(code.pointer, BOTTLENECK, this.#conv2.flat, FILTERS, 1);
     kernels.rectify(code.pointer, BOTTLENECK);
     this.#decode();
+    return this.#join();
+  }
+
+  /** The masks of the newest patch, added to those of the ones before. */
+  #join() {
+    const { kernels, width, floor, decoderOf } = this.#network;
+    const { outputsOf, weights, lift, masks } = this.#rooms;
     const [own, before] = [masks[this.#turn], masks[1 - this.#turn]];
-    const [weights, lift, floor] = [this.#weights.pointer, this.#lift.pointer, this.#floor.pointer];
     kernels.soft_masks(
       0,
       0,
       outputsOf.pointer,
-      weights,
-      lift,
-      floor,
+      weights.pointer,
+      lift.pointer,
+      floor.at(this.#first * width),
       this.#nUsed,
       width,
       own.pointer,
     );
-    // The second frame of the last step's patch is the first frame of this one's.
-    for (let source = 0; source < network.decoderOf.length; source++) {
+    // Of the weights' sum, the patches that the frame was in since the lookahead changed have this.
+    const isFull = this.#nSteps === this.#nUsed - 1;
+    let seen = isFull ? 1 : 0;
+    if (!isFull) for (let n = 0; n <= this.#nSteps; n++) seen += weights.view[n];
+    for (let source = 0; source < decoderOf.length; source++) {
       const start = source * this.stride;
+      // The second frame of the last step's patch is the first frame of this one's.
       kernels.add(own.at(start), before.at(start + width), this.stride - width);
+      if (!isFull) kernels.scale(own.at(start), 1 / seen, width);
     }
+    if (!isFull) this.#nSteps++;
     this.#turn = 1 - this.#turn;
     return own.pointer;
   }
@@ -138,7 +168,7 @@ export class StreamingNetwork {
     const { code, hidden, decoded, outputs } = this.#rooms;
     const { start, n } = this.#encoded;
     const [end, last] = [start + n, this.#first + this.#nUsed - 1];
-    decoded.view.fill(0);
+    decoded.view.fill(0, 0, nDecoders * this.#nUsed * FILTERS);
     for (let source = 0; source < nDecoders; source++) {
       const own = hidden.at(source * n * FILTERS);
       const panel = (source * nEncoded + start) * PANELS;

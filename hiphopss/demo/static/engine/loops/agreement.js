@@ -1,7 +1,7 @@
 // Where copies of a beat agree, and which sources repeat; as in hiphopss/loops/agreement.py.
 
+import { rint } from "../rounding.js";
 import { N_BINS } from "./grid.js";
-import { rint } from "./rounding.js";
 
 export const N_BANDS = 20;
 const LOWEST_EDGE = 8; // bins, some 86 Hz
@@ -26,7 +26,8 @@ function compared() {
     const [low, width] = [EDGES[band], EDGES[band + 1] - EDGES[band]];
     const n = Math.min(width, MOST_OF_A_BAND);
     const step = n > 1 ? (width - 1) / (n - 1) : 0;
-    for (let k = 0; k < n; k++) bins.push(k === n - 1 ? low + width - 1 : Math.trunc(k * step + low));
+    for (let k = 0; k < n; k++)
+      bins.push(k === n - 1 ? low + width - 1 : Math.trunc(k * step + low));
     starts.push(bins.length);
   }
   return { BINS: bins, STARTS: starts };

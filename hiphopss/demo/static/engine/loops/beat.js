@@ -134,7 +134,8 @@ export class BlockSeparator {
         this.#split(room, grid, material, judgements, shares, at, frame);
       const first = here.first + at;
       for (let stem = 0; stem < nStems * nChannels; stem++) {
-        const planes = [room.re.at(stem * this.#frames.apart), room.im.at(stem * this.#frames.apart)];
+        const place = stem * this.#frames.apart;
+        const planes = [room.re.at(place), room.im.at(place)];
         const to = room.out.at(stem * room.length);
         this.#frames.synthesise(to, grid, ...planes, first, first + n, begin);
       }

@@ -1,7 +1,7 @@
 // What was found of a song's loops, for people; as hiphopss/loops/found.py.
 
+import { oneDigit, rint } from "../rounding.js";
 import { N_BANDS } from "./agreement.js";
-import { oneDigit, rint } from "./rounding.js";
 
 const SLOWEST = 70; // beats a minute; twice as many are too fast
 const HEARD = 0.5; // agreement, in the mean over bands, of a copy that people would call one

@@ -1,7 +1,7 @@
 // The grid of frames on which copies lie under each other, as in hiphopss/loops/grid.py.
 
+import { rint } from "../rounding.js";
 import { FourierTransform } from "../transform.js";
-import { rint } from "./rounding.js";
 
 /** Length of a frame in samples. */
 export const FRAME = 4096;

@@ -1,6 +1,6 @@
 // Parts of a song: a long one is separated in several, which overlap; as hiphopss/loops/parts.py.
 
-import { rint } from "./rounding.js";
+import { rint } from "../rounding.js";
 
 /** Some of a song's samples. */
 export class Part {
@@ -31,9 +31,11 @@ export class Part {
   read(start, stop) {
     const first = Math.max(start, 0);
     const last = Math.max(Math.min(stop, this.length), first);
+    const [from, to] = [this.start + first, this.start + last];
+    if (last - first === stop - start) return this.channels.map((each) => each.slice(from, to));
     return this.channels.map((samples) => {
       const result = new Float32Array(stop - start);
-      result.set(samples.subarray(this.start + first, this.start + last), first - start);
+      result.set(samples.subarray(from, to), first - start);
       return result;
     });
   }

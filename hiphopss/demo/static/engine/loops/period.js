@@ -1,8 +1,9 @@
 // The period of a loop: the lag at which a song is most like itself; as hiphopss/loops/period.py.
 
+import { Resampler, Resampling, resampledLength } from "../resampling.js";
+import { rint } from "../rounding.js";
 import { FourierTransform } from "../transform.js";
 import { toMono } from "./parts.js";
-import { rint } from "./rounding.js";
 
 /** By what the sampling rate is divided before a period is looked for. */
 export const DECIMATION = 4;
@@ -15,13 +16,7 @@ const NEARLY = 0.9; // of the largest likeness
 const FINE = 16; // how many times finer than the lower rate's samples a maximum is looked for
 const REACH = 24; // samples of the lower rate around a maximum that interpolate it
 
-// The filter that soxr uses at its very high quality (VHQ) to divide a rate by four, which Python
-// does: a sinc in a Kaiser window, here within 2e-10 of it.
-const FILTER = { half: 552, cutoff: 0.23891604, beta: 19.1112249, reach: 553 };
-
-const PANEL = 8; // samples of the lower rate that kernels.c computes side by side
-const ROWS = 1024; // such groups that are computed together
-
+const PIECE = 2 ** 14; // samples of the lower rate that are computed together
 const BLOCK = 2 ** 16; // samples of the lower rate that are transformed together
 const TOGETHER = 4; // blocks that are transformed at a time
 
@@ -40,43 +35,15 @@ const TOGETHER = 4; // blocks that are transformed at a time
  * @returns {Float32Array}
  */
 export function lowered(kernels, part) {
-  const low = new Float32Array(Math.max(1, rint(part.length / DECIMATION)));
-  const filters = kernels.floats(panel());
-  const depth = filters.length / PANEL;
-  const step = PANEL * DECIMATION; // samples from row to row of the product
-  const samples = kernels.floats(ROWS * step + depth);
-  const out = kernels.floats(ROWS * PANEL);
-  for (let at = 0; at < low.length; at += out.length) {
-    const first = at * DECIMATION - FILTER.half;
-    samples.view.set(toMono(part.read(first, first + samples.length)));
-    kernels.matmul(
-      out.pointer, PANEL, samples.pointer, step, filters.pointer, ROWS, depth, 1, 0, 0,
-    );
-    low.set(out.view.subarray(0, low.length - at), at);
+  const low = new Float32Array(resampledLength(part.length, DECIMATION, 1));
+  const rates = new Resampling(DECIMATION, 1);
+  const resampler = new Resampler(kernels, rates);
+  for (let start = 0; start < low.length; start += PIECE) {
+    const stop = Math.min(start + PIECE, low.length);
+    const { from, to } = rates.needs(start, stop);
+    low.set(resampler.resample(toMono(part.read(from, to)), from, start, stop), start);
   }
   return low;
-}
-
-/** The filter of so many neighbouring samples of the lower rate, side by side. */
-function panel() {
-  const { half, cutoff, beta, reach } = FILTER;
-  const depth = 2 * half + 1 + (PANEL - 1) * DECIMATION;
-  return Float32Array.from({ length: depth * PANEL }, (_, n) => {
-    const k = Math.floor(n / PANEL) - (n % PANEL) * DECIMATION - half;
-    if (Math.abs(k) > half) return 0;
-    const kaiser = bessel(beta * Math.sqrt(1 - (k / reach) ** 2)) / bessel(beta);
-    return cutoff * sinc(cutoff * k) * kaiser;
-  });
-}
-
-/** The modified Bessel function of the first kind of order 0. */
-function bessel(x) {
-  let [sum, term] = [1, 1];
-  for (let k = 1; term > 1e-17 * sum; k++) {
-    term *= (x / (2 * k)) ** 2;
-    sum += term;
-  }
-  return sum;
 }
 
 function sinc(x) {

@@ -32,7 +32,7 @@ const FADE_SECONDS = 5; // on either side of where parts meet
  * @property {number} sampleRate
  * @property {string[]} sources  The voice first.
  * @property {number} nAtOnce  How many blocks are given to `split` at the same time.
- * @property {(song: Song, told: (nSamples: number) => void) => AsyncIterable<Float32Array[][]>} stems
+ * @property {(song: Song, told: (n: number) => void) => AsyncIterable<Float32Array[][]>} stems
  *   Consecutive blocks of the stems, by source and channel; `told` is called with their lengths.
  * @property {(material: import("./beat.js").Material) =>
  *   Promise<{samples: Float32Array[], offset: number}>} split  As `BlockSeparator.separate` of
@@ -64,6 +64,12 @@ export class LoopSeparator {
   get loop() {
     if (!this.found.some(Boolean)) return null;
     return this.found.map((part) => part?.describe() ?? "nothing repeats").join("; then ");
+  }
+
+  /** Tempo of the song's loop; null if there is none, or if several differ. */
+  get beatsAMinute() {
+    const tempos = new Set(this.found.map((part) => part?.beatsAMinute ?? null));
+    return tempos.size === 1 ? [...tempos][0] : null;
   }
 
   /**
@@ -260,19 +266,19 @@ class Joined {
   #complete(sums, weight, start, stop) {
     const rest = this.#song.read(start, stop);
     const shares = weight.map((value) => 1 / value);
-    const complete = sums.map((sum, k) => {
-      const stem = sum.slice();
-      const left = rest[k % rest.length];
-      for (let n = 0; n < stem.length; n++) {
-        stem[n] *= shares[n];
-        left[n] -= stem[n];
-      }
-      return stem;
-    });
+    sums.forEach((sum, k) => take(sum, shares, rest[k % rest.length]));
     const stems = Array.from({ length: this.#nSources - 1 }, (_, source) =>
-      complete.slice(source * rest.length, (source + 1) * rest.length),
+      sums.slice(source * rest.length, (source + 1) * rest.length),
     );
     return [...stems, rest];
+  }
+}
+
+/** Weigh a stem's samples, and take them from what is left of the song. */
+function take(stem, shares, left) {
+  for (let n = 0; n < stem.length; n++) {
+    stem[n] *= shares[n];
+    left[n] -= stem[n];
   }
 }
 
