@@ -44,6 +44,7 @@ def upload(page, name, waveform, *, cut=0):
 
 def test_first_song_opens_and_the_choice_shrinks_to_its_name(open_page, server):
     page = open_page(server, first=True, **PHONE)
+    page.set_default_timeout(60_000)  # the server separates for the first time
     page.wait_for_selector(READY)
     assert page.inner_text("#chosen h2") == "mono"  # own songs come before generated ones
     assert page.locator("#choices").is_hidden()
