@@ -39,6 +39,7 @@ def find_mixtures(
     *,
     skip: str | Path | None = None,
     left_out: _Told | None = None,
+    by_folder: bool = False,
 ) -> dict[str, Path]:
     """List the mixtures in files and folders, by track name.
 
@@ -55,6 +56,9 @@ def find_mixtures(
         Folder to leave out if it is inside another one: the output.
     left_out : callable, optional
         Called with the error of each file or folder that can't be used, instead of raising it.
+    by_folder : bool
+        Call tracks ``FOLDER/NAME``: the folder of a song is its path in the folder that was given;
+        of songs that lie in this one itself, or were given by name, it is the name of their folder.
 
     Returns
     -------
@@ -83,7 +87,8 @@ def find_mixtures(
     named: dict[str, Path] = {}
     order: list[str] = []
     for given in map(Path, [inputs] if isinstance(inputs, str | Path) else inputs):
-        order += _add_named(named, _found(given, skipped, told), told)
+        root = given if by_folder else None
+        order += _add_named(named, _found(given, skipped, told), told, root)
     return {name: named[name] for name in dict.fromkeys(order)}
 
 
@@ -93,6 +98,7 @@ def mixtures_in(
     skip: Path,
     left_out: _Told,
     passed_over: Callable[[Path], None],
+    by_folder: bool = False,
 ) -> dict[str, Path]:
     """List the mixtures in a folder that may be empty, as :func:`find_mixtures` does.
 
@@ -106,6 +112,8 @@ def mixtures_in(
         Called with the error of each file or folder that can't be used.
     passed_over : callable
         Called with each file that is not named like audio or video.
+    by_folder : bool
+        As in :func:`find_mixtures`.
 
     Returns
     -------
@@ -114,15 +122,22 @@ def mixtures_in(
     """
     named: dict[str, Path] = {}
     found = _search(folder, os.path.realpath(skip), left_out, passed_over)
-    order = _add_named(named, found, left_out)
+    order = _add_named(named, found, left_out, folder if by_folder else None)
     return {name: named[name] for name in dict.fromkeys(order)}
 
 
-def _add_named(tracks: dict[str, Path], found: list[Path], told: _Told) -> list[str]:
-    """Add the tracks of mixtures; return their names."""
+def _add_named(
+    tracks: dict[str, Path], found: list[Path], told: _Told, root: Path | None
+) -> list[str]:
+    """Add the tracks of mixtures; return their names, which begin in ``root`` if it is given."""
     names = {path: name for path in found if (name := _track_name(path, told))}
+    if root is not None:
+        names = {path: f"{_folder_name(path, root)}/{name}" for path, name in names.items()}
+    mend = "rename one of them"
+    if root is None:
+        mend += ", or choose names with {folder} (--name)"
     for path in sorted(names, key=_is_other):  # stable
-        _add(tracks, names[path], path, told)
+        _add(tracks, names[path], path, told, mend)
     return list(names.values())
 
 
@@ -130,7 +145,7 @@ def _raise(error: AudioError) -> None:
     raise error
 
 
-def _add(tracks: dict[str, Path], name: str, path: Path, told: _Told) -> None:
+def _add(tracks: dict[str, Path], name: str, path: Path, told: _Told, mend: str) -> None:
     """Add a track, unless another one has its name."""
     if is_stem_file(path):
         path = find_audio(path, MIXTURE) or path
@@ -138,7 +153,8 @@ def _add(tracks: dict[str, Path], name: str, path: Path, told: _Told) -> None:
     if os.path.realpath(first) != os.path.realpath(path):
         told(
             AudioError(
-                f"{path}: would be written to the same folder as {first}: rename one of them"
+                f"{path}: would be written to the same folder as {first}: {mend}",
+                path,
             )
         )
 
@@ -152,10 +168,11 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
     try:
         there, is_folder = container_of(given).exists(), given.is_dir()
     except OSError as error:
-        told(AudioError(f"{given}: can't be looked at ({error.strerror}): check its permissions"))
+        line = f"{given}: can't be looked at ({error.strerror}): check its permissions"
+        told(AudioError(line, given))
         return []
     if not there:
-        told(AudioError(nothing_at(given, "no such file or folder: check the path")))
+        told(AudioError(nothing_at(given, "no such file or folder: check the path"), given))
         return []
     if not is_folder:
         return [given]
@@ -163,14 +180,15 @@ def _found(given: Path, skipped: str | None, told: _Told) -> list[Path]:
         told(
             AudioError(
                 f"{given}: holds stems ({SEPARATION_RECORD} beside it says so): name a song, or "
-                "the files in it to separate them again"
+                "the files in it to separate them again",
+                given,
             )
         )
         return []
     problems: list[AudioError] = []
     found = _search(given, skipped, problems.append)
     if not found and not problems:
-        problems.append(AudioError(f"{given}: no audio files in this folder: name another"))
+        problems.append(AudioError(f"{given}: no audio files in this folder: name another", given))
     for problem in problems:
         told(problem)
     return found
@@ -191,7 +209,7 @@ def _is_result(folder: Path) -> bool:
 def _stems_in(folder: Path) -> set[Path]:
     """The stems in a folder in which tracks have no folders of their own, by their records."""
     found: set[Path] = set()
-    for record in (folder / TRACK_RECORDS).glob("*.json"):
+    for record in (folder / TRACK_RECORDS).rglob("*.json"):
         with suppress(HiphopssError):  # told when the track is separated again
             files = read_record(record, TrackRecord, mend="remove it").files
             found |= {folder / path for path in files.values()}
@@ -219,7 +237,8 @@ def _search(
 def _is_plain(path: Path, told: _Told) -> bool:
     """Whether a file in a folder is no pipe or device, for which one could wait for ever."""
     if path.exists() and not path.is_file():
-        told(AudioError(f"{path}: a pipe or device among the files: write its content to a file"))
+        line = f"{path}: a pipe or device among the files: write its content to a file"
+        told(AudioError(line, path))
         return False
     return True
 
@@ -230,7 +249,8 @@ def _files(root: Path, skipped: str | None, told: _Told) -> Iterator[Path]:
     def unreadable(error: OSError) -> None:
         told(
             AudioError(
-                f"{error.filename}: can't be searched ({error.strerror}): check its permissions"
+                f"{error.filename}: can't be searched ({error.strerror}): check its permissions",
+                Path(error.filename),
             )
         )
 
@@ -270,5 +290,15 @@ def _track_name(path: Path, told: _Told) -> str:
         name = folder.name if plain_stem(path) == MIXTURE else path.stem
     if name not in ("", ".", ".."):
         return name
-    told(AudioError(f"{path}: no folder can be named after this file: rename it"))
+    told(AudioError(f"{path}: no folder can be named after this file: rename it", path))
     return ""
+
+
+def _folder_name(path: Path, root: Path) -> str:
+    """The folder of a track, as :func:`find_mixtures` calls it, with ``/``."""
+    song, top = Path(os.path.abspath(container_of(path))), Path(os.path.abspath(root))
+    folder = song.parent
+    if plain_stem(song) == MIXTURE:
+        folder = folder.parent
+    inside = folder.relative_to(top) if folder.is_relative_to(top) else Path()
+    return inside.as_posix() if inside.parts else folder.name or "songs"

@@ -101,8 +101,9 @@ def evaluate(
     -------
     list of Row
         Rows of the table, by model, song, source and window. If a model's ``separation.json`` has
-        ``"released_test_leak": true`` (Q3), or says that songs were separated with loops, the notes
-        of its rows say so. The table's record says of each model whether it was.
+        ``"released_test_leak": true`` (Q3), the notes of its rows say so, and so do those of songs
+        that were separated with loops. The table's record says of each model whether they were
+        looked for.
 
     Raises
     ------

@@ -135,11 +135,12 @@ def save_figure(path: str | Path, draw: Callable[[], Figure]) -> list[Path]:
     files = [stem.with_name(f"{stem.name}{suffix}") for suffix in (".png", ".svg")]
     with rc_context(SETTINGS):
         figure = draw()
-        for file in files:
+        for file in files:  # the second is drawn where the first one's parts were laid out
             with written_whole(file) as temporary:
                 # Leave out dates, so that the same figure is the same file.
                 metadata = {"Date": None} if file.suffix == ".svg" else {"Software": None}
                 figure.savefig(temporary, dpi=300, metadata=metadata)
+            figure.set_layout_engine("none")
     return files
 
 

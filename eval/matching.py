@@ -14,9 +14,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
-from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, SeparationRecord
+from hiphopss.config import (
+    LOOPS,
+    SEPARATION_RECORD,
+    SOURCES,
+    TRACK_RECORD,
+    SeparationRecord,
+    TrackRecord,
+)
 from hiphopss.datasets.layouts import find_audio
 from hiphopss.datasets.musdb18 import listed_song as is_known
 from hiphopss.datasets.names import few, same_song
@@ -24,7 +32,7 @@ from hiphopss.datasets.songs import Song, find_songs, song_folders
 from hiphopss.errors import HiphopssError
 from hiphopss.eval.baselines.baseline import Baseline
 from hiphopss.eval.table import LEAK_NOTE, LOOPS_NOTE
-from hiphopss.util.records import read_object
+from hiphopss.util.records import read_object, read_record
 
 logger = logging.getLogger(__name__)
 
@@ -82,10 +90,20 @@ class Estimates:
             return None
         return str(self.provenance.get("loops", SeparationRecord.loops))
 
+    @cached_property
+    def looped(self) -> list[str]:
+        """Names of the songs whose stems were made with what repeats in them.
+
+        Of a song without a record of its own, that is assumed.
+        """
+        if self.loops != LOOPS[0]:
+            return []
+        return [song.name for song, files in self.songs if _may_have_loop(files)]
+
     @property
     def notes(self) -> list[str]:
         """What the notes of all its rows say."""
-        leak, loops = self.trained_on_test, self.loops == LOOPS[0]
+        leak, loops = self.trained_on_test, bool(self.looped)
         return [LEAK_NOTE] * leak + [LOOPS_NOTE] * loops
 
 
@@ -170,9 +188,19 @@ def named_estimates(
         provenance = read_object(path, SeparationRecord, mend="mend or remove it")
     name = str(model or (provenance or {}).get("model") or Path(folder).resolve().name)
     found = Estimates(name, Path(folder), list(songs), provenance)
-    if LOOPS_NOTE in found.notes:
-        logger.info("%s: %s was %s", folder, name, LOOPS_NOTE)
+    if found.looped:
+        n_looped, n_songs = len(found.looped), len(found.songs)
+        logger.info("%s: loops were used in %d of %d songs", folder, n_looped, n_songs)
     return found
+
+
+def _may_have_loop(stems: dict[str, Path]) -> bool:
+    """Whether the record beside a song's stems says what repeats in it, or can't be read."""
+    record = next(iter(stems.values())).parent / TRACK_RECORD if stems else None
+    try:
+        return record is None or read_record(record, TrackRecord, mend="").loop is not None
+    except (HiphopssError, OSError):
+        return True
 
 
 def match_songs(

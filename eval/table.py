@@ -81,11 +81,11 @@ LEAK_NOTE = "trained on test songs (Q3)"
 This is true of the released features of HH_CS (docs/released-code.md, section 6)."""
 
 LOOPS_NOTE = "separated with loops"
-"""Note on every row of a model whose stems were made with what repeats in the songs.
+"""Note on every row of a song whose stems were made with what repeats in it.
 
 Such scores are not those of the network alone."""
 
-_OF_MODEL = ("", LEAK_NOTE, LOOPS_NOTE)
+_OF_STEMS = ("", LEAK_NOTE, LOOPS_NOTE)
 
 _JOINT = "; "
 _MOST_DB = 1e5  # ratios of numbers in double precision are within 7,000 dB
@@ -110,10 +110,10 @@ def is_uncertain(row: Row) -> bool:
     Returns
     -------
     bool
-        False for :data:`LEAK_NOTE` and :data:`LOOPS_NOTE`, which describe the model and not the
+        False for :data:`LEAK_NOTE` and :data:`LOOPS_NOTE`, which describe the stems and not the
         measurement.
     """
-    return any(note not in _OF_MODEL for note in row.note.split(_JOINT))
+    return any(note not in _OF_STEMS for note in row.note.split(_JOINT))
 
 
 def leaky_models(rows: Iterable[Row]) -> list[str]:

@@ -198,6 +198,11 @@ class Fidelity:
         return json.dumps(asdict(self), sort_keys=True)
 
     @property
+    def listens(self) -> bool:
+        """Whether songs are separated with their loops, which the released code doesn't know."""
+        return not self.standalone_separation and self.name != "released"
+
+    @property
     def name(self) -> str:
         """The preset's name, ``"released"`` or ``"corrected"``; otherwise ``"custom"``."""
         for name, preset in PRESETS.items():

@@ -1,5 +1,9 @@
 """The one exception whose message is written for the user, and a kind of it."""
 
+from __future__ import annotations
+
+from pathlib import Path
+
 from hiphopss.util.text import printable
 
 
@@ -16,4 +20,14 @@ class HiphopssError(Exception):
 
 
 class AudioError(HiphopssError):
-    """An error about one audio file; other files may still be usable."""
+    """An error about one audio file; other files may still be usable.
+
+    Attributes
+    ----------
+    path : Path or None
+        The song's file or folder, once it is known to whom the error is told.
+    """
+
+    def __init__(self, message: str, path: Path | None = None):
+        super().__init__(message)
+        self.path = path

@@ -31,7 +31,7 @@ def test_overfitting_a_real_song_separates_it(sample, tmp_path):
         (segment,) = file.segments()
         for part in segment.parts:
             assert part.gain == part.target_gain == pytest.approx(0.969, abs=0.001)
-    settings = TrainingSettings(epochs=60)
+    settings = TrainingSettings(epochs=30, batch_size=16)
     weights = train(features, tmp_path / "real.weights.h5", settings, progress=False)
     out = tmp_path / "stems"
     separate_files([song.mixture], out, SeparationSettings(weights), progress=False)
@@ -45,7 +45,7 @@ def test_overfitting_a_real_song_separates_it(sample, tmp_path):
         model: np.mean([row.SDR for row in rows if row.model == model])
         for model in ("real", "mixture", "ideal ratio mask")
     }
-    # Measured: -4.8 dB for the mixture, 4.0 after 60 epochs, 4.9 for ideal ratio masks
+    # Measured: -4.8 dB for the mixture, 3.8 after 30 epochs, 4.9 for ideal ratio masks
     assert mean["mixture"] == pytest.approx(-4.84, abs=0.05)
     assert mean["ideal ratio mask"] == pytest.approx(4.94, abs=0.05)
     assert mean["real"] > mean["mixture"] + 7

@@ -1,4 +1,4 @@
-"""``python tests/vendor.py``: fetches what the page has from others, and the repository has not.
+"""``python tests/vendor.py``: fetches what the page has from others, and is not in the repository.
 
 Each library is one file of a release in the npm registry, whose checksum is pinned here. Without it
 (when there is no network, say) hiphopss is built and works as well, and the page lacks what the

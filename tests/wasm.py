@@ -1,7 +1,7 @@
 """`make wasm`: compile the page's engine from its C sources, or check what is committed.
 
-    python tests/wasm.py           # writes each kernels.wasm anew
-    python tests/wasm.py --check   # compares: status 1 if one isn't what its source gives
+    python tests/wasm.py           # writes kernels.wasm anew
+    python tests/wasm.py --check   # compares: status 1 if it isn't what the sources give
 
 The compiler is the `ziglang` wheel, which pip installs into an environment of its own below
 `build/`: it takes 400 MB, and nobody who installs hiphopss needs it. Its version is fixed, because
@@ -29,7 +29,7 @@ OPTIONS = [
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Compile all; the exit status is 1 if a file differs, or can't be made."""
+    """Compile; the exit status is 1 if the file differs, or can't be made."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--check", action="store_true", help="compare, and write nothing")
     options = parser.parse_args(arguments)
@@ -37,20 +37,17 @@ def main(arguments: list[str] | None = None) -> int:
     if python is None:
         print(f"wasm: {COMPILER} can't be installed: kernels.wasm is not compared with its source")
         return 0 if options.check else 1
-    different = []
-    for source in sorted(ENGINE.rglob("kernels.c")):
-        target = source.with_suffix(".wasm")
-        compiled = compile_source(python, source)
-        same = target.is_file() and target.read_bytes() == compiled
-        name = target.relative_to(HERE)
-        if not options.check:
-            target.write_bytes(compiled)
-        elif not same:
-            different.append(name)
-        print(f"wasm: {name}: {len(compiled)} bytes, {'the same' if same else 'others'}")
-    if different:
-        print(f"wasm: {', '.join(map(str, different))}: not what the source gives: run `make wasm`")
-    return 1 if different else 0
+    target = ENGINE / "kernels.wasm"
+    compiled = compile_sources(python, sorted(ENGINE.rglob("*.c")))
+    same = target.is_file() and target.read_bytes() == compiled
+    name = target.relative_to(HERE)
+    print(f"wasm: {name}: {len(compiled)} bytes, {'the same' if same else 'others'}")
+    if not options.check:
+        target.write_bytes(compiled)
+    elif not same:
+        print(f"wasm: {name}: not what the sources give: run `make wasm`")
+        return 1
+    return 0
 
 
 def compiler() -> Path | None:
@@ -66,11 +63,11 @@ def compiler() -> Path | None:
     return python
 
 
-def compile_source(python: Path, source: Path) -> bytes:
-    """What the compiler makes of a source, which doesn't depend on where that is."""
+def compile_sources(python: Path, sources: list[Path]) -> bytes:
+    """What the compiler makes of some sources, which doesn't depend on where they are."""
     with tempfile.TemporaryDirectory() as folder:
-        target = Path(folder) / source.with_suffix(".wasm").name
-        command = [python, "-m", "ziglang", "cc", *OPTIONS, "-o", target, source]
+        target = Path(folder) / "kernels.wasm"
+        command = [python, "-m", "ziglang", "cc", *OPTIONS, "-o", target, *sources]
         subprocess.run(command, check=True, env=os.environ | {"ZIG_LOCAL_CACHE_DIR": folder})
         return target.read_bytes()
 

@@ -7,8 +7,8 @@
   it.
 - ``default``: how the default weights were trained. Nothing else imports it.
 
-May import :mod:`hiphopss.network` and :mod:`hiphopss.util`, and ``default`` also
-:mod:`hiphopss.datasets` and :mod:`hiphopss.signal`.
+May import :mod:`hiphopss.network` and :mod:`hiphopss.util`, ``exporting`` also
+:mod:`hiphopss.loops`, and ``default`` also :mod:`hiphopss.datasets` and :mod:`hiphopss.signal`.
 """
 
 import lazy_loader

@@ -151,10 +151,10 @@ def require_sensible(
         )
     n_dev, n_test = chosen.sizes(n_dev, n_test)
     most = chosen.most(n_dev, n_test)
-    if not (1 <= n_dev <= most["Dev"] and 1 <= n_test <= most["Test"]):
+    if not (0 <= n_dev <= most["Dev"] and 0 <= n_test <= most["Test"] and n_dev + n_test):
         raise HiphopssError(
-            f"{n_dev} songs of Dev and {n_test} of Test: choose 1 to {most['Dev']} and 1 to "
-            f"{most['Test']}"
+            f"{n_dev} songs of Dev and {n_test} of Test: choose up to {most['Dev']} and "
+            f"{most['Test']}, and one song at least"
         )
     if seed < 0:
         raise HiphopssError(f"seed is {seed}: choose 0 or more")

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hiphopss.cli.terminal.parser import Parser
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import LENGTH_TOLERANCE_S, LOOPS, PRESETS
-from hiphopss.errors import HiphopssError
+from hiphopss.errors import AudioError, HiphopssError
 
 if TYPE_CHECKING:
     from hiphopss.util.executor import Executor
+
+logger = logging.getLogger(__name__)
 
 Verbs = argparse._SubParsersAction
 """Type of the object to which verbs are added; argparse has no public name for it."""
@@ -95,7 +98,7 @@ def seconds(text: str) -> float:
 
 
 def add_files(verb: argparse.ArgumentParser, *, names: str) -> None:
-    """Add the options for the files that are written: format, bitrate, names; and part of songs."""
+    """Add the options for the files that are written: format, bitrate and names."""
     verb.add_argument(
         "--format",
         choices=("wav", "flac", "mp3", "ogg", "aiff", "m4a"),
@@ -108,6 +111,10 @@ def add_files(verb: argparse.ArgumentParser, *, names: str) -> None:
         help="kbit/s, of mp3, ogg and m4a (default: of stereo mp3 320, m4a 256, ogg about 190)",
     )
     verb.add_argument("--name", metavar="PATTERN", help=f"names of the files: {names}")
+
+
+def add_part(verb: argparse.ArgumentParser) -> None:
+    """Add the options for a part of songs."""
     verb.add_argument(
         "--start", type=seconds, default=0.0, metavar="TIME", help="begin here: seconds, or 1:23"
     )
@@ -134,6 +141,21 @@ def executor(options: argparse.Namespace) -> Executor:
     from hiphopss.util.executor import Executor
 
     return Executor(options.jobs, options.dask)
+
+
+def tell_counts(what: str, n_new: int, n_skipped: int, n_left: int) -> None:
+    """Tell how many of several songs were separated (or ``what`` else), unless all were."""
+    told = f"{n_new} of {n_new + n_skipped + n_left} songs" if n_left else str(n_new)
+    told += f" {what}" + f", {n_skipped} already there" * bool(n_skipped)
+    if n_left:
+        logger.warning("%s, %d left out (see above)", told, n_left)
+    elif n_skipped:
+        logger.info(told)
+
+
+def left_out_facts(errors: Iterable[AudioError]) -> list[dict[str, object]]:
+    """What JSON objects say of songs that were left out."""
+    return [{"reason": str(error), "path": error.path} for error in errors]
 
 
 def add_weights_option(verb: argparse.ArgumentParser) -> None:

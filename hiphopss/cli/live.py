@@ -9,6 +9,7 @@ from hiphopss.cli.common import Verbs, add_verb, add_weights_option
 from hiphopss.cli.remix import add_mix, mix_of
 from hiphopss.cli.terminal.results import Result
 from hiphopss.live.control_help import COMMANDS, KEYS
+from hiphopss.util.text import printable
 
 _ENDS = "a file, - for raw PCM through a pipe, or device, device:NAME, device:NUMBER"
 
@@ -69,7 +70,7 @@ On a terminal, keys do: {KEYS}"""
 
 def _live(options: Namespace) -> Result:
     from hiphopss.errors import HiphopssError
-    from hiphopss.live.ends import list_devices, read_devices
+    from hiphopss.live.ends import is_device, list_devices, read_devices
     from hiphopss.live.session import LiveSettings, Pcm, run_live
 
     if options.list_devices:
@@ -94,4 +95,6 @@ def _live(options: Namespace) -> Result:
     )
     counts = asdict(tally)
     del counts["began"]  # on a clock that has no meaning for others
-    return Result({"output": options.output, **counts})
+    is_file = options.output != "-" and not is_device(options.output)
+    lines = [printable(options.output)] if is_file else []
+    return Result({"output": options.output, **counts}, lines)

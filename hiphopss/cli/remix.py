@@ -6,14 +6,21 @@ import logging
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hiphopss.cli.common import (
     Verbs,
+    add_executor,
+    add_files,
     add_length_tolerance,
     add_loops,
+    add_part,
     add_verb,
     add_weights_option,
+    executor,
+    left_out_facts,
+    tell_counts,
 )
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import LOOPS, SOURCES
@@ -21,7 +28,6 @@ from hiphopss.util.text import printable
 
 if TYPE_CHECKING:
     from hiphopss.remixing.mixing import Mix
-    from hiphopss.remixing.remix import Remixed
 
 logger = logging.getLogger(__name__)
 
@@ -50,19 +56,22 @@ def add_remix(verbs: Verbs) -> None:
         "--output",
         required=True,
         metavar="OUT",
-        help="file to write: .wav, .flac, .aiff, .ogg or .mp3; of many songs, the folder for files",
-    )
-    verb.add_argument(
-        "--format",
-        choices=("wav", "flac", "aiff", "ogg", "mp3"),
-        help="of many songs: format of the files (default: wav)",
-    )
-    verb.add_argument(
-        "--name",
-        metavar="PATTERN",
-        help="of many songs: names of the files by {track} and {ext} (default: {track}.{ext})",
+        help="file to write: .wav, .flac, .aiff, .ogg, .mp3 or .m4a; of many songs, or with "
+        "--format or --name, the folder for files",
     )
     add_mix(verb)
+    add_files(
+        verb,
+        names="by {track} and {ext}, and {folder}, {title}, {artist} and {album} of the song "
+        "(default: {track}.{ext})",
+    )
+    add_part(verb)
+    verb.add_argument(
+        "--skip-existing",
+        action="store_true",
+        help="pass over songs of which a mix is there, whatever its settings were",
+    )
+    add_executor(verb, "mix")
     add_weights_option(verb)
     add_loops(verb)
     verb.add_argument(
@@ -139,38 +148,70 @@ def mix_of(options: Namespace) -> Mix:
 
 
 def _remix(options: Namespace) -> Result:
-    from hiphopss.errors import HiphopssError
-    from hiphopss.remixing.many import is_file_name, is_one_song, remix_files
-    from hiphopss.remixing.remix import remix
+    from hiphopss.remixing.many import RemixedFiles, remix_files
+    from hiphopss.remixing.remix import RemixSettings, remix_song
+    from hiphopss.signal.part import Part
 
-    common: dict[str, Any] = {
+    how: dict[str, Any] = {
         "weights": options.weights,
         "engine": options.engine,
         "subtype": options.subtype,
+        "bitrate": options.bitrate,
         "normalize": options.normalize,
         "length_tolerance_s": options.length_tolerance,
         "loops": options.loops or LOOPS[0],
-        "progress": not options.quiet,
+        "part": Part(options.start, options.duration),
     }
-    mixed, given = mix_of(options), {"format": options.format, "name": options.name}
-    given = {name: value for name, value in given.items() if value is not None}
-    if len(options.inputs) == 1 and (
-        is_one_song(options.inputs[0]) or is_file_name(options.output)
-    ):
-        if given:
-            raise HiphopssError(f"--{next(iter(given))}: is for many songs: name the file with -o")
-        done = remix(options.inputs[0], options.output, mixed, **common)
-        _tell_lowered(done)
-        return Result({"files": [done]}, [printable(done.path)])
-    files, left_out = remix_files(
-        options.inputs, options.output, mixed, leave_out=True, **given, **common
-    )
-    for done in files:
-        _tell_lowered(done)
-    facts = {"files": files, "left_out": [{"reason": str(error)} for error in left_out]}
-    return Result(facts, [printable(done.path) for done in files], 1 if left_out else 0)
+    mixed, progress = mix_of(options), not options.quiet
+    names = {"format": options.format, "name": options.name}
+    names = {name: value for name, value in names.items() if value is not None}
+    if _is_one(options, names):
+        song, output = options.inputs[0], Path(options.output)
+        if options.skip_existing and output.is_file():
+            done = RemixedFiles([], [], [output])
+        else:
+            made = remix_song(song, output, mixed, RemixSettings(**how), progress=progress)
+            done = RemixedFiles([made], [], [])
+    else:
+        done = remix_files(
+            options.inputs,
+            options.output,
+            mixed,
+            **names,
+            leave_out=True,
+            skip_existing=options.skip_existing,
+            where=executor(options),
+            progress=progress,
+            **how,
+        )
+    for made in done.files:
+        if made.lowered_db:
+            logger.info("%s: lowered by %.1f dB", made.path, made.lowered_db)
+    n_left = len(done.left_out)
+    tell_counts("mixed", len(done.files), len(done.skipped), n_left)
+    facts = {
+        "files": done.files,
+        "skipped": done.skipped,
+        "left_out": left_out_facts(done.left_out),
+    }
+    paths = sorted([*done.skipped, *(made.path for made in done.files)])
+    return Result(facts, [printable(path) for path in paths], 1 if n_left else 0)
 
 
-def _tell_lowered(done: Remixed) -> None:
-    if done.lowered_db:
-        logger.info("%s: lowered by %.1f dB", done.path, done.lowered_db)
+def _is_one(options: Namespace, names: dict[str, str]) -> bool:
+    """Whether the output is the file of one mix, rather than a folder of mixes.
+
+    ``names`` has the options, if any, that name files in a folder.
+    """
+    from hiphopss.errors import HiphopssError
+    from hiphopss.remixing.many import is_file_name, is_one_song
+
+    song, is_one = options.inputs[0], len(options.inputs) == 1
+    to_file = is_one and is_file_name(options.output)
+    stems = is_one and Path(song).is_dir() and is_one_song(song)
+    if names and (to_file or stems):
+        mend = f"leave it out, as {options.output} is the name of a file"
+        if not to_file:
+            mend = f"{song} is a folder of stems, whose mix is a file that -o names: leave it out"
+        raise HiphopssError(f"--{next(iter(names))}: names the mixes in a folder: {mend}")
+    return to_file or (is_one and not names and is_one_song(song))

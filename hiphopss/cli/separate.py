@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 from argparse import ArgumentParser, Namespace
+from typing import Any
 
 from hiphopss.cli.common import (
     Verbs,
     add_executor,
     add_files,
     add_loops,
+    add_part,
     add_verb,
     add_weights_option,
     executor,
+    left_out_facts,
+    tell_counts,
 )
 from hiphopss.cli.terminal.results import Result
 from hiphopss.config import SOURCES
 from hiphopss.errors import HiphopssError
 from hiphopss.util.text import printable
 
-logger = logging.getLogger(__name__)
+NAMES = (
+    "by {track}, {stem} and {ext}, and {folder}, {title}, {artist} and {album} of the song "
+    "(default: {track}/{stem}.{ext}; of stem files {track}.{ext})"
+)
 
 
 def add_separate(verbs: Verbs) -> None:
@@ -35,24 +41,8 @@ def add_separate(verbs: Verbs) -> None:
     verb.add_argument("-o", "--output", required=True, metavar="OUT", help="folder for the stems")
     add_weights_option(verb)
     add_loops(verb, more="; off with --standalone-script")
-    verb.add_argument(
-        "--mono", action="store_true", help="average the channels first, as the released code does"
-    )
-    verb.add_argument(
-        "--subtype",
-        choices=("PCM_16", "PCM_24", "FLOAT"),
-        help="sample type of the stems (default: the input's, else PCM_16)",
-    )
-    add_files(verb, names="by {track}, {stem} and {ext} (default: {track}/{stem}.{ext})")
-    verb.add_argument(
-        "--stems", type=_stems, metavar="NAMES", help="write only these, such as vocals,drums"
-    )
-    verb.add_argument(
-        "--two-stems",
-        metavar="NAME",
-        choices=SOURCES,
-        help="write this stem, and the mixture without it, as no_vocals and so on",
-    )
+    add_stems(verb)
+    add_part(verb)
     verb.add_argument(
         "--skip-existing",
         action="store_true",
@@ -73,6 +63,44 @@ def add_separate(verbs: Verbs) -> None:
     )
     verb.add_argument("--model", metavar="NAME", help="name of the model in tables of scores")
     add_stem_file(verb)
+
+
+def add_stems(verb: ArgumentParser) -> None:
+    """Add the options for which stems are written, and how; :func:`stem_settings` reads them."""
+    verb.add_argument(
+        "--mono", action="store_true", help="average the channels first, as the released code does"
+    )
+    verb.add_argument(
+        "--subtype",
+        choices=("PCM_16", "PCM_24", "FLOAT"),
+        help="sample type of the stems (default: the input's, else PCM_16)",
+    )
+    add_files(verb, names=NAMES)
+    verb.add_argument(
+        "--stems", type=_stems, metavar="NAMES", help="write only these, such as vocals,drums"
+    )
+    verb.add_argument(
+        "--two-stems",
+        metavar="NAME",
+        choices=SOURCES,
+        help="write this stem, and the mixture without it, as no_vocals and so on",
+    )
+
+
+def stem_settings(options: Namespace) -> dict[str, Any]:
+    """The fields of :class:`hiphopss.SeparationSettings` that several verbs have options for."""
+    from hiphopss.separation.settings import OutputSettings
+
+    return {
+        "weights": options.weights,
+        "loops": options.loops,
+        "mono": options.mono,
+        "subtype": options.subtype,
+        "stems": options.stems,
+        "two_stems": options.two_stems,
+        "output": OutputSettings(options.format or "wav", options.bitrate, options.name),
+        "stem_file": stem_codec(options),
+    }
 
 
 def _stems(text: str) -> tuple[str, ...]:
@@ -109,22 +137,15 @@ def _separate(options: Namespace) -> Result:
 
     start_for(options.weights)
     from hiphopss.separation.files import separate_files
-    from hiphopss.separation.settings import OutputSettings, SeparationSettings
+    from hiphopss.separation.settings import SeparationSettings
     from hiphopss.signal.part import Part
 
     settings = SeparationSettings(
-        weights=options.weights,
-        mono=options.mono,
-        subtype=options.subtype,
         standalone_script=options.standalone_script,
         engine=options.engine,
         model_name=options.model,
-        loops=options.loops,
-        stems=options.stems,
-        two_stems=options.two_stems,
         part=Part(options.start, options.duration),
-        output=OutputSettings(options.format or "wav", options.bitrate, options.name),
-        stem_file=stem_codec(options),
+        **stem_settings(options),
     )
     done = separate_files(
         options.inputs,
@@ -135,14 +156,14 @@ def _separate(options: Namespace) -> Result:
         where=executor(options),
         progress=not options.quiet,
     )
-    n_left = len(done.left_out)
-    if n_left:
-        n_songs = done.n_songs + n_left
-        logger.warning(
-            "%d of %d songs separated, %d left out (see above)", done.n_songs, n_songs, n_left
-        )
+    n_new, n_left = done.n_songs - done.n_skipped, len(done.left_out)
+    tell_counts("separated", n_new, done.n_skipped, n_left)
     facts = {
-        "songs": [{"folder": folder} for folder in done.folders],
-        "left_out": [{"reason": str(error)} for error in done.left_out],
+        "songs": [
+            {"folder": folder, "path": path, "files": files, "skipped": skipped}
+            for path, folder, files, skipped in done.songs
+        ],
+        "n_skipped": done.n_skipped,
+        "left_out": left_out_facts(done.left_out),
     }
     return Result(facts, [printable(folder) for folder in done.folders], 1 if n_left else 0)

@@ -172,7 +172,7 @@ def add_weights(verbs: Verbs) -> None:
         _weights_info,
         examples=["hiphopss weights info hh.weights.h5", "hiphopss weights info default"],
     )
-    info.add_argument("file", metavar="FILE", help=WEIGHTS_HELP)
+    info.add_argument("file", metavar="FILE", help=f"{WEIGHTS_HELP}, or a name from `weights list`")
     add_verb(
         actions,
         "list",

@@ -6,9 +6,10 @@ from argparse import ArgumentTypeError, Namespace
 from contextlib import suppress
 from pathlib import Path
 
-from hiphopss.cli.common import Verbs, add_loops, add_verb, add_weights_option
-from hiphopss.cli.separate import add_stem_file, stem_codec
+from hiphopss.cli.common import Verbs, add_loops, add_verb, add_weights_option, left_out_facts
+from hiphopss.cli.separate import add_stem_file, add_stems, stem_settings
 from hiphopss.cli.terminal.results import Result
+from hiphopss.errors import AudioError
 from hiphopss.util.progress import tell
 from hiphopss.util.text import printable
 
@@ -20,7 +21,7 @@ def add_watch(verbs: Verbs) -> None:
         "separate the songs that appear in a folder",
         _watch,
         examples=[
-            "hiphopss watch downloads stems",
+            "hiphopss watch downloads stems --format mp3",
             "hiphopss watch downloads dj --stem-file --once",
         ],
         statuses={0: "no song failed in this run", 1: "some songs could not be separated"},
@@ -29,14 +30,7 @@ def add_watch(verbs: Verbs) -> None:
     verb.add_argument("output", metavar="OUT", help="folder for the stems; may be inside IN")
     add_weights_option(verb)
     add_loops(verb)
-    verb.add_argument(
-        "--mono", action="store_true", help="average the channels first, as the released code does"
-    )
-    verb.add_argument(
-        "--subtype",
-        choices=("PCM_16", "PCM_24", "FLOAT"),
-        help="sample type of the stems (default: the input's, else PCM_16)",
-    )
+    add_stems(verb)
     add_stem_file(verb)
     verb.add_argument(
         "--once",
@@ -68,13 +62,10 @@ def _watch(options: Namespace) -> Result:
     from hiphopss.separation.watching import watch
 
     settings = SeparationSettings(
-        weights=options.weights,
-        mono=options.mono,
-        subtype=options.subtype,
-        loops=options.loops,
-        stem_file=stem_codec(options),
+        **stem_settings(options),
     )
     n_failed, songs = 0, []
+    left_out: list[AudioError] = []
 
     def done(path: Path) -> None:
         songs.append({"path": path})
@@ -87,6 +78,8 @@ def _watch(options: Namespace) -> Result:
             once=options.once,
             every_s=options.every,
             tell=done,
+            left_out=left_out.append,
             progress=not options.quiet,
         )
-    return Result({"songs": songs, "n_failed": n_failed}, status=1 if n_failed else 0)
+    facts = {"songs": songs, "n_failed": n_failed, "left_out": left_out_facts(left_out)}
+    return Result(facts, status=1 if n_failed else 0)

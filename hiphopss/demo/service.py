@@ -75,7 +75,7 @@ def static_files() -> dict[str, Path]:
     return {
         path.relative_to(root).as_posix(): path
         for path in sorted(root.rglob("*"))
-        if path.is_file() and not path.name.startswith(".") and path.suffix != ".c"
+        if path.is_file() and not path.name.startswith(".") and path.suffix not in (".c", ".h")
     }
 
 

@@ -4,7 +4,7 @@ COMMANDS = """\
   vocals -6          gain in dB (also gain vocals -6); vocals +=1 is relative
   pan bass -0.2      -1 left, 1 right
   mute drums, unmute drums, solo vocals, unsolo vocals, unsolo
-  reset, quit
+  reset, quit (or q)
   @12.5 mute drums   when 12.5 s have been mixed"""
 
 EXAMPLES = "vocals -6, pan bass -0.2, mute drums, solo vocals, reset or quit"

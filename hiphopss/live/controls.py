@@ -66,11 +66,11 @@ def apply_command(line: str, settings: Mix, *, start: Mix | None = None) -> Mix:
     HiphopssError
         If the line is not a command.
     Quit
-        If the command is ``quit``.
+        If the command is ``quit`` or ``q``.
     """
     words = line.replace("=", " ").split() if "+=" not in line else line.split()
     match words:
-        case ["quit"]:
+        case ["quit" | "q"]:
             raise Quit
         case ["reset"]:
             return start or Mix()
@@ -253,7 +253,7 @@ class Controls:
             if reader.ready():
                 lines.push(reader.read(_PIPE))
             self._plan_lines(lines, 0.0)
-        return sum(command.strip() != "quit" for _, command in self._due)
+        return sum(command.strip() not in ("quit", "q") for _, command in self._due)
 
     def _tell_keys(self) -> None:
         logger.info(f"keys: {' '.join(KEYS.split())}")

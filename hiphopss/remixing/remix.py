@@ -6,7 +6,8 @@ import logging
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,13 @@ from hiphopss.datasets.songs import song_at
 from hiphopss.datasets.stems import stem_blocks
 from hiphopss.errors import HiphopssError
 from hiphopss.remixing.mixing import Mix, mix
-from hiphopss.signal import reading, writing
+from hiphopss.separation.mixture import alongside, mixture_blocks
+from hiphopss.signal import writing
+from hiphopss.signal.encoding.formats import Encoding, encoding_for
+from hiphopss.signal.encoding.m4a import require_ffmpeg
+from hiphopss.signal.encoding.opening import AudioWriter, open_writer
 from hiphopss.signal.encoding.tags import read_tags
+from hiphopss.signal.part import Part
 from hiphopss.util.files import written_whole
 from hiphopss.util.progress import AUDIO_BAR, progress_bar
 from hiphopss.weights.registry import describe_default
@@ -52,12 +58,27 @@ class Remixed:
 
 
 @dataclass(frozen=True)
-class _Separation:
-    """How a song is separated before it is mixed; the fields are parameters of :func:`remix`."""
+class RemixSettings:
+    """How a song is separated before it is mixed, and how its mix is written.
 
-    weights: str | Path | None
-    engine: str
-    loops: str
+    Attributes
+    ----------
+    weights, engine, subtype, normalize, length_tolerance_s, loops
+        As in :func:`remix`.
+    bitrate : int, optional
+        In kbit/s, for MP3, Ogg and M4A.
+    part : Part
+        Mix only this part of the song.
+    """
+
+    weights: str | Path | None = None
+    engine: str = "numpy"
+    subtype: str | None = None
+    normalize: bool = False
+    length_tolerance_s: float | None = None
+    loops: str = "auto"
+    bitrate: int | None = None
+    part: Part = field(default_factory=Part)
 
 
 def remix(
@@ -86,15 +107,16 @@ def remix(
         of the same rate, length and channels, or a stem file ``<song>.stem.mp4``. Missing stems
         count as silence, with a warning.
     output : path-like
-        File to write, completely or not at all, with a suffix of ``writing.OUTPUT_FORMATS``. It
-        has the source's rate and channels, but two channels if a mono source is panned.
+        File to write, completely or not at all, with a suffix of ``writing.OUTPUT_FORMATS``, or
+        ``.m4a``, which needs ffmpeg. It has the source's rate and channels, but two channels if a
+        mono source is panned.
     settings : Mix
         Gains, pans, mutes and solos.
     weights, engine
         As in :func:`hiphopss.separation.files.separate_files`; not used for stems.
     subtype : str, optional
         Sample type, one of ``writing.OUTPUT_SUBTYPES``; by default the type of the format nearest
-        to the source's. OGG and MP3 have no choice.
+        to the source's. OGG, MP3 and M4A have no choice.
     normalize : bool
         Lower the whole mix as far as needed to avoid clipping. This temporarily needs disk space
         for the mix in single precision.
@@ -116,16 +138,25 @@ def remix(
     HiphopssError
         If a file can't be read or written, stems don't match, or ``output`` is one of them.
     """
+    how = RemixSettings(weights, engine, subtype, normalize, length_tolerance_s, loops)
+    return remix_song(source, output, settings, how, progress=progress)
+
+
+def remix_song(
+    source: str | Path, output: str | Path, settings: Mix, how: RemixSettings, *, progress: bool
+) -> Remixed:
+    """Mix a song, or a folder of stems, into a file, as :func:`remix` does."""
     source, output = Path(source), Path(output)
     stems = _stem_files(source) if source.is_dir() or is_stem_file(source) else None
     files = list(stems.values()) if stems else [source]
-    if length_tolerance_s is not None:
-        require_tolerance(length_tolerance_s)
-    common = require_alike(files, tolerance_s=length_tolerance_s, whole=stems is not None)
+    if how.length_tolerance_s is not None:
+        require_tolerance(how.length_tolerance_s)
+    common = require_alike(files, tolerance_s=how.length_tolerance_s, whole=stems is not None)
     if any(output.resolve() == file.resolve() for file in files):
         raise HiphopssError(f"{output}: is the input: choose another output")
-    kind, subtype = output_kind(output, subtype, given=common.subtype)
+    n_samples = how.part.count(common.n_samples, common.sample_rate, source)
     n_out = settings.matrices(common.n_channels).shape[1]  # raises now if panning is impossible
+    encoding = output_encoding(output, common, n_out, how)
     if not [name for name in settings.audible if stems is None or name in stems]:
         logger.warning(
             "%s: silence: the settings leave nothing of %s to be heard: mute less, or solo another "
@@ -133,7 +164,7 @@ def remix(
             *(output, source.name),
         )
     bar = progress_bar(
-        total=common.n_samples,
+        total=n_samples,
         desc=source.name,
         unit_scale=1 / common.sample_rate,
         bar_format=AUDIO_BAR,
@@ -141,27 +172,65 @@ def remix(
     )
     with (
         written_whole(output) as whole,
-        writing.Writer(
+        open_writer(
             whole,
             common.sample_rate,
             n_out,
-            subtype,
+            encoding,
             label=output,
-            format=kind,
             advice="use --normalize to lower the whole instead",
             tags=None if stems else read_tags(source).of("remix"),
         ) as writer,
         bar,
     ):
         if stems:
-            blocks = _mixed_stems(stems, common, settings)
+            blocks = _mixed_stems(stems, common, settings, how.part)
         else:
-            if weights is None and settings != Mix():
+            if how.weights is None and settings != Mix():
                 logger.info(describe_default())
-            made_with = _Separation(weights, engine, loops)
-            blocks = _mixed_song(source, common.sample_rate, settings, made_with)
-        peak, gain = _write(blocks, writer, bar.update, output if normalize else None)
+            blocks = _mixed_song(source, common.sample_rate, settings, how)
+        peak, gain = _write(blocks, writer, bar.update, output if how.normalize else None)
     return Remixed(output, peak, writer.n_clipped, -20 * float(np.log10(gain)))
+
+
+def output_encoding(output: Path, common: Common, n_out: int, how: RemixSettings) -> Encoding:
+    """How a mix is written, by the suffix of its file.
+
+    Parameters
+    ----------
+    output : Path
+        The file.
+    common : Common
+        What is known of the source.
+    n_out : int
+        Number of channels of the mix.
+    how : RemixSettings
+        Sample type and bitrate, if any.
+
+    Raises
+    ------
+    HiphopssError
+        If the suffix is unknown, or the format can't hold the mix or has no such choice.
+    """
+    kind = {**writing.OUTPUT_FORMATS, ".m4a": "M4A"}.get(output.suffix.lower())
+    if kind == "M4A" and not output.is_dir():
+        require_ffmpeg(output)
+    if kind != "M4A" or how.subtype:
+        kind, _ = output_kind(output, how.subtype, given=common.subtype)
+    if how.bitrate is not None and kind not in writing.LOSSY_SUBTYPES:
+        raise HiphopssError(
+            f"{output}: {kind} is lossless and has no bitrate: leave out {how.bitrate} kbit/s"
+        )
+    return encoding_for(
+        kind,
+        common.sample_rate,
+        n_out,
+        given=common.subtype,
+        bitrate=how.bitrate,
+        subtype=how.subtype,
+        label=output,
+        by="suffix",
+    )
 
 
 def output_kind(output: str | Path, subtype: str | None, *, given: str) -> tuple[str, str]:
@@ -222,18 +291,26 @@ def _stem_files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _mixed_stems(stems: dict[str, Path], common: Common, settings: Mix) -> Iterator[np.ndarray]:
+def _mixed_stems(
+    stems: dict[str, Path], common: Common, settings: Mix, part: Part
+) -> Iterator[np.ndarray]:
     """Mix stem files, block by block `[shape=(n_block, n_out)]`."""
-    for block in stem_blocks(stems, common.n_channels, common.n_samples):
-        yield mix(np.ascontiguousarray(block.swapaxes(1, 2)), settings).T
+    first, stop = part.samples(common.sample_rate)
+    n_read, n_samples = 0, min(common.n_samples, stop or common.n_samples)
+    for block in stem_blocks(stems, common.n_channels, n_samples):
+        kept = block[:, max(0, first - n_read) :]
+        n_read += block.shape[1]
+        if kept.shape[1]:
+            yield mix(np.ascontiguousarray(kept.swapaxes(1, 2)), settings).T
 
 
 def _mixed_song(
-    path: Path, sample_rate: int, settings: Mix, made_with: _Separation
+    path: Path, sample_rate: int, settings: Mix, how: RemixSettings
 ) -> Iterator[np.ndarray]:
     """Mix a song, block by block `[shape=(n_block, n_out)]`."""
+    mixture = partial(mixture_blocks, path, sample_rate, how.part)
     if settings == Mix():  # no stem is needed
-        yield from reading.read_blocks(path)
+        yield from mixture()
         return
     from hiphopss.separation.listening import (
         SongSeparator,
@@ -241,24 +318,23 @@ def _mixed_song(
         tell_unused,
         used_loops,
     )
-    from hiphopss.separation.mixture import alongside
     from hiphopss.separation.separator import Separator, separate_blocks
 
-    require_loops(made_with.loops)
-    separator = Separator.from_weights(made_with.weights, engine=made_with.engine)
-    used = used_loops(made_with.loops, separator.fidelity)
-    tell_unused(made_with.loops, used, made_with.weights)
+    require_loops(how.loops)
+    separator = Separator.from_weights(how.weights, engine=how.engine)
+    used = used_loops(how.loops, separator.fidelity)
+    tell_unused(how.loops, used, how.weights)
     song = SongSeparator(separator, used)
-    blocks = separate_blocks(song, reading.read_blocks(path), sample_rate)
-    for stems, mixture in alongside(blocks, reading.read_blocks(path, tell=False)):
-        assert mixture is not None
-        yield mix(stems.swapaxes(1, 2), settings, mixture=mixture.T).T
+    blocks = separate_blocks(song, mixture(), sample_rate)
+    for stems, samples in alongside(blocks, mixture(tell=False)):
+        assert samples is not None
+        yield mix(stems.swapaxes(1, 2), settings, mixture=samples.T).T
     song.tell(path.name)
 
 
 def _write(
     blocks: Iterable[np.ndarray],
-    writer: writing.Writer,
+    writer: AudioWriter,
     told: Callable[[int], None],
     lowered: Path | None,
 ) -> tuple[float, float]:

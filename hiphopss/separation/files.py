@@ -15,7 +15,7 @@ from hiphopss.config import SeparationRecord
 from hiphopss.datasets.mixtures import find_mixtures
 from hiphopss.errors import HiphopssError
 from hiphopss.separation.listening import tell_unused, used_loops
-from hiphopss.separation.naming import STEM_NAMES, FileNames
+from hiphopss.separation.naming import STEM_NAMES, FileNames, names_of
 from hiphopss.separation.record import require_own
 from hiphopss.separation.separator import Separator
 from hiphopss.separation.settings import SeparationSettings
@@ -23,13 +23,12 @@ from hiphopss.separation.song import (
     Outcome,
     SongJob,
     build_separator,
-    names_of,
     separate_elsewhere,
     separate_song,
-    tell_lines,
 )
+from hiphopss.separation.worker_lines import tell_again
 from hiphopss.signal import reading
-from hiphopss.signal.containers import SUFFIX, container_of, is_inside
+from hiphopss.signal.containers import container_of, is_inside
 from hiphopss.signal.decoded import measure
 from hiphopss.signal.encoding import m4a
 from hiphopss.signal.encoding.formats import FORMATS, Encoding, encoding_for
@@ -46,6 +45,27 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
+class SeparatedSong(NamedTuple):
+    """A song that is separated.
+
+    Attributes
+    ----------
+    path : Path
+        The song's file.
+    folder : Path
+        The folder of its stems; with stem files, its stem file.
+    files : list of Path
+        What was written of it.
+    skipped : bool
+        Whether that was there already (``skip_existing``).
+    """
+
+    path: Path
+    folder: Path
+    files: list[Path]
+    skipped: bool
+
+
 class Separated(NamedTuple):
     """Result of :func:`separate_files`.
 
@@ -55,14 +75,22 @@ class Separated(NamedTuple):
         Folders of the tracks that are separated; where tracks have no folders of their own, the
         files of all of them.
     left_out : list of AudioError
-        The errors of the other tracks.
+        The errors of the other tracks; ``path`` of each is the song's.
     n_songs : int
-        Number of tracks that are separated.
+        Number of tracks that are separated, with those that were before.
+    songs : list of SeparatedSong
+        These tracks, one by one.
     """
 
     folders: list[Path]
     left_out: list[reading.AudioError]
     n_songs: int
+    songs: list[SeparatedSong]
+
+    @property
+    def n_skipped(self) -> int:
+        """Number of tracks whose stems were there already."""
+        return sum(song.skipped for song in self.songs)
 
 
 def separate_files(
@@ -98,7 +126,7 @@ def separate_files(
         work if the file's name, header or end shows it.
     skip_existing : bool
         Pass over the tracks of which all stems are there, unchanged, from the same file and with
-        the same settings. They count as separated.
+        the same settings. They are among the songs of the result, and marked there.
     replace : bool
         Replace a track's stems also if they are those of another file. By default that is an error.
     where : Executor, optional
@@ -125,20 +153,22 @@ def separate_files(
     """
     settings, output = settings or SeparationSettings(), Path(output)
     where = where or Executor()
-    names = names_of(settings)
+    by_folder = names_of(settings).by_folder  # raises if the pattern can't be used
     where.check()
     if settings.stem_file is not None:
-        require_ffmpeg(output)
+        require_ffmpeg("stem file")
     if settings.output.format == "m4a":
         m4a.require_ffmpeg("format m4a")
     if output.exists() and not output.is_dir():
         raise HiphopssError(f"{output}: is a file, not a folder: choose another output")
     unusable: list[reading.AudioError] = []
-    tracks = find_mixtures(inputs, skip=output, left_out=unusable.append)
+    tracks = find_mixtures(inputs, skip=output, left_out=unusable.append, by_folder=by_folder)
+    names = names_of(settings, tracks)
     left_out: list[reading.AudioError] = []
     alone = len(tracks) + len(unusable) == 1
 
-    def bad(error: reading.AudioError) -> None:
+    def bad(error: reading.AudioError, path: Path | None = None) -> None:
+        error.path = error.path or (path and container_of(path))
         if not leave_out or alone:
             raise error
         left_out.append(error)
@@ -147,8 +177,7 @@ def separate_files(
     for problem in unusable:
         bad(problem)
     for name, problem in names.clashes(tracks).items():
-        del tracks[name]
-        bad(problem)
+        bad(problem, tracks.pop(name))
     require_no_inputs(output, names, tracks)
     weights = resolve_weights(settings.weights)
     headers = _headers(tracks, settings, bad, progress=progress)
@@ -162,29 +191,26 @@ def separate_files(
     logger.debug("engine %s, loops %s", settings.engine, record["loops"])
     jobs = [
         SongJob(
-            name, tracks[name], *header, output, settings, weights, record, skip_existing, replace
+            *(name, tracks[name], header, encoding, output, settings, weights, record),
+            skip_existing=skip_existing,
+            replace=replace,
+            level=logger.getEffectiveLevel(),
         )
-        for name, header in headers.items()
+        for name, (header, encoding) in headers.items()
     ]
-    folders: list[Path] = []
-    n_songs = n_skipped = 0
+    songs = []
     build = partial(build_separator, info, arrays, settings, weights)
     for outcome in _outcomes(jobs, where, build, progress=progress):
         if outcome.error is not None:
-            bad(outcome.error)
-            continue
-        n_songs += 1
-        n_skipped += outcome.skipped
-        if settings.stem_file is not None:
-            folders.append(output / f"{outcome.name}{SUFFIX}")
-            continue
-        files = [output / path for path in names.of(outcome.name).values()]
-        folders += [output / outcome.name] if names.own_folder else files
-    if n_skipped:
-        logger.info(
-            "%d of %d songs were separated before, with these settings", n_skipped, len(jobs)
-        )
-    return Separated(folders, left_out, n_songs)
+            bad(outcome.error, tracks[outcome.name])
+        else:
+            files = [output / path for path in names.of(outcome.name).values()]
+            folder = files[0] if settings.stem_file is not None else files[0].parent
+            song = container_of(tracks[outcome.name])
+            songs.append(SeparatedSong(song, folder, files, outcome.skipped))
+    whole = names.apart or settings.stem_file is not None
+    folders = [path for song in songs for path in ([song.folder] if whole else song.files)]
+    return Separated(folders, left_out, len(songs), songs)
 
 
 def _outcomes(
@@ -206,7 +232,7 @@ def _outcomes(
     with _bar(jobs, f"{len(jobs)} songs", show=progress, rate=1) as bar:
 
         def done(outcome: Outcome) -> None:
-            tell_lines(outcome)
+            tell_again(outcome.lines)
             bar.update(seconds.pop(outcome.name))
 
         try:
@@ -254,7 +280,7 @@ def require_no_inputs(
 def _headers(
     tracks: dict[str, Path],
     settings: SeparationSettings,
-    bad: Callable[[reading.AudioError], None],
+    bad: Callable[[reading.AudioError, Path], None],
     *,
     progress: bool,
 ) -> dict[str, tuple[reading.Header, Encoding]]:
@@ -283,12 +309,13 @@ def _headers(
             )
             headers[name] = header, encoding
         except reading.AudioError as error:
-            bad(error)
+            bad(error, path)
         except HiphopssError as error:  # ffmpeg is missing, or the format can't hold it
-            bad(reading.AudioError(str(error)))
+            bad(reading.AudioError(str(error)), path)
         except OSError as error:
             reason = error.strerror or error
-            bad(reading.AudioError(f"{path}: can't be opened ({reason}): check its permissions"))
+            line = f"{path}: can't be opened ({reason}): check its permissions"
+            bad(reading.AudioError(line), path)
     return headers
 
 

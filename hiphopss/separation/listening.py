@@ -58,8 +58,7 @@ def used_loops(loops: str | None, fidelity: Fidelity) -> str:
         Switches of the weights. Those of the preset ``released`` and of the stand-alone script
         (Q6) separate without loops.
     """
-    without = fidelity.standalone_separation or fidelity.name == "released"
-    return "off" if without or loops == "off" else "auto"
+    return "auto" if fidelity.listens and loops != "off" else "off"
 
 
 def tell_unused(loops: str | None, used: str, weights: object) -> None:

@@ -26,7 +26,8 @@ class OutputSettings:
         In kbit/s, for MP3, Ogg and M4A.
     name : str, optional
         Pattern of the files' names in the output folder, such as ``"{track} - {stem}.{ext}"``; by
-        default ``"{track}/{stem}.{ext}"`` for stems, and ``"{track}.{ext}"`` for mixes.
+        default ``"{track}/{stem}.{ext}"`` for stems, and ``"{track}.{ext}"`` for mixes and stem
+        files. Other fields are ``{folder}``, ``{title}``, ``{artist}`` and ``{album}``.
     """
 
     format: str = "wav"
@@ -117,13 +118,13 @@ class SeparationSettings:
         usual = OutputSettings()
         given: dict[str, object] = {"subtype": self.subtype, "two_stems": self.two_stems}
         given["stems"] = ", ".join(self.stems or ())
-        for name in ("format", "bitrate", "name"):
+        for name in ("format", "bitrate"):
             if (value := getattr(self.output, name)) != getattr(usual, name):
                 given[name] = value
         for name, value in given.items():
             if value:
                 raise HiphopssError(
-                    f"{name} {value}: a stem file has its own codec, name and stems: leave out one "
+                    f"{name} {value}: a stem file has its own codec and stems: leave out one "
                     "of the two"
                 )
 

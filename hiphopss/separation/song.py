@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +20,7 @@ from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.separation.engines import build_network
 from hiphopss.separation.listening import SongSeparator
 from hiphopss.separation.mixture import alongside, mixture_blocks
-from hiphopss.separation.naming import STEM_NAMES, FileNames
+from hiphopss.separation.naming import FileNames, names_of
 from hiphopss.separation.outputs import StemFiles, StemPlan
 from hiphopss.separation.record import (
     claim,
@@ -34,7 +36,7 @@ from hiphopss.separation.stem_song import (
     require_same_stem_file,
     separate_to_stem_file,
 )
-from hiphopss.signal.containers import SUFFIX
+from hiphopss.separation.worker_lines import Line, collected_lines
 from hiphopss.signal.encoding.formats import Encoding
 from hiphopss.signal.encoding.tags import read_tags
 from hiphopss.signal.reading import Header
@@ -74,6 +76,8 @@ class SongJob:
         Do nothing if its stems are there already.
     replace : bool
         Replace stems that are there even if they are those of another file.
+    level : int
+        From which level on another process tells its log lines here.
     """
 
     name: str
@@ -86,12 +90,20 @@ class SongJob:
     record: dict
     skip_existing: bool = False
     replace: bool = False
+    level: int = logging.INFO
+
+    @cached_property
+    def names(self) -> FileNames:
+        """The names of its files."""
+        return names_of(self.settings, {self.name: self.path})
 
     @property
     def target(self) -> Path:
         """The track's folder, or its stem file."""
-        own = self.name if self.settings.stem_file is None else f"{self.name}{SUFFIX}"
-        return self.output / own
+        if self.settings.stem_file is None:
+            return self.output / self.name
+        (path,) = self.names.of(self.name).values()
+        return self.output / path
 
 
 class Outcome(NamedTuple):
@@ -112,13 +124,7 @@ class Outcome(NamedTuple):
     name: str
     error: AudioError | None = None
     skipped: bool = False
-    lines: tuple[tuple[str, int, str], ...] = ()
-
-
-def names_of(settings: SeparationSettings) -> FileNames:
-    """The names of the files that settings ask for."""
-    output = settings.output
-    return FileNames(output.name or STEM_NAMES, output.format, settings.written)
+    lines: tuple[Line, ...] = ()
 
 
 def build_separator(
@@ -175,7 +181,7 @@ def _separated(job: SongJob, separator: Separator, told: Callable[[int], None]) 
     """Separate a song, unless its stems are there; return whether they were not."""
     if job.settings.stem_file is not None:
         return _to_stem_file(job, job.settings.stem_file, separator, told)
-    names, encoding = names_of(job.settings), job.encoding.describe()
+    names, encoding = job.names, job.encoding.describe()
     files = names.of(job.name)
     with locked(job.output / job.name):
         song = song_record(job.path)
@@ -284,7 +290,7 @@ def separate_elsewhere(job: SongJob) -> Outcome:
     Outcome
         With the log lines.
     """
-    with _lines() as lines:
+    with collected_lines(job.level) as lines:
         key = (job.weights, job.record["sha256"], job.settings)
         if getattr(_of_thread, "key", None) != key:
             info, arrays = read_weights(job.weights)
@@ -292,34 +298,11 @@ def separate_elsewhere(job: SongJob) -> Outcome:
                 raise HiphopssError(f"{job.weights}: was replaced meanwhile: run it again")
             _of_thread.separator = build_separator(info, arrays, job.settings, job.weights)
             _of_thread.key = key
+        begun = time.perf_counter()
         outcome = separate_song(job, _of_thread.separator, lambda _: None)
+        logger.debug(
+            "%s: %s by process %d in %.2f s",
+            *(job.name, "passed over" if outcome.skipped else "done", os.getpid()),
+            time.perf_counter() - begun,
+        )
     return outcome._replace(lines=tuple(lines))
-
-
-@contextmanager
-def _lines() -> Iterator[list[tuple[str, int, str]]]:
-    """Collect the log lines of this thread, instead of printing them."""
-    lines: list[tuple[str, int, str]] = []
-    thread, top = threading.get_ident(), logging.getLogger("hiphopss")
-
-    class Collector(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if record.thread == thread:
-                lines.append((record.name, record.levelno, record.getMessage()))
-
-    collector, level, propagates = Collector(), top.level, top.propagate
-    top.addHandler(collector)
-    top.setLevel(logging.INFO)
-    top.propagate = False
-    try:
-        yield lines
-    finally:
-        top.removeHandler(collector)
-        top.setLevel(level)
-        top.propagate = propagates
-
-
-def tell_lines(outcome: Outcome) -> None:
-    """Log here what another process had to tell of a song."""
-    for name, level, text in outcome.lines:
-        logging.getLogger(name).log(level, "%s", text)

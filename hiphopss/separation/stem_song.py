@@ -9,15 +9,15 @@ from typing import Any
 
 import numpy as np
 
-from hiphopss.config import SOURCES, TRACK_RECORD, TrackRecord
+from hiphopss.config import TrackRecord
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.loops.separator import Network
 from hiphopss.separation.mixture import alongside
+from hiphopss.separation.naming import names_of
 from hiphopss.separation.record import is_same_song, song_record
 from hiphopss.separation.separator import separate_blocks
 from hiphopss.separation.settings import SeparationSettings
 from hiphopss.signal import reading, writing
-from hiphopss.signal.containers import SUFFIX
 from hiphopss.signal.stem_files import read_record_text, stem_rate, write_blocks
 from hiphopss.util.records import parse_record, read_record
 
@@ -134,15 +134,16 @@ def has_stems_of(output: Path, name: str, path: Path, settings: SeparationSettin
     path : Path
         The file.
     settings : SeparationSettings
-        With the files' usual names, or for stem files.
+        What is written of it, and how.
     """
-    folder = output / name
     with suppress(HiphopssError, OSError):
+        names = names_of(settings, {name: path})
+        files = [output / file for file in names.of(name).values()]
         if settings.stem_file is not None:
-            known = known_in(output / f"{name}{SUFFIX}")
+            known = known_in(files[0])
         else:
-            whole = all((folder / f"{source}.wav").is_file() for source in SOURCES)
-            record = folder / TRACK_RECORD
+            whole = all(file.is_file() for file in files)
+            record = output / names.record(name)
             known = read_record(record, TrackRecord, mend="") if whole else None
         song = song_record(path) if known is not None else {"sha256": None}
         return known is not None and song["sha256"] is not None and song["sha256"] == known.sha256

@@ -20,6 +20,7 @@ from hiphopss.config import SEPARATION_RECORD, TRACK_RECORD
 from hiphopss.datasets.mixtures import mixtures_in
 from hiphopss.errors import AudioError, HiphopssError
 from hiphopss.separation.files import separate_files
+from hiphopss.separation.naming import names_of
 from hiphopss.separation.settings import SeparationSettings
 from hiphopss.separation.song import EVERY_SONG
 from hiphopss.separation.stem_song import has_stems_of
@@ -87,10 +88,13 @@ class _Watching:
         settings: SeparationSettings,
         *,
         tell: Callable[[Path], None],
+        left_out: Callable[[AudioError], None],
+        once: bool,
         progress: bool,
     ):
         self._folder, self._output = folder, output
-        self._tell, self._progress = tell, progress
+        self._tell, self._left_out, self._progress = tell, left_out, progress
+        self._once, self._by_folder = once, names_of(settings).by_folder
         self._introduction = describe_default() if settings.weights is None else ""
         # With their path, the weights are not named again with each song.
         self._settings = replace(settings, weights=resolve_weights(settings.weights))
@@ -107,7 +111,7 @@ class _Watching:
         waiting = False
         for name, path in self._found().items():
             key = container_of(path).relative_to(self._folder).as_posix()
-            before, stamp = self._record.songs.get(key), _stamp(path)
+            before, stamp = self._record.songs.get(key), _stamp(path, empty=self._once)
             known = before is not None and stamp == (before.size, before.time)
             if stamp is None or known or stamp == self._put_off.get(key):
                 continue
@@ -136,7 +140,13 @@ class _Watching:
                 others.append(path)
 
         skip = self._output
-        found = mixtures_in(self._folder, skip=skip, left_out=left_out, passed_over=passed_over)
+        found = mixtures_in(
+            self._folder,
+            skip=skip,
+            left_out=left_out,
+            passed_over=passed_over,
+            by_folder=self._by_folder,
+        )
         new = {path.relative_to(self._folder).as_posix(): path for path in others}
         new = {key: path for key, path in new.items() if key not in self._record.left_out}
         for path in new.values():
@@ -161,15 +171,19 @@ class _Watching:
                     {name: path}, self._output, settings, replace=made, progress=self._progress
                 )
                 made = True
-                self._tell(done.folders[0])
+                for made_path in done.folders:
+                    self._tell(made_path)
         except HiphopssError as error:
             if getattr(error.__cause__, "errno", None) in EVERY_SONG:
                 raise
-            if _stamp(path) != stamp:  # it went, or goes on growing, and is looked at again
-                return
+            if _stamp(path, empty=self._once) != stamp:
+                return  # it went, or goes on growing, and is looked at again
             self.n_failed += 1
             logger.warning("%s (left out until the song's file changes)", error)
-            if not isinstance(error, AudioError):  # it may not be the song's fault
+            told = error if isinstance(error, AudioError) else AudioError(str(error))
+            told.path = container_of(path)
+            self._left_out(told)
+            if told is not error:  # it may not be the song's fault
                 self._put_off[key] = stamp
                 return
             failed = True
@@ -189,6 +203,7 @@ def watch(
     once: bool = False,
     every_s: float = EVERY_S,
     tell: Callable[[Path], None] = lambda path: None,
+    left_out: Callable[[AudioError], None] = lambda error: None,
     progress: bool = True,
     wait: Callable[[float], object] = time.sleep,
 ) -> int:
@@ -198,7 +213,7 @@ def watch(
     is remembered in the output, so that this can be ended and called again at any time; a song on
     which it was at work is then begun anew. A song that can't be separated is tried again when its
     file changes. Files that are not named like audio, hidden ones and downloads that are not
-    finished are left out.
+    finished are left out, and so are empty files, which with ``once`` can't be separated.
 
     Parameters
     ----------
@@ -207,14 +222,17 @@ def watch(
     output : path-like
         Folder for the stems, as in :func:`hiphopss.separate_files`; it may be inside ``folder``.
     settings : SeparationSettings, optional
-        Weights and the like.
+        Weights, and what is written, and how.
     once : bool
         Return when the songs that are complete are done. Otherwise this returns only by an
         exception, such as ``KeyboardInterrupt``.
     every_s : float
         Seconds between two looks. A song must look the same three times.
     tell : callable
-        Called with the folder or stem file of each song that was separated.
+        Called with the folder or stem file of each song that was separated; where songs have no
+        folders of their own, with each of its files.
+    left_out : callable
+        Called with the error of each song that could not be separated; ``path`` is its file.
     progress : bool
         Show a progress bar for each song.
     wait : callable
@@ -237,7 +255,9 @@ def watch(
     settings = settings or SeparationSettings()
     require_writable(output / WATCH_RECORD)
     with locked(output / WATCH_RECORD, wait=False), _terse():
-        watching = _Watching(folder, output, settings, tell=tell, progress=progress)
+        watching = _Watching(
+            *(folder, output, settings), tell=tell, left_out=left_out, once=once, progress=progress
+        )
         n_looks, there = 0, True
         while True:
             if there and not folder.is_dir():
@@ -250,15 +270,20 @@ def watch(
             wait(every_s)
 
 
-def _stamp(path: Path) -> _Stamp | None:
-    """Size and time of a song's file; None if it isn't there, or not complete for sure."""
+def _stamp(path: Path, *, empty: bool) -> _Stamp | None:
+    """Size and time of a song's file; None if it isn't there, or not complete for sure.
+
+    An empty file is complete only if ``empty`` says so: most likely, its content comes later.
+    """
     file = container_of(path)
     try:
         state = file.stat()
     except OSError:
         return None
     unfinished = any(os.path.exists(f"{file}{suffix}") for suffix in _UNFINISHED)
-    return None if unfinished or not state.st_size else (state.st_size, state.st_mtime_ns)
+    if unfinished or not (state.st_size or empty):
+        return None
+    return state.st_size, state.st_mtime_ns
 
 
 @contextmanager

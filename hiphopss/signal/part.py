@@ -59,14 +59,19 @@ class Part:
         """
         if self == Part():
             return header
-        first, stop = self.samples(header.sample_rate)
-        stop = header.n_samples if stop is None else min(stop, header.n_samples)
+        n_samples = self.count(header.n_samples, header.sample_rate, path)
+        return replace(header, n_samples=n_samples, n_stated=n_samples)
+
+    def count(self, n_samples: int, sample_rate: int, path: str | Path) -> int:
+        """How many of the samples of a song are in this part; the rest is as of :meth:`of`."""
+        first, stop = self.samples(sample_rate)
+        stop = n_samples if stop is None else min(stop, n_samples)
         if stop <= first:
             raise AudioError(
-                f"{path}: has only {header.seconds:.1f} s, so nothing of it is after "
+                f"{path}: has only {n_samples / sample_rate:.1f} s, so nothing of it is after "
                 f"{self.start:g} s: choose an earlier start"
             )
-        return replace(header, n_samples=stop - first, n_stated=stop - first)
+        return stop - first
 
     def samples(self, sample_rate: int) -> tuple[int, int | None]:
         """The numbers of its first sample, and of the one behind its last."""

@@ -41,6 +41,7 @@ class Places:
     def __init__(self, artefact: Path, given: Sequence[Path]):
         self._artefact, self._given = artefact, given
         self._identities: dict[Path, str | None] = {}
+        self._in_given: frozenset[Path] = frozenset()  # files there, once they were looked for
 
     @cached_property
     def _entries(self) -> tuple[list[Path], list[Path]]:
@@ -54,6 +55,7 @@ class Places:
                 _walk(place, _LEVELS_GIVEN, _MOST_GIVEN, folders, files)
             else:
                 files[place] = None
+        self._in_given = frozenset(files)
         for place in near:
             if place != Path(place.anchor):
                 _walk(place, _LEVELS_NEAR, _MOST_NEAR, folders, files)
@@ -72,17 +74,20 @@ class Places:
     def weights(self, digest: str, name: str = "") -> Path | None:
         """The weight file with this hash (of arrays or of a published file).
 
-        If there is none, a file of this name is returned, which is then another one.
+        If there is none, a file of this name is returned that is in the places that the user named;
+        it is then another one.
         """
         named = sorted(
             (path for path in self.files if _is_weights(path)), key=lambda path: path.name != name
         )
+        given = [path for path in named if path in self._in_given]
+        near = [path for path in named if path not in self._in_given]
         shipped = [resolve_weights(entry.name) for entry in registry() if entry.shipped]
-        for path in [*named, *shipped]:
+        for path in [*given, *shipped, *near]:
             likely = path.name == name or is_own(path)
             if likely and self._identity(path, lambda path: read_info(path).sha256) == digest:
                 return path
-        return next((path for path in named if path.name == name), None)
+        return next((path for path in given if path.name == name), None)
 
     def features(self, identity: str) -> Path | None:
         """The feature file with this identity."""

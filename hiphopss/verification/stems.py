@@ -10,6 +10,7 @@ from hiphopss.config import LOOPS, SEPARATION_RECORD, SOURCES, TRACK_RECORD, TRA
 from hiphopss.datasets.layouts import is_stem_file, song_name
 from hiphopss.datasets.songs import song_folders
 from hiphopss.errors import HiphopssError
+from hiphopss.signal.containers import SUFFIX
 from hiphopss.signal.stem_files import content_sha256, read_record_text
 from hiphopss.util.records import parse_record
 from hiphopss.verification.check import Check
@@ -37,14 +38,15 @@ def check_stems(check: Check, folder: Path, depth: int) -> None:
     try:
         record = object_in(folder / SEPARATION_RECORD)
         there = {path.name: path for path in song_folders(folder) if _is_track(path)}
-        there |= {path.name: path for path in folder.iterdir() if is_stem_file(path)}
+        stem_files = (path for path in folder.rglob(f"*{SUFFIX}") if is_stem_file(path))
+        there |= {path.relative_to(folder).as_posix(): path for path in stem_files}
     except (HiphopssError, OSError) as error:
         check.unreadable(depth, "stems", folder / SEPARATION_RECORD, error)
         return
-    scattered = sorted((folder / TRACK_RECORDS).glob("*.json"))
+    scattered = sorted((folder / TRACK_RECORDS).rglob("*.json"))
     n_songs = len(there) + len(scattered)
     told = f"{counted(n_songs, 'song')}, by model {as_text(record.get('model')) or '?'}"
-    told += ", with loops" * (record.get("loops") == LOOPS[0])
+    told += ", loops looked for" * (record.get("loops") == LOOPS[0])
     check.found(depth, "stems", folder, OK, told)
     _check_maker(check, record, depth + 1)
     for _, path in sorted(there.items()):

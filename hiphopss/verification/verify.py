@@ -22,6 +22,7 @@ from hiphopss.verification.scores import check_scores
 from hiphopss.verification.sets import check_set
 from hiphopss.verification.stems import check_stems
 from hiphopss.verification.weights import CHECKPOINT, check_weights
+from hiphopss.weights.exporting.formats import FORMATS
 from hiphopss.weights.registry import resolve_weights
 
 _Checker = Callable[[Check, Path, int], None]
@@ -103,6 +104,12 @@ def _kind(given: str | Path) -> tuple[Path, _Checker]:
             return path, check_features
         if is_own(path) or path.suffix.lower() in (".pkl", ".h5", ".hdf5"):
             return path, _weights_or_checkpoint
+    if exported := next((f for f in FORMATS.values() if path.name.endswith(f.suffix)), None):
+        raise HiphopssError(
+            f"{given}: an exported network ({exported.suffix}), which was compared with its "
+            "weights when it was written, and has no record to verify: export it again, or verify "
+            "the weights"
+        )
     raise HiphopssError(
         f"{given}: nothing that can be verified: name weights, a checkpoint, features, a table of "
         "scores, a folder of stems, a run or a data set"

@@ -75,19 +75,35 @@ def test_separate(answer, run, published, tmp_path):
     soundfile.write(songs / "a.wav", noise(9000, 1), RATE)
     (songs / "b.wav").write_text("no audio")
     arguments = ["separate", songs, "-o", tmp_path / "out", "--weights", published]
-    record, text = answer(*arguments, "--loops", "off", fields={"songs", "left_out"}, status=1)
-    assert record["songs"] == [{"folder": text.strip()}]
-    assert [error["reason"].split(": ")[0] for error in record["left_out"]] == [
-        str(songs / "b.wav")
-    ]
-    assert record["warnings"][-1].startswith("1 of 2 songs separated")
-    assert run(*arguments, "--loops", "off", "-q", "--json")[1].isascii()
+    arguments += ["--loops", "off", "--two-stems", "vocals"]
+    fields = {"songs", "n_skipped", "left_out"}
+    record, text = answer(*arguments, fields=fields, status=1)
+    song = {"folder": text.strip(), "path": str(songs / "a.wav"), "skipped": False}
+    song["files"] = [f"{text.strip()}/{stem}.wav" for stem in ("vocals", "no_vocals")]
+    assert record["songs"] == [song]
+    (left,) = record["left_out"]
+    assert left["path"] == left["reason"].split(": ")[0] == str(songs / "b.wav")
+    assert (record["n_skipped"], record["warnings"][-1]) == (
+        0,
+        "1 of 2 songs separated, 1 left out (see above)",
+    )
+    soundfile.write(songs / "c.wav", noise(9000, 1), RATE)
+    _, out, err = run(*arguments, "--skip-existing", "--json")
+    assert out.isascii()
+    record = json.loads(out)
+    assert [song["skipped"] for song in record["songs"]] == [True, False]
+    assert record["n_skipped"] == 1
+    assert "1 of 3 songs separated, 1 already there, 1 left out (see above)" in err
+    (songs / "b.wav").unlink()
+    assert "hiphopss: 0 separated, 2 already there\n" in run(*arguments, "--skip-existing")[2]
 
 
 def test_remix(answer, published, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(9000, 1), RATE)
     arguments = ["remix", tmp_path / "a.wav", "-o", tmp_path / "b.wav", "--gain", "drums=-3"]
-    record, text = answer(*arguments, "--weights", published, fields={"files"})
+    record, text = answer(
+        *arguments, "--weights", published, fields={"files", "skipped", "left_out"}
+    )
     (made,) = record["files"]
     assert made["path"] == text.strip()
     assert set(made) == {"path", "peak", "n_clipped", "lowered_db"}
@@ -98,7 +114,8 @@ def test_live(answer, run, monkeypatch, tmp_path):
     soundfile.write(tmp_path / "a.wav", noise(9000, 1), RATE)
     arguments = ["live", "--input", tmp_path / "a.wav", "--output", tmp_path / "b.wav"]
     counts = {"output", "n_in", "n_out", "n_late", "n_left", "n_mended", "slowest"}
-    record, _ = answer(*arguments, fields=counts, text=False)
+    record, text = answer(*arguments, fields=counts)
+    assert text.strip() == record["output"] == str(tmp_path / "b.wav")
     assert record["n_in"] == record["n_out"] == 9000
     _, out, err = run("live", "--input", tmp_path / "a.wav", "--output", "-", "--json")
     assert out == ""

@@ -152,6 +152,8 @@ def test_completion_scripts_name_verbs_and_options(run, shell):
         ("hiphopss weights inf", {"info"}),
         ("hiphopss separate so", {"song.wav", "songs"}),
         ("hiphopss separate x --weights so", {"song.wav", "songs"}),
+        ("hiphopss separate x --weights ", {"song.wav", "songs", "default", "generated"}),
+        ("hiphopss weights info gen", {"generated"}),
         ("hiphopss generate so", {"songs", "song.wav"}),
         ("hiphopss features so", {"songs"}),
     ],

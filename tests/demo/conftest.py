@@ -1,8 +1,6 @@
 """Fixtures of the demo: its application, and its page in headless Chromium."""
 
 import contextlib
-import functools
-import http.server
 import socket
 import threading
 from pathlib import Path
@@ -14,6 +12,7 @@ from helpers.demo_client import LIMITS
 from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SAVE_DATA, SECONDS, STEP, choose
 from helpers.firefox import FIREFOX, Firefox
 from helpers.songs import RATE, noise, write_song
+from helpers.static_site import serving
 
 from hiphopss import SOURCES
 
@@ -36,7 +35,7 @@ def client(demo):
         yield client
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def songs(tmp_path_factory):
     """Own songs: one in stereo, one mono, of noise whose stems sum to the mixture."""
     root = tmp_path_factory.mktemp("own")
@@ -130,7 +129,7 @@ def studio(open_page, server):
     return studio
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def exported(songs, tmp_path_factory):
     """A static site with the own songs."""
     from hiphopss.demo.catalogue import GeneratedSongs
@@ -144,19 +143,9 @@ def exported(songs, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def exported_url(exported):
-    """The address of that site, served as ``python -m http.server`` does."""
-    handler = functools.partial(QuietHandler, directory=exported)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as site:
-        threading.Thread(target=site.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{site.server_port}/"
-        site.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and says nothing."""
-
-    def log_message(self, *_):
-        pass
+    """The address of that site."""
+    with serving(exported) as url:
+        yield url
 
 
 @pytest.fixture(scope="module")

@@ -64,6 +64,24 @@ def test_first_song_opens_and_the_choice_shrinks_to_its_name(open_page, server):
     assert focused(page) == "change"  # the button that was pressed is hidden now
 
 
+def test_first_song_disturbs_nobody(open_page, server):
+    page = open_page(server, first=True)
+    page.wait_for_selector(READY)
+    hold_job(page)
+    page.goto(server)
+    page.wait_for_selector("#job-unasked:visible")
+    page.focus("#choose")
+    page.unroute("**/api/jobs/*")
+    page.wait_for_selector(READY)
+    assert focused(page) == "choose"  # who is about to choose goes on
+    page.route("**/api/jobs?*", lambda route: route.fulfill(status=503, json={"error": "busy"}))
+    with page.expect_response("**/api/jobs?*"):
+        page.goto(server)
+    page.wait_for_selector("#job", state="hidden")
+    assert page.locator("#choices").is_visible()
+    assert page.inner_text("#problem") == ""
+
+
 @pytest.fixture
 def axe():
     module = pytest.importorskip("axe_playwright_python.sync_playwright", reason="no axe-core")

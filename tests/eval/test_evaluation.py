@@ -293,9 +293,15 @@ def test_table_and_record_say_which_stems_were_made_with_loops(
         folder = shutil.copytree(estimates, tmp_path / name)
         (folder / "separation.json").write_text(json.dumps({"model": name} | record))
     shutil.copytree(estimates, tmp_path / "unknown")
-    names = [*told, "unknown"]
+    for song in (tmp_path / "with").iterdir():  # records of songs in which nothing repeats
+        if song.is_dir():
+            (song / "track.json").write_text(json.dumps({"file": "a", "loop": None}))
+    looped = shutil.copytree(tmp_path / "with", tmp_path / "looped")
+    (looped / "separation.json").write_text(json.dumps({"model": "looped", "loops": "auto"}))
+    (looped / "a" / "track.json").write_text(json.dumps({"file": "a", "loop": "4 bars"}))
+    names = [*told, "looped", "unknown"]
     rows = run(references, [tmp_path / name for name in names], tmp_path / "scores.csv")
-    notes = {row.model: row.note for row in rows}
-    assert notes == {"with": LOOPS_NOTE, "without": "", "older": "", "unknown": ""}
+    noted = {(row.model, row.song) for row in rows if row.note == LOOPS_NOTE}
+    assert noted == {("looped", "a")}
     models = json.loads((tmp_path / "scores.json").read_text())["models"]
-    assert [models[name]["loops"] for name in names] == ["auto", "off", "off", None]
+    assert [models[name]["loops"] for name in names] == ["auto", "off", "off", "auto", None]

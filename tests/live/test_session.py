@@ -55,7 +55,7 @@ def test_quiet_still_tells_what_is_wrong_with_a_command(song, tmp_path, publishe
 
 def test_commands_of_a_file_count_at_their_time(song, tmp_path, published, network, lines):
     commands = tmp_path / "commands.txt"
-    commands.write_text("# comment\n@0.5 solo bass\nbogus\n@0.7 unsolo\n@x mute bass\n@0.8 quit")
+    commands.write_text("# comment\n@0.5 solo bass\nbogus\n@0.7 unsolo\n@x mute bass\n@0.8 q")
     run_live(str(song), str(tmp_path / "out.wav"), Mix(muted=frozenset({"other"})),
              LiveSettings(published), control=commands, listen=False)  # fmt: skip
     vocals, bass, drums, _ = stream(StreamingSeparator(network), STEREO)

@@ -21,13 +21,13 @@ from hiphopss.reproduction import plan as plan_module
 from hiphopss.reproduction.calibration import Calibration, ScoringSpeed, TrainingSpeed
 from hiphopss.training.batches import epoch_batches, epoch_size
 
-TINY = replace(profile("quick"), epochs=2, patches=64)
+TINY = replace(profile("quick"), epochs=2, patches=32)
 PROGRAM = (
     "import json, logging, sys\n"
     "from dataclasses import replace\n"
     "from hiphopss import ReproductionSettings, profile, reproduce\n"
     "logging.basicConfig(level='INFO', stream=sys.stdout, format='%(name)s %(message)s')\n"
-    "tiny = replace(profile('quick'), epochs=2, patches=64)\n"
+    "tiny = replace(profile('quick'), epochs=2, patches=32)\n"
     "settings = ReproductionSettings(tiny, **json.loads(sys.argv[3]))\n"
     "print('ready', flush=True)\n"
     "sys.stdin.readline()\n"

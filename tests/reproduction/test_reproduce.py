@@ -3,6 +3,7 @@
 import csv
 import shutil
 from dataclasses import replace
+from functools import partial
 
 import pytest
 import soundfile
@@ -25,9 +26,17 @@ from hiphopss.weights.converting import convert_weights
 from hiphopss.weights.files import read_info
 
 pytestmark = pytest.mark.usefixtures("uncompiled")
-TINY = replace(profile("quick"), epochs=2, patches=32)
+TINY = replace(profile("quick"), epochs=2, patches=8)
 MODELS = [model.name for model in table1()]
 BASELINES = ["mixture", "ideal ratio mask", "NMF"]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def small_batches():
+    """Batches of 8 patches: an epoch is one batch, and how long it takes is not under test."""
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(stages, "TrainingSettings", partial(TrainingSettings, batch_size=8))
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -245,7 +254,8 @@ def test_the_released_test_leak_is_marked_everywhere(data, store, tmp_path, publ
     songs = read_songs(data["hhds"], ("Dev",))
     features = make_features(songs, tmp_path / "f.h5", progress=False)
     options = {"init": outcome.files["HH_CS"], "progress": False}
-    path = train(features, tmp_path / "t.weights.h5", TrainingSettings(epochs=1), **options)
+    once = TrainingSettings(epochs=1, batch_size=8, patches_per_epoch=8)
+    path = train(features, tmp_path / "t.weights.h5", once, **options)
     assert read_info(path).provenance["released_test_leak"] is True
     with pytest.raises(
         HiphopssError, match=r"trained on test songs \(Q3\), which a \.pkl can't say"

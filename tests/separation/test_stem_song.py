@@ -63,6 +63,18 @@ def test_a_stem_file_has_the_song_and_the_stems_of_four_files(separated, write):
     assert known["file"] == "Song.wav"
 
 
+def test_stem_files_can_have_other_names(separated, write, published, tmp_path):
+    songs = [write("one/Intro.wav", n_samples=3000), write("two/Intro.wav", 1, n_samples=3000)]
+    settings = SeparationSettings(
+        published, stem_file="alac", output=OutputSettings(name="{folder} - {track}.{ext}")
+    )
+    out = tmp_path / "named"
+    for skipped in (False, True):
+        done = separate_files(songs, out, settings, skip_existing=True, progress=False)
+        assert done.folders == [out / f"{name} - Intro.stem.mp4" for name in ("one", "two")]
+        assert [song.skipped for song in done.songs] == [skipped] * 2
+
+
 def test_aac_is_the_default_of_the_command(run, published, tmp_path, write, ffmpeg_on_path):
     song, out = write("song.wav"), tmp_path / "out"
     arguments = ["separate", song, "-o", out, "--weights", published, "-q", "--stem-file"]
@@ -76,7 +88,7 @@ def test_aac_is_the_default_of_the_command(run, published, tmp_path, write, ffmp
     assert "--stem-codec: there is no stem file: give --stem-file, too" in error
     status, _, error = run(*arguments, "--subtype", "FLOAT")
     assert status == 2
-    assert "subtype FLOAT: a stem file has its own codec, name and stems" in error
+    assert "subtype FLOAT: a stem file has its own codec and stems" in error
 
 
 @pytest.mark.parametrize(("n_channels", "rate"), [(1, 44100), (2, 48000), (1, 96000)])
@@ -144,9 +156,9 @@ def test_other_choices_of_files_contradict_stem_files():
         {"stems": ("bass",)},
         {"two_stems": "vocals"},
         {"output": OutputSettings(format="flac")},
-        {"output": OutputSettings(name="{track}-{stem}.{ext}")},
+        {"output": OutputSettings("mp3", 192)},
     ):
-        with pytest.raises(HiphopssError, match="a stem file has its own codec, name and stems"):
+        with pytest.raises(HiphopssError, match="a stem file has its own codec and stems"):
             SeparationSettings(stem_file="aac", **options)
 
 
@@ -199,7 +211,7 @@ def test_stem_files_are_verified(separated, write):
 def test_no_ffmpeg_is_said_before_any_work(published, tmp_path, write, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     settings = SeparationSettings(published, stem_file="aac")
-    with pytest.raises(HiphopssError, match="out: only ffmpeg can write stem files"):
+    with pytest.raises(HiphopssError, match=r"^stem file: ffmpeg is missing .*only it can"):
         separate_files([write("a.wav")], tmp_path / "out", settings, progress=False)
     assert not (tmp_path / "out").exists()
     with pytest.raises(HiphopssError, match="stem file 'mp3': no such codec: choose aac or alac"):

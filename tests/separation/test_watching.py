@@ -1,6 +1,7 @@
 """A folder that is watched: what appears, grows, changes, fails, or was there before."""
 
 import errno
+import json
 import os
 import shutil
 import signal
@@ -286,17 +287,40 @@ def test_the_command(tmp_path, run, write, monkeypatch):
     monkeypatch.setattr(watching.time, "sleep", lambda seconds: None)
     write("a.wav")
     (tmp_path / "in" / "bad.mp3").write_bytes(b"no song")
+    (tmp_path / "in" / "empty.wav").touch()
     arguments = ["watch", tmp_path / "in", tmp_path / "out", "--weights", "generated", "-q"]
     arguments += ["--once", "--every", "0.001"]
     status, out, error = run(*arguments)
     assert (status, out) == (1, f"{tmp_path / 'out' / 'a'}\n")
-    assert len(error.splitlines()) == 1
+    assert [Path(line.split(": ")[2]).name for line in error.splitlines()] == [
+        *("bad.mp3", "empty.wav"),
+    ]
     assert run(*arguments) == (0, "", "")
     status, _, error = run(*arguments[:-1], "0")
     assert status == 2
     assert "0: give a number of seconds above 0" in error
     options = build_parser().parse_args(["watch", "in", "out"])
     assert options.every == EVERY_S
+
+
+def test_the_command_writes_what_separate_writes(tmp_path, run, write, monkeypatch):
+    monkeypatch.setattr(watching.time, "sleep", lambda seconds: None)
+    songs, out = [write("one/a.wav"), write("two/a.wav", 2)], tmp_path / "out"
+    (tmp_path / "in" / "bad.mp3").write_bytes(b"no song")
+    arguments = ["watch", tmp_path / "in", out, "--weights", "generated", "--once", "-q", "--json"]
+    arguments += ["--format", "flac", "--two-stems", "vocals", "--loops", "off"]
+    arguments += ["--name", "{folder} - {track} {stem}.{ext}"]
+    status, told, _ = run(*arguments)
+    record = json.loads(told)
+    stems = [
+        out / f"{name} - a {s}.flac" for name in ("one", "two") for s in ("vocals", "no_vocals")
+    ]
+    assert (status, record["n_failed"]) == (1, 1)
+    assert [song["path"] for song in record["songs"]] == list(map(str, stems))
+    assert record["left_out"][0]["path"] == str(tmp_path / "in" / "bad.mp3")
+    for song, stem, rest in zip(songs, stems[::2], stems[1::2], strict=True):
+        whole, *parts = (soundfile.read(path, dtype="int16")[0] for path in (song, stem, rest))
+        assert (sum(parts) == whole).all()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals as Unix has them")

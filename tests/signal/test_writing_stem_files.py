@@ -195,7 +195,7 @@ def put_program(folder, script):
 @pytest.mark.parametrize(
     ("script", "told"),
     [
-        (None, "only ffmpeg can write stem files, and it is not on the PATH"),
+        (None, r"ffmpeg is missing \(not on the PATH\), and only it can write stem files"),
         ("echo 'Unrecognized option movie_timescale' >&2; exit 1", "says 'Unrecognized option"),
         ("cat >/dev/null; echo 'x: No space left on device' >&2; exit 1", "make room"),
         ("cat >/dev/null; kill -9 $$", "ended by signal 9"),

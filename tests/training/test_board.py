@@ -39,6 +39,7 @@ def charts(place):
     }
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_the_log_is_in_the_board_also_when_resumed(keras, dataset, tmp_path):
     features = make_features(dataset, tmp_path / "f.h5", preset="corrected", progress=False)
 

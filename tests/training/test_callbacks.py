@@ -39,6 +39,7 @@ def recorder(heard):
     return type("Recorder", (Callback,), {name: hearing(name) for name in names})()
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_callbacks_of_keras_work(features, tmp_path, monkeypatch):
     from keras import callbacks
 

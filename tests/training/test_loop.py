@@ -49,7 +49,7 @@ def test_loss_of_a_batch_is_the_reference_pages(batch, published, preset):
     model = load_published(published, build_model(preset))
     before = model.predict_on_batch(mixture)
     expected = released.loss(before, targets, released=preset == "released")
-    compile_model(model, preset)
+    compile_model(model, preset, jit_compile=preset == "released")  # once with XLA, for seconds
     values = model.train_on_batch(mixture, targets, return_dict=True)
     assert values["loss"] == pytest.approx(expected, rel=1e-5)  # sums of 2e6 float32 squares
     terms = [values[name] for name in values if name != "loss"]
@@ -175,6 +175,7 @@ def test_training_logs_every_term_and_learns(features, tmp_path):
     assert info.fidelity == PRESETS["corrected"]
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_the_log_has_the_means_of_each_epoch(features, tmp_path):
     train(
         features,
@@ -226,7 +227,7 @@ def test_tensors_are_the_memory_of_arrays(features):
 def test_resumed_training_ends_with_the_same_weights(features, tmp_path, published, monkeypatch):
     monkeypatch.setattr("hiphopss.training.loop._WORTH_COMPILING", 1)  # as long epochs are trained
     short = TrainingSettings(epochs=1, batch_size=8, seed=5)
-    long, options = replace(short, epochs=4), {"init": published, "progress": False}
+    long, options = replace(short, epochs=2), {"init": published, "progress": False}
     whole = train(features, tmp_path / "whole.weights.h5", long, **options)
     train(features, tmp_path / "parts.weights.h5", short, **options)
     parts = train(features, tmp_path / "parts.weights.h5", long, **options)

@@ -38,9 +38,7 @@ def features(dataset, tmp_path):
 
 
 def assert_same(told):
-    *epochs, few = zip(told["in place"], told["read"], strict=True)
-    assert [len(way) for way in few] == [1, 2]  # two batches are one call
-    for in_place, read in epochs:
+    for in_place, read in list(zip(told["in place"], told["read"], strict=True))[:2]:
         assert [n for n, _ in in_place] == [3, 3, 1]
         assert [n for n, _ in read] == [1] * 7
         for (_, mine), expected in zip(in_place, (read[2], read[5], read[6]), strict=True):
@@ -53,14 +51,23 @@ def assert_same(told):
 @pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", [True, False])
 def test_steps_in_place_are_those_on_batches(on_processor, features, jit_compile):
-    assert_same(both_ways(features, jit_compile=jit_compile))
+    few = not jit_compile  # the number of batches in a call doesn't depend on the compiler
+    told = both_ways(features, jit_compile=jit_compile, few=few)
+    assert_same(told)
+    if few:
+        assert [len(told[way][2]) for way in ("in place", "read")] == [1, 2]  # two are one call
 
 
 @pytest.mark.slow
 def test_steps_in_place_on_jax(features):
     done = subprocess.run(
         [sys.executable, Path(__file__).parents[1] / "helpers" / "both_ways.py", features],
-        env={**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"},
+        env={
+            **os.environ,
+            "KERAS_BACKEND": "jax",
+            "JAX_PLATFORMS": "cpu",
+            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than these few steps
+        },
         capture_output=True,
         text=True,
         timeout=300,

@@ -31,7 +31,7 @@ def test_what_was_made_is_well_back_to_the_songs(chain):
     for kind in ("scores", "estimates", "stems", "weights", "features", "track", "song"):
         assert kind in kinds
     (stems,) = (f for f in checked(chain.stems).findings if f.kind == "stems")
-    assert stems.told == "1 song, by model w, with loops"
+    assert stems.told == "1 song, by model w, loops looked for"
     of_weights = checked(chain.weights).findings
     assert [(f.depth, f.kind) for f in of_weights] == [
         (0, "weights"),
@@ -158,9 +158,9 @@ def test_other_weights_of_the_same_name(chain, kept, published, tmp_path):
     kept(chain.weights)
     convert_weights(published, tmp_path / chain.weights.name)
     chain.weights.write_bytes((tmp_path / chain.weights.name).read_bytes())
-    assert (
-        "not the weights that made the stems" in wrong(checked(chain.stems))["weights", "differs"]
-    )
+    assert "w.weights.h5: not found, SHA-256" in wrong(checked(chain.stems))["weights", "missing"]
+    found = wrong(checked(chain.stems, look_in=chain.weights))  # which is meant, then
+    assert "not the weights that made the stems" in found["weights", "differs"]
 
 
 def test_what_was_moved_is_looked_for(chain, tmp_path, monkeypatch):
@@ -205,9 +205,11 @@ def test_published_and_shipped_weights(published, tmp_path):
 
 def test_what_is_none_of_these_is_refused(tmp_path):
     (tmp_path / "song.txt").write_text("text")
+    (tmp_path / "net.onnx").write_bytes(b"net")
     for path, told in (
         (tmp_path / "song.txt", "nothing that can be verified"),
         (tmp_path / "none", "no such file or folder"),
+        (tmp_path / "net.onnx", "an exported network .*: export it again, or verify the weights"),
         (tmp_path, "no separation.json of stems in it"),
     ):
         with pytest.raises(HiphopssError, match=told):

@@ -1,10 +1,12 @@
 """Networks for other programs: the formats, and the programs of their page."""
 
+import hashlib
 import json
 import re
 import subprocess
 import sys
 import zipfile
+from dataclasses import asdict, replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -15,8 +17,9 @@ from helpers.networks import masks_of
 
 from hiphopss import PRESETS, SOURCES, HiphopssError, SignalConfig, separate
 from hiphopss.network.forward import NumpyNetwork
+from hiphopss.network.spec import array_shapes
 from hiphopss.util.keras_backend import import_keras
-from hiphopss.weights.exporting import onnx_format
+from hiphopss.weights.exporting import onnx_format, web_format
 from hiphopss.weights.exporting.export import export_weights
 from hiphopss.weights.exporting.facts import facts_of
 from hiphopss.weights.exporting.formats import FORMATS
@@ -63,7 +66,7 @@ def programs():
     return found
 
 
-@pytest.mark.parametrize("name", FORMATS)
+@pytest.mark.parametrize("name", ["onnx", "litert", "keras"])
 def test_the_page_says_how_to_separate_without_hiphopss(
     name, keras, published, tmp_path, monkeypatch
 ):
@@ -93,7 +96,7 @@ def test_the_page_says_how_to_separate_without_hiphopss(
     assert len(list(tmp_path.glob("song.*.wav"))) == len(SOURCES)
 
 
-@pytest.mark.parametrize("name", ["onnx", "keras"])
+@pytest.mark.parametrize("name", ["onnx", "keras", "web"])
 def test_other_settings_and_wirings_have_the_engines_masks(name, small, tmp_path):
     require(name)
     weights, info, engine = small
@@ -108,6 +111,14 @@ def test_other_settings_and_wirings_have_the_engines_masks(name, small, tmp_path
     if name == "onnx":
         told = {key: json.loads(text) for key, text in onnx_facts(made.path).items()}
         assert made.facts is None
+    elif name == "web":
+        told = web_header(made.path)
+        assert made.facts is None
+        assert told.pop("config") == asdict(SMALL)
+        assert told.pop("fidelity") == asdict(PRESETS["released"])
+        assert told.pop("decoders") == [0, 1, 2, 1]  # Q1
+        assert told.pop("loops") is None  # as the released code
+        assert all(array["offset"] % 4 == 0 for array in told.pop("arrays"))
     else:
         assert made.facts == tmp_path / "net.keras.json"
         told = json.loads(made.facts.read_text("utf-8"))
@@ -119,6 +130,16 @@ def test_other_settings_and_wirings_have_the_engines_masks(name, small, tmp_path
         **{"weights": "é.weights.h5", "weights_sha256": info.sha256},
         **{"trained_on": info.provenance["data"], "trained_on_test_songs": True},
     }
+
+
+def web_header(path):
+    """As the page's documentation describes it."""
+    content = path.read_bytes()
+    assert content[:12] == b"HIPHOPSS\1\0\0\0"
+    assert content[12:44] == hashlib.sha256(content[44:]).digest()
+    n_bytes = int.from_bytes(content[44:48], "little")
+    assert n_bytes % 16 == 0
+    return json.loads(content[48 : 48 + n_bytes])
 
 
 def onnx_facts(path):
@@ -133,7 +154,9 @@ def test_equal_weights_give_equal_files_without_the_time(small, tmp_path):
     require("onnx")
     for number in range(2):
         export_weights(small[0], tmp_path / f"{number}.onnx")
+        export_weights(small[0], tmp_path / f"{number}.bin")
     assert (tmp_path / "0.onnx").read_bytes() == (tmp_path / "1.onnx").read_bytes()
+    assert (tmp_path / "0.bin").read_bytes() == (tmp_path / "1.bin").read_bytes()
     export_weights(small[0], tmp_path / "net.keras")
     with zipfile.ZipFile(tmp_path / "net.keras") as archive:
         assert set(json.loads(archive.read("metadata.json"))) == {"keras_version"}
@@ -187,9 +210,9 @@ def test_what_hinders_an_export_is_one_line(small, tmp_path, monkeypatch, run):
         assert (status, out) == (2, "")
         return told.removeprefix("hiphopss: error: ")
 
-    assert refused("net.h5") == "net.h5: rename it to end in .keras or .onnx or .tflite\n"
+    assert refused("net.h5") == ("net.h5: rename it to end in .keras or .onnx or .tflite or .bin\n")
     assert refused("net.onnx", "--format", "keras") == "net.onnx: rename it to end in .keras\n"
-    with pytest.raises(HiphopssError, match="'h5': choose one of keras, onnx, litert"):
+    with pytest.raises(HiphopssError, match="'h5': choose one of keras, onnx, litert, web"):
         export_weights(small[0], tmp_path / "net.onnx", format="h5")
     told = refused("net.onnx", "--format", "h5")
     assert f"choose one of {', '.join(FORMATS)}: " in told
@@ -203,6 +226,23 @@ def test_what_hinders_an_export_is_one_line(small, tmp_path, monkeypatch, run):
     for package in ("keras", "tensorflow", "ai-edge-litert"):
         assert f' "{package}>=' in told
     assert "onnxruntime" in refused(tmp_path / "b.onnx")
+
+
+@pytest.mark.parametrize(
+    ("config", "fidelity", "said"),
+    [
+        (replace(SMALL, frame=200, hop=100), PRESETS["corrected"], "power of two, .* 200 samples"),
+        (SMALL, replace(PRESETS["corrected"], standalone_separation=True), r"script \(Q6\): use"),
+    ],
+)
+def test_what_the_page_can_not_compute_is_refused(config, fidelity, said, tmp_path):
+    rng = np.random.default_rng(6)
+    shapes = array_shapes(config, fidelity)
+    arrays = {name: rng.normal(0, 0.1, shape).astype(np.float32) for name, shape in shapes.items()}
+    path = tmp_path / "net.bin"
+    with pytest.raises(HiphopssError, match=rf"net\.bin: not written, as the page .*{said}"):
+        web_format.write(path, NumpyNetwork(arrays, config, fidelity), {})
+    assert not path.exists()
 
 
 def test_the_command_tells_how_close_it_is(small, tmp_path, run):

@@ -59,8 +59,8 @@ def export_weights(
         File to write; it must not be there yet. For ``.keras`` and ``.tflite``, ``OUTPUT.json``
         is written beside it.
     format : str, optional
-        ``"keras"``, ``"onnx"`` or ``"litert"``; by default what the ending of ``output`` says:
-        ``.keras``, ``.onnx`` or ``.tflite``.
+        ``"keras"``, ``"onnx"``, ``"litert"`` or ``"web"``; by default what the ending of ``output``
+        says: ``.keras``, ``.onnx``, ``.tflite`` or ``.bin``.
 
     Returns
     -------
@@ -71,7 +71,8 @@ def export_weights(
     ------
     HiphopssError
         If the weights can't be used, a package that the format needs is not installed, the output
-        is there already or can't be written, or the masks differ.
+        is there already or can't be written, the format can't hold the weights' settings, or the
+        masks differ.
     """
     path = Path(output)
     form = format_of(path, format)

@@ -3,7 +3,8 @@
 A file is ``HIPHOPSS``, the version of the format (4 bytes, like all integers the least significant
 byte first), the SHA-256 of all that follows, the length of the header (4 bytes), the header in
 JSON, padded with spaces to a multiple of 16 bytes, and the arrays in single precision. The header
-has the settings, and name, shape and place of each array, in bytes from the header's end.
+has the settings, the constants of the loop stage (null for weights that separate without loops),
+and name, shape and place of each array, in bytes from the header's end.
 ``hiphopss/demo/static/engine/weights.js`` reads it.
 """
 
@@ -19,6 +20,7 @@ import numpy as np
 
 from hiphopss.config import Fidelity, SignalConfig
 from hiphopss.errors import HiphopssError
+from hiphopss.loops.beat import Constants
 from hiphopss.network.forward import NumpyNetwork
 from hiphopss.network.spec import N_FILTERS, TIME_FILTER
 from hiphopss.weights.exporting.formats import Masks, decoders_of_sources
@@ -64,6 +66,7 @@ def write(path: Path, network: NumpyNetwork, facts: dict[str, Any]) -> None:
             "config": asdict(network.config),
             "fidelity": asdict(network.fidelity),
             "decoders": decoders_of_sources(network),
+            "loops": asdict(Constants()) if network.fidelity.listens else None,
             "arrays": places,
         },
         ensure_ascii=False,

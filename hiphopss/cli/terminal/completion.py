@@ -43,14 +43,30 @@ def completion(parser: Parser, shell: str) -> str:
 
 
 def _note(parser: Parser, shtab: Any) -> None:
-    """Note which arguments of a parser and of its verbs are files or folders."""
+    """Note which arguments of a parser and of its verbs are files, folders or known weights."""
     for action in parser._actions:
         if action.choices is None and action.nargs != 0:
             kind = _kind(str(action.metavar or ""))
-            if kind:
+            if kind and "`weights list`" in str(action.help):
+                action.complete = _weights()  # type: ignore[attr-defined]
+            elif kind:
                 action.complete = getattr(shtab, kind)  # type: ignore[attr-defined]
     for verb in parser.verbs().values():
         _note(verb, shtab)
+
+
+def _weights() -> dict[str, Any]:
+    """shtab's completion to files and to the names of the weights that are shipped."""
+    from hiphopss.weights.registry import DEFAULT, registry
+
+    names = " ".join([DEFAULT, *(entry.name for entry in registry() if entry.shipped)])
+    script = f'_hiphopss_weights_file() {{\n  compgen -W "{names}" -- $1\n  compgen -f -- $1\n}}\n'
+    return {
+        "bash": "_hiphopss_weights_file",  # with "file" in its name, folders end without a space
+        "zsh": f"{{_files; compadd {names}}}",
+        "tcsh": "f",
+        "preamble": {"bash": script},
+    }
 
 
 def _kind(metavar: str) -> str | None:

@@ -48,7 +48,7 @@ def make_app(site: Path) -> None:
     page.write_text(html, "utf-8", newline="\n")
     for name, (pixels, maskable) in ICONS.items():
         (site / name).write_bytes(draw_icon(site / "icon.svg", pixels=pixels, maskable=maskable))
-    hashes = {_address(path, site): _integrity(path) for path in _files(site)}
+    hashes = {_address(path, site): integrity(path) for path in _files(site)}
     version = hashlib.sha256(json.dumps(hashes).encode()).hexdigest()[:16]
     files = {name: hash for name, hash in hashes.items() if not name.startswith("results/")}
     exported = json.dumps({"version": version, "files": files}, indent=2)
@@ -68,7 +68,7 @@ def _address(path: Path, site: Path) -> str:
     return "./" if address == "index.html" else address
 
 
-def _integrity(path: Path) -> str:
+def integrity(path: Path) -> str:
     """The hash of a file, as browsers check it."""
     return f"sha256-{b64encode(hashlib.sha256(path.read_bytes()).digest()).decode()}"
 

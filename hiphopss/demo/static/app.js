@@ -8,6 +8,7 @@ import { PageError } from "./errors.js";
 import { Intake } from "./intake.js";
 import { listenToKeys } from "./keys.js";
 import { complain, inform } from "./notices.js";
+import { LivePanel } from "./live/panel.js";
 import { keepOffline } from "./offline.js";
 import { ServerWay } from "./server-way.js";
 import { Address } from "./share.js";
@@ -99,6 +100,15 @@ function wire() {
   listenToKeys(studio, () => studio.player.result !== null);
 }
 
+// Sound is separated as it plays, where the page can separate by itself.
+function offerLive(models) {
+  if (models.length === 0) return;
+  const panel = new LivePanel(models);
+  panel.addEventListener("opened", () => studio.player.pause());
+  byId("live-open").addEventListener("click", () => panel.open());
+  byId("live-open").hidden = false;
+}
+
 async function start() {
   const site = await readJson("site.json");
   if (site.static) await keepOffline();
@@ -108,6 +118,7 @@ async function start() {
   studio = new Studio(site);
   address = new Address(studio, open);
   wire();
+  offerLive(site.device.models);
   offerKept();
   if (!(await address.enter())) intake.openFirst();
 }

@@ -271,7 +271,8 @@ export class Intake extends EventTarget {
       this.#unasked = unasked;
       this.#found(url);
     } catch (error) {
-      if (this.#running === running && error.name !== "AbortError") this.#failed(error);
+      const told = !unasked && error.name !== "AbortError"; // nobody has asked for the first song
+      if (told && this.#running === running) this.#failed(error);
     }
     if (this.#running === running) this.#end();
   }

@@ -23,7 +23,8 @@ import { byId } from "./dom.js";
  */
 export function listenToKeys(actions, ready) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.altKey || event.metaKey || byId("help").open) return;
+    if (event.ctrlKey || event.altKey || event.metaKey) return;
+    if (document.querySelector("dialog[open]")) return;
     if (event.key === "?" && !ownsText(event.target)) {
       byId("help").showModal();
       return;

@@ -1,35 +1,19 @@
 // The strips beside the lanes: mute, solo, fader and pan of each stem, and the master; presets
 // above them.
 
-import { announce, byId, capital, element, icon, press } from "./dom.js";
 import {
-  factor,
-  isAudible,
-  neutralMix,
-  ORIGINAL,
-  PITCHES,
-  SILENT_DB,
-  TEMPOS,
-} from "./graph.js";
+  levelSlider,
+  meter,
+  panSlider,
+  pitchSlider,
+  presetButtons,
+  tempoSlider,
+  toggle,
+} from "./controls.js";
+import { announce, byId, capital, element, icon, press } from "./dom.js";
+import { factor, isAudible, neutralMix, ORIGINAL } from "./graph.js";
 import { Pads } from "./pads.js";
 import { isSet, PRESETS, setPreset } from "./presets.js";
-
-const TOP_DB = 12;
-
-/** A fader's level in words. @param {number} decibels @returns {string} */
-export function levelText(decibels) {
-  return decibels <= SILENT_DB ? "silent" : `${decibels} decibels`;
-}
-
-/** A pan's position in words. @param {number} pan @returns {string} */
-export function panText(pan) {
-  const percent = Math.round(100 * Math.abs(pan));
-  return percent ? `${percent} percent ${pan < 0 ? "left" : "right"}` : "centre";
-}
-
-const signed = (value) => String(value).replace("-", "\u2212");
-const levelNumber = (decibels) => (decibels <= SILENT_DB ? "\u2212\u221e dB" : `${signed(decibels)} dB`);
-const panNumber = (pan) => (pan ? `${pan < 0 ? "L" : "R"} ${Math.round(100 * Math.abs(pan))}` : "C");
 
 /** Shows and changes the player's mix. */
 export class MixerView {
@@ -52,12 +36,7 @@ export class MixerView {
     this.#player = player;
     this.#timeline = timeline;
     byId("presets").append(
-      ...PRESETS.map((preset) => {
-        const { id, name, meaning } = preset;
-        const click = () => announce(this.#togglePreset(preset));
-        const attributes = { type: "button", "data-preset": id, "aria-pressed": "false" };
-        return element("button", { ...attributes, title: capital(meaning), click }, name);
-      }),
+      ...presetButtons(PRESETS, (preset) => announce(this.#togglePreset(preset))),
     );
   }
 
@@ -70,7 +49,10 @@ export class MixerView {
       this.#originalRow(),
       ...sources.map((source, number) => this.#stemRow(source, number + 1)),
     );
-    this.#master = this.#levelSlider("Master level", null, (value) => (this.#player.mix.master = value));
+    this.#master = levelSlider(
+      "Master level",
+      this.#taking(null, (value) => (this.#player.mix.master = value)),
+    );
     this.#bend = this.#player.canBend ? this.#bendSliders() : [];
     const title = element("div", { class: "title" }, element("h3", {}, "Master"), meter("master"));
     byId("master").replaceChildren(title, this.#master.row, ...this.#bend.map(({ row }) => row));
@@ -196,8 +178,11 @@ export class MixerView {
       name,
     );
     const stem = () => this.#player.mix.stems[source];
-    const level = this.#levelSlider(`${name} level`, source, (value) => (stem().gain = value));
-    const pan = this.#panSlider(`${name} pan`, source, (value) => (stem().pan = value));
+    const level = levelSlider(
+      `${name} level`,
+      this.#taking(source, (value) => (stem().gain = value)),
+    );
+    const pan = panSlider(`${name} pan`, this.#taking(source, (value) => (stem().pan = value)));
     const download = downloadLink("", "");
     const title = element(
       "div",
@@ -219,69 +204,23 @@ export class MixerView {
   }
 
   #toggle(letter, name, key, act) {
-    const attributes = { type: "button", class: `toggle ${letter}`, "aria-pressed": "false" };
-    return element(
-      "button",
-      { ...attributes, "aria-label": name, title: `${name} (${key})`, click: () => announce(act()) },
-      letter,
-    );
-  }
-
-  #levelSlider(name, source, take) {
-    const range = { min: SILENT_DB, max: TOP_DB, step: 0.5, class: "level" };
-    const words = { label: "Level", number: levelNumber, text: levelText };
-    return this.#slider(name, source, range, take, words, 1);
-  }
-
-  #panSlider(name, source, take) {
-    const range = { min: -100, max: 100, step: 1, class: "pan" };
-    const words = { label: "Pan", number: panNumber, text: panText };
-    return this.#slider(name, source, range, take, words, 100);
+    return toggle(letter, name, `${name} (${key})`, () => announce(act()));
   }
 
   #bendSliders() {
     const { mix } = this.#player;
-    const range = ([min, max], unit) => ({ min: min * unit, max: max * unit, step: 1, class: "pan" });
-    const percent = (tempo) => Math.round(100 * tempo);
-    const tempoWords = {
-      label: "Tempo",
-      number: (tempo) => `${percent(tempo)} %`,
-      text: (tempo) => `${percent(tempo)} percent`,
-    };
-    const pitchWords = {
-      label: "Pitch",
-      number: (pitch) => `${pitch > 0 ? "+" : ""}${signed(pitch)} st`,
-      text: (pitch) => `${pitch} semitones`,
-    };
-    const setTempo = (value) => (mix.tempo = value || 1);
-    const setPitch = (value) => (mix.pitch = value);
     return [
-      this.#slider("Tempo", null, range(TEMPOS, 100), setTempo, tempoWords, 100),
-      this.#slider("Pitch", null, range(PITCHES, 1), setPitch, pitchWords, 1),
+      tempoSlider(this.#taking(null, (value) => (mix.tempo = value))),
+      pitchSlider(this.#taking(null, (value) => (mix.pitch = value))),
     ];
   }
 
-  // A labelled range and its number; `unit` is how many of its steps make 1 of the value.
-  #slider(name, source, range, take, { label, number, text }, unit) {
-    const output = element("span", { class: "number", "aria-hidden": "true" });
-    const input = element("input", {
-      ...range,
-      type: "range",
-      "aria-label": name,
-      input: () => change(input.valueAsNumber / unit),
-      dblclick: () => change(0),
-    });
-    const change = (value) => {
+  // What takes a value of a stem, or of the master.
+  #taking(source, take) {
+    return (value) => {
       take(value);
       this.#changed(source);
     };
-    const set = (value) => {
-      input.value = value * unit;
-      input.setAttribute("aria-valuetext", text(value));
-      output.textContent = number(value);
-    };
-    const seen = element("span", { class: "label", "aria-hidden": "true" }, label);
-    return { row: element("div", { class: "slider" }, seen, input, output), set };
   }
 
   // Who changes a stem wants to hear it: the stems are heard again if the original was; gives what
@@ -292,10 +231,6 @@ export class MixerView {
     this.#player.listen(this.#player.version);
     return ". You hear the stems now, and not the original.";
   }
-}
-
-function meter(name) {
-  return element("div", { class: "meter", "data-meter": name, "aria-hidden": "true" });
 }
 
 function downloadLink(href, name) {

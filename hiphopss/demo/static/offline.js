@@ -10,7 +10,17 @@ export async function keepOffline() {
   if (!("serviceWorker" in navigator)) return; // such as without https
   const known = await navigator.serviceWorker.getRegistration();
   if (known?.waiting) await replace(known.waiting);
-  navigator.serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
+  const { serviceWorker } = navigator;
+  if (!serviceWorker.controller) serviceWorker.addEventListener("controllerchange", keepSong);
+  serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
+}
+
+// A song that was opened before there was a worker is asked for again, mostly from the browser's own
+// cache, so that it is kept, too.
+function keepSong() {
+  for (const { name } of performance.getEntriesByType("resource")) {
+    if (name.includes("/results/")) fetch(name).catch(() => {});
+  }
 }
 
 // Loads the page anew, if the new version takes over.

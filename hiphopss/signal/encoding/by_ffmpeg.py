@@ -43,8 +43,9 @@ def find_encoder(label: object, what: str, otherwise: str) -> str:
     program = shutil.which("ffmpeg")
     if program is None:
         raise HiphopssError(
-            f"{label}: only ffmpeg can write {what}, and it is not on the PATH: install ffmpeg "
-            f"(https://ffmpeg.org/download.html), or {otherwise}"
+            f"{label}: ffmpeg is missing (not on the PATH), and only it can write {what}: install "
+            "it (apt install ffmpeg, brew install ffmpeg, or https://ffmpeg.org/download.html), or "
+            f"{otherwise}"
         )
     return program
 

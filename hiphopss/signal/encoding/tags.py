@@ -1,4 +1,4 @@
-"""Tags of a song (title, artist, album, date, track number), read, and written beside its stems.
+"""Tags of a song (title, artist, album and so on), read, and written beside its stems.
 
 libsndfile keeps them in the chunks of WAV and AIFF (which has only title and artist) and in the
 comments of FLAC and Ogg. In MP3 it writes text as Latin-1 that is UTF-8, so ID3 is made here. Tags
@@ -30,7 +30,10 @@ logger = logging.getLogger(__name__)
 
 _LONGEST = 500  # characters of a tag that are kept; longer ones are no titles
 _LIMIT_S = 20  # ffmpeg only reads the beginning and the end of a file
-_FRAMES = {"title": "TIT2", "artist": "TPE1", "album": "TALB", "date": "TDRC", "track": "TRCK"}
+_FRAMES = {
+    **{"title": "TIT2", "artist": "TPE1", "album": "TALB"},
+    **{"date": "TDRC", "track": "TRCK", "genre": "TCON"},
+}
 """Names of the tags in ID3v2.4."""
 _LINE = re.compile(r"([^=\\]+)=((?:\\.|[^\\])*)", re.DOTALL)
 _UTF_8 = b"\x03"
@@ -42,7 +45,7 @@ class Tags:
 
     Attributes
     ----------
-    title, artist, album, date, track : str
+    title, artist, album, date, track, genre : str
         As the file has them: a track may be ``"7"`` or ``"7/12"``, a date a year.
     """
 
@@ -51,6 +54,7 @@ class Tags:
     album: str = ""
     date: str = ""
     track: str = ""
+    genre: str = ""
 
     def of(self, part: str) -> Tags:
         """The tags of something made of the song, such as ``vocals``, named after its title."""

@@ -218,9 +218,9 @@ def test_an_unknown_collection_is_refused(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("n_dev", "n_test"), [(16, 51), (950, 6), (0, 6)])
+@pytest.mark.parametrize(("n_dev", "n_test"), [(16, 51), (950, 6)])
 def test_more_songs_than_numbers_are_refused(tmp_path, n_dev, n_test):
-    with pytest.raises(HiphopssError, match="choose 1 to 949 and 1 to 50") as caught:
+    with pytest.raises(HiphopssError, match="choose up to 949 and 50") as caught:
         generate(tmp_path / "set", collection="dsd100", n_dev=n_dev, n_test=n_test, progress=False)
     assert f"{n_dev} songs of Dev and {n_test} of Test: choose" in str(caught.value)
     assert list(tmp_path.iterdir()) == []

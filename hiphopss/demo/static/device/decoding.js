@@ -1,10 +1,12 @@
 // Files to samples: WAV files are read by the job's worker, all others by the browser.
 
+import { timeText } from "../times.js";
 import { DeviceError } from "./errors.js";
 import { readHeader } from "./headers.js";
 
-/** The longest song, in samples of all channels: ten minutes in stereo at 48 kHz. */
-export const MOST_SAMPLES = 2 * 600 * 48000;
+// The longest song, in samples of all channels: ten minutes in stereo at 48 kHz. With its stems it
+// takes 1.1 GB of memory while it plays.
+const MOST_SAMPLES = 2 * 600 * 48_000;
 
 const MOST_BYTES = 300 * 2 ** 20; // of a file that is decoded as a whole
 const MOST_CHANNELS = 2;
@@ -28,19 +30,19 @@ const PATIENCE = 10_000; // milliseconds to find out how long a file is
  * @returns {Promise<Source>}
  */
 export async function readSong(file) {
-  const { name } = file;
-  if (file.size === 0) throw new DeviceError(`${name} is empty: choose another file.`);
+  const { name, size } = file;
+  if (size === 0) throw new DeviceError(`${name} is empty: choose another file.`);
   const header = await readHeader(file).catch(() => {
     throw new DeviceError(`${name} can't be read any more: choose it again.`);
   });
   if (!header.audio) throw new DeviceError(`${name} has no sound in it: choose another file.`);
-  header.seconds ??= await mediaSeconds(file);
-  requireUsable(name, header);
+  const seconds = header.seconds ?? (await mediaSeconds(file));
+  requireUsable(name, { ...header, seconds });
   const bits = header.fine ? 24 : 16;
   if (header.wav) {
     const { wav } = header;
     if (wav.nSamples === 0) throw new DeviceError(`${name} has no sound in it: choose another.`);
-    const note = wav.cut ? "the file is cut off" : "";
+    const note = wav.cut ? "cut off: its end is missing" : "";
     return { source: { file, wav }, nSamples: wav.channels * wav.nSamples, bits, note };
   }
   const source = await decode(file, header.sampleRate ?? USUAL_RATE);
@@ -55,14 +57,17 @@ function requireUsable(name, { sampleRate, channels, seconds }) {
     throw new DeviceError(`${name} has ${channels} channels: mix it down to stereo.`);
   }
   if (sampleRate !== null && !(sampleRate >= RATES[0] && sampleRate <= RATES[1])) {
-    throw new DeviceError(`${name} has a sampling rate of ${sampleRate} Hz: convert it to 44,100.`);
+    const mend = "convert it to 44,100 Hz";
+    throw new DeviceError(`${name} has a sampling rate of ${sampleRate} Hz: ${mend}.`);
   }
-  const most = MOST_SAMPLES / ((channels ?? 2) * (sampleRate ?? USUAL_RATE));
+  if (seconds === Infinity) {
+    throw new DeviceError(`${name} doesn't say how long it is: convert it to WAV or MP3.`);
+  }
+  // below the rate of the network, it is computed at that rate
+  const most = MOST_SAMPLES / ((channels ?? 2) * Math.max(sampleRate ?? 0, USUAL_RATE));
   if (seconds > most) {
-    throw new DeviceError(
-      `${name} is ${inWords(seconds)} long, and on this device it can be ${inWords(most)}: ` +
-        "choose a part of it.",
-    );
+    const limit = `this page takes ${Math.floor(most / 60)} minutes of such a song`;
+    throw new DeviceError(`${name} is ${inWords(seconds)} long, and ${limit}: choose a part of it.`);
   }
 }
 
@@ -109,13 +114,7 @@ async function mediaSeconds(file) {
   }
 }
 
-/** A length of time as people say it. @param {number} seconds @returns {string} */
 function inWords(seconds) {
-  const [count, unit] =
-    seconds < 90
-      ? [Math.floor(seconds), "second"]
-      : seconds < 5400
-        ? [Math.floor(seconds / 60), "minute"]
-        : [Math.round(seconds / 3600), "hour"];
-  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+  const hours = Math.round(seconds / 3600);
+  return hours < 2 ? `${timeText(Math.round(seconds))} minutes` : `${hours} hours`;
 }

@@ -10,7 +10,7 @@ const AAC_RATES = [
 ];
 const SEARCHED = 65536; // bytes in which the first frame must begin
 const PIECE = 1 << 20; // bytes that are read at a time
-const ALIKE = 3; // frames in a row that show that these are frames
+const ALIKE = 4; // frames in a row that show that these are frames
 const MOST_SECONDS = 1e5; // of what is counted
 
 /**
@@ -52,10 +52,11 @@ export async function countFrames(file, start) {
 
 function firstFrame(bytes) {
   for (let at = 0; at < Math.min(SEARCHED, bytes.length); at++) {
+    const first = frameAt(bytes, at);
     let next = at;
     for (let n = 0; n < ALIKE; n++) {
       const frame = frameAt(bytes, next);
-      if (!frame) break;
+      if (!frame || frame.kind !== first.kind || frame.sampleRate !== first.sampleRate) break;
       next += frame.length;
       if (n === ALIKE - 1 || next >= bytes.length) return at; // or the file ends with it
     }

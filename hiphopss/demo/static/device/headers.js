@@ -9,7 +9,7 @@ import { readWav } from "./wav-file.js";
 
 /**
  * @typedef {object} Header
- * @property {string} kind  "WAV", "FLAC", "OGG", "MP3", "AAC", "MP4"; or "" for any other.
+ * @property {string} kind  "WAV", "FLAC", "OGG", "MP3", "AAC", "MP4", "WebM"; "" for any other.
  * @property {boolean} audio  False if it is known that there is no audio in it.
  * @property {?number} sampleRate  In Hz; null if that is not known, as all the others.
  * @property {?number} channels
@@ -33,7 +33,8 @@ export async function readHeader(file) {
   if (text(bytes, 0, 4) === "fLaC") return headerOfFlac(bytes, 8);
   if (text(bytes, 0, 4) === "OggS") return headerOfOgg(bytes, await end(file));
   if (text(bytes, 4, 4) === "ftyp") return { ...UNKNOWN, ...(await readMp4(file)) };
-  return (await countFrames(file, tag)) ?? UNKNOWN;
+  if (text(bytes, 0, 4) === "\x1aE\xdf\xa3") return { ...UNKNOWN, kind: "WebM" };
+  return (await countFrames(file, tag)) ?? { ...UNKNOWN };
 }
 
 function headerOfWav(wav) {

@@ -1,7 +1,7 @@
 // The worker of one separation on this device: it keeps the song, separates it, and draws it.
 
 import { DeviceError as EngineError, separateSong } from "../engine/client.js";
-import { explained } from "./errors.js";
+import { DeviceError, explained } from "./errors.js";
 import { lockOf } from "./library.js";
 import { DiskFolder, MemoryFolder, put } from "./store.js";
 import { Track } from "./track.js";
@@ -65,7 +65,7 @@ async function newResult(folder, { id, song: { title, bits, note } }, song, tell
     title,
     note,
     made: Date.now(),
-    seconds: Math.round((1000 * nSamples) / song.sampleRate) / 1000,
+    seconds: nSamples / song.sampleRate,
     sample_rate: song.sampleRate,
     channels: song.channels.length,
     n_samples: nSamples,
@@ -87,6 +87,9 @@ async function takeSong(source, tell) {
   const channels = Array.from({ length: wav.channels }, () => new Float32Array(wav.nSamples));
   for (let at = 0; at < wav.nSamples; at += BLOCK) {
     const block = await readSamples(file, wav, at, BLOCK);
+    if (wav.float && !block.every((samples) => samples.every(Number.isFinite))) {
+      throw new DeviceError("The song has samples that are no numbers: export it again.");
+    }
     block.forEach((samples, channel) => channels[channel].set(samples, at));
     tell("reading", at / wav.nSamples);
   }
@@ -118,7 +121,7 @@ async function keepStems(folder, result, song, model, tell) {
     }
   };
   try {
-    const { loop } = await separateSong(song, {
+    const { loop, beatsAMinute } = await separateSong(song, {
       weights: model.weights,
       loops: "auto",
       told: tell,
@@ -131,7 +134,8 @@ async function keepStems(folder, result, song, model, tell) {
       stems[source] = (await track.finish(result.top)).track;
     }
     const note = loop === undefined ? "" : `Loops: ${loop ?? NOTHING_REPEATS}`;
-    return { id: model.id, name: model.name, kind: "model", note, stems };
+    const tempo = beatsAMinute ? Math.round(1000 * beatsAMinute) / 1000 : null;
+    return { id: model.id, name: model.name, kind: "model", note, beats_per_minute: tempo, stems };
   } finally {
     for (const track of tracks.values()) track.close();
   }

@@ -18,8 +18,7 @@ const STAGES = {
   reading: { doing: "Reading the song", from: 0.02, to: 0.06 },
   keeping: { doing: "Reading the song", from: 0.06, to: 0.1 },
   loading: { doing: "Getting ready", from: 0.1, to: 0.1 },
-  loops: { doing: "Listening for what repeats", from: 0.1, to: 0.3 },
-  separating: { doing: "Separating", from: 0.3, to: 0.97 },
+  separating: { doing: "Separating", from: 0.1, to: 0.97 },
   drawing: { doing: "Drawing", from: 0.97, to: 1 },
 };
 

@@ -1,6 +1,10 @@
 // Separates songs on the visitor's device, by workers, so that the page stays responsive.
 
-import { Separator } from "./separator.js";
+import { Kernels } from "./kernels.js";
+import { Part } from "./loops/parts.js";
+import { LoopSeparator } from "./loops/separator.js";
+import { Rates } from "./rates.js";
+import { SharedNetwork } from "./shared.js";
 import { WeightsError, checkedWeights } from "./weights.js";
 
 const MOST_WORKERS = 4; // each takes some 50 MB
@@ -9,19 +13,22 @@ const MOST_WORKERS = 4; // each takes some 50 MB
 export class DeviceError extends Error {}
 
 /**
- * Separate a song on this device.
+ * Separate a song on this device. Call it in a worker: loops are looked for where it is called,
+ * which takes some seconds for a long song.
  * @param {{channels: Float32Array[], sampleRate: number}} song
  * @param {object} options
  * @param {string} options.weights  Address of a file of `hiphopss weights export --format web`.
- * @param {"auto" | "off"} [options.loops]
+ * @param {"auto" | "off"} [options.loops]  Whether to use what repeats in the song (by default, as
+ *   weights of the preset "released" never do).
  * @param {(stage: "loading" | "separating", fraction: number) => void} [options.told]
  * @param {AbortSignal} [options.signal]
  * @param {(stems: Object<string, Float32Array[]>) => Promise<void>} [options.write]  Takes the stems
  *   piece by piece from the beginning on, each by source and channel; they are not given back then,
  *   as those of a long song don't fit into memory.
  * @param {number} [options.workers]  By default as many as there are processors, up to four.
- * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string}>}  Stems of the song's
- *   rate, channels and length, and what was found to repeat in it, in words.
+ * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string, beatsAMinute: ?number}>}
+ *   Stems of the song's rate, channels and length; what was found to repeat in it, in words: null
+ *   for nothing, and undefined if it wasn't looked for; and the tempo, where that tells it.
  * @throws {DeviceError}
  */
 export async function separateSong(song, options) {
@@ -29,51 +36,61 @@ export async function separateSong(song, options) {
   signal?.throwIfAborted();
   told("loading", 0);
   const { module, weights } = await load(options.weights, signal);
-  const nSamples = song.channels[0].length;
-  const { config, sources } = weights;
-  if (song.sampleRate !== config.sample_rate)
-    throw new DeviceError(`This song has ${song.sampleRate} samples a second, not 44,100.`);
   const crew = new Crew(options.workers ?? processors(), signal);
   try {
+    const rates = new Rates(crew, song.sampleRate, weights.config.sample_rate);
+    if (!rates.arePossible)
+      throw new DeviceError(`A song of ${song.sampleRate} samples a second can't be separated.`);
     await crew.start({ module, weights: weights.buffer });
-    const whole = () => song.channels.map(() => new Float32Array(options.write ? 0 : nSamples));
-    const stems = sources.map(whole);
-    const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
-    const pieces = options.write && new InOrder((piece) => options.write(byName(piece)));
-    let done = 0;
-    told("separating", 0);
-    await crew.share(Separator.parts(config, nSamples), async (part, ask) => {
-      const answer = await ask(partTask(song.channels, part, config));
-      if (pieces) await pieces.put(part, answer.stems);
-      else
-        answer.stems.forEach((stem, s) =>
-          stem.forEach((samples, c) => stems[s][c].set(samples, part.start)),
-        );
-      done += part.stop - part.start;
-      told("separating", done / nSamples);
+    return await separated(song, rates, new SharedNetwork(crew, weights), {
+      ...{ module, weights, told, signal, write: options.write },
+      listens: weights.facts.loops && options.loops !== "off",
     });
-    return { stems: byName(stems), loop: null };
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw error instanceof RangeError ? new DeviceError(NO_MEMORY) : error;
   } finally {
     crew.dismiss();
   }
 }
 
-/** The samples that a part of a song is computed from, as a task. */
-function partTask(channels, { start, stop }, config) {
-  const nSamples = channels[0].length;
-  const { from, to } = Separator.reach(config, start, stop, nSamples);
-  const offset = Math.max(from, 0);
-  const own = channels.map((samples) => samples.slice(offset, Math.max(to, 0)));
-  const moved = own.map((samples) => samples.buffer);
-  return [{ task: "separate", channels: own, offset, start, stop, nSamples }, moved];
+/** Separate a song by a network that is ready; see `separateSong`. */
+async function separated(song, rates, network, { module, weights, listens, ...options }) {
+  const { told, signal, write } = options;
+  const nSamples = song.channels[0].length;
+  const { sources } = network;
+  const stems = sources.map(() => song.channels.map(() => new Float32Array(write ? 0 : nSamples)));
+  const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
+  const resampled = await rates.resampled(Part.of(song.channels));
+  let done = 0;
+  const counted = (n) => told("separating", (done += n) / resampled.length);
+  counted(0);
+  const separator = listens
+    ? new LoopSeparator(network, () => new Kernels(module), weights.facts.loops)
+    : network;
+  let at = 0;
+  for await (const piece of rates.back(separator.stems(resampled, counted), nSamples)) {
+    signal?.throwIfAborted();
+    if (write) await write(byName(piece));
+    else piece.forEach((stem, s) => stem.forEach((samples, c) => stems[s][c].set(samples, at)));
+    at += piece[0][0].length;
+  }
+  const { loop, beatsAMinute } = listens ? separator : {};
+  return { stems: byName(stems), loop, beatsAMinute };
 }
 
 function processors() {
   return Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS);
 }
 
-/** Fetch the kernels and the weights, and check these. */
-async function load(address, signal) {
+/**
+ * Fetch the kernels and the weights, and check these.
+ * @param {string} address  Of the weights.
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<{module: WebAssembly.Module, weights: import("./weights.js").Weights}>}
+ * @throws {DeviceError}
+ */
+export async function load(address, signal) {
   if (!globalThis.WebAssembly)
     throw new DeviceError("This browser can't separate songs, as it has no WebAssembly.");
   try {
@@ -102,37 +119,9 @@ function lost() {
   return new DeviceError("The model can't be loaded: check the connection and try again.");
 }
 
-/** Gives on what comes in any order, in the order of the song. */
-class InOrder {
-  #write;
-  #next = 0;
-  #early = new Map(); // pieces whose turn has not come, by their first sample
-  #writing = Promise.resolve();
-
-  /** @param {(piece: Float32Array[][]) => Promise<void>} write */
-  constructor(write) {
-    this.#write = write;
-  }
-
-  put({ start, stop }, piece) {
-    this.#early.set(start, { piece, stop });
-    this.#writing = this.#writing.then(() => this.#giveOn());
-    return this.#writing;
-  }
-
-  async #giveOn() {
-    while (this.#early.has(this.#next)) {
-      const { piece, stop } = this.#early.get(this.#next);
-      this.#early.delete(this.#next);
-      this.#next = stop;
-      await this.#write(piece);
-    }
-  }
-}
-
 /** Workers that do tasks; all end when the signal says so. */
 class Crew {
-  #workers;
+  #busy; // number of tasks of each worker
   #waiting = new Map(); // what settles the answer to each task
   #failed;
   #fail;
@@ -142,16 +131,19 @@ class Crew {
     this.#failed = new Promise((_, reject) => (this.#fail = reject));
     this.#failed.catch(() => {});
     const address = new URL("worker.js", import.meta.url);
-    this.#workers = Array.from({ length: size }, () => new Worker(address, { type: "module" }));
-    for (const worker of this.#workers) {
+    this.size = size;
+    const workers = Array.from({ length: size }, () => new Worker(address, { type: "module" }));
+    this.#busy = new Map(workers.map((worker) => [worker, 0]));
+    for (const worker of workers) {
       worker.onmessage = ({ data }) => this.#answered(data);
       worker.onerror = () => this.#fail(new DeviceError(STOPPED));
       worker.onmessageerror = worker.onerror;
     }
-    signal?.addEventListener("abort", () => {
+    const abort = () => {
       this.dismiss();
       this.#fail(signal.reason);
-    });
+    };
+    signal?.addEventListener("abort", abort, { once: true });
   }
 
   #answered({ id, error, memory, ...answer }) {
@@ -163,34 +155,27 @@ class Crew {
   #ask(worker, message, moved = []) {
     const id = this.#tasks++;
     const answer = new Promise((resolve) => this.#waiting.set(id, resolve));
+    this.#busy.set(worker, this.#busy.get(worker) + 1);
     worker.postMessage({ id, ...message }, moved);
-    return Promise.race([answer, this.#failed]);
+    const done = () => this.#busy.set(worker, this.#busy.get(worker) - 1);
+    return Promise.race([answer.finally(done), this.#failed]);
   }
 
   /** Make all workers ready. */
   start(setting) {
-    const message = { task: "start", ...setting };
-    return Promise.all(this.#workers.map((worker) => this.#ask(worker, message)));
+    const workers = [...this.#busy.keys()];
+    return Promise.all(workers.map((worker) => this.#ask(worker, { task: "start", ...setting })));
   }
 
-  /**
-   * Let the workers do something with each item, two items at a time in each.
-   * @template T
-   * @param {T[]} items
-   * @param {(item: T, ask: (task: [object, Transferable[]]) => Promise<object>) => Promise<void>} work
-   */
-  async share(items, work) {
-    const left = items.values();
-    const hand = async (worker) => {
-      for (const item of left) await work(item, (task) => this.#ask(worker, ...task));
-    };
-    // While a worker does one, the next one is already there.
-    await Promise.all([...this.#workers, ...this.#workers].map(hand));
+  /** Hand a task to the worker that has the fewest. @param {Transferable[]} moved */
+  hand(task, moved) {
+    const [idlest] = [...this.#busy].reduce((one, other) => (other[1] < one[1] ? other : one));
+    return this.#ask(idlest, task, moved);
   }
 
   /** End all workers at once, whatever they do. */
   dismiss() {
-    for (const worker of this.#workers) worker.terminate();
+    for (const worker of this.#busy.keys()) worker.terminate();
   }
 }
 

@@ -1,16 +1,10 @@
-// The hot loops of the engine, for WebAssembly with SIMD. `make wasm` compiles this file to
-// kernels.wasm. There is no library and no heap: all arrays are given by their addresses, and
+// The hot loops of the engine, for WebAssembly with SIMD. `make wasm` compiles it and
+// loops/loops.c to kernels.wasm. There is no library and no heap: all arrays are given by their addresses, and
 // kernels.js hands out memory. Arrays of numbers are in single precision, and rows that are
 // written begin at multiples of 16 bytes.
 
-typedef float v4 __attribute__((vector_size(16)));                  // four numbers
-typedef float loose __attribute__((vector_size(16), aligned(4)));  // at any address
+#include "vectors.h"
 
-#define EXPORT(name) __attribute__((export_name(#name))) void name
-
-static v4 all(float value) { return (v4){value, value, value, value}; }
-static v4 read4(const float *from) { return *(const loose *)from; }
-static void write4(float *to, v4 values) { *(loose *)to = values; }
 static v4 larger(v4 a, v4 b) { return __builtin_wasm_pmax_f32x4(a, b); }
 
 static void transpose(v4 *a, v4 *b, v4 *c, v4 *d) {

@@ -6,8 +6,8 @@ import { rowWidth } from "./transform.js";
 
 export const N_FILTERS = 50;
 export const TIME_FILTER = 15;
-const BOTTLENECK = 128;
-const PANEL = 8; // as in kernels.c
+export const BOTTLENECK = 128;
+export const PANEL = 8; // as in kernels.c
 const CODES = 32; // number of patches that are decoded together
 
 /** Numbers of a row of filters: all of them, and some zeros. */
@@ -38,21 +38,19 @@ export class Matrix {
 
   #kernels;
 
-  /** out = a times this, plus the bias; `add`: out += a times this. All are addresses. */
-  apply(out, outStride, a, aStride, n, add = 0) {
-    const bias = this.bias?.pointer ?? 0;
-    this.#kernels.matmul(
-      out,
-      outStride,
-      a,
-      aStride,
-      this.values.pointer,
-      n,
-      this.rows,
-      this.panels,
-      bias,
-      add,
-    );
+  /**
+   * out = a times this, plus the bias; or, with `add`, out += a times this. `out` and `a` are
+   * addresses, with so many numbers from row to row; rows of `a` may overlap.
+   * @param {number} out @param {number} outStride
+   * @param {number} a @param {number} aStride
+   * @param {number} n  Rows of `a`.
+   * @param {0 | 1} [add]
+   * @param {number} [first] @param {number} [panels]  Of eight columns, if not all are wanted.
+   */
+  apply(out, outStride, a, aStride, n, add = 0, first = 0, panels = this.panels) {
+    const values = this.values.at(first * this.rows * PANEL);
+    const bias = this.bias?.at(first * PANEL) ?? 0;
+    this.#kernels.matmul(out, outStride, a, aStride, values, n, this.rows, panels, bias, add);
   }
 }
 

@@ -5,7 +5,7 @@
 
 import { Network } from "./network.js";
 import { crossfadeWeights, patchHop, separationPatchCount } from "./patches.js";
-import { FourierTransform, analysisWindow, frameCount } from "./transform.js";
+import { FourierTransform, analysisWindow, frameCount, inverseNorm } from "./transform.js";
 
 const RUN = 128; // patches that are processed together
 
@@ -207,9 +207,4 @@ export class Separator {
     kernels.scale_by(samples.pointer, this.#norm.pointer, hop, (n + 1) * hop);
     return samples.view;
   }
-}
-
-/** What a hop of overlap-added samples is multiplied by, where each lies in two frames. */
-function inverseNorm(window, hop) {
-  return Float64Array.from({ length: hop }, (_, n) => 1 / (window[n] ** 2 + window[n + hop] ** 2));
 }

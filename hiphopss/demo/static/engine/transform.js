@@ -15,6 +15,11 @@ export function analysisWindow(config) {
   });
 }
 
+/** What a hop of overlap-added samples is multiplied by, where each lies in two frames. */
+export function inverseNorm(window, hop) {
+  return Float64Array.from({ length: hop }, (_, n) => 1 / (window[n] ** 2 + window[n + hop] ** 2));
+}
+
 /** Number of frames of a signal. @param {number} nSamples */
 export function frameCount(nSamples, config) {
   return Math.ceil(nSamples / config.hop) + 2;

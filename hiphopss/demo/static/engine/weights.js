@@ -31,26 +31,33 @@ const START = MAGIC.length + 4 + HASH_BYTES + 4; // of the header
 export class WeightsError extends Error {}
 
 /**
- * Read a weight file.
+ * Read a weight file. What comes out can be sent to workers and worklets as it is.
  * @param {ArrayBuffer} buffer  Its content.
  * @returns {Weights}
  * @throws {WeightsError}
  */
 export function readWeights(buffer) {
+  if (buffer.byteLength < START) throw new WeightsError("not a weight file");
   const view = new DataView(buffer);
-  const name = new TextDecoder("latin1").decode(new Uint8Array(buffer, 0, MAGIC.length));
-  if (buffer.byteLength < START || name !== MAGIC) throw new WeightsError("not a weight file");
+  const text = (start, end) => new TextDecoder().decode(new Uint8Array(buffer, start, end - start));
+  if (text(0, MAGIC.length) !== MAGIC) throw new WeightsError("not a weight file");
   const version = view.getUint32(MAGIC.length, true);
   if (version !== VERSION) throw new WeightsError(`a weight file of version ${version}`);
   const end = START + view.getUint32(START - 4, true);
-  const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, START, end - START)));
-  const arrays = {};
-  for (const { name, shape, offset } of header.arrays) {
-    const length = shape.reduce((product, size) => product * size, 1);
-    arrays[name] = new Float32Array(buffer, end + offset, length);
+  try {
+    const { arrays: places, ...header } = JSON.parse(text(START, end));
+    const { config, fidelity, sources, decoders, ...facts } = header;
+    const array = ({ shape, offset }) =>
+      new Float32Array(
+        buffer,
+        end + offset,
+        shape.reduce((product, size) => product * size, 1),
+      );
+    const arrays = Object.fromEntries(places.map((place) => [place.name, array(place)]));
+    return { config, fidelity, sources, decoders, facts, arrays };
+  } catch {
+    throw new WeightsError("a weight file that is cut off or damaged");
   }
-  const { config, fidelity, sources, decoders, ...facts } = header;
-  return { config, fidelity, sources, decoders, facts, arrays };
 }
 
 /**
