@@ -129,6 +129,7 @@ def test_a_song_that_is_gone_leads_back_to_the_choice(open_page, server):
     told = "half is not there any more: choose it again, or another song."
     page.wait_for_selector(f"#problem:has-text('{told}')")
     assert page.locator("#studio").is_hidden()
+    assert page.inner_text("#status") == ""  # it said that the song is ready
     assert page.locator("#choices").is_visible()
     assert focused(page) == "choose"
     assert page.evaluate("location.hash") == ""
