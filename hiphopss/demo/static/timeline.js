@@ -62,7 +62,10 @@ export class Timeline extends EventTarget {
     return lane;
   }
 
-  /** Show another song, whose lanes are about to be made. @param {import("./api.js").Result} result */
+  /**
+   * Show another song, whose lanes are about to be made.
+   * @param {import("./api.js").Result} result
+   */
   open(result) {
     for (const kept of [this.#lanes, this.#peaks, this.#fine]) kept.clear();
     this.#result = result;
