@@ -95,6 +95,7 @@ def open_page(browser):
 
         def open_page(url, *, width=1280, height=900, first=False, **options):
             """Open an address; ``first`` has the first song on offer opened, as by default."""
+            options = {"service_workers": "block", **options}  # what they ask can't be rerouted
             context = browser.new_context(viewport={"width": width, "height": height}, **options)
             stack.callback(context.close)
             if not first:  # most tests choose a song, and needn't wait for another

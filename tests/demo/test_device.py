@@ -114,7 +114,7 @@ def test_stems_are_those_of_hiphopss_and_stay_on_the_device(
 
 
 def test_files_of_all_kinds_are_read_at_their_own_rate(open_page, exported_url, tmp_path):
-    page = open_page(exported_url, service_workers="block")
+    page = open_page(exported_url)
     sine = 0.5 * np.sin(2 * np.pi * 440 / 48000 * np.arange(24000))
     stereo = np.stack([sine, -sine], axis=1)
     kinds = [("a.wav", "WAV", subtype) for subtype in ("PCM_U8", "PCM_24", "PCM_32", "FLOAT")]
@@ -154,7 +154,7 @@ def flac_that_claims(seconds):
 
 
 def test_what_can_not_be_separated_here_is_told_and_the_page_works_on(open_page, exported_url):
-    page = open_page(exported_url, service_workers="block")  # so that weights can be exchanged
+    page = open_page(exported_url)
     short = encoded(0.1 * noise(20000, 1))
     broken = encoded(np.where(np.arange(9000) == 500, np.nan, 0.1), subtype="FLOAT")
     for name, content, reason in [
@@ -202,7 +202,7 @@ def test_what_can_not_be_separated_here_is_told_and_the_page_works_on(open_page,
 
 
 def test_cancel_leaves_nothing(open_page, exported_url):
-    page = open_page(exported_url, service_workers="block")
+    page = open_page(exported_url)
     waiting = []
     page.route("**/weights/*.bin", lambda route: waiting.append(route))  # which it waits for
     drop(page, "Long.wav", encoded(0.1 * noise(40000, 3)))
@@ -219,7 +219,7 @@ def test_cancel_leaves_nothing(open_page, exported_url):
 def test_page_works_without_a_network_and_takes_new_versions(open_page, exported, tmp_path):
     site = shutil.copytree(exported, tmp_path / "host" / "below")
     with serving(site.parent) as url:
-        page = open_page(f"{url}below/", first=True)
+        page = open_page(f"{url}below/", first=True, service_workers="allow")
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         page.wait_for_function(
             "async () => (await caches.keys()).some((key) => key.includes('songs'))"

@@ -146,6 +146,21 @@ def test_what_stands_beside_a_track(client):
     assert (part.status_code, part.content) == (206, stem.content[100:200])
 
 
+def test_weights_for_the_page(client):
+    site = client.get("/site.json").json()
+    models = site["device"]["models"]
+    assert [model["id"] for model in models] == ["generated", "model-hh-fft-1024"]
+    for model in models:
+        answer = client.get(f"/{model['weights']}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.content.startswith(b"HIPHOPSS")
+    assert client.get("/weights/other.bin").status_code == 404
+    wasm = client.get("/engine/kernels.wasm")
+    assert wasm.headers["content-type"] == "application/wasm"
+    manifest = client.get("/manifest.webmanifest")
+    assert manifest.headers["content-type"] == "application/manifest+json"
+
+
 def test_upload_is_known_by_its_content_and_deleted(client, demo):
     song = np.stack([noise(32000, 1), noise(32000, 2)], axis=1)  # two seconds at 16 kHz
     body = encoded(song, 16000, kind="MP3")

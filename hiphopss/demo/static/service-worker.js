@@ -1,8 +1,8 @@
 // Keeps an exported page in the browser, so that it opens without a network.
 //
-// The export fills in what the page consists of. Of that, one version is there as a whole or not at
-// all: each file is checked against its hash. Songs of the site are kept when they have been opened,
-// up to a limit. Songs of visitors are never here: they are in the browser's own files.
+// The export fills in what the page consists of. Of that, one version is there as a whole or not
+// at all: each file is checked against its hash. Songs of the site are kept when they have been
+// opened, up to a limit. Songs of visitors are never here: they are in the browser's own files.
 
 const EXPORTED = null;
 
@@ -21,7 +21,7 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(EXPORTED ? takeOver() : retire());
 });
 
-// A page that has just been opened asks for the new version; other tabs may be at work with this one.
+// A page that has just been opened asks for the new version; other tabs may be at work with this.
 self.addEventListener("message", (event) => {
   if (event.data === "take over") event.waitUntil(replaceIfAlone());
 });

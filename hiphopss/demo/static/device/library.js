@@ -19,13 +19,25 @@ export const isOnDevice = (address) => ADDRESS.test(address);
 /** The address of a song. @param {string} id @returns {string} */
 export const addressOf = (id) => `device:${id}`;
 
-/** The file of a track on this device, by its address in this page. @param {string} url @returns {?Blob} */
+/**
+ * The file of a track on this device.
+ * @param {string} url  Its address in this page.
+ * @returns {?Blob}
+ */
 export const fileAt = (url) => files.get(url) ?? null;
 
-/** The files of a song that is not on the disk. @param {string} id @returns {?Object<string, Blob>} */
+/**
+ * The files of a song that is not on the disk.
+ * @param {string} id
+ * @returns {?Object<string, Blob>}
+ */
 export const filesInMemory = (id) => inMemory.get(id) ?? null;
 
-/** Take a song that could not be kept on the disk. @param {string} id @param {Object<string, Blob>} kept */
+/**
+ * Take a song that could not be kept on the disk.
+ * @param {string} id
+ * @param {Object<string, Blob>} kept
+ */
 export function keepInMemory(id, kept) {
   inMemory.set(id, kept);
 }

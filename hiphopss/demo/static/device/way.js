@@ -26,7 +26,8 @@ const STAGES = {
 export class DeviceWay {
   id = "device";
   name = "On this device";
-  promise = "Your song stays on this device: this page separates it by itself, and sends it nowhere.";
+  promise =
+    "Your song stays on this device: this page separates it by itself, and sends it nowhere.";
   limits = "MP3, M4A, OGG, FLAC, WAV; up to 10 minutes.";
   #models;
 
