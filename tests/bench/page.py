@@ -31,18 +31,20 @@ from helpers.looped_song import BEAT, looped_song
 
 JOB = """
 import { separateSong } from "./engine/client.js";
+const songOf = async (name, rate) => {
+  const read = new Int16Array(await (await fetch(name)).arrayBuffer());
+  const channel = (c) => Float32Array.from({ length: read.length / 2 }, (_, n) =>
+    read[2 * n + c] / 32768);
+  return { channels: [0, 1].map(channel), sampleRate: rate };
+};
 self.onmessage = async ({ data: { seconds, rate, loops } }) => {
-  const length = rate * seconds;
-  const read = new Int16Array(await (await fetch(`${seconds}-${loops}`)).arrayBuffer());
-  const channels = [0, 1].map((c) =>
-    Float32Array.from({ length }, (_, n) => read[2 * n + c] / 32768));
+  const song = await songOf(`${seconds}-${loops}`, rate);
   const begin = performance.now();
   let written = 0;
   const write = async (stems) => { written += stems.vocals[0].length; };
-  const { loop } = await separateSong({ channels, sampleRate: rate },
-    { weights: "weights.bin", loops, write });
+  const { loop } = await separateSong(song, { weights: "weights.bin", loops, write });
   const taken = (performance.now() - begin) / 1000;
-  self.postMessage({ taken, loop: loop ?? null, whole: written === length });
+  self.postMessage({ taken, loop: loop ?? null, whole: written === rate * seconds });
 };
 """
 RUN = """async (task) => {

@@ -189,7 +189,7 @@ def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
 
 
 def test_exported_site(open_page, songs, exported_url):
-    page = open_page(exported_url, first=True)
+    page = open_page(exported_url, first=True, service_workers="block")
     page.wait_for_selector(READY)  # the first song is open
     for id in ("opened-as-file", "remove", "more-models"):
         assert page.locator(f"#{id}").is_hidden()

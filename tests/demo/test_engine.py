@@ -51,8 +51,10 @@ COMPARE = """async (songs) => {
 }"""
 
 # What is said, and how soon, of a song of a second that can't be separated.
-REFUSED = """async ({ sampleRate, weights, stop }) => {
+REFUSED = """async ({ sampleRate, weights, stop, loops = "off", memory = true }) => {
     const { DeviceError, separateSong } = await import("./engine/client.js");
+    const { grow } = WebAssembly.Memory.prototype;
+    if (!memory) WebAssembly.Memory.prototype.grow = () => { throw new RangeError("no"); };
     const channels = [new Float32Array(44100), new Float32Array(44100)];
     const leaving = new AbortController();
     let begin = performance.now();
@@ -61,8 +63,9 @@ REFUSED = """async ({ sampleRate, weights, stop }) => {
         begin = performance.now();
         leaving.abort();
     };
-    const options = { weights, loops: "off", told, signal: leaving.signal };
+    const options = { weights, loops, told, signal: leaving.signal };
     const error = await separateSong({ channels, sampleRate }, options).catch((e) => e);
+    WebAssembly.Memory.prototype.grow = grow;
     return { name: error.name, said: error instanceof DeviceError ? error.message : null,
         seconds: (performance.now() - begin) / 1000 };
 }"""
@@ -130,9 +133,9 @@ def check_stems(evaluate):
 
 
 def check_refusals(evaluate):
-    def said(sample_rate=44100, weights="weights.bin"):
-        told = evaluate(REFUSED, {"sampleRate": sample_rate, "weights": weights, "stop": None})
-        return told["said"]
+    def said(sample_rate=44100, weights="weights.bin", **options):
+        task = {"sampleRate": sample_rate, "weights": weights, "stop": None, **options}
+        return evaluate(REFUSED, task)["said"]
 
     for file in ("damaged.bin", "cut.bin", "other.bin"):
         assert said(weights=file) == (
@@ -142,6 +145,9 @@ def check_refusals(evaluate):
         "The model can't be loaded: check the connection and try again."
     )
     assert said(44099) == "A song of 44099 samples a second can't be separated."
+    assert said(loops="auto", memory=False) == (
+        "This song needs more memory than the browser gives: try a shorter one."
+    )
     for stage in ("loading", "separating"):
         asked = {"sampleRate": 44100, "weights": "weights.bin", "stop": stage}
         left = evaluate(REFUSED, asked)

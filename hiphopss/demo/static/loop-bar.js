@@ -25,7 +25,10 @@ export class LoopBar {
     this.set({ on: !this.#player.loop.on });
   }
 
-  /** Change the loop, and say what became of it. @param {Partial<import("./loop.js").Loop>} change */
+  /**
+   * Change the loop, and say what became of it.
+   * @param {Partial<import("./loop.js").Loop>} change
+   */
   set(change) {
     this.#note(this.#player.setLoop(change));
     const { on, start, end } = this.#player.loop;

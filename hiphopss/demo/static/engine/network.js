@@ -153,7 +153,7 @@ export class Network {
    * Compute the masks of consecutive patches, joined by the cross-fade.
    * @param {import("./kernels.js").Numbers} joined  Filled with [sources, nFrames, width], where
    *   nFrames is `(nPatches - 1) * hop + context`.
-   * @param {import("./kernels.js").Numbers} magnitudes  [nFrames, width], with zeros where there are
+   * @param {import("./kernels.js").Numbers} magnitudes  [nFrames, width]; zeros after the signal.
    *   none.
    * @param {Float64Array} weights  From `crossfadeWeights`.
    * @param {number} most  Number of patches for which to take memory, if there isn't enough.

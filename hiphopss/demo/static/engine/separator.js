@@ -108,7 +108,7 @@ export class Separator {
     this.network.joinedMasks(room.joined, room.magnitudes, weights, room.nPatches);
     const inJoined = (nPatches - 1) * patchHop(this.config) + this.config.context;
     const own = channels.map((samples) => samples.subarray(start - offset, stop - offset));
-    return this.#stems(room, own, reach, nFrames, inJoined, start);
+    return this.#stems(room, own, reach, inJoined, start);
   }
 
   /** Memory for a part. That of a smaller one is lost, so there is enough for a usual part. */
@@ -176,7 +176,7 @@ export class Separator {
   }
 
   /** Apply the masks, and transform back; the last stem is what the others leave. */
-  #stems(room, mixture, reach, nFrames, inJoined, start) {
+  #stems(room, mixture, reach, inJoined, start) {
     const { hop } = this.config;
     const { width } = this.network;
     const before = reach.firstFrame - reach.firstPatch * patchHop(this.config);

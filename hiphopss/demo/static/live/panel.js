@@ -9,17 +9,19 @@ import { fileInput, microphoneInput, tabInput } from "./inputs.js";
 import { LiveSession } from "./session.js";
 import { LiveStrips } from "./strips.js";
 
+const ASKING = "Your browser asks whether this page may listen.";
 // The lookahead, in frames, that suits each: a file can wait, a singer can't.
 const WAYS = {
-  file: { open: fileInput, lookahead: 29 },
-  microphone: { open: microphoneInput, lookahead: 4 },
-  tab: { open: tabInput, lookahead: 8 },
+  file: { open: fileInput, lookahead: 29, doing: "Starting …" },
+  microphone: { open: microphoneInput, lookahead: 4, doing: ASKING },
+  tab: { open: tabInput, lookahead: 8, doing: ASKING },
 };
 const LOOKAHEAD = { most: 29, seconds: 512 / 44_100 }; // of all weights that a page can use
 const SHOWN_EVERY = 1000; // milliseconds, of the delay, which differs all the time
 const TOLD_EVERY = 15_000; // milliseconds, of drop-outs for screen readers
 
 const HEAVY = 0.5; // share of the time
+const DROPPED = "The sound dropped out.";
 const TOO_SLOW = "The sound drops out: less lookahead needs less computing.";
 
 const milliseconds = (seconds) => Math.round(1000 * seconds);
@@ -45,6 +47,7 @@ export class LivePanel extends EventTarget {
   #meters = new Meters();
   #shown = 0; // when the delay was shown last
   #told = null; // drop-outs that were said, and when
+  #heard = "";
 
   /** @param {{name: string, weights: string}[]} models  That this page can use; at least one. */
   constructor(models) {
@@ -101,7 +104,7 @@ export class LivePanel extends EventTarget {
   }
 
   async #start(way, ...given) {
-    this.#stop("Starting …");
+    this.#stop(WAYS[way].doing);
     const turn = (this.#turn = {});
     const isLate = () => this.#turn !== turn;
     byId("live-stop").hidden = false;
@@ -133,7 +136,8 @@ export class LivePanel extends EventTarget {
     });
     byId("live-player").replaceChildren(...(player ? [player] : []));
     player?.setAttribute("aria-label", name);
-    this.#say(`You hear: ${name}`);
+    this.#heard = `You hear: ${name}.`;
+    this.#say(this.#heard);
     this.#showDelay();
     this.#move();
   }
@@ -163,7 +167,7 @@ export class LivePanel extends EventTarget {
   }
 
   #show({ dropouts, lost, load, mended }) {
-    const missing = `${dropouts}, ${lost.toFixed(2)} s of sound in all`;
+    const missing = `${dropouts}, of ${lost.toFixed(2)} s in all`;
     const muted = mended ? `; ${mended} samples were no numbers, and are muted` : "";
     byId("live-dropouts").textContent = (dropouts ? missing : "none") + muted;
     byId("live-load").textContent = `${Math.max(1, Math.round(100 * load))} % of the time there is`;
@@ -172,7 +176,7 @@ export class LivePanel extends EventTarget {
     const { count, when } = this.#told ?? { count: 0, when: -Infinity };
     if (dropouts === count || now - when < TOLD_EVERY) return;
     this.#told = { count: dropouts, when: now };
-    this.#say(load > HEAVY ? TOO_SLOW : "The sound dropped out.");
+    this.#say(`${this.#heard} ${load > HEAVY ? TOO_SLOW : DROPPED}`);
   }
 
   #showDelay() {
