@@ -52,11 +52,6 @@ export class Kernels {
       if (typeof kernel === "function") this[name] = kernel;
   }
 
-  /** Bytes of memory that are taken. */
-  get bytes() {
-    return this.#memory.buffer.byteLength;
-  }
-
   /**
    * Memory for single-precision numbers, which are zeros.
    * @param {number | ArrayLike<number>} content  How many, or the numbers themselves.
@@ -98,14 +93,4 @@ export class Kernels {
     else if (pointer < this.#used) numbers.view.fill(0);
     return numbers;
   }
-}
-
-/**
- * Make the kernels ready.
- * @param {BufferSource | WebAssembly.Module} source  The content of kernels.wasm, or compiled.
- * @returns {Promise<Kernels>}
- */
-export async function loadKernels(source) {
-  const compiled = source instanceof WebAssembly.Module;
-  return new Kernels(compiled ? source : await WebAssembly.compile(source));
 }
