@@ -181,6 +181,7 @@ def test_what_can_not_be_separated_here_is_told_and_the_page_works_on(open_page,
     for pattern, answer, reason in [
         ("**/weights/*.bin", damaged, "The model didn't arrive whole"),
         ("**/weights/*.bin", lambda route: route.abort(), "The model can't be loaded"),
+        ("**/device/job.js", lambda route: route.abort(), "A part of this page can't be loaded"),
         (
             "**/device/track.js",
             lambda route: route.fulfill(body=refused, content_type="text/javascript"),
@@ -214,6 +215,19 @@ def test_cancel_leaves_nothing(open_page, exported_url):
     page.wait_for_selector("#job", state="hidden")
     page.wait_for_function(f"async () => (await ({FOLDERS})()).length === 0")
     assert page.inner_text("#problem") == ""
+
+
+def test_song_stays_in_memory_where_the_browser_keeps_no_files(open_page, exported_url):
+    page = open_page(exported_url)
+    page.evaluate("StorageManager.prototype.getDirectory = undefined")
+    separated(page, "Mine.wav", encoded(0.1 * noise(20000, 5)))
+    with zipfile.ZipFile(io.BytesIO(saved(page, "#save-zip")[0])) as members:
+        assert members.testzip() is None
+    page.click("#change")
+    assert "Mine" in page.inner_text("#kept")
+    page.click("#change")
+    page.reload()
+    told(page, "not on this device any more")
 
 
 def test_page_works_without_a_network_and_takes_new_versions(open_page, exported, tmp_path):

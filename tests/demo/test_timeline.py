@@ -80,6 +80,7 @@ def test_values_of_a_loop_that_change_are_told(studio, songs, tmp_path):
         assert note.inner_text().startswith(told), text
         assert bool(told) == bool(note.inner_text())
     page.press("#loop-end", "ArrowUp")
+    assert page.inner_text("#status") == "Loop from 0:00.5 to 0:02.1, not on yet"
     page.click("button[aria-label='Mute bass']")
     with page.expect_download() as download:
         page.click("#save-loop")

@@ -102,9 +102,9 @@ function wire() {
 }
 
 // Sound is separated as it plays, where the page can separate by itself.
-function offerLive(models) {
-  if (models.length === 0) return;
-  const panel = new LivePanel(models);
+function offerLive(site) {
+  if (site.device.models.length === 0) return;
+  const panel = new LivePanel(site);
   panel.addEventListener("opened", () => studio.player.pause());
   byId("live-open").addEventListener("click", () => panel.open());
   byId("live-open").hidden = false;
@@ -119,7 +119,7 @@ async function start() {
   studio = new Studio(site);
   address = new Address(studio, open);
   wire();
-  offerLive(site.device.models);
+  offerLive(site);
   offerKept();
   if (!(await address.enter())) intake.openFirst();
 }

@@ -32,7 +32,9 @@ export class LoopBar {
   set(change) {
     this.#note(this.#player.setLoop(change));
     const { on, start, end } = this.#player.loop;
-    announce(on ? `Loop from ${timeText(start)} to ${timeText(end)}` : "Loop off");
+    const region = `from ${timeText(start)} to ${timeText(end)}`;
+    if (on) announce(`Loop ${region}`);
+    else announce("on" in change ? "Loop off" : `Loop ${region}, not on yet`);
   }
 
   /** Show another song, of which nothing has been said yet. @param {number} seconds */

@@ -27,7 +27,9 @@ function keepSong() {
 function replace(waiting) {
   return new Promise((resolve) => {
     navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
+    navigator.serviceWorker.addEventListener("message", resolve); // other tabs are open
+    navigator.serviceWorker.startMessages();
     waiting.postMessage("take over");
-    setTimeout(resolve, PATIENCE); // other tabs are open
+    setTimeout(resolve, PATIENCE);
   });
 }

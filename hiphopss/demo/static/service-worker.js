@@ -23,7 +23,7 @@ self.addEventListener("activate", (event) => {
 
 // A page that has just been opened asks for the new version; other tabs may be at work with this.
 self.addEventListener("message", (event) => {
-  if (event.data === "take over") event.waitUntil(replaceIfAlone());
+  if (event.data === "take over") event.waitUntil(replaceIfAlone(event.source));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -59,9 +59,11 @@ async function retire() {
   for (const page of pages) page.navigate(page.url);
 }
 
-async function replaceIfAlone() {
+async function replaceIfAlone(page) {
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  if (pages.length <= 1) await self.skipWaiting();
+  const own = pages.filter(({ url }) => url.startsWith(SCOPE));
+  if (own.length <= 1) await self.skipWaiting();
+  else page.postMessage("not alone");
 }
 
 async function removeCaches(unwanted) {

@@ -6,6 +6,7 @@ import { zipped } from "./zip.js";
 
 const ADDRESS = /^device:([\w-]+)$/;
 const GONE = "That song is not on this device any more: choose the file again.";
+const IN_USE = "The song is being separated: remove it when that has ended.";
 const TRIES = 20; // a file can be removed as soon as the worker that wrote it is gone
 const PAUSE = 100; // milliseconds
 
@@ -106,7 +107,7 @@ export async function removeDeviceSong(id) {
       return;
     } catch (error) {
       if (error.name === "NotFoundError" || !navigator.storage?.getDirectory) return;
-      if (tries === TRIES) throw error;
+      if (tries === TRIES) throw new DeviceError(IN_USE);
       await new Promise((done) => setTimeout(done, PAUSE));
     }
   }

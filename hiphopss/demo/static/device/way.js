@@ -11,6 +11,7 @@ import {
 } from "./library.js";
 import { hasRoom } from "./store.js";
 
+const LOST = "A part of this page can't be loaded: check the connection, and try again.";
 const N_TRACKS = 5; // the song, and its stems
 
 // What the stages are called, and the shares of the time that they take.
@@ -73,7 +74,9 @@ async function follow(task, told, signal) {
   try {
     const files = await new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason));
-      worker.addEventListener("error", (event) => reject(new DeviceError(explained(event))));
+      worker.addEventListener("error", (event) =>
+        reject(new DeviceError(event.message ? explained(event) : LOST)),
+      );
       worker.addEventListener("message", ({ data }) => {
         if (data.error) reject(new DeviceError(data.error));
         else if (data.stage) told(...progress(data));

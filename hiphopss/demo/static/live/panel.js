@@ -16,7 +16,7 @@ const WAYS = {
   microphone: { open: microphoneInput, lookahead: 4, doing: ASKING },
   tab: { open: tabInput, lookahead: 8, doing: ASKING },
 };
-const LOOKAHEAD = { most: 29, seconds: 512 / 44_100 }; // of all weights that a page can use
+const USUAL = { context: 30, hop: 512, sample_rate: 44_100 }; // until the weights are there
 const SHOWN_EVERY = 1000; // milliseconds, of the delay, which differs all the time
 const TOLD_EVERY = 15_000; // milliseconds, of drop-outs for screen readers
 
@@ -26,21 +26,14 @@ const TOO_SLOW = "The sound drops out: less lookahead needs less computing.";
 
 const milliseconds = (seconds) => Math.round(1000 * seconds);
 
-const LOOKAHEAD_SLIDER = {
-  label: "Lookahead",
-  range: { min: 0, max: LOOKAHEAD.most, step: 1 },
-  usual: WAYS.microphone.lookahead,
-  number: (frames) => `${milliseconds(frames * LOOKAHEAD.seconds)} ms`,
-  text: (frames) => `${milliseconds(frames * LOOKAHEAD.seconds)} milliseconds`,
-};
-
 /** Events: `opened`, when it is about to make sound. */
 export class LivePanel extends EventTarget {
-  #models;
+  #sources;
+  #config = USUAL;
   #engines = new Map(); // what is loaded, by the address of its weights
   #turn = null; // of the newest start: earlier ones don't count any more
   #session = null;
-  #frames = LOOKAHEAD_SLIDER.usual;
+  #frames = WAYS.microphone.lookahead;
   #isChosen = false; // whether the visitor moved the lookahead
   #strips = null;
   #slider;
@@ -49,10 +42,14 @@ export class LivePanel extends EventTarget {
   #told = null; // drop-outs that were said, and when
   #heard = "";
 
-  /** @param {{name: string, weights: string}[]} models  That this page can use; at least one. */
-  constructor(models) {
+  /**
+   * @param {object} site  What `site.json` says.
+   * @param {string[]} site.sources
+   * @param {{models: {name: string, weights: string}[]}} site.device  At least one model.
+   */
+  constructor({ sources, device: { models } }) {
     super();
-    this.#models = models;
+    this.#sources = sources;
     byId("live-close").append(icon("close"));
     byId("live-close").addEventListener("click", () => byId("live").close());
     byId("live").addEventListener("close", () => this.#stop(""));
@@ -72,35 +69,57 @@ export class LivePanel extends EventTarget {
     byId("live-model").append(
       ...models.map(({ name, weights }) => element("option", { value: weights }, name)),
     );
-    byId("live-model").addEventListener("change", () => this.#stop("Choose again what to hear."));
+    byId("live-model").addEventListener("change", () => {
+      this.#stop("Choose again what to hear.");
+      this.#load().catch((error) => this.#complain(error));
+    });
     byId("live-models").hidden = models.length === 1;
   }
 
   /** Show it. */
   open() {
     byId("live").showModal();
+    if (!this.#strips) this.#build();
     this.#load().catch((error) => this.#complain(error)); // early, so that a start is quick
-    if (this.#strips) return;
-    this.#strips = new LiveStrips(["vocals", "bass", "drums", "other"], () =>
+  }
+
+  #build() {
+    this.#strips = new LiveStrips(this.#sources, () =>
       this.#session?.mixer.glide(this.#strips.mix),
     );
-    this.#slider = slider("Lookahead", LOOKAHEAD_SLIDER, (frames) => {
+    byId("live-mixer").append(...this.#strips.elements);
+    this.#fit(USUAL);
+  }
+
+  // The slider for the frames of some weights.
+  #fit(config) {
+    const time = (frames) => milliseconds((frames * config.hop) / config.sample_rate);
+    const kind = {
+      label: "Lookahead",
+      range: { min: 0, max: config.context - 1, step: 1, "aria-describedby": "live-more" },
+      usual: WAYS.microphone.lookahead,
+      number: (frames) => `${time(frames)} ms`,
+      text: (frames) => `${time(frames)} milliseconds`,
+    };
+    this.#config = config;
+    this.#slider = slider("Lookahead", kind, (frames) => {
       this.#isChosen = true;
       this.#lookAhead(frames);
     });
-    this.#slider.row.querySelector("input").setAttribute("aria-describedby", "live-lookahead-hint");
-    byId("live-mixer").append(...this.#strips.elements);
-    byId("live-lookahead").prepend(this.#slider.row);
+    byId("live-lookahead").replaceChildren(this.#slider.row);
     this.#lookAhead(this.#frames);
   }
 
   // The engine with the chosen model's weights; it is loaded again if that went wrong.
-  #load() {
+  async #load() {
     const address = byId("live-model").value;
     const loading = this.#engines.get(address) ?? load(address);
     this.#engines.set(address, loading);
     loading.catch(() => this.#engines.delete(address));
-    return loading;
+    const engine = await loading;
+    const { config } = engine.weights;
+    if (Object.keys(USUAL).some((name) => config[name] !== this.#config[name])) this.#fit(config);
+    return engine;
   }
 
   async #start(way, ...given) {
@@ -159,10 +178,10 @@ export class LivePanel extends EventTarget {
   }
 
   #lookAhead(frames) {
-    this.#frames = frames;
-    this.#slider.set(frames);
+    this.#frames = Math.min(frames, this.#config.context - 1);
+    this.#slider.set(this.#frames);
     if (!this.#session) return;
-    this.#session.lookahead = frames;
+    this.#session.lookahead = this.#frames;
     this.#showDelay();
   }
 
