@@ -107,7 +107,7 @@ setup(
     keywords="music source separation, hip hop, stems, vocals, Keras, BSS Eval",
     project_urls=project_urls(),
     license_expression="MIT",
-    license_files=["LICENSE", "hiphopss/demo/static/vendor/LICENSE.txt"],
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=PACKAGES,
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},

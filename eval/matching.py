@@ -263,9 +263,12 @@ def match_songs(
             matched[song.key] = folder
             pairs.append((song, folder))
     if not pairs:
+        mend = "separate its mixtures first"
+        if any(find_audio(Path(estimates), source) for source in SOURCES):
+            mend = "it holds stems itself, so name the folder that this one is in"
         raise HiphopssError(
             f"{estimates}: no folder of estimates for a song of {told}"
-            f"{f' ({subset})' if subset else ''}: separate its mixtures first"
+            f"{f' ({subset})' if subset else ''}: {mend}"
         )
     if others:
         logger.warning("%s: not in %s, not evaluated: %s", estimates, told, few(others))

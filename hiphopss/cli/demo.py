@@ -50,7 +50,8 @@ def add_demo(verbs: Verbs) -> None:
     verb.add_argument(
         "--export",
         metavar="DIR",
-        help="serve nothing: write a static site with all songs separated by all models",
+        help="serve nothing: write a static site with all songs separated by all models, whose "
+        "visitors separate their own songs in their browser (docs/browser.md)",
     )
 
 

@@ -18,10 +18,10 @@ whatever the network makes of it. Only there can it be known, and there it is ne
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,19 +95,23 @@ class Constants:
 
 @dataclass(frozen=True)
 class Copy:
-    """Frames of a copy, or of the place itself.
+    """Frames of a place, or of all copies of it, which are then the first axis.
 
     Attributes
     ----------
-    parts : np.ndarray [shape=(2 * n_channels, n_frames, n_bins)]
+    parts : np.ndarray [shape=(..., 2 * n_channels, n_frames, n_bins)]
         Spectra of the mixture: the real parts of all channels, then the imaginary ones. Kept apart
         like this, they are scaled much faster than complex numbers are.
-    powers : np.ndarray [shape=(n_sources, n_frames, n_bins)]
+    powers : np.ndarray [shape=(..., n_sources, n_frames, n_bins)]
         The network's powers of the sources, in the mean over channels.
     """
 
     parts: Array
     powers: Array
+
+    def __getitem__(self, chosen: Any) -> Copy:
+        """One of the copies, or some of them."""
+        return Copy(self.parts[chosen], self.powers[chosen])
 
 
 class Material(NamedTuple):
@@ -122,8 +126,8 @@ class Material(NamedTuple):
     """
 
     here: Copy
-    copies: list[Copy]
-    agreements: list[Array]
+    copies: Copy
+    agreements: Array
     shares: Array
 
 
@@ -174,17 +178,19 @@ class Split(NamedTuple):
         n_channels = len(self.beat) // 2
         shape = (len(self.of_beat[:n_sources]), n_channels, *self.beat.shape[1:])
         result = np.empty(shape, np.complex64)
+        ones, others = np.empty_like(self.beat), np.empty_like(self.rest)
         for stem, of_beat, of_rest in zip(result, self.of_beat, self.of_rest, strict=False):
-            parts = of_beat * self.beat
-            parts += of_rest * self.rest
-            stem.real, stem.imag = parts[:n_channels], parts[n_channels:]
+            np.multiply(of_beat, self.beat, out=ones)
+            np.multiply(of_rest, self.rest, out=others)
+            np.add(ones[:n_channels], others[:n_channels], out=stem.real)
+            np.add(ones[n_channels:], others[n_channels:], out=stem.imag)
         return result
 
 
 def split(
     here: Copy,
-    copies: Sequence[Copy],
-    agreements: Sequence[Array],
+    copies: Copy,
+    agreements: Array,
     shares: Array,
     constants: Constants,
 ) -> Split:
@@ -194,9 +200,9 @@ def split(
     ----------
     here : Copy
         The frames themselves.
-    copies : sequence of Copy
-        Copies of them.
-    agreements : sequence of np.ndarray [shape=(n_frames, n_bands)]
+    copies : Copy
+        All copies of them; there may be none.
+    agreements : np.ndarray [shape=(n_copies, n_frames, n_bands)]
         How alike each copy is, -1..1.
     shares : np.ndarray [shape=(n_sources, n_frames, n_bands)]
         How much of each source was found to repeat, 0..1.
@@ -208,29 +214,31 @@ def split(
     Split
         Beat and rest, and the sources' shares in them.
     """
-    clear = [np.clip((q - constants.gate) / 0.1, 0, 1) for q in agreements]
-    sure = [np.clip(q, 1e-3, 0.999) for q in agreements]
-    believed = [c * s**2 for c, s in zip(clear, sure, strict=True)]
+    clear = np.clip((agreements - constants.gate) / 0.1, 0, 1)
+    used = clear.any(axis=(1, 2))
+    if not used.all():
+        copies, agreements, clear = copies[used], agreements[used], clear[used]
+    sure = np.clip(agreements, 1e-3, 0.999)
+    believed = clear * sure**2
     shares = spread(_believed(shares, agreements, believed, constants))
+    others = 1 - shares
     own = here.powers + (constants.floor * _VOICED * here.powers.sum(axis=0) + _TINY)
-    repeating = _summed(shares, own)
-    rest = 1 - shares
-    precision = np.zeros_like(repeating)
-    weighted = np.zeros_like(here.parts)
-    heard = np.zeros_like(own)  # powers of the sources in all copies that agree
-    for copy, c, s, b in zip(copies, clear, sure, believed, strict=True):
-        if not c.any():
-            continue
-        weight = spread(constants.disagreement * (1 - s) / s + 1e-3)
-        weight *= repeating
-        weight += _summed(rest, copy.powers)
-        weight += _TINY
-        np.divide(spread(c), weight, out=weight)
-        precision += weight
-        weighted += weight * copy.parts
-        heard += spread(b) * copy.powers
-    heard *= constants.averaged * shares
-    known = _Known(own, shares, precision, weighted, heard)
+    weights = spread(constants.disagreement * (1 - sure) / sure + 1e-3)
+    weights *= _summed(shares, own)
+    weights += np.einsum("sfb,ksfb->kfb", others, copies.powers)
+    weights += _TINY
+    np.divide(spread(clear), weights, out=weights)
+    heard = np.einsum("kfb,ksfb->sfb", spread(believed), copies.powers)
+    heard *= shares
+    heard *= constants.averaged
+    known = _Known(
+        own=own,
+        shares=shares,
+        others=others,
+        precision=weights.sum(axis=0),
+        weighted=np.einsum("kfb,kcfb->cfb", weights, copies.parts),
+        heard=heard,
+    )
     return _estimated(here.parts, known, constants)
 
 
@@ -239,40 +247,72 @@ class _Known(NamedTuple):
 
     own: Array  # powers of the sources here, as the network hears them
     shares: Array  # of the sources, which repeat
+    others: Array  # 1 - shares
     precision: Array  # of what the copies say of the beat
     weighted: Array  # sum of the copies, each as often as it counts
-    heard: Array  # powers of the sources in the copies
+    heard: Array  # powers of the sources in all copies that agree
 
 
 def _estimated(mixture: Array, known: _Known, constants: Constants) -> Split:
-    """Rounds of expectation and maximisation."""
-    own, shares, precision, weighted, heard = known
+    """Rounds of expectation and maximisation, the last of which only expects."""
+    if constants.rounds < 1:
+        raise ValueError(f"rounds is {constants.rounds}: 1 or more")
+    own, shares, others, precision, weighted, heard = known
+    heard_of_all = heard.sum(axis=0) + _TINY
+    powers = own
+    if constants.rounds > 1:
+        powers = _maximised(mixture, known, heard_of_all, constants)
+    of_beat, of_rest = shares * powers, others * powers
+    repeating = of_beat.sum(axis=0) + _TINY
+    doubt = 1 / (of_rest.sum(axis=0) + _TINY)
+    beat = mixture * doubt
+    beat += weighted
+    beat *= 1 / (precision + doubt + 1 / repeating)
+    of_beat += heard
+    of_beat *= 1 / (repeating + heard_of_all)
+    of_rest *= doubt
+    return Split(beat, mixture - beat, of_beat, of_rest)
+
+
+def _maximised(mixture: Array, known: _Known, heard_of_all: Array, constants: Constants) -> Array:
+    """Powers of the sources after all rounds but the last.
+
+    With ``certain``, the precision of the beat without the mixture, and ``doubt``, that of the
+    mixture, the beat is ``(doubt * mixture + weighted) / (certain + doubt)`` and the rest is
+    ``(certain * mixture - weighted) / (certain + doubt)``. Only the powers of both are needed here,
+    and they follow from three that no round changes.
+    """
+    own, shares, others, precision, weighted, heard = known
     trust = precision * _summed(shares, own)
     trust /= trust + 1
     kept, most = (1 - trust) * own, np.float32(constants.most_raised) * own
-    heard_of_all = heard.sum(axis=0) + _TINY
-    powers = own
-    for turn in range(constants.rounds):
-        of_beat = shares * powers
-        of_rest = powers - of_beat
-        repeating = of_beat.sum(axis=0) + _TINY
-        doubt = 1 / (of_rest.sum(axis=0) + _TINY)
-        variance = precision + doubt
-        variance += 1 / repeating
-        beat = mixture * doubt
-        beat += weighted
-        beat /= variance
-        rest = mixture - beat
-        of_beat += heard
-        scale = 1 / (repeating + heard_of_all)  # what makes shares of these powers
-        if turn + 1 == constants.rounds:
-            of_beat *= scale
-            of_rest *= doubt
-            return Split(beat, rest, of_beat, of_rest)
-        powers = kept + of_beat * (scale * trust * power(beat))
-        powers += of_rest * (doubt * trust * power(rest))
+    power_here, power_there = power(mixture), power(weighted)
+    twice = _product(mixture, weighted)
+    twice *= 2
+    powers, product = own, np.empty_like(own)
+    for _ in range(constants.rounds - 1):
+        repeating = _summed(shares, powers)
+        repeating += _TINY
+        doubt = 1 / (_summed(others, powers) + _TINY)
+        certain = 1 / repeating
+        certain += precision
+        scale = certain + doubt
+        scale *= scale
+        np.divide(trust, scale, out=scale)
+        to_beat = ((doubt * power_here + twice) * doubt + power_there) * scale
+        to_beat /= repeating + heard_of_all
+        to_rest = (certain * power_here - twice) * certain + power_there
+        np.maximum(to_rest, 0, out=to_rest)
+        to_rest *= scale
+        to_rest *= doubt
+        to_beat_more = to_beat - to_rest
+        powers = powers * np.add(
+            np.multiply(shares, to_beat_more, out=product), to_rest, out=product
+        )
+        powers += np.multiply(heard, to_beat, out=product)
+        powers += kept
         np.minimum(powers, most, out=powers)
-    raise ValueError(f"rounds is {constants.rounds}: 1 or more")
+    return powers
 
 
 def _summed(weights: Array, powers: Array) -> Array:
@@ -280,9 +320,7 @@ def _summed(weights: Array, powers: Array) -> Array:
     return np.einsum("sfb,sfb->fb", weights, powers)
 
 
-def _believed(
-    shares: Array, agreements: Sequence[Array], believed: Sequence[Array], constants: Constants
-) -> Array:
+def _believed(shares: Array, agreements: Array, believed: Array, constants: Constants) -> Array:
     """How much of each source repeats, after what is known of beats where copies agree."""
     if not len(agreements):
         return shares
@@ -297,9 +335,12 @@ def _believed(
 
 def power(parts: Array) -> Array:
     """Mean power over channels `[shape=(n_frames, n_bins)]` of :attr:`Copy.parts`."""
-    total = np.square(parts[0])
-    for part in parts[1:]:
-        total += np.square(part)
+    return _product(parts, parts)
+
+
+def _product(parts: Array, others: Array) -> Array:
+    """Mean product over channels `[shape=(n_frames, n_bins)]` of two :attr:`Copy.parts`."""
+    total = np.einsum("cfb,cfb->fb", parts, others)
     if len(parts) > 2:
         total *= np.float32(2 / len(parts))
     return total

@@ -17,6 +17,7 @@ copies have in common, and its time is known from the period."""
 
 N_BINS = FRAME // 2 + 1
 _NEAREST_HOP = FRAME // 2
+_TURNED = 64  # bins that are turned alike, but for one factor
 
 
 @lru_cache
@@ -60,12 +61,11 @@ class Grid:
     def _turn(self, first: int, last: int) -> np.ndarray:
         """What turns the spectra of frames to where they are meant to be."""
         exact = np.arange(first, last) * self.hop
-        rest = (exact - np.round(exact))[:, None]
-        angle = ((2 * np.pi / FRAME) * rest * np.arange(N_BINS)).astype(np.float32)
-        turn = np.empty(angle.shape, np.complex64)
-        np.cos(angle, out=turn.real)
-        np.sin(angle, out=turn.imag)
-        return turn
+        angle = (2j * np.pi / FRAME) * (exact - np.round(exact))[:, None]
+        # The turn of bin a + b is the product of those of a and b, which takes no sines.
+        coarse = np.exp(angle * np.arange(0, N_BINS, _TURNED)).astype(np.complex64)
+        fine = np.exp(angle * np.arange(_TURNED)).astype(np.complex64)
+        return (coarse[:, :, None] * fine[:, None]).reshape(last - first, -1)[:, :N_BINS]
 
     def analyse(
         self, samples: np.ndarray, offset: int, first: int, last: int, *, turned: bool = True
@@ -98,36 +98,13 @@ class Grid:
             spectra *= self._turn(first, last)
         return spectra
 
-    def turned_back(self, parts: np.ndarray, first: int) -> np.ndarray:
-        """Real and imaginary parts of spectra, as of frames where they lie.
-
-        Parameters
-        ----------
-        parts : np.ndarray [shape=(..., 2 * n_signals, n_frames, N_BINS)]
-            The real parts of all turned spectra, then the imaginary ones.
-        first : int
-            The first frame.
-
-        Returns
-        -------
-        np.ndarray [shape=(..., 2 * n_signals, n_frames, N_BINS)]
-        """
-        turn = self._turn(first, first + parts.shape[-2])
-        cosine, sine = np.ascontiguousarray(turn.real), np.ascontiguousarray(turn.imag)
-        real, imag = np.split(parts, 2, axis=-3)
-        turned = parts * cosine
-        turned_real, turned_imag = np.split(turned, 2, axis=-3)
-        turned_real += imag * sine
-        turned_imag -= real * sine
-        return turned
-
     def synthesise(self, spectra: np.ndarray, first: int) -> tuple[np.ndarray, int]:
         """Windowed frames, added where they overlap.
 
         Parameters
         ----------
         spectra : np.ndarray [shape=(n_signals, n_frames, N_BINS)]
-            Spectra of frames where they lie; they are used up.
+            Turned spectra, as :meth:`analyse` gives them; they are used up.
         first : int
             The first frame.
 
@@ -140,6 +117,7 @@ class Grid:
         """
         from scipy import fft
 
+        spectra *= np.conj(self._turn(first, first + spectra.shape[1]))
         frames = fft.irfft(spectra, FRAME, axis=-1, overwrite_x=True)
         frames *= window()
         starts = self.starts(first, first + spectra.shape[1])

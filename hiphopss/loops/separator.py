@@ -22,6 +22,7 @@ from hiphopss.signal.reading import resample_blocks, to_mono
 from hiphopss.util.threads import ordered_map, processor_count
 
 _BLOCK = 16  # frames that are separated together
+_CACHED = 8  # frames of which all copies stay in the processor's cache
 _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
 _LEAST_COVERED = 0.05  # of a song that has copies
@@ -266,10 +267,16 @@ class Looped:
         samples = self._song.read(begin, end).T
         spectra = grid.analyse(samples, begin, first, last)
         own = grid.analyse(stems, offset, first, last, turned=False)
-        powers = own.real**2 + own.imag**2 + np.float32(1e-12)
-        masks = np.round(powers * (255 / powers.sum(axis=0))).astype(np.uint8)
-        parts = np.concatenate([spectra.real, spectra.imag])
-        self._parts.append(np.concatenate([parts, power(parts)[None]]).swapaxes(0, 1))
+        powers = np.square(own.real)
+        powers += np.square(own.imag)
+        powers += np.float32(1e-12)
+        powers *= 255 / powers.sum(axis=0)
+        masks = np.round(powers, out=powers).astype(np.uint8)
+        records = np.empty((last - first, *self._parts.shape), np.float32)
+        parts = records.swapaxes(0, 1)
+        parts[: self.n_channels], parts[self.n_channels : -1] = spectra.real, spectra.imag
+        parts[-1] = power(parts[:-1])
+        self._parts.append(records)
         self._masks.append(masks.swapaxes(0, 1))
         return spectra, masks
 
@@ -310,32 +317,38 @@ class Looped:
             mean[first:last] /= np.repeat(total, widths, axis=1)
         return Coherence(signal).regression(mean)
 
-    def _copy(self, first: int, last: int) -> Copy:
-        parts = self._parts.read(first, last).swapaxes(0, 1)
-        masks = self._masks.read(first, last).swapaxes(0, 1)
-        return Copy(parts[:-1], masks * (parts[-1] * np.float32(1 / 255)))
-
     def material(self, number: int) -> Material:
         """What is known of the frames of ``plan[number]``, after :meth:`listen`."""
-        (first, last), steps = self.plan[number], self._choices[number]
-        shifts = [step * self.grid.frames_per_step for step in steps]
+        return self._material(number, *self.plan[number])
+
+    def _material(self, number: int, first: int, last: int) -> Material:
+        """What is known of some of the frames of ``plan[number]``."""
+        steps = self._choices[number]
+        starts = [first + step * self.grid.frames_per_step for step in (0, *steps)]
+        parts = self._parts.read_all(starts, last - first).swapaxes(1, 2)
+        masks = self._masks.read_all(starts, last - first).swapaxes(1, 2)
+        places = Copy(parts[:, :-1], masks * (parts[:, -1:] * np.float32(1 / 255)))
+        shares = self._shares[:, first:last]
+        agreements = [self._agreement.of(step, first, last) for step in steps]
         return Material(
-            self._copy(first, last),
-            [self._copy(first + shift, last + shift) for shift in shifts],
-            [self._agreement.of(step, first, last) for step in steps],
-            self._shares[:, first:last],
+            places[0],
+            places[1:],
+            np.array(agreements, np.float32).reshape(-1, *shares[0].shape),
+            shares,
         )
 
     def _separate(self, number: int) -> tuple[np.ndarray, int]:
         """Samples of all stems but the last that still have to be added to their neighbours'."""
-        here, copies, agreements, shares = self.material(number)
-        shares = unleaked(shares, self._constants)
-        found = split(here, copies, agreements, shares, self._constants)
-        first = self.plan[number][0]
-        beat, rest = self.grid.turned_back(np.stack([found.beat, found.rest]), first)
-        found = found._replace(beat=beat, rest=rest)
-        stems = found.stems(len(SOURCES) - 1)
-        return self.grid.synthesise(stems.reshape(-1, *stems.shape[2:]), first)
+        n_stems = len(SOURCES) - 1
+        first, last = self.plan[number]
+        spectra = np.empty((n_stems, self.n_channels, last - first, N_BINS), np.complex64)
+        for start in range(first, last, _CACHED):
+            stop = min(start + _CACHED, last)
+            here, copies, agreements, shares = self._material(number, start, stop)
+            shares = unleaked(shares, self._constants)
+            found = split(here, copies, agreements, shares, self._constants)
+            spectra[:, :, start - first : stop - first] = found.stems(n_stems)
+        return self.grid.synthesise(spectra.reshape(-1, *spectra.shape[2:]), first)
 
     def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete, with the stem that is left."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import tempfile
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
@@ -52,20 +53,28 @@ class Spool:
 
     def read(self, start: int, stop: int) -> np.ndarray:
         """Read records; those outside of the file are zeros. [shape=(stop - start, *shape)]"""
-        result = np.empty((stop - start, *self.shape), self.dtype)
+        return self.read_all([start], stop - start)[0]
+
+    def read_all(self, starts: Sequence[int], n_records: int) -> np.ndarray:
+        """Read as many records from each start on. [shape=(len(starts), n_records, *shape)]"""
+        result = np.empty((len(starts), n_records, *self.shape), self.dtype)
+        for start, part in zip(starts, result, strict=True):
+            self._read(start, start + n_records, part)
+        return result
+
+    def _read(self, start: int, stop: int, result: np.ndarray) -> None:
         first = min(max(start, 0), stop)
         last = max(min(stop, self.n_records), first)
         result[: first - start] = 0
         result[last - start :] = 0
         if first == last:
-            return result
+            return
         wanted = result[first - start : last - start]
         part = wanted.reshape(-1).view(np.uint8).data
         at = first * self._size
         while part:
             n_read = self._read_into(part, at)
             part, at = part[n_read or len(part) :], at + n_read
-        return result
 
     def _read_into(self, part: memoryview, at: int) -> int:
         if hasattr(os, "preadv"):  # not on Windows; threads needn't wait for each other

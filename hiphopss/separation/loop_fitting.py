@@ -98,14 +98,7 @@ class Excerpt:
     def separated(self, constants: Constants) -> np.ndarray:
         """The loop stage's estimates, as :attr:`sources`."""
         here, copies, agreements, shares = self.material
-        used = [n for n, q in enumerate(agreements) if q.max() > constants.gate]
-        return split(
-            here,
-            [copies[n] for n in used],
-            [agreements[n] for n in used],
-            unleaked(shares, constants),
-            constants,
-        ).stems()[:, 0]
+        return split(here, copies, agreements, unleaked(shares, constants), constants).stems()[:, 0]
 
 
 def excerpts(network: Network, song: Song, seconds: float) -> list[Excerpt] | None:

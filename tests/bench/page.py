@@ -6,9 +6,9 @@
 The page's engine runs in headless Chromium, and in Firefox where there is one, from files that a
 plain server sends: in workers, as many as there are processors. Starting the workers and loading
 the weights count; reading and writing audio files doesn't. The song is noise in stereo; with loops,
-it is a loop of noise under softer noise that doesn't repeat. Memory is the peak of the process that
-has the page and its workers, as the system counts it, with the song as floating-point numbers in
-it.
+it is a bar of drums, bass and chords that comes back all the time, so that every place has as many
+copies as are used, and a voice. Memory is the peak of the process that has the page and its
+workers, as the system counts it, with the song as floating-point numbers in it.
 """
 
 import os
@@ -27,21 +27,24 @@ sys.path.append(str(Path(__file__).parents[1]))
 from helpers.demo_page import ARGUMENTS, CHROMIUM
 from helpers.engine_site import engine_site
 from helpers.firefox import FIREFOX, Firefox
+from helpers.looped_song import BEAT, looped_song
 
 JOB = """
 import { separateSong } from "./engine/client.js";
+const songOf = async (name, rate) => {
+  const read = new Int16Array(await (await fetch(name)).arrayBuffer());
+  const channel = (c) => Float32Array.from({ length: read.length / 2 }, (_, n) =>
+    read[2 * n + c] / 32768);
+  return { channels: [0, 1].map(channel), sampleRate: rate };
+};
 self.onmessage = async ({ data: { seconds, rate, loops } }) => {
-  const length = rate * seconds;
-  const read = new Int16Array(await (await fetch(`${seconds}-${loops}`)).arrayBuffer());
-  const channels = [0, 1].map((c) =>
-    Float32Array.from({ length }, (_, n) => read[2 * n + c] / 32768));
+  const song = await songOf(`${seconds}-${loops}`, rate);
   const begin = performance.now();
   let written = 0;
   const write = async (stems) => { written += stems.vocals[0].length; };
-  const { loop } = await separateSong({ channels, sampleRate: rate },
-    { weights: "weights.bin", loops, write });
+  const { loop } = await separateSong(song, { weights: "weights.bin", loops, write });
   const taken = (performance.now() - begin) / 1000;
-  self.postMessage({ taken, loop: loop ?? null, whole: written === length });
+  self.postMessage({ taken, loop: loop ?? null, whole: written === rate * seconds });
 };
 """
 RUN = """async (task) => {
@@ -93,11 +96,13 @@ def task(minutes, loops):
 
 
 def write_song(folder, minutes, loops):
-    """Stereo noise in 16 bit; if ``loops`` is "auto", soft below ten seconds that repeat."""
+    """A song in stereo of 16 bit: noise, or loops under a voice if ``loops`` is "auto"."""
     n = RATE * round(60 * minutes)
-    song = noise(n, seed=1) // (4 if loops == "auto" else 1)
-    if loops == "auto":
-        song += np.tile(noise(10 * RATE), (n // (10 * RATE) + 1, 1))[:n]
+    if loops == "off":
+        song = noise(n, seed=1)
+    else:
+        mixture = looped_song(n // (4 * BEAT) + 1)[0][:n]
+        song = np.int16(32000 * np.stack([mixture, 0.8 * mixture], axis=1)) + noise(n) // 50
     (folder / f"{round(60 * minutes)}-{loops}").write_bytes(song.tobytes())
 
 

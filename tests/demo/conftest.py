@@ -95,12 +95,13 @@ def open_page(browser):
 
         def open_page(url, *, width=1280, height=900, first=False, **options):
             """Open an address; ``first`` has the first song on offer opened, as by default."""
+            options = {"service_workers": "block", **options}  # what they ask can't be rerouted
             context = browser.new_context(viewport={"width": width, "height": height}, **options)
             stack.callback(context.close)
             if not first:  # most tests choose a song, and needn't wait for another
                 context.add_init_script(SAVE_DATA)
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(60_000)  # on a machine with much else to do
             page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda m: m.type == "error" and faults.append(m.text))

@@ -162,6 +162,24 @@ def test_cancel_stops_the_job(open_page, server):
     assert page.inner_text("#problem") == ""
 
 
+def test_song_stays_on_the_device_though_there_is_a_server(open_page, server, songs):
+    page = open_page(server)
+    sent = []
+    page.on("request", lambda request: sent.append(request.method))
+    page.get_by_role("radio", name="On this device").check()
+    assert "sends it nowhere" in page.inner_text("#promise")
+    page.set_input_files("#file", songs / "Mixtures/Test/mono/mixture.wav")
+    page.wait_for_selector(READY)
+    assert page.inner_text("#remove") == "Remove this song from this device"
+    page.click("#more-go")  # the other model
+    page.wait_for_selector("#listen button:has-text('model_hh_fft_1024')[aria-pressed=true]")
+    assert page.locator("#more-models").is_hidden()
+    assert set(sent) == {"GET"}
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.locator("#listen button").count() == 3
+
+
 def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
     with browser.new_context() as context:
         page = context.new_page()
@@ -171,7 +189,7 @@ def test_exported_site_opened_as_a_file_says_what_to_do(browser, exported):
 
 
 def test_exported_site(open_page, songs, exported_url):
-    page = open_page(exported_url, first=True)
+    page = open_page(exported_url, first=True, service_workers="block")
     page.wait_for_selector(READY)  # the first song is open
     for id in ("opened-as-file", "remove", "more-models"):
         assert page.locator(f"#{id}").is_hidden()

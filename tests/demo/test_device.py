@@ -114,7 +114,7 @@ def test_stems_are_those_of_hiphopss_and_stay_on_the_device(
 
 
 def test_files_of_all_kinds_are_read_at_their_own_rate(open_page, exported_url, tmp_path):
-    page = open_page(exported_url, service_workers="block")
+    page = open_page(exported_url)
     sine = 0.5 * np.sin(2 * np.pi * 440 / 48000 * np.arange(24000))
     stereo = np.stack([sine, -sine], axis=1)
     kinds = [("a.wav", "WAV", subtype) for subtype in ("PCM_U8", "PCM_24", "PCM_32", "FLOAT")]
@@ -154,7 +154,7 @@ def flac_that_claims(seconds):
 
 
 def test_what_can_not_be_separated_here_is_told_and_the_page_works_on(open_page, exported_url):
-    page = open_page(exported_url, service_workers="block")  # so that weights can be exchanged
+    page = open_page(exported_url)
     short = encoded(0.1 * noise(20000, 1))
     broken = encoded(np.where(np.arange(9000) == 500, np.nan, 0.1), subtype="FLOAT")
     for name, content, reason in [
@@ -181,6 +181,7 @@ def test_what_can_not_be_separated_here_is_told_and_the_page_works_on(open_page,
     for pattern, answer, reason in [
         ("**/weights/*.bin", damaged, "The model didn't arrive whole"),
         ("**/weights/*.bin", lambda route: route.abort(), "The model can't be loaded"),
+        ("**/device/job.js", lambda route: route.abort(), "A part of this page can't be loaded"),
         (
             "**/device/track.js",
             lambda route: route.fulfill(body=refused, content_type="text/javascript"),
@@ -202,7 +203,7 @@ def test_what_can_not_be_separated_here_is_told_and_the_page_works_on(open_page,
 
 
 def test_cancel_leaves_nothing(open_page, exported_url):
-    page = open_page(exported_url, service_workers="block")
+    page = open_page(exported_url)
     waiting = []
     page.route("**/weights/*.bin", lambda route: waiting.append(route))  # which it waits for
     drop(page, "Long.wav", encoded(0.1 * noise(40000, 3)))
@@ -216,10 +217,23 @@ def test_cancel_leaves_nothing(open_page, exported_url):
     assert page.inner_text("#problem") == ""
 
 
+def test_song_stays_in_memory_where_the_browser_keeps_no_files(open_page, exported_url):
+    page = open_page(exported_url)
+    page.evaluate("StorageManager.prototype.getDirectory = undefined")
+    separated(page, "Mine.wav", encoded(0.1 * noise(20000, 5)))
+    with zipfile.ZipFile(io.BytesIO(saved(page, "#save-zip")[0])) as members:
+        assert members.testzip() is None
+    page.click("#change")
+    assert "Mine" in page.inner_text("#kept")
+    page.click("#change")
+    page.reload()
+    told(page, "not on this device any more")
+
+
 def test_page_works_without_a_network_and_takes_new_versions(open_page, exported, tmp_path):
     site = shutil.copytree(exported, tmp_path / "host" / "below")
     with serving(site.parent) as url:
-        page = open_page(f"{url}below/", first=True)
+        page = open_page(f"{url}below/", first=True, service_workers="allow")
         page.evaluate("navigator.serviceWorker.ready.then(() => null)")
         page.wait_for_function(
             "async () => (await caches.keys()).some((key) => key.includes('songs'))"

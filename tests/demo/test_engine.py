@@ -51,8 +51,10 @@ COMPARE = """async (songs) => {
 }"""
 
 # What is said, and how soon, of a song of a second that can't be separated.
-REFUSED = """async ({ sampleRate, weights, stop }) => {
+REFUSED = """async ({ sampleRate, weights, stop, loops = "off", memory = true }) => {
     const { DeviceError, separateSong } = await import("./engine/client.js");
+    const { grow } = WebAssembly.Memory.prototype;
+    if (!memory) WebAssembly.Memory.prototype.grow = () => { throw new RangeError("no"); };
     const channels = [new Float32Array(44100), new Float32Array(44100)];
     const leaving = new AbortController();
     let begin = performance.now();
@@ -61,8 +63,9 @@ REFUSED = """async ({ sampleRate, weights, stop }) => {
         begin = performance.now();
         leaving.abort();
     };
-    const options = { weights, loops: "off", told, signal: leaving.signal };
+    const options = { weights, loops, told, signal: leaving.signal };
     const error = await separateSong({ channels, sampleRate }, options).catch((e) => e);
+    WebAssembly.Memory.prototype.grow = grow;
     return { name: error.name, said: error instanceof DeviceError ? error.message : null,
         seconds: (performance.now() - begin) / 1000 };
 }"""
@@ -129,10 +132,27 @@ def check_stems(evaluate):
         assert found["loop"]  # it wasn't looked for
 
 
-def check_refusals(evaluate):
-    def said(sample_rate=44100, weights="weights.bin"):
-        told = evaluate(REFUSED, {"sampleRate": sample_rate, "weights": weights, "stop": None})
-        return told["said"]
+@pytest.fixture
+def page(browser, site):
+    page = browser.new_page()
+    page.goto(site)
+    yield page
+    page.close()
+
+
+def test_stems_are_those_of_python_in_chromium(page):
+    check_stems(page.evaluate)
+
+
+def test_stems_are_those_of_python_in_firefox(firefox, site):
+    firefox.goto(site)
+    check_stems(firefox.evaluate)
+
+
+def test_what_can_not_be_separated_is_said_and_a_song_can_be_left(page):
+    def said(sample_rate=44100, weights="weights.bin", **options):
+        task = {"sampleRate": sample_rate, "weights": weights, "stop": None, **options}
+        return page.evaluate(REFUSED, task)["said"]
 
     for file in ("damaged.bin", "cut.bin", "other.bin"):
         assert said(weights=file) == (
@@ -142,22 +162,11 @@ def check_refusals(evaluate):
         "The model can't be loaded: check the connection and try again."
     )
     assert said(44099) == "A song of 44099 samples a second can't be separated."
+    assert said(loops="auto", memory=False) == (
+        "This song needs more memory than the browser gives: try a shorter one."
+    )
     for stage in ("loading", "separating"):
         asked = {"sampleRate": 44100, "weights": "weights.bin", "stop": stage}
-        left = evaluate(REFUSED, asked)
+        left = page.evaluate(REFUSED, asked)
         assert left["name"] == "AbortError"
         assert left["seconds"] < 5  # it takes milliseconds, on a machine that does nothing else
-
-
-def test_stems_are_those_of_python_in_chromium(browser, site):
-    page = browser.new_page()
-    page.goto(site)
-    check_stems(page.evaluate)
-    check_refusals(page.evaluate)
-    page.close()
-
-
-def test_stems_are_those_of_python_in_firefox(firefox, site):
-    firefox.goto(site)
-    check_stems(firefox.evaluate)
-    check_refusals(firefox.evaluate)

@@ -1,21 +1,16 @@
 """The loop stage of the page's engine, in the browsers, against the same stage in Python."""
 
-import functools
-import http.server
-import shutil
-import threading
 from dataclasses import dataclass
-from importlib.resources import files
 
 import numpy as np
 import pytest
+from helpers.engine_site import engine_site
 from helpers.looped_song import BEAT, RATE, looped_song
 from helpers.songs import noise
 
 from hiphopss.loops.found import Found
 from hiphopss.separation.listening import SongSeparator
 from hiphopss.separation.separator import Separator
-from hiphopss.weights.exporting.export import export_weights
 
 pytestmark = pytest.mark.browser
 
@@ -65,36 +60,17 @@ class Song:
 
 
 @pytest.fixture(scope="module")
-def separator():
-    return Separator.from_weights("generated")
-
-
-@pytest.fixture(scope="module")
-def site(separator, tmp_path_factory):
-    """The address of a folder with the engine, its weights, and songs; and these."""
+def site(tmp_path_factory):
+    """The address of a site with the engine and songs; and these."""
     root = tmp_path_factory.mktemp("engine")
-    shutil.copytree(str(files("hiphopss.demo") / "static" / "engine"), root / "engine")
-    (root / "index.html").write_text(
-        "<!doctype html><title>Engine</title><link rel=icon href=data:>"
-    )
-    export_weights("generated", root / "weights.bin")
+    separator = Separator.from_weights("generated")
     # Without noise, what is in high frequencies would be rounding, whose masks are anything.
     mixture = looped_song(4)[0] + noise(4 * BAR, 0, 0.002)
     loops = np.stack([mixture, 0.8 * mixture + noise(4 * BAR, 1, 0.01)], axis=1)
     once = noise(2 * RATE, 2, 0.1)[:, None]
     songs = [put(root, separator, name, song) for name, song in (("loops", loops), ("once", once))]
-    handler = functools.partial(QuietHandler, directory=root)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/", songs
-        server.shutdown()
-
-
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves files, and says nothing."""
-
-    def log_message(self, *_):
-        pass
+    with engine_site(root) as url:
+        yield url, songs
 
 
 def put(root, separator, name, song):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import soundfile
 from helpers.demo_page import PACK, READY, STEP, truth, unpack
 
 pytestmark = pytest.mark.browser
@@ -20,3 +21,25 @@ def test_exported_site_draws_and_mixes(firefox, exported_url, songs):
         const mix = await player.render(); return pack(mix.getChannelData(0)) }}"""
     )
     assert np.abs(unpack(mix) - truth(songs, title)[0]).max() <= 2.6 * STEP
+
+
+def test_song_is_separated_on_the_device(firefox, exported_url, exported, songs):
+    firefox.goto(exported_url)
+    firefox.wait_for("(ready) => document.querySelector(ready) !== null", READY)
+    firefox.set_input_files("#file", songs / "Mixtures/Test/stereo/mixture.wav")
+    opened = "() => document.querySelector('#song-title').textContent === 'mixture'"
+    firefox.wait_for(opened, seconds=60)
+    stem = firefox.evaluate(
+        f"""async () => {{ {PACK} const {{ player }} = (await import("/app.js")).studio;
+        const {{ audio }} = player.result.versions[0].stems.drums;
+        const bytes = await (await fetch(audio)).arrayBuffer();
+        const floats = Float32Array.from(new Int16Array(bytes.slice(44)));
+        return pack(floats) }}"""
+    )
+    server, _ = soundfile.read(exported / "results/stereo/generated.drums.flac", dtype="int16")
+    assert np.abs(unpack(stem).reshape(-1, 2) - server).max() <= 1  # where rounding decides
+    firefox.goto("about:blank")
+    firefox.goto(f"{exported_url}#device:none")
+    firefox.wait_for("() => document.querySelector('#problem').textContent.includes('not on this')")
+    listed = "() => document.querySelector('#kept').textContent.includes('mixture')"
+    firefox.wait_for(listed)  # it is kept

@@ -152,7 +152,7 @@ def page(browser, site):
     """The page itself, which meets no error in the end."""
     faults = []
     with contextlib.closing(browser.new_page()) as page:
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(site)
         page.wait_for_selector("#live-open:not([hidden])")

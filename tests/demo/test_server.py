@@ -85,6 +85,7 @@ def test_versions_say_what_repeats(client):
     body = encoded(looped(2, 1), subtype="PCM_16")  # too short to be sure of a loop
     base, _ = separated(client, body, name="short.wav")
     _, result = separated(client, result=base.split("/")[1], model="model-hh-fft-1024")
+    assert [version["beats_per_minute"] for version in result["versions"]] == [None, None]
     notes = {version["id"]: version["note"] for version in result["versions"]}
     assert notes == {
         "generated": "Loops: nothing repeats, so the stems are those of the network alone",
@@ -114,8 +115,7 @@ def test_a_loop_is_told_and_its_search_can_be_cancelled(tmp_path, demo):
 
     reports = reported()
     (version,) = result.versions
-    assert version["note"].startswith("Loops: ")
-    assert "nothing repeats" not in version["note"]
+    assert version["note"].startswith(f"Loops: {version['beats_per_minute']:.1f} beats a minute")
     assert reports[0] == ("separating", 0)  # while the song is read
     n_separating = [stage for stage, _ in reports].count("separating")
     assert reports[n_separating - 1] == ("separating", 1)  # when the last stems are made
@@ -139,11 +139,26 @@ def test_what_stands_beside_a_track(client):
     assert picture.headers["content-type"] == "image/png"
     assert picture.content[16:24] == (1000).to_bytes(4, "big") + (128).to_bytes(4, "big")
     archive = zipfile.ZipFile(io.BytesIO(client.get(f"/{base}{version['zip']}").content))
-    assert archive.namelist() == [f"{source}.flac" for source in SOURCES]
+    assert archive.namelist() == [f"{result['title']} - {source}.flac" for source in SOURCES]
     stem = client.get(f"/{base}{track['audio']}")
-    assert archive.read("drums.flac") == stem.content
+    assert archive.read(f"{result['title']} - drums.flac") == stem.content
     part = client.get(f"/{base}{track['audio']}", headers={"range": "bytes=100-199"})
     assert (part.status_code, part.content) == (206, stem.content[100:200])
+
+
+def test_weights_for_the_page(client):
+    site = client.get("/site.json").json()
+    models = site["device"]["models"]
+    assert [model["id"] for model in models] == ["generated", "model-hh-fft-1024"]
+    for model in models:
+        answer = client.get(f"/{model['weights']}")
+        assert answer.headers["content-type"] == "application/octet-stream"
+        assert answer.content.startswith(b"HIPHOPSS")
+    assert client.get("/weights/other.bin").status_code == 404
+    wasm = client.get("/engine/kernels.wasm")
+    assert wasm.headers["content-type"] == "application/wasm"
+    manifest = client.get("/manifest.webmanifest")
+    assert manifest.headers["content-type"] == "application/manifest+json"
 
 
 def test_upload_is_known_by_its_content_and_deleted(client, demo):

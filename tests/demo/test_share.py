@@ -1,10 +1,11 @@
-"""The demo's presets, pads, and the address that holds a song's mix, in headless Chromium."""
+"""The demo's presets, pads, tempo, and the address that holds the mix, in headless Chromium."""
 
 import numpy as np
 import pytest
 from helpers.demo_page import READY, STEP, player, rendered, slide, truth
 
 from hiphopss import SOURCES
+from hiphopss.demo.service import SHIFTER, static_files
 
 pytestmark = pytest.mark.browser
 
@@ -75,6 +76,12 @@ def test_address_holds_the_mix(studio, open_page):
     link = page.evaluate("navigator.clipboard.readText()")
     settings = "vocals=-6&other-pan=35&mute=drums&master=2.5&version=true&loop=0-3.25"
     assert link.endswith(f"/result.json?{settings}")
+    address = page.evaluate(
+        """async () => { const { readAddress } = await import("/share.js");
+        const { url, settings } = readAddress("#device:a-b?mute=bass"); // the visitor's own
+        return [url, String(settings), readAddress("#studio")] }"""
+    )
+    assert address == ["device:a-b", "mute=bass", None]
     state = player(page, STATE)
     page.reload()
     page.wait_for_selector(READY)
@@ -131,3 +138,55 @@ def test_small_windows(studio):
               ? here.outerHTML : ""; }"""
         )
         assert not covered
+
+
+# A tone from half a second on, rendered: its length, when it begins, and its frequency.
+RENDER = """async ([tempo, pitch]) => {
+  const { neutralMix, renderMix } = await import("/graph.js");
+  const rate = 44100;
+  const tone = new AudioBuffer({ length: 3 * rate, sampleRate: rate });
+  const samples = tone.getChannelData(0);
+  for (let n = rate / 2; n < samples.length; n++) {
+    samples[n] = 0.5 * Math.sin((2 * Math.PI * 440 * n) / rate);
+  }
+  const mix = { ...neutralMix(["bass"]), tempo, pitch };
+  const heard = (await renderMix({ bass: tone }, mix)).getChannelData(0);
+  const begin = heard.findIndex((sample) => Math.abs(sample) > 0.25);
+  let waves = 0;
+  for (let n = begin + rate / 2; n < begin + (3 * rate) / 2; n++) {
+    if (heard[n - 1] < 0 && heard[n] >= 0) waves++;
+  }
+  return [heard.length / rate, begin / rate, waves];
+}"""
+
+
+@pytest.mark.skipif(
+    SHIFTER not in static_files(), reason="the library isn't fetched (python tests/vendor.py)"
+)
+def test_tempo_and_pitch(studio):
+    page = studio()
+    # As it is, nothing is between the mix and the file: see the downloads in test_studio.
+    for tempo, pitch, frequency in ((0.8, 0, 440), (1, 12, 880), (1.25, -5, 330)):
+        seconds, begin, waves = page.evaluate(RENDER, [tempo, pitch])
+        assert seconds == pytest.approx(3 / tempo, abs=1e-4)
+        assert begin == pytest.approx(0.5 / tempo, abs=0.06)  # half a block of the library
+        assert waves == pytest.approx(frequency, abs=2)  # -5 semitones: 329.6 Hz
+    page.get_by_role("slider", name="Tempo", exact=True).fill("50")
+    page.get_by_role("slider", name="Pitch", exact=True).fill("-3")
+    assert page.get_attribute("input[aria-label=Pitch]", "aria-valuetext") == "-3 semitones"
+    page.wait_for_function("() => location.hash.includes('tempo=0.5&pitch=-3')")
+    page.click("#play")
+    page.wait_for_selector("button[aria-label=Pause]")
+    rate = player(
+        page,
+        """const wait = (ms) => new Promise((done) => setTimeout(done, ms));
+        await wait(400);
+        const [begin, from] = [p.context.currentTime, p.position];
+        await wait(800);
+        return (p.position - from) / (p.context.currentTime - begin);""",
+    )
+    assert rate == pytest.approx(0.5, abs=0.05)
+    page.click("#reset")  # while it plays
+    page.wait_for_function("() => !location.hash.includes('tempo')")
+    page.wait_for_timeout(300)
+    assert player(page, "return p.playing && p.mix.tempo === 1 && p.mix.pitch === 0")

@@ -95,6 +95,12 @@ def test_wrong_options_are_named(references, estimates, tmp_path, scored, option
     assert not scored
 
 
+def test_a_folder_of_stems_is_no_folder_of_estimates(references, estimates, tmp_path, scored):
+    told = "net/a: no folder of estimates .*: it holds stems itself, so name the folder that"
+    with pytest.raises(HiphopssError, match=told):
+        run(references, estimates / "a", tmp_path / "scores.csv")
+
+
 def test_stereo_estimates_of_more_channels_are_refused(tmp_path, scored):
     write_song(tmp_path / "data" / "a", 0, n_channels=2)
     write_song(tmp_path / "net" / "a", 1, n_channels=3)

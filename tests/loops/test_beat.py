@@ -30,7 +30,12 @@ def copy_of(spectra, powers):
 
 
 def split(here, copies, agreements, shares, constants):
-    return beats.split(here, copies, agreements, shares, constants).stems()
+    together = [
+        np.array([getattr(copy, name) for copy in copies]).reshape(-1, *getattr(here, name).shape)
+        for name in ("parts", "powers")
+    ]
+    agreements = np.array(agreements, np.float32).reshape(-1, *shares.shape[1:])
+    return beats.split(here, beats.Copy(*together), agreements, shares, constants).stems()
 
 
 def agreeing(value):
@@ -135,7 +140,7 @@ def test_silence_stays_silence(n_copies):
 
 def test_some_stems_are_the_first_ones():
     here = copy_of(gaussian(0), powers(0))
-    found = beats.split(here, [here], [agreeing(0.9)], SHARES, DEFAULT)
+    found = beats.split(here, here[None], agreeing(0.9)[None], SHARES, DEFAULT)
     np.testing.assert_array_equal(found.stems(3), found.stems()[:3])
 
 

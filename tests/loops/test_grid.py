@@ -28,9 +28,7 @@ def test_the_hop_is_a_whole_part_of_the_step():
 def test_frames_give_back_the_signal(n_samples):
     signals = np.random.default_rng(0).standard_normal((2, n_samples)).astype(np.float32)
     grid = Grid(STEP, n_samples)
-    spectra = whole(grid, signals)
-    parts = grid.turned_back(np.concatenate([spectra.real, spectra.imag]), 0)
-    found, offset = grid.synthesise(parts[:2] + 1j * parts[2:], 0)
+    found, offset = grid.synthesise(whole(grid, signals), 0)
     inside = slice(-offset, n_samples - offset)
     weights = grid.weights(0, grid.n_frames)[inside]
     assert weights.min() > 0.2  # each sample is well within some frame

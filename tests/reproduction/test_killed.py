@@ -14,7 +14,7 @@ import pytest
 from hiphopss.reproduction.experiments import profile
 from hiphopss.reproduction.reproduce import ReproductionSettings, reproduce
 
-EXTENT = {"epochs": 6, "patches": 32}
+EXTENT = {"epochs": 6, "patches": 96}
 PROGRAM = (
     "import json, sys\n"
     "from dataclasses import replace\n"

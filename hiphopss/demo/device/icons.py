@@ -30,7 +30,7 @@ def draw_icon(svg: Path, *, pixels: int, maskable: bool = False) -> bytes:
         A PNG file.
     """
     from matplotlib.figure import Figure
-    from matplotlib.patches import FancyBboxPatch, Rectangle
+    from matplotlib.patches import FancyBboxPatch, Patch, Rectangle
 
     root = ElementTree.parse(svg).getroot()
     rect, group = root.find(f"{_SVG}rect"), root.find(f"{_SVG}g")
@@ -40,6 +40,7 @@ def draw_icon(svg: Path, *, pixels: int, maskable: bool = False) -> bytes:
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, _SIZE), ylim=(_SIZE, 0))
     axes.axis("off")
+    shape: Patch
     if maskable:
         shape = Rectangle((0, 0), _SIZE, _SIZE, color=rect.get("fill"))
     else:

@@ -97,7 +97,9 @@ export async function readResult(url) {
   const result = await readJson(url);
   const base = new URL(url, document.baseURI).href;
   const absolute = (track) => {
-    for (const kind of ["audio", "peaks", "spectrogram"]) track[kind] = new URL(track[kind], base).href;
+    for (const kind of ["audio", "peaks", "spectrogram"]) {
+      track[kind] = new URL(track[kind], base).href;
+    }
   };
   absolute(result.original);
   for (const version of result.versions) {

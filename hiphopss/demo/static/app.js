@@ -42,6 +42,7 @@ function leave({ title }) {
   studio.close();
   address.remember();
   intake.closed();
+  offerKept();
   complain(`${title} is not there any more: choose it again, or another song.`);
 }
 

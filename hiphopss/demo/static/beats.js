@@ -92,7 +92,8 @@ function strokesOf({ rises, seconds }) {
   for (let n = 0; n < rises.length; n++) {
     if (rises[n] <= least) continue;
     const around = rises.subarray(Math.max(0, n - reach), n + reach + 1);
-    if (around.every((rise) => rise <= rises[n])) strokes.push({ at: n * seconds, weight: rises[n] });
+    if (around.some((rise) => rise > rises[n])) continue;
+    strokes.push({ at: n * seconds, weight: rises[n] });
   }
   return strokes;
 }

@@ -39,7 +39,8 @@ export class Buffers {
     const decoder = new OfflineAudioContext(1, 1, this.#rate);
     const decode = async ([name, { audio }]) => {
       const file = fileAt(audio);
-      return [name, file ? await read(file) : await decoder.decodeAudioData(await readBytes(audio))];
+      if (file) return [name, await read(file)];
+      return [name, await decoder.decodeAudioData(await readBytes(audio))];
     };
     return Object.fromEntries(await Promise.all(Object.entries(tracks).map(decode)));
   }

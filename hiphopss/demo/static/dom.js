@@ -7,7 +7,7 @@ const ICONS = {
   pause: "M6.5 4.5h4v15h-4zM13.5 4.5h4v15h-4z",
   start: "M5 5h2.6v14H5zM19.5 5v14L8.6 12z",
   download: "M10.7 3h2.6v8.2l3-3 1.8 1.8L12 16.2 5.9 10l1.8-1.8 3 3zM4 18.4h16V21H4z",
-  close: "M6.4 4.6 12 10.2l5.6-5.6 1.8 1.8L13.8 12l5.6 5.6-1.8 1.8L12 13.8l-5.6 5.6-1.8-1.8L10.2 12 4.6 6.4z",
+  close: "M7 5.6 5.6 7l5 5-5 5L7 18.4l5-5 5 5 1.4-1.4-5-5 5-5L17 5.6l-5 5z",
 };
 
 /** The element with that id. @param {string} id @returns {any} */

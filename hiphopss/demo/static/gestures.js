@@ -39,6 +39,25 @@ export function listenToGestures(target, acts) {
   target.addEventListener("wheel", wheel, { passive: false });
 }
 
+/**
+ * Listen to a bar that shows which part of the song is shown: it is pulled.
+ * @param {HTMLElement} bar
+ * @param {(shift: number) => void} shift  By a share of the bar's width.
+ */
+export function listenToBar(bar, shift) {
+  let x = null;
+  bar.addEventListener("pointerdown", (event) => {
+    bar.setPointerCapture(event.pointerId);
+    x = event.clientX;
+  });
+  bar.addEventListener("pointermove", (event) => {
+    if (x === null) return;
+    shift((event.clientX - x) / bar.getBoundingClientRect().width);
+    x = event.clientX;
+  });
+  for (const end of ["pointerup", "pointercancel"]) bar.addEventListener(end, () => (x = null));
+}
+
 // A click goes there, a drag sets the region, two fingers magnify and shift.
 function listenToFingers(target, acts, placeAt, width) {
   const fingers = new Map(); // pointer -> where it is

@@ -44,7 +44,8 @@ const SMOOTHING = 0.01;
 /** A mix that changes nothing. @param {string[]} sources @returns {Mix} */
 export function neutralMix(sources) {
   const stem = () => ({ gain: 0, pan: 0, mute: false, solo: false });
-  return { master: 0, tempo: 1, pitch: 0, stems: Object.fromEntries(sources.map((source) => [source, stem()])) };
+  const stems = Object.fromEntries(sources.map((source) => [source, stem()]));
+  return { master: 0, tempo: 1, pitch: 0, stems };
 }
 
 /** The factor of a level in decibels. @param {number} decibels @returns {number} */

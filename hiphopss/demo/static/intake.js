@@ -1,6 +1,6 @@
 // Where songs come in: dropped, chosen from the disk, or taken from those on offer.
 
-import { byId, element, focusFirst } from "./dom.js";
+import { announce, byId, element, focusFirst } from "./dom.js";
 import { clearNotice, complain } from "./notices.js";
 import { clock } from "./times.js";
 
@@ -88,6 +88,7 @@ export class Intake extends EventTarget {
     this.mark(null);
     this.#expand(true);
     this.#focusChoice();
+    announce(""); // what was said of the song is true no more
   }
 
   /**
@@ -122,6 +123,7 @@ export class Intake extends EventTarget {
     const on = (id, event, act) => byId(id).addEventListener(event, act);
     on("job-cancel", "click", ({ detail }) => {
       this.cancel();
+      announce("Cancelled");
       if (detail === 0 || !byId("choices").hidden) this.#focusChoice();
     });
     on("change", "click", () => {

@@ -52,7 +52,9 @@ function actionOf(event, actions) {
   if (event.key === "ArrowRight") return isRange ? null : () => actions.skip(seconds);
   if (event.key === "Home") return isRange ? null : actions.toStart;
   if (event.key === "End") return isRange ? null : actions.toEnd;
-  if (event.code === "Space") return target.closest("button, a, summary") ? null : actions.playOrPause;
+  if (event.code === "Space") {
+    return target.closest("button, a, summary") ? null : actions.playOrPause;
+  }
   const stem = /^(?:Digit|Numpad)([1-4])$/.exec(event.code);
   if (stem) return () => (shiftKey ? actions.solo : actions.mute)(Number(stem[1]) - 1);
   return { l: actions.loop, o: actions.original }[letterOf(event)] ?? null;

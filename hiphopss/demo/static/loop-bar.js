@@ -25,11 +25,16 @@ export class LoopBar {
     this.set({ on: !this.#player.loop.on });
   }
 
-  /** Change the loop, and say what became of it. @param {Partial<import("./loop.js").Loop>} change */
+  /**
+   * Change the loop, and say what became of it.
+   * @param {Partial<import("./loop.js").Loop>} change
+   */
   set(change) {
     this.#note(this.#player.setLoop(change));
     const { on, start, end } = this.#player.loop;
-    announce(on ? `Loop from ${timeText(start)} to ${timeText(end)}` : "Loop off");
+    const region = `from ${timeText(start)} to ${timeText(end)}`;
+    if (on) announce(`Loop ${region}`);
+    else announce("on" in change ? "Loop off" : `Loop ${region}, not on yet`);
   }
 
   /** Show another song, of which nothing has been said yet. @param {number} seconds */

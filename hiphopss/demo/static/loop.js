@@ -12,10 +12,20 @@ export const MIN_LOOP = 0.05;
  * @property {number} end
  */
 
-/** Whether a position is in a loop. @param {Loop} loop @param {number} position @returns {boolean} */
+/**
+ * Whether a position is in a loop.
+ * @param {Loop} loop
+ * @param {number} position
+ * @returns {boolean}
+ */
 export const contains = (loop, position) => loop.start <= position && position < loop.end;
 
-/** Whether a loop is the whole song. @param {Loop} loop @param {number} seconds @returns {boolean} */
+/**
+ * Whether a loop is the whole song.
+ * @param {Loop} loop
+ * @param {number} seconds  Of the song.
+ * @returns {boolean}
+ */
 export const isWhole = (loop, seconds) => loop.start === 0 && loop.end === seconds;
 
 /**
@@ -24,8 +34,8 @@ export const isWhole = (loop, seconds) => loop.start === 0 && loop.end === secon
  * @param {Loop} loop
  * @param {Partial<Loop>} change
  * @param {{seconds: number, sample_rate: number}} song
- * @returns {{loop: Loop, told: string}}  The new loop, and in words what differs from what was asked
- *   for; empty if nothing does.
+ * @returns {{loop: Loop, told: string}}  The new loop, and in words what differs from what was
+ *   asked for; empty if nothing does.
  */
 export function changedLoop(loop, change, { seconds, sample_rate: rate }) {
   const onSample = (time) => Math.round(time * rate) / rate;
@@ -39,7 +49,8 @@ export function changedLoop(loop, change, { seconds, sample_rate: rate }) {
   }
   start = onSample(within(0, start, seconds - MIN_LOOP));
   end = within(start + MIN_LOOP, onSample(end), seconds);
-  return { loop: { on: asked.on, start, end }, told: inWords(change, { start, end }, loop, seconds) };
+  const told = inWords(change, { start, end }, loop, seconds);
+  return { loop: { on: asked.on, start, end }, told };
 }
 
 // Times that were asked for are kept to the hundredth that is shown, or it is told why not.

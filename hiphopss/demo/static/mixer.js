@@ -133,7 +133,8 @@ export class MixerView {
   // One stem alone while its pad is held; then all is as before.
   #hold(source, held) {
     const { stems } = this.#player.mix;
-    if (held) this.#before = Object.entries(stems).map(([name, { mute, solo }]) => [name, { mute, solo }]);
+    const state = ([name, { mute, solo }]) => [name, { mute, solo }];
+    if (held) this.#before = Object.entries(stems).map(state);
     for (const [name, before] of this.#before) {
       const alone = { mute: false, solo: name === source };
       Object.assign(stems[name], held ? alone : before);

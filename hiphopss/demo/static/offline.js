@@ -15,8 +15,8 @@ export async function keepOffline() {
   serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
 }
 
-// A song that was opened before there was a worker is asked for again, mostly from the browser's own
-// cache, so that it is kept, too.
+// A song that was opened before there was a worker is asked for again, mostly from the browser's
+// own cache, so that it is kept, too.
 function keepSong() {
   for (const { name } of performance.getEntriesByType("resource")) {
     if (name.includes("/results/")) fetch(name).catch(() => {});
@@ -27,7 +27,9 @@ function keepSong() {
 function replace(waiting) {
   return new Promise((resolve) => {
     navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
+    navigator.serviceWorker.addEventListener("message", resolve); // other tabs are open
+    navigator.serviceWorker.startMessages();
     waiting.postMessage("take over");
-    setTimeout(resolve, PATIENCE); // other tabs are open
+    setTimeout(resolve, PATIENCE);
   });
 }

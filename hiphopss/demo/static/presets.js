@@ -8,7 +8,7 @@ const GUIDE_DB = -18; // a voice to sing along with: there, and easily sung over
  * @property {string} id
  * @property {string} name
  * @property {string} meaning  What is heard, in words.
- * @property {Object<string, Partial<import("./graph.js").StemMix>>} stems  What differs from neutral.
+ * @property {Object<string, Partial<import("./graph.js").StemMix>>} stems  Not neutral.
  */
 
 /** @type {Preset[]} */
@@ -43,14 +43,25 @@ const NEUTRAL = { gain: 0, mute: false, solo: false };
 
 const settings = (preset, source) => ({ ...NEUTRAL, ...preset?.stems[source] });
 
-/** Whether a mix is what a preset makes of it. @param {import("./graph.js").Mix} mix @param {Preset} preset */
+/**
+ * Whether a mix is what a preset makes of it.
+ * @param {import("./graph.js").Mix} mix
+ * @param {Preset} preset
+ * @returns {boolean}
+ */
 export function isSet(mix, preset) {
   return Object.entries(mix.stems).every(([source, stem]) =>
     Object.entries(settings(preset, source)).every(([name, value]) => stem[name] === value),
   );
 }
 
-/** Set a preset, or put its settings back. @param {import("./graph.js").Mix} mix @param {?Preset} preset */
+/**
+ * Set a preset, or put its settings back.
+ * @param {import("./graph.js").Mix} mix
+ * @param {?Preset} preset
+ */
 export function setPreset(mix, preset) {
-  for (const [source, stem] of Object.entries(mix.stems)) Object.assign(stem, settings(preset, source));
+  for (const [source, stem] of Object.entries(mix.stems)) {
+    Object.assign(stem, settings(preset, source));
+  }
 }

@@ -20,7 +20,8 @@ export const scoreWord = (decibels) => WORDS.find(([least]) => decibels >= least
 export function showScores(version) {
   const scored = Object.entries(version.stems).filter(([, { metrics }]) => metrics);
   byId("scores").hidden = scored.length === 0;
-  byId("scores-table").replaceChildren(...scored.map(([source, { metrics }]) => row(source, metrics)));
+  const rows = scored.map(([source, { metrics }]) => row(source, metrics));
+  byId("scores-table").replaceChildren(...rows);
 }
 
 function row(source, metrics) {
@@ -36,4 +37,5 @@ function row(source, metrics) {
   );
 }
 
-const decibelText = (value) => (value === null ? "\u2013" : value.toFixed(1).replace("-", "\u2212"));
+const decibelText = (value) =>
+  value === null ? "\u2013" : value.toFixed(1).replace("-", "\u2212");

@@ -1,8 +1,8 @@
 // Keeps an exported page in the browser, so that it opens without a network.
 //
-// The export fills in what the page consists of. Of that, one version is there as a whole or not at
-// all: each file is checked against its hash. Songs of the site are kept when they have been opened,
-// up to a limit. Songs of visitors are never here: they are in the browser's own files.
+// The export fills in what the page consists of. Of that, one version is there as a whole or not
+// at all: each file is checked against its hash. Songs of the site are kept when they have been
+// opened, up to a limit. Songs of visitors are never here: they are in the browser's own files.
 
 const EXPORTED = null;
 
@@ -21,9 +21,9 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(EXPORTED ? takeOver() : retire());
 });
 
-// A page that has just been opened asks for the new version; other tabs may be at work with this one.
+// A page that has just been opened asks for the new version; other tabs may be at work with this.
 self.addEventListener("message", (event) => {
-  if (event.data === "take over") event.waitUntil(replaceIfAlone());
+  if (event.data === "take over") event.waitUntil(replaceIfAlone(event.source));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -59,9 +59,11 @@ async function retire() {
   for (const page of pages) page.navigate(page.url);
 }
 
-async function replaceIfAlone() {
+async function replaceIfAlone(page) {
   const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  if (pages.length <= 1) await self.skipWaiting();
+  const own = pages.filter(({ url }) => url.startsWith(SCOPE));
+  if (own.length <= 1) await self.skipWaiting();
+  else page.postMessage("not alone");
 }
 
 async function removeCaches(unwanted) {

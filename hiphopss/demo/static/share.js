@@ -8,6 +8,9 @@ import { neutralMix, ORIGINAL, PITCHES, SILENT_DB, TEMPOS } from "./graph.js";
 const ADDRESS = /^#((?:results\/[\w-]+\/result\.json)|(?:device:[\w-]+))(?:\?(.*))?$/;
 const WAIT_MILLISECONDS = 300; // browsers refuse to change the address all the time
 const TOP_DB = 12;
+const ONLY_HERE =
+  "This song is on this device only, so a link would lead others nowhere: send them the stems or " +
+  "the mix instead.";
 const LOOP = /^(\d+(?:\.\d+)?)-(\d+(?:\.\d+)?)$/;
 
 /**
@@ -168,7 +171,7 @@ export class Address {
   async #copy() {
     const { player } = this.#studio;
     if (isOnDevice(player.result.url)) {
-      announce("This song is on this device only, so a link would lead others nowhere: send them the stems or the mix instead.");
+      announce(ONLY_HERE);
       return;
     }
     this.#replace();

@@ -3,7 +3,7 @@
 
 import { readJson } from "./api.js";
 import { byId, element } from "./dom.js";
-import { listenToGestures } from "./gestures.js";
+import { listenToBar, listenToGestures } from "./gestures.js";
 import { drawRuler, drawWaveform, finePeaks, loudest } from "./waveform.js";
 import { Window } from "./window.js";
 
@@ -16,7 +16,7 @@ const LEAST_BEAT = 5; // pixels between two beats that can be told apart
 export class Timeline extends EventTarget {
   #desk = byId("desk");
   #ruler = byId("ruler");
-  #scroll = byId("scroll");
+  #bar = byId("window-bar");
   #lanes = new Map(); // name -> {canvas, image, track, peaks}
   #peaks = new Map(); // address -> promise
   #fine = new Map(); // address of the peaks -> those that can be magnified
@@ -42,7 +42,7 @@ export class Timeline extends EventTarget {
     this.#listen(this.#ruler);
     byId("zoom-in").addEventListener("click", () => this.#magnify(STEP, this.#anchor));
     byId("zoom-out").addEventListener("click", () => this.#magnify(1 / STEP, this.#anchor));
-    this.#scroll.addEventListener("scroll", () => this.#scrolled());
+    listenToBar(this.#bar, (place) => this.#shift(place * this.window.seconds));
     new ResizeObserver(() => this.#look()).observe(this.#ruler);
     for (const query of ["(prefers-color-scheme: dark)", "(forced-colors: active)", "print"]) {
       window.matchMedia(query).addEventListener("change", () => this.draw());
@@ -62,7 +62,10 @@ export class Timeline extends EventTarget {
     return lane;
   }
 
-  /** Show another song, whose lanes are about to be made. @param {import("./api.js").Result} result */
+  /**
+   * Show another song, whose lanes are about to be made.
+   * @param {import("./api.js").Result} result
+   */
   open(result) {
     for (const kept of [this.#lanes, this.#peaks, this.#fine]) kept.clear();
     this.#result = result;
@@ -185,27 +188,22 @@ export class Timeline extends EventTarget {
     this.#desk.style.setProperty("--zoom", zoom);
     this.#desk.style.setProperty("--first", from / seconds);
     byId("zoom-out").setAttribute("aria-disabled", zoom === 1); // it keeps the focus
-    this.#scroll.hidden = zoom === 1;
-    this.#scroll.firstElementChild.style.width = `${100 * zoom}%`;
-    this.#scroll.scrollLeft = (from / seconds) * this.#scroll.scrollWidth;
+    this.#bar.hidden = zoom === 1;
     this.#desk.style.setProperty("--at", this.window.place(this.#position));
     this.setLoop(this.#loop);
     this.#drawSoon();
   }
 
-  #scrolled() {
-    if (!this.#result || this.#scroll.hidden) return;
-    const { scrollLeft, scrollWidth } = this.#scroll;
-    const { from, seconds } = this.window;
-    // Set by hand, or by us: then to the nearest dot of the screen.
-    if (Math.abs(scrollLeft - (from / seconds) * scrollWidth) < 1.5) return;
-    this.window.begin((scrollLeft / scrollWidth) * seconds);
-    this.#look();
-  }
-
   #magnify(factor, place) {
     this.window.magnify(factor, place);
     this.#look();
+  }
+
+  // Shows what is so many seconds on; says whether there is anything but what is shown.
+  #shift(seconds) {
+    this.window.begin(this.window.from + seconds);
+    this.#look();
+    return this.window.zoom > 1;
   }
 
   // Where buttons magnify: at the position, if it is shown.
@@ -229,12 +227,7 @@ export class Timeline extends EventTarget {
       drop: (begin, end) => this.#drop(region(begin, end)),
       cancel: () => this.#cancel(),
       magnify: (factor, place) => this.#magnify(factor, place),
-      shift: (widths) => {
-        if (this.window.zoom === 1) return false;
-        this.window.begin(this.window.at(widths));
-        this.#look();
-        return true;
-      },
+      shift: (widths) => this.#shift(widths * this.window.length),
       wheelMagnifies: () => target === this.#ruler,
     });
   }

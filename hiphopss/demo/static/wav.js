@@ -73,23 +73,27 @@ export class SampleEncoder {
    * @returns {Uint8Array}
    */
   encode(channels, start, end) {
-    const step = this.#bytes;
-    const bytes = new Uint8Array(step * channels.length * (end - start));
-    const [scale, whole] = [this.#scale, step === 2];
+    const [scale, step, nChannels] = [this.#scale, this.#bytes, channels.length];
+    const bytes = new Uint8Array(step * nChannels * (end - start));
+    const numbers = step === 2 ? new Int16Array(bytes.buffer) : null; // WAV is little-endian
     let { clipped, peak } = this;
-    channels.forEach((samples, channel) => {
-      let at = step * channel;
-      for (let n = start; n < end; n++, at += step * channels.length) {
+    for (const [channel, samples] of channels.entries()) {
+      for (let n = start, at = channel; n < end; n++, at += nChannels) {
         const sample = samples[n];
-        peak = Math.max(peak, Math.abs(sample));
-        const value = Math.round(scale * sample);
-        const kept = Math.max(-scale, Math.min(scale - 1, value));
+        const size = Math.abs(sample);
+        if (size > peak) peak = size;
+        const value = Math.floor(scale * sample + 0.5);
+        const kept = value < -scale ? -scale : value >= scale ? scale - 1 : value;
         if (kept !== value) clipped++;
-        bytes[at] = kept; // WAV is little-endian
-        bytes[at + 1] = kept >> 8;
-        if (!whole) bytes[at + 2] = kept >> 16;
+        if (numbers) {
+          numbers[at] = kept; // all browsers run on little-endian machines
+        } else {
+          bytes[3 * at] = kept;
+          bytes[3 * at + 1] = kept >> 8;
+          bytes[3 * at + 2] = kept >> 16;
+        }
       }
-    });
+    }
     Object.assign(this, { clipped, peak });
     return bytes;
   }

@@ -107,7 +107,8 @@ export function drawRuler(canvas, { from, length }, colour, font) {
 
 function shortTime(seconds, step) {
   const tenths = Math.round(10 * seconds);
-  const text = `${Math.floor(tenths / 600)}:${String(Math.floor(tenths / 10) % 60).padStart(2, "0")}`;
+  const whole = String(Math.floor(tenths / 10) % 60).padStart(2, "0");
+  const text = `${Math.floor(tenths / 600)}:${whole}`;
   return step < 1 ? `${text}.${tenths % 10}` : text;
 }
 

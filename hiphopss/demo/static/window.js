@@ -21,7 +21,11 @@ export class Window {
     return this.seconds / this.length;
   }
 
-  /** Where a moment is, 0 at the left and 1 at the right. @param {number} seconds @returns {number} */
+  /**
+   * Where a moment is, 0 at the left and 1 at the right.
+   * @param {number} seconds
+   * @returns {number}
+   */
   place(seconds) {
     return (seconds - this.from) / this.length;
   }
@@ -36,7 +40,11 @@ export class Window {
     return seconds >= this.from && seconds <= this.from + this.length;
   }
 
-  /** Show less or more; the moment at a place stays there. @param {number} factor @param {number} place */
+  /**
+   * Show less or more; the moment at a place stays there.
+   * @param {number} factor
+   * @param {number} place
+   */
   magnify(factor, place) {
     const fixed = this.at(place);
     const least = Math.min(LEAST_SECONDS, this.seconds);

@@ -67,7 +67,8 @@ function requireUsable(name, { sampleRate, channels, seconds }) {
   const most = MOST_SAMPLES / ((channels ?? 2) * Math.max(sampleRate ?? 0, USUAL_RATE));
   if (seconds > most) {
     const limit = `this page takes ${Math.floor(most / 60)} minutes of such a song`;
-    throw new DeviceError(`${name} is ${inWords(seconds)} long, and ${limit}: choose a part of it.`);
+    const length = inWords(seconds);
+    throw new DeviceError(`${name} is ${length} long, and ${limit}: choose a part of it.`);
   }
 }
 

@@ -12,7 +12,11 @@ export class PairTransform {
   /** @param {number} length  Of a frame. */
   constructor(length) {
     this.#length = length;
-    const angles = Float64Array.from({ length: length / 2 }, (_, n) => (2 * Math.PI * n) / length);
+    // Those of a step with `half` pairs begin at `half`.
+    const angles = Float64Array.from({ length }, (_, n) => {
+      const half = 1 << (31 - Math.clz32(n)); // the largest power of two that is in it
+      return n ? (Math.PI * (n - half)) / half : 0;
+    });
     this.#cosines = angles.map(Math.cos);
     this.#sines = angles.map(Math.sin);
     this.#reversed = new Uint32Array(length);
@@ -58,13 +62,12 @@ export class PairTransform {
     const [cosines, sines] = [this.#cosines, this.#sines];
     const length = this.#length;
     for (let half = 1; half < length; half *= 2) {
-      const stride = length / (2 * half);
       for (let start = 0; start < length; start += 2 * half) {
         for (let n = 0; n < half; n++) {
           const low = start + n;
           const high = low + half;
-          const c = cosines[n * stride];
-          const s = sines[n * stride];
+          const c = cosines[half + n];
+          const s = sines[half + n];
           const x = real[high] * c + imaginary[high] * s;
           const y = imaginary[high] * c - real[high] * s;
           real[high] = real[low] - x;

@@ -15,7 +15,7 @@ const BLOCK = 1 << 18; // samples that are read at a time
  * @typedef {object} Task
  * @property {string} id  Of the song.
  * @property {boolean} onDisk  Whether it is kept there.
- * @property {?Object<string, Blob>} files  Those of a song that is here already, but not on the disk.
+ * @property {?Object<string, Blob>} files  Of a song that is here already, but not on the disk.
  * @property {{id: string, name: string, weights: string}} model
  * @property {NewSong} [song]  What is separated, if it is not here already.
  *

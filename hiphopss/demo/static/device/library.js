@@ -6,6 +6,7 @@ import { zipped } from "./zip.js";
 
 const ADDRESS = /^device:([\w-]+)$/;
 const GONE = "That song is not on this device any more: choose the file again.";
+const IN_USE = "The song is being separated: remove it when that has ended.";
 const TRIES = 20; // a file can be removed as soon as the worker that wrote it is gone
 const PAUSE = 100; // milliseconds
 
@@ -19,13 +20,25 @@ export const isOnDevice = (address) => ADDRESS.test(address);
 /** The address of a song. @param {string} id @returns {string} */
 export const addressOf = (id) => `device:${id}`;
 
-/** The file of a track on this device, by its address in this page. @param {string} url @returns {?Blob} */
+/**
+ * The file of a track on this device.
+ * @param {string} url  Its address in this page.
+ * @returns {?Blob}
+ */
 export const fileAt = (url) => files.get(url) ?? null;
 
-/** The files of a song that is not on the disk. @param {string} id @returns {?Object<string, Blob>} */
+/**
+ * The files of a song that is not on the disk.
+ * @param {string} id
+ * @returns {?Object<string, Blob>}
+ */
 export const filesInMemory = (id) => inMemory.get(id) ?? null;
 
-/** Take a song that could not be kept on the disk. @param {string} id @param {Object<string, Blob>} kept */
+/**
+ * Take a song that could not be kept on the disk.
+ * @param {string} id
+ * @param {Object<string, Blob>} kept
+ */
 export function keepInMemory(id, kept) {
   inMemory.set(id, kept);
 }
@@ -94,7 +107,7 @@ export async function removeDeviceSong(id) {
       return;
     } catch (error) {
       if (error.name === "NotFoundError" || !navigator.storage?.getDirectory) return;
-      if (tries === TRIES) throw error;
+      if (tries === TRIES) throw new DeviceError(IN_USE);
       await new Promise((done) => setTimeout(done, PAUSE));
     }
   }

@@ -53,11 +53,12 @@ export class LevelMeter {
   push(channels) {
     const n = channels[0].length;
     this.#makeRoom(n);
-    for (let i = 0; i < n; i++) {
-      let sum = 0;
-      for (const samples of channels) sum += samples[i];
-      this.#held[this.#nHeld + i] = sum / channels.length;
+    const mono = this.#held.subarray(this.#nHeld, this.#nHeld + n);
+    mono.set(channels[0]);
+    for (const samples of channels.slice(1)) {
+      for (let i = 0; i < n; i++) mono[i] += samples[i];
     }
+    for (let i = 0; i < n; i++) mono[i] /= channels.length;
     this.#nHeld += n;
     this.#measure();
   }

@@ -107,7 +107,12 @@ export class MemoryFolder {
 /** The disk is full, or the browser gives no more of it. */
 export class FullError extends Error {}
 
-/** Write a whole file. @param {DiskFolder|MemoryFolder} folder @param {string} name @param {BlobPart} content */
+/**
+ * Write a whole file.
+ * @param {DiskFolder|MemoryFolder} folder
+ * @param {string} name
+ * @param {BlobPart} content
+ */
 export async function put(folder, name, content) {
   const sink = await folder.sink(name);
   try {

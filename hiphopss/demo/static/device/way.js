@@ -11,6 +11,7 @@ import {
 } from "./library.js";
 import { hasRoom } from "./store.js";
 
+const LOST = "A part of this page can't be loaded: check the connection, and try again.";
 const N_TRACKS = 5; // the song, and its stems
 
 // What the stages are called, and the shares of the time that they take.
@@ -26,7 +27,8 @@ const STAGES = {
 export class DeviceWay {
   id = "device";
   name = "On this device";
-  promise = "Your song stays on this device: this page separates it by itself, and sends it nowhere.";
+  promise =
+    "Your song stays on this device: this page separates it by itself, and sends it nowhere.";
   limits = "MP3, M4A, OGG, FLAC, WAV; up to 10 minutes.";
   #models;
 
@@ -72,7 +74,9 @@ async function follow(task, told, signal) {
   try {
     const files = await new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason));
-      worker.addEventListener("error", (event) => reject(new DeviceError(explained(event))));
+      worker.addEventListener("error", (event) =>
+        reject(new DeviceError(event.message ? explained(event) : LOST)),
+      );
       worker.addEventListener("message", ({ data }) => {
         if (data.error) reject(new DeviceError(data.error));
         else if (data.stage) told(...progress(data));

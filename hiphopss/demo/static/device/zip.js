@@ -6,7 +6,7 @@ const CENTRAL = 0x02014b50;
 const END = 0x06054b50;
 const VERSION = 20; // of the format, which any program reads
 const UTF8 = 0x0800; // names are UTF-8
-const FIRST_DAY = 0x21; // 1 January 1980: files bear no date, so that equal files are equal archives
+const FIRST_DAY = 0x21; // 1 January 1980: files bear no date, so equal files are equal archives
 
 /**
  * A file in an archive.

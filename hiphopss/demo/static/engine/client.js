@@ -22,9 +22,9 @@ export class DeviceError extends Error {}
  *   weights of the preset "released" never do).
  * @param {(stage: "loading" | "separating", fraction: number) => void} [options.told]
  * @param {AbortSignal} [options.signal]
- * @param {(stems: Object<string, Float32Array[]>) => Promise<void>} [options.write]  Takes the stems
- *   piece by piece from the beginning on, each by source and channel; they are not given back then,
- *   as those of a long song don't fit into memory.
+ * @param {(stems: Object<string, Float32Array[]>) => Promise<void>} [options.write]  Takes the
+ *   stems piece by piece from the beginning on, each by source and channel. They are not given back
+ *   then, as those of a long song don't fit into memory, and `song.channels` is empty afterwards.
  * @param {number} [options.workers]  By default as many as there are processors, up to four.
  * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string, beatsAMinute: ?number}>}
  *   Stems of the song's rate, channels and length; what was found to repeat in it, in words: null
@@ -62,6 +62,7 @@ async function separated(song, rates, network, { module, weights, listens, ...op
   const stems = sources.map(() => song.channels.map(() => new Float32Array(write ? 0 : nSamples)));
   const byName = (arrays) => Object.fromEntries(sources.map((name, s) => [name, arrays[s]]));
   const resampled = await rates.resampled(Part.of(song.channels));
+  if (write) song.channels = []; // memory for what follows
   let done = 0;
   const counted = (n) => told("separating", (done += n) / resampled.length);
   counted(0);

@@ -1,7 +1,7 @@
-// The hot loops of the engine, for WebAssembly with SIMD. `make wasm` compiles it and
-// loops/loops.c to kernels.wasm. There is no library and no heap: all arrays are given by their addresses, and
-// kernels.js hands out memory. Arrays of numbers are in single precision, and rows that are
-// written begin at multiples of 16 bytes.
+// The hot loops of the engine, for WebAssembly with SIMD: `make wasm` compiles this file and
+// loops/loops.c to kernels.wasm. There is no library and no heap: all arrays are given by their
+// addresses, and kernels.js hands out memory. Numbers are in single precision, and all arrays begin
+// at multiples of 16 bytes.
 
 #include "vectors.h"
 
@@ -58,9 +58,11 @@ EXPORT(matmul)(float *out, int out_stride, const float *a, int a_stride, const f
     float *to = out + p * PANEL;
     int r = 0;
     for (; r + 4 <= rows; r += 4)
-      tile(to + r * out_stride, out_stride, a + r * a_stride, a_stride, panel, depth, 4, begin, add);
+      tile(to + r * out_stride, out_stride, a + r * a_stride, a_stride, panel, depth, 4, begin,
+           add);
     for (; r < rows; r++)
-      tile(to + r * out_stride, out_stride, a + r * a_stride, a_stride, panel, depth, 1, begin, add);
+      tile(to + r * out_stride, out_stride, a + r * a_stride, a_stride, panel, depth, 1, begin,
+           add);
   }
 }
 
@@ -137,7 +139,8 @@ EXPORT(analyse)(float *re, float *im, int width, const float *samples, const int
   for (int first = 0; first < n; first += 4) {
     int count = least(4, n - first);
     const float *of[4];
-    for (int lane = 0; lane < 4; lane++) of[lane] = samples + starts[first + least(lane, count - 1)];
+    for (int lane = 0; lane < 4; lane++)
+      of[lane] = samples + starts[first + least(lane, count - 1)];
     for (int k = 0; k < half; k += 2) {
       v4 shape = read4(window + 2 * k);
       v4 a = read4(of[0] + 2 * k) * shape, b = read4(of[1] + 2 * k) * shape,

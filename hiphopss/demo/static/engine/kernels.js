@@ -40,19 +40,16 @@ export class Numbers {
 export class Kernels {
   #memory;
   #end;
+  #used; // what was taken before, and may have other numbers than zeros
 
   /** @param {WebAssembly.Module} module  Compiled from kernels.wasm. */
   constructor(module) {
     const { exports } = new WebAssembly.Instance(module);
     this.#memory = exports.memory;
     this.#end = exports.memory.buffer.byteLength; // what the kernels themselves need is before
+    this.#used = this.#end;
     for (const [name, kernel] of Object.entries(exports))
       if (typeof kernel === "function") this[name] = kernel;
-  }
-
-  /** Bytes of memory that are taken. */
-  get bytes() {
-    return this.#memory.buffer.byteLength;
   }
 
   /**
@@ -69,6 +66,22 @@ export class Kernels {
     return this.#numbers(content, Int32Array);
   }
 
+  /**
+   * Do something for which memory is taken, and give that up again.
+   * @template T
+   * @param {() => T} work  Its arrays must not be used afterwards.
+   * @returns {T}
+   */
+  passing(work) {
+    const end = this.#end;
+    try {
+      return work();
+    } finally {
+      this.#used = Math.max(this.#used, this.#end);
+      this.#end = end;
+    }
+  }
+
   #numbers(content, kind) {
     const length = typeof content === "number" ? content : content.length;
     const pointer = this.#end;
@@ -77,16 +90,7 @@ export class Kernels {
     if (missing > 0) this.#memory.grow(Math.ceil(missing / PAGE_BYTES));
     const numbers = new Numbers(this.#memory, pointer, length, kind);
     if (typeof content !== "number") numbers.view.set(content);
+    else if (pointer < this.#used) numbers.view.fill(0);
     return numbers;
   }
-}
-
-/**
- * Make the kernels ready.
- * @param {BufferSource | WebAssembly.Module} source  The content of kernels.wasm, or compiled.
- * @returns {Promise<Kernels>}
- */
-export async function loadKernels(source) {
-  const compiled = source instanceof WebAssembly.Module;
-  return new Kernels(compiled ? source : await WebAssembly.compile(source));
 }

@@ -153,14 +153,16 @@ export class Network {
    * Compute the masks of consecutive patches, joined by the cross-fade.
    * @param {import("./kernels.js").Numbers} joined  Filled with [sources, nFrames, width], where
    *   nFrames is `(nPatches - 1) * hop + context`.
-   * @param {import("./kernels.js").Numbers} magnitudes  [nFrames, width]; zeros where there is none.
+   * @param {import("./kernels.js").Numbers} magnitudes  [nFrames, width]; zeros after the signal.
+   *   none.
    * @param {Float64Array} weights  From `crossfadeWeights`.
+   * @param {number} most  Number of patches for which to take memory, if there isn't enough.
    */
-  joinedMasks(joined, magnitudes, weights) {
+  joinedMasks(joined, magnitudes, weights, most) {
     const { config, kernels, width } = this;
     const nPatches = weights.length / config.context;
     const nFrames = (nPatches - 1) * patchHop(config) + config.context;
-    const room = this.#roomFor(nPatches, nFrames);
+    const room = this.#roomFor(nPatches, most);
     room.weights.view.set(weights);
     joined.view.fill(0, 0, 4 * nFrames * width);
     this.#encode(room, magnitudes, nPatches, nFrames);
@@ -185,11 +187,12 @@ export class Network {
     }
   }
 
-  /** Memory for so many patches; it only grows. */
-  #roomFor(nPatches, nFrames) {
-    if (this.#room?.nPatches >= nPatches) return this.#room;
+  /** Memory for at least so many patches. */
+  #roomFor(needed, nPatches) {
+    if (this.#room?.nPatches >= needed) return this.#room;
     const { kernels, nDecoders, nEncoded, width } = this;
     const { context } = this.config;
+    const nFrames = (nPatches - 1) * patchHop(this.config) + context;
     const outputs = kernels.floats(nDecoders * context * width);
     this.#room = {
       nPatches,

@@ -1,9 +1,12 @@
 // Patches: the frames that the network sees together, and how its outputs are joined, as in
 // hiphopss/signal/patches.py.
 
-/** Number of frames between the starts of patches. @param {import("./weights.js").SignalConfig} c */
-export function patchHop(c) {
-  return c.context - c.overlap;
+/**
+ * Number of frames between the starts of patches.
+ * @param {import("./weights.js").SignalConfig} config
+ */
+export function patchHop({ context, overlap }) {
+  return context - overlap;
 }
 
 /**

@@ -105,31 +105,39 @@ export class Separator {
     this.#analyse(room, channels, offset, reach, nFrames);
     const { firstPatch, nPatches, nAfter } = reach;
     const weights = crossfadeWeights(this.config, firstPatch, nPatches, nAfter);
-    this.network.joinedMasks(room.joined, room.magnitudes, weights);
+    this.network.joinedMasks(room.joined, room.magnitudes, weights, room.nPatches);
     const inJoined = (nPatches - 1) * patchHop(this.config) + this.config.context;
     const own = channels.map((samples) => samples.subarray(start - offset, stop - offset));
-    return this.#stems(room, own, reach, nFrames, inJoined, start);
+    return this.#stems(room, own, reach, inJoined, start);
   }
 
-  /** Memory for a part; it only grows. */
+  /** Memory for a part. That of a smaller one is lost, so there is enough for a usual part. */
   #roomFor(nChannels, nPatches) {
-    if (this.#room?.nChannels >= nChannels && this.#room.nPatches >= nPatches) return this.#room;
-    const { context, hop } = this.config;
-    const frames = (nPatches - 1) * patchHop(this.config) + context;
-    const size = frames * this.network.width;
     const kernels = this.#kernels;
-    this.#room = {
-      nChannels,
-      nPatches,
-      samples: kernels.floats((frames + 1) * hop),
-      starts: kernels.integers(Array.from({ length: frames }, (_, frame) => frame * hop)),
-      re: Array.from({ length: nChannels }, () => kernels.floats(size)),
-      im: Array.from({ length: nChannels }, () => kernels.floats(size)),
-      magnitudes: kernels.floats(size),
-      joined: kernels.floats(this.sources.length * size),
-      productRe: kernels.floats(size),
-      productIm: kernels.floats(size),
-    };
+    const { context, hop } = this.config;
+    const step = patchHop(this.config);
+    if (!(this.#room?.nPatches >= nPatches)) {
+      const most = Math.max(nPatches, RUN + Math.ceil(context / step) + 1);
+      const frames = (most - 1) * step + context;
+      const size = frames * this.network.width;
+      this.#room = {
+        nPatches: most,
+        size,
+        samples: kernels.floats((frames + 1) * hop),
+        starts: kernels.integers(Array.from({ length: frames }, (_, frame) => frame * hop)),
+        re: [],
+        im: [],
+        magnitudes: kernels.floats(size),
+        joined: kernels.floats(this.sources.length * size),
+        productRe: kernels.floats(size),
+        productIm: kernels.floats(size),
+      };
+    }
+    const { re, im, size } = this.#room;
+    while (re.length < nChannels) {
+      re.push(kernels.floats(size));
+      im.push(kernels.floats(size));
+    }
     return this.#room;
   }
 
@@ -168,7 +176,7 @@ export class Separator {
   }
 
   /** Apply the masks, and transform back; the last stem is what the others leave. */
-  #stems(room, mixture, reach, nFrames, inJoined, start) {
+  #stems(room, mixture, reach, inJoined, start) {
     const { hop } = this.config;
     const { width } = this.network;
     const before = reach.firstFrame - reach.firstPatch * patchHop(this.config);

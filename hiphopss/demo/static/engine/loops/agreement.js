@@ -59,16 +59,13 @@ export class Features {
     /** The network's masks there, in bytes, source by source. */
     this.masks = Array.from({ length: nSources }, () => new Uint8Array(n));
     this.starts = kernels.integers(STARTS);
+    /** Room for one signal at a time. */
+    this.room = kernels.floats(2 * n);
   }
 
   /** Spectra of a frame of the song, from which on there are those of the next ones. */
   static at(signal, frame) {
     return signal.at(2 * BINS.length * frame);
-  }
-
-  /** Room for a signal. */
-  room() {
-    return this.#kernels.floats(this.spectra.length);
   }
 
   /** Write the network's estimate of a source. @param {import("../kernels.js").Numbers} signal */
@@ -113,7 +110,7 @@ export class Coherence {
     this.#line = room.line;
     /** Room for results. */
     this.values = room.values;
-    this.#products(room.energy, 0, signal, 0);
+    this.#products(room.energy, 0);
     // Running sums leave rounding of either sign where a song is silent.
     const energy = room.energy.view;
     let most = 0;
@@ -145,37 +142,46 @@ export class Coherence {
   /** Write likeness to what comes `shift` frames later into `values`. */
   later(shift) {
     const n = this.#features.nFrames - shift;
-    this.#products(this.values, shift, this.#signal, shift);
-    const { at, pointer } = { at: this.#energy.at(shift * N_BANDS), pointer: this.#energy.pointer };
-    this.#kernels.likeness(this.values.pointer, pointer, at, n * N_BANDS, this.#least);
+    this.#products(this.values, shift);
+    const [early, late] = [this.#energy.pointer, this.#energy.at(shift * N_BANDS)];
+    this.#kernels.likeness(this.values.pointer, early, late, n * N_BANDS, this.#least);
   }
 
   /** After `later`: its mean over bands, in which loud ones count more. */
   broad(shift) {
     const n = this.#features.nFrames - shift;
-    const late = this.#energy.at(shift * N_BANDS);
-    this.#kernels.broad(
-      this.values.pointer, this.#energy.pointer, late, n, N_BANDS, this.#line.pointer,
-    );
+    const [early, late] = [this.#energy.pointer, this.#energy.at(shift * N_BANDS)];
+    this.#kernels.broad(this.values.pointer, early, late, n, N_BANDS, this.#line.pointer);
     return this.#line.view.slice(0, n);
   }
 
-  /** Share of the signal that another one explains, by frame and band. */
-  regression(other) {
-    this.#products(this.values, 0, other, 0);
+  /** Multiply some frames with those of another signal, for `regression`. */
+  multiply(other, first, last) {
+    const { starts } = this.#features;
+    const own = Features.at(this.#signal, first);
+    const out = this.values.at(first * N_BANDS);
+    this.#kernels.products(own, other.pointer, last - first, starts.pointer, N_BANDS, out);
+  }
+
+  /** Share of the signal that another one explains, of which `multiply` got all frames. */
+  regression() {
+    this.#smooth(this.values, this.#features.nFrames);
     const [values, energy] = [this.values.view, this.#energy.view];
     return values.map((value, n) => value / Math.max(energy[n], this.#least));
   }
 
-  /** Smoothed products of the signal with another one some frames later. */
-  #products(out, shift, other, from) {
-    const kernels = this.#kernels;
+  /** Smoothed products of the signal with itself some frames later. */
+  #products(out, shift) {
     const n = this.#features.nFrames - shift;
-    const { starts } = this.#features;
-    const late = Features.at(other, from);
-    kernels.products(this.#signal.pointer, late, n, starts.pointer, N_BANDS, out.pointer);
+    const late = Features.at(this.#signal, shift);
+    const starts = this.#features.starts.pointer;
+    this.#kernels.products(this.#signal.pointer, late, n, starts, N_BANDS, out.pointer);
+    this.#smooth(out, n);
+  }
+
+  #smooth(values, n) {
     for (let time = 0; time < 2; time++)
-      kernels.smooth(out.pointer, n, N_BANDS, SMOOTH_FRAMES, this.#line.pointer);
+      this.#kernels.smooth(values.pointer, n, N_BANDS, SMOOTH_FRAMES, this.#line.pointer);
   }
 }
 
@@ -205,24 +211,25 @@ export class Agreement {
     const { nFrames } = features;
     this.#framesPerStep = features.framesPerStep;
     this.nFrames = nFrames;
-    const [beat, voice] = [features.room(), features.room()];
-    features.beat(beat);
-    features.source(0, voice);
-    const of = (signal) =>
-      new Coherence(kernels, features, signal, Coherence.room(kernels, nFrames));
-    const compared = { beat: of(beat), voice: of(voice) };
-    const heard = audible(compared.voice.loudness());
-    const left = kernels.floats(nFrames);
-    const out = kernels.floats(Math.ceil((nFrames * N_BANDS) / 2));
-    /** Room for two signals, which is no longer needed here. */
-    this.freed = [beat, voice];
+    const room = Coherence.room(kernels, nFrames);
+    features.source(0, features.room);
+    const voice = new Coherence(kernels, features, features.room, room);
+    const heard = audible(voice.loudness());
+    const different = new Map();
     for (const step of steps) {
       const shift = step * features.framesPerStep;
-      const n = nFrames - shift;
-      compared.voice.later(shift);
-      left.view.set(unlike(compared.voice.broad(shift), heard, shift, constants));
-      compared.beat.later(shift);
-      kernels.halves(compared.beat.values.pointer, left.pointer, n, N_BANDS, out.pointer);
+      voice.later(shift);
+      different.set(step, unlike(voice.broad(shift), heard, shift, constants));
+    }
+    features.beat(features.room); // in the place of the voice
+    const beat = new Coherence(kernels, features, features.room, room);
+    const left = kernels.floats(nFrames);
+    const out = kernels.floats(Math.ceil((nFrames * N_BANDS) / 2));
+    for (const step of steps) {
+      const n = nFrames - step * features.framesPerStep;
+      left.view.set(different.get(step));
+      beat.later(step * features.framesPerStep);
+      kernels.halves(beat.values.pointer, left.pointer, n, N_BANDS, out.pointer);
       const { buffer } = out.view;
       this.#later.set(step, new Uint16Array(buffer, out.pointer, n * N_BANDS).slice());
     }

@@ -118,13 +118,15 @@ function joined(one, other) {
  * @returns {Float32Array[]}  [nFrames, N_BANDS] of each source.
  */
 export function repeating(kernels, features, agreement, plan, choices) {
-  const [signal, mean] = agreement.freed;
   const room = Coherence.room(kernels, features.nFrames);
-  const weights = kernels.floats(features.nFrames * N_BANDS);
+  const most = Math.max(...plan.map(([first, last]) => last - first));
+  const mean = kernels.floats(2 * BINS.length * most);
+  const weights = kernels.floats(N_BANDS * most);
   return features.masks.map((_, source) => {
-    features.source(source, signal);
-    mean.view.fill(0);
+    features.source(source, features.room);
+    const coherence = new Coherence(kernels, features, features.room, room);
     plan.forEach(([first, last], n) => {
+      mean.view.fill(0);
       const qualities = choices[n].map((step) => squared(agreement.of(step, first, last)));
       const shares = normalised(qualities);
       choices[n].forEach((step, nth) => {
@@ -135,12 +137,13 @@ export function repeating(kernels, features, agreement, plan, choices) {
         const inside = [(low - first) * N_BANDS, (high - first) * N_BANDS];
         weights.view.set(shares[nth].subarray(...inside));
         kernels.add_weighted(
-          Features.at(mean, low), Features.at(signal, low + shift), weights.pointer,
-          high - low, features.starts.pointer, N_BANDS,
+          Features.at(mean, low - first), Features.at(features.room, low + shift),
+          weights.pointer, high - low, features.starts.pointer, N_BANDS,
         );
       });
+      coherence.multiply(mean, first, last);
     });
-    return new Coherence(kernels, features, signal, room).regression(mean);
+    return coherence.regression();
   });
 }
 

@@ -3,7 +3,7 @@
 // for memory, those that are needed are computed once more from the samples.
 
 import { ordered } from "../ordered.js";
-import { Agreement } from "./agreement.js";
+import { Agreement, N_BANDS } from "./agreement.js";
 import { chosen } from "./beat.js";
 import { found } from "./found.js";
 import { Grid, N_BINS } from "./grid.js";
@@ -48,7 +48,7 @@ export class LoopSeparator {
   /**
    * @param {Network} network
    * @param {() => import("../kernels.js").Kernels} newKernels  Makes kernels with memory of their
-   *   own, which is free again when they are no longer used.
+   *   own, which is free again when they are no longer used: here, once copies were compared.
    * @param {import("./beat.js").Constants} constants
    */
   constructor(network, newKernels, constants) {
@@ -82,31 +82,37 @@ export class LoopSeparator {
     const { sampleRate } = this.#network;
     this.found = [];
     const parts = divided(song, sampleRate, MOST_SECONDS, FADE_SECONDS);
-    const periods = parts.map((part) => this.#period(part));
+    let kernels = this.#newKernels();
+    const periods = parts.map((part) => kernels.passing(() => this.#period(kernels, part)));
     if (!periods.some(Boolean)) {
       this.found = parts.map(() => null);
       yield* this.#network.stems(song, told);
       return;
     }
-    yield* this.#faded(parts, periods, counted(told, song.length));
+    // Kernels that were used keep their memory, so the first part goes on with it.
+    const takeKernels = () => {
+      const taken = kernels ?? this.#newKernels();
+      kernels = null;
+      return taken;
+    };
+    yield* this.#faded(parts, periods, takeKernels, counted(told, song.length));
   }
 
   /** The period of a part of a song, or null if nothing repeats. */
-  #period(part) {
-    const kernels = this.#newKernels();
+  #period(kernels, part) {
     const low = lowered(kernels, part);
     const likeness = new Likeness(kernels, low, this.#network.sampleRate / DECIMATION);
     return findPeriod(likeness, this.#constants.least_likeness);
   }
 
   /** The stems of all parts; where two overlap, one fades out while the other fades in. */
-  async *#faded(parts, periods, told) {
+  async *#faded(parts, periods, takeKernels, told) {
     let end = null; // what fades out
     for (const [n, part] of parts.entries()) {
       const stop = n + 1 < parts.length ? parts[n + 1].start : part.stop;
       const kept = [];
       let at = 0;
-      for await (const block of this.#part(part, periods[n], told)) {
+      for await (const block of this.#part(part, periods[n], takeKernels, told)) {
         const length = block[0][0].length;
         if (end) fade(block, end, at);
         const alone = Math.min(Math.max(stop - part.start - at, 0), length);
@@ -118,7 +124,7 @@ export class LoopSeparator {
     }
   }
 
-  async *#part(part, period, told) {
+  async *#part(part, period, takeKernels, told) {
     if (!period) {
       this.found.push(null);
       yield* this.#network.stems(part, told);
@@ -126,7 +132,7 @@ export class LoopSeparator {
     }
     const half = (nSamples) => told(nSamples / 2);
     const looped = new Looped(this.#network, part, period, this.#constants);
-    await looped.listen(this.#newKernels(), half);
+    await looped.listen(takeKernels(), half);
     if (looped.found.covered >= LEAST_COVERED) {
       this.found.push(looped.found);
       yield* looped.stems(half);
@@ -204,8 +210,7 @@ class Looped {
     const [first, last] = this.#plan[number];
     const steps = this.#choices[number];
     const grid = this.#grid;
-    const bands = (values) =>
-      values.slice((first * values.length) / grid.nFrames, (last * values.length) / grid.nFrames);
+    const bands = (values) => values.slice(first * N_BANDS, last * N_BANDS);
     return {
       step: this.#period.samples,
       nSamples: grid.nSamples,
