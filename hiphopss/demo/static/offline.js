@@ -15,12 +15,15 @@ export async function keepOffline() {
   serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
 }
 
-// A song that was opened before there was a worker is asked for again, mostly from the browser's
-// own cache, so that it is kept, too.
+// What of a song was fetched past the worker, before it was there or just then, is asked for again,
+// mostly from the browser's own cache, so that it is kept, too.
 function keepSong() {
-  for (const { name } of performance.getEntriesByType("resource")) {
-    if (name.includes("/results/")) fetch(name).catch(() => {});
-  }
+  const observer = new PerformanceObserver((list) => {
+    for (const { name, workerStart } of list.getEntries()) {
+      if (workerStart === 0 && name.includes("/results/")) fetch(name).catch(() => {});
+    }
+  });
+  observer.observe({ type: "resource", buffered: true });
 }
 
 // Loads the page anew, if the new version takes over.
