@@ -157,4 +157,5 @@ def firefox(tmp_path_factory):
         pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
     with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
         yield firefox
-        assert not firefox.faults
+        # Requests of a page that is left end without an address.
+        assert not [fault for fault in firefox.faults if "load ‘’" not in fault]
