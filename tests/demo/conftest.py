@@ -158,4 +158,4 @@ def firefox(tmp_path_factory):
     with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
         yield firefox
         # Requests of a page that is left end without an address.
-        assert not [fault for fault in firefox.faults if "load ‘’" not in fault]
+        assert not [fault for fault in firefox.faults if "load \u2018\u2019" not in fault]
