@@ -15,21 +15,28 @@ export async function keepOffline() {
   serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
 }
 
-// A song that was opened before there was a worker is asked for again, mostly from the browser's
-// own cache, so that it is kept, too.
+// What of a song was fetched past the worker, before it was there or just then, is asked for again,
+// mostly from the browser's own cache, so that it is kept, too.
 function keepSong() {
-  for (const { name } of performance.getEntriesByType("resource")) {
-    if (name.includes("/results/")) fetch(name).catch(() => {});
-  }
+  const observer = new PerformanceObserver((list) => {
+    for (const { name, workerStart } of list.getEntries()) {
+      if (workerStart === 0 && name.includes("/results/")) fetch(name).catch(() => {});
+    }
+  });
+  observer.observe({ type: "resource", buffered: true });
 }
 
-// Loads the page anew, if the new version takes over.
+// Loads the page anew, if the new version takes over. If that comes late, the page is at work by
+// then, and stays.
 function replace(waiting) {
+  const { serviceWorker } = navigator;
+  const late = new AbortController();
+  const { signal } = late;
   return new Promise((resolve) => {
-    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
-    navigator.serviceWorker.addEventListener("message", resolve); // other tabs are open
-    navigator.serviceWorker.startMessages();
+    serviceWorker.addEventListener("controllerchange", () => location.reload(), { signal });
+    serviceWorker.addEventListener("message", resolve, { signal }); // other tabs are open
+    serviceWorker.startMessages();
     waiting.postMessage("take over");
     setTimeout(resolve, PATIENCE);
-  });
+  }).then(() => late.abort());
 }

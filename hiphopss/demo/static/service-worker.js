@@ -7,6 +7,8 @@
 const EXPORTED = null;
 
 const MOST_SONG_BYTES = 100e6; // of all the site's songs that are kept
+const LOOKS = 10; // for other tabs: a page that was loaded anew is there twice for a moment
+const PAUSE = 50; // milliseconds between them
 const SCOPE = self.registration.scope; // sites of one host share its caches
 const OWN = `hiphopss ${SCOPE} `;
 const PAGE = `${OWN}page ${EXPORTED?.version}`;
@@ -60,10 +62,13 @@ async function retire() {
 }
 
 async function replaceIfAlone(page) {
-  const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-  const own = pages.filter(({ url }) => url.startsWith(SCOPE));
-  if (own.length <= 1) await self.skipWaiting();
-  else page.postMessage("not alone");
+  for (let n = 0; n < LOOKS; n++) {
+    const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+    const own = pages.filter(({ url }) => url.startsWith(SCOPE));
+    if (own.length <= 1) return self.skipWaiting();
+    await new Promise((done) => setTimeout(done, PAUSE));
+  }
+  return page.postMessage("not alone");
 }
 
 async function removeCaches(unwanted) {
