@@ -23,7 +23,10 @@ function keepSong() {
     for (const { name, workerStart } of list.getEntries()) {
       if (workerStart || asked.has(name) || !name.includes("/results/")) continue;
       asked.add(name);
-      fetch(name).catch(() => {});
+      // read to its end, as browsers have few connections for answers that nobody reads
+      fetch(name)
+        .then((answer) => answer.blob())
+        .catch(() => {});
     }
   });
   observer.observe({ type: "resource", buffered: true });

@@ -37,7 +37,7 @@ self.addEventListener("fetch", (event) => {
   if (name in EXPORTED.files || ["", "index.html"].includes(name)) {
     event.respondWith(fromPage(request, name));
   } else if (name.startsWith("results/") && !request.headers.has("range")) {
-    event.respondWith(fromSongs(request));
+    event.respondWith(fromSongs(event));
   }
 });
 
@@ -82,12 +82,15 @@ async function fromPage(request, name) {
   return (await cache.match(address)) ?? fetch(request);
 }
 
-async function fromSongs(request) {
+async function fromSongs(event) {
+  const { request } = event;
   const cache = await caches.open(SONGS);
   const known = await cache.match(request, { ignoreVary: true });
   if (known) return known;
   const answer = await fetch(request);
-  if (answer.status === 200) await keepSong(cache, request, answer.clone()).catch(() => {});
+  if (answer.status === 200) {
+    event.waitUntil(keepSong(cache, request, answer.clone()).catch(() => {}));
+  }
   return answer;
 }
 
