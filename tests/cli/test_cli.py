@@ -69,7 +69,7 @@ def test_importing_the_package_imports_no_backend():
         (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "0"], "--jobs: 0: give"),
         (["evaluate", "empty", "empty", "-o", "scores.csv", "--jobs", "two"], "--jobs: two: give"),
         (["reproduce", "-o", "run", "--jobs", "-1"], "--jobs: -1: give a whole number, 1 or more"),
-        (["generate", "new", "--dev", "0"], "0 songs of Dev"),
+        (["generate", "new", "--dev", "0", "--test", "0"], "0 songs of Dev"),
         (["download", "hhds", "full"], "full"),
         (["download", "dsd100", "new"], "add --archive DSD100.zip"),
         (["download", "musdb18", "new", "--archive", "song.wav"], "song.wav: has"),
