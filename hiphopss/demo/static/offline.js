@@ -1,15 +1,11 @@
 // Keeps the page for visits without a network, by the service worker.
 
-const PATIENCE = 3000; // milliseconds that a new version has to take over
-
 /**
- * Keep an exported page in the browser. A new version that has come since the last visit takes over
- * before anything is done in this one.
+ * Keep an exported page in the browser. A new version is fetched when there is one, and used as soon
+ * as no tab has the old one any more.
  */
-export async function keepOffline() {
+export function keepOffline() {
   if (!("serviceWorker" in navigator)) return; // such as without https
-  const known = await navigator.serviceWorker.getRegistration();
-  if (known?.waiting) await replace(known.waiting);
   const { serviceWorker } = navigator;
   if (!serviceWorker.controller) serviceWorker.addEventListener("controllerchange", keepSong);
   serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
@@ -20,23 +16,12 @@ export async function keepOffline() {
 function keepSong() {
   const observer = new PerformanceObserver((list) => {
     for (const { name, workerStart } of list.getEntries()) {
-      if (workerStart === 0 && name.includes("/results/")) fetch(name).catch(() => {});
+      if (workerStart > 0 || !name.includes("/results/")) continue;
+      // read to its end, as browsers have few connections for answers that nobody reads
+      fetch(name)
+        .then((answer) => answer.blob())
+        .catch(() => {});
     }
   });
   observer.observe({ type: "resource", buffered: true });
-}
-
-// Loads the page anew, if the new version takes over. If that comes late, the page is at work by
-// then, and stays.
-function replace(waiting) {
-  const { serviceWorker } = navigator;
-  const late = new AbortController();
-  const { signal } = late;
-  return new Promise((resolve) => {
-    serviceWorker.addEventListener("controllerchange", () => location.reload(), { signal });
-    serviceWorker.addEventListener("message", resolve, { signal }); // other tabs are open
-    serviceWorker.startMessages();
-    waiting.postMessage("take over");
-    setTimeout(resolve, PATIENCE);
-  }).then(() => late.abort());
 }

@@ -7,8 +7,6 @@
 const EXPORTED = null;
 
 const MOST_SONG_BYTES = 100e6; // of all the site's songs that are kept
-const LOOKS = 10; // for other tabs: a page that was loaded anew is there twice for a moment
-const PAUSE = 50; // milliseconds between them
 const SCOPE = self.registration.scope; // sites of one host share its caches
 const OWN = `hiphopss ${SCOPE} `;
 const PAGE = `${OWN}page ${EXPORTED?.version}`;
@@ -23,11 +21,6 @@ self.addEventListener("activate", (event) => {
   event.waitUntil(EXPORTED ? takeOver() : retire());
 });
 
-// A page that has just been opened asks for the new version; other tabs may be at work with this.
-self.addEventListener("message", (event) => {
-  if (event.data === "take over") event.waitUntil(replaceIfAlone(event.source));
-});
-
 self.addEventListener("fetch", (event) => {
   const { request } = event;
   const { origin, pathname } = new URL(request.url);
@@ -37,7 +30,7 @@ self.addEventListener("fetch", (event) => {
   if (name in EXPORTED.files || ["", "index.html"].includes(name)) {
     event.respondWith(fromPage(request, name));
   } else if (name.startsWith("results/") && !request.headers.has("range")) {
-    event.respondWith(fromSongs(request));
+    event.respondWith(fromSongs(event));
   }
 });
 
@@ -61,16 +54,6 @@ async function retire() {
   for (const page of pages) page.navigate(page.url);
 }
 
-async function replaceIfAlone(page) {
-  for (let n = 0; n < LOOKS; n++) {
-    const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-    const own = pages.filter(({ url }) => url.startsWith(SCOPE));
-    if (own.length <= 1) return self.skipWaiting();
-    await new Promise((done) => setTimeout(done, PAUSE));
-  }
-  return page.postMessage("not alone");
-}
-
 async function removeCaches(unwanted) {
   const names = (await caches.keys()).filter((name) => name.startsWith(OWN) && unwanted(name));
   await Promise.all(names.map((name) => caches.delete(name)));
@@ -82,12 +65,15 @@ async function fromPage(request, name) {
   return (await cache.match(address)) ?? fetch(request);
 }
 
-async function fromSongs(request) {
+async function fromSongs(event) {
+  const { request } = event;
   const cache = await caches.open(SONGS);
   const known = await cache.match(request, { ignoreVary: true });
   if (known) return known;
   const answer = await fetch(request);
-  if (answer.status === 200) await keepSong(cache, request, answer.clone()).catch(() => {});
+  if (answer.status === 200) {
+    event.waitUntil(keepSong(cache, request, answer.clone()).catch(() => {}));
+  }
   return answer;
 }
 
