@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Iterable
 from functools import partial
@@ -135,7 +136,7 @@ def site_description(
         "limits": {
             "max_bytes": limits.max_bytes,
             "max_seconds": limits.max_seconds,
-            "formats": list(FORMATS),
+            "formats": [*FORMATS, *(["M4A"] if shutil.which("ffmpeg") else [])],
         },
         "sources": list(SOURCES),
         "bends": SHIFTER in static_files(),

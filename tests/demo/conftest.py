@@ -101,7 +101,7 @@ def open_page(browser):
             if not first:  # most tests choose a song, and needn't wait for another
                 context.add_init_script(SAVE_DATA)
             page = context.new_page()
-            page.set_default_timeout(20_000)
+            page.set_default_timeout(60_000)  # on a machine with much else to do
             page.on("request", lambda request: hosts.add(request.url.split("/")[2]))
             page.on("pageerror", lambda error: faults.append(str(error)))
             page.on("console", lambda m: m.type == "error" and faults.append(m.text))
@@ -157,4 +157,5 @@ def firefox(tmp_path_factory):
         pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
     with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
         yield firefox
-        assert not firefox.faults
+        # Requests of a page that is left end without an address.
+        assert not [fault for fault in firefox.faults if "load \u2018\u2019" not in fault]

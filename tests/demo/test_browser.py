@@ -1,5 +1,7 @@
 """The demo's page in headless Chromium: choosing songs, and an exported site."""
 
+import shutil
+
 import numpy as np
 import pytest
 from helpers.demo_page import (
@@ -20,7 +22,8 @@ pytestmark = pytest.mark.browser
 
 def test_upload_is_separated_and_drawn(open_page, server, songs):
     page = open_page(server)
-    assert page.inner_text("#limits") == "WAV, FLAC, OGG, MP3; up to 10 minutes and 3 MB."
+    formats = "WAV, FLAC, OGG, MP3" + (", M4A" if shutil.which("ffmpeg") else "")
+    assert page.inner_text("#limits") == f"{formats}; up to 10 minutes and 3 MB."
     page.set_input_files("#file", songs / "Mixtures/Test/stereo/mixture.wav")
     page.wait_for_selector(READY)
     page.wait_for_selector("#job", state="hidden")

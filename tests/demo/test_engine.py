@@ -132,10 +132,27 @@ def check_stems(evaluate):
         assert found["loop"]  # it wasn't looked for
 
 
-def check_refusals(evaluate):
+@pytest.fixture
+def page(browser, site):
+    page = browser.new_page()
+    page.goto(site)
+    yield page
+    page.close()
+
+
+def test_stems_are_those_of_python_in_chromium(page):
+    check_stems(page.evaluate)
+
+
+def test_stems_are_those_of_python_in_firefox(firefox, site):
+    firefox.goto(site)
+    check_stems(firefox.evaluate)
+
+
+def test_what_can_not_be_separated_is_said_and_a_song_can_be_left(page):
     def said(sample_rate=44100, weights="weights.bin", **options):
         task = {"sampleRate": sample_rate, "weights": weights, "stop": None, **options}
-        return evaluate(REFUSED, task)["said"]
+        return page.evaluate(REFUSED, task)["said"]
 
     for file in ("damaged.bin", "cut.bin", "other.bin"):
         assert said(weights=file) == (
@@ -150,20 +167,6 @@ def check_refusals(evaluate):
     )
     for stage in ("loading", "separating"):
         asked = {"sampleRate": 44100, "weights": "weights.bin", "stop": stage}
-        left = evaluate(REFUSED, asked)
+        left = page.evaluate(REFUSED, asked)
         assert left["name"] == "AbortError"
         assert left["seconds"] < 5  # it takes milliseconds, on a machine that does nothing else
-
-
-def test_stems_are_those_of_python_in_chromium(browser, site):
-    page = browser.new_page()
-    page.goto(site)
-    check_stems(page.evaluate)
-    check_refusals(page.evaluate)
-    page.close()
-
-
-def test_stems_are_those_of_python_in_firefox(firefox, site):
-    firefox.goto(site)
-    check_stems(firefox.evaluate)
-    check_refusals(firefox.evaluate)

@@ -152,7 +152,7 @@ def page(browser, site):
     """The page itself, which meets no error in the end."""
     faults = []
     with contextlib.closing(browser.new_page()) as page:
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(site)
         page.wait_for_selector("#live-open:not([hidden])")
@@ -262,8 +262,10 @@ def test_microphone_starts_and_stops(page):
     page.click("#live [data-way=microphone]")
     page.wait_for_selector(f"{STATUS}:has-text('You hear: the microphone')")
     page.keyboard.press("Escape")
+    page.wait_for_function(
+        "() => stream.getTracks().every((track) => track.readyState === 'ended')"
+    )
     assert page.evaluate("document.activeElement.id") == "live-open"
-    assert page.evaluate("stream.getTracks().every((track) => track.readyState === 'ended')")
 
 
 REFUSALS = {

@@ -247,7 +247,6 @@ def test_shares_of_processes_make_one_loss(features, published):
 # training
 
 
-@pytest.mark.usefixtures("uncompiled")
 def test_watching_other_songs_changes_no_weight(features, others, tmp_path, lines):
     plain = train(features, tmp_path / "plain.weights.h5", SHORT, **QUIET)
     watched = replace(SHORT, validation=others, keep="last", patience=9)

@@ -123,6 +123,7 @@ export class Intake extends EventTarget {
     const on = (id, event, act) => byId(id).addEventListener(event, act);
     on("job-cancel", "click", ({ detail }) => {
       this.cancel();
+      announce("Cancelled");
       if (detail === 0 || !byId("choices").hidden) this.#focusChoice();
     });
     on("change", "click", () => {

@@ -12,11 +12,13 @@ export function keepOffline() {
 }
 
 // What of a song was fetched past the worker, before it was there or just then, is asked for again,
-// mostly from the browser's own cache, so that it is kept, too.
+// mostly from the browser's own cache, so that it is kept, too; once, whatever the browser reports.
 function keepSong() {
+  const asked = new Set();
   const observer = new PerformanceObserver((list) => {
     for (const { name, workerStart } of list.getEntries()) {
-      if (workerStart > 0 || !name.includes("/results/")) continue;
+      if (workerStart || asked.has(name) || !name.includes("/results/")) continue;
+      asked.add(name);
       // read to its end, as browsers have few connections for answers that nobody reads
       fetch(name)
         .then((answer) => answer.blob())

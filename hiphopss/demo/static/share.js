@@ -178,7 +178,7 @@ export class Address {
     const copied = await copyText(location.href);
     if (!copied) announce("The browser lets no page copy: take the link from its address bar.");
     else if (/^(localhost|127\.|\[::1\])/.test(location.hostname)) {
-      announce("Link copied, with your mix. It opens on this computer only, while the demo runs.");
+      announce("Link copied, with your mix. It opens on this computer only.");
     } else announce("Link copied, with your mix.");
   }
 }

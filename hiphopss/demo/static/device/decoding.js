@@ -1,6 +1,5 @@
 // Files to samples: WAV files are read by the job's worker, all others by the browser.
 
-import { timeText } from "../times.js";
 import { DeviceError } from "./errors.js";
 import { readHeader } from "./headers.js";
 
@@ -117,5 +116,5 @@ async function mediaSeconds(file) {
 
 function inWords(seconds) {
   const hours = Math.round(seconds / 3600);
-  return hours < 2 ? `${timeText(Math.round(seconds))} minutes` : `${hours} hours`;
+  return hours < 2 ? `${Math.ceil(seconds / 60)} minutes` : `${hours} hours`;
 }

@@ -189,7 +189,8 @@ export class LivePanel extends EventTarget {
     const missing = `${dropouts}, of ${lost.toFixed(2)} s in all`;
     const muted = mended ? `; ${mended} samples were no numbers, and are muted` : "";
     byId("live-dropouts").textContent = (dropouts ? missing : "none") + muted;
-    byId("live-load").textContent = `${Math.max(1, Math.round(100 * load))} % of the time there is`;
+    const percent = Math.max(1, Math.round(100 * load));
+    byId("live-load").textContent = `${percent} % of the available time`;
     const now = performance.now();
     if (now - this.#shown >= SHOWN_EVERY) this.#showDelay();
     const { count, when } = this.#told ?? { count: 0, when: -Infinity };

@@ -102,7 +102,10 @@ export class LiveSession extends EventTarget {
 
   /** End, and free everything. */
   stop() {
-    this.#node?.port.postMessage("end");
+    if (this.#node) {
+      this.#node.port.onmessage = null; // a last report may be on its way
+      this.#node.port.postMessage("end");
+    }
     this.#context?.close();
     this.#context = this.#node = null;
     this.#input.close();
