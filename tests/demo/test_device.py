@@ -4,6 +4,7 @@ import base64
 import io
 import shutil
 import subprocess
+import time
 import zipfile
 
 import numpy as np
@@ -261,13 +262,16 @@ def test_page_works_without_a_network_and_takes_new_versions(open_page, exported
             await known.update();
             while (!known.waiting) await new Promise((done) => setTimeout(done, 20));
             return document.documentElement.dataset.new === undefined }"""
-        )  # until the page is opened again
-        for _ in range(3):  # at the next visit, or the one after if the browser is slow
-            page.reload()
-            page.wait_for_selector(READY)
+        )  # until all its tabs are closed
+        context = page.context
+        page.close()
+        for _ in range(20):  # the browser sees in a moment that no tab has the old version
+            page = context.new_page()
+            page.goto(f"{url}below/")
             if page.locator("html[data-new]").count():
                 break
-        page.wait_for_selector("html[data-new]")
+            page.close()
+            time.sleep(0.2)
         page.wait_for_selector(READY)
         keys = page.evaluate("caches.keys()")
         assert len({key for key in keys if " page " in key}) == 1

@@ -112,7 +112,7 @@ function offerLive(site) {
 
 async function start() {
   const site = await readJson("site.json");
-  if (site.static) await keepOffline();
+  if (site.static) keepOffline();
   const ways = site.static ? [] : [new ServerWay(site)];
   if (site.device.models.length > 0) ways.push(new DeviceWay(site));
   intake = new Intake(site, ways);

@@ -1,15 +1,11 @@
 // Keeps the page for visits without a network, by the service worker.
 
-const PATIENCE = 3000; // milliseconds that a new version has to take over
-
 /**
- * Keep an exported page in the browser. A new version that has come since the last visit takes over
- * before anything is done in this one.
+ * Keep an exported page in the browser. A new version is fetched when there is one, and used as soon
+ * as no tab has the old one any more.
  */
-export async function keepOffline() {
+export function keepOffline() {
   if (!("serviceWorker" in navigator)) return; // such as without https
-  const known = await navigator.serviceWorker.getRegistration();
-  if (known?.waiting) await replace(known.waiting);
   const { serviceWorker } = navigator;
   if (!serviceWorker.controller) serviceWorker.addEventListener("controllerchange", keepSong);
   serviceWorker.register("service-worker.js", { updateViaCache: "none" }).catch(() => {});
@@ -30,15 +26,4 @@ function keepSong() {
     }
   });
   observer.observe({ type: "resource", buffered: true });
-}
-
-// Loads the page anew, if the new version takes over.
-function replace(waiting) {
-  return new Promise((resolve) => {
-    navigator.serviceWorker.addEventListener("controllerchange", () => location.reload());
-    navigator.serviceWorker.addEventListener("message", resolve); // other tabs are open
-    navigator.serviceWorker.startMessages();
-    waiting.postMessage("take over");
-    setTimeout(resolve, PATIENCE);
-  });
 }

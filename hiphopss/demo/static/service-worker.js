@@ -7,8 +7,6 @@
 const EXPORTED = null;
 
 const MOST_SONG_BYTES = 100e6; // of all the site's songs that are kept
-const LOOKS = 10; // for other tabs: a page that was loaded anew is there twice for a moment
-const PAUSE = 50; // milliseconds between them
 const SCOPE = self.registration.scope; // sites of one host share its caches
 const OWN = `hiphopss ${SCOPE} `;
 const PAGE = `${OWN}page ${EXPORTED?.version}`;
@@ -21,11 +19,6 @@ self.addEventListener("install", (event) => {
 
 self.addEventListener("activate", (event) => {
   event.waitUntil(EXPORTED ? takeOver() : retire());
-});
-
-// A page that has just been opened asks for the new version; other tabs may be at work with this.
-self.addEventListener("message", (event) => {
-  if (event.data === "take over") event.waitUntil(replaceIfAlone(event.source));
 });
 
 self.addEventListener("fetch", (event) => {
@@ -59,16 +52,6 @@ async function retire() {
   const pages = await self.clients.matchAll({ type: "window" });
   await self.registration.unregister();
   for (const page of pages) page.navigate(page.url);
-}
-
-async function replaceIfAlone(page) {
-  for (let n = 0; n < LOOKS; n++) {
-    const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
-    const own = pages.filter(({ url }) => url.startsWith(SCOPE));
-    if (own.length <= 1) return self.skipWaiting();
-    await new Promise((done) => setTimeout(done, PAUSE));
-  }
-  return page.postMessage("not alone");
 }
 
 async function removeCaches(unwanted) {
