@@ -9,13 +9,14 @@ import shutil
 import subprocess
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 _SECONDS = 60.0
 _PREFERENCES = {
     "media.autoplay.default": 0,
+    # It would fetch a page's files while the page is left, which is logged as an error.
+    "dom.serviceWorkers.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "network.captive-portal-service.enabled": False,
@@ -69,12 +70,7 @@ class Firefox:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._socket.close()
         self._process.terminate()
         try:

@@ -1,6 +1,7 @@
 // The worker of one separation on this device: it keeps the song, separates it, and draws it.
 
-import { DeviceError as EngineError, separateSong } from "../engine/client.js";
+import { DeviceError as EngineError, load, separateSong } from "../engine/client.js";
+import { Kernels } from "../engine/kernels.js";
 import { DeviceError, explained } from "./errors.js";
 import { lockOf } from "./library.js";
 import { DiskFolder, MemoryFolder, put } from "./store.js";
@@ -45,8 +46,10 @@ async function separate(task, tell) {
   const known = task.song ? null : JSON.parse(await (await folder.file("result.json")).text());
   const source = task.song?.source ?? (await storedSong(folder, known));
   const song = await takeSong(source, tell);
-  const result = known ?? (await newResult(folder, task, song, tell));
-  const version = await keepStems(folder, result, song, task.model, tell);
+  const engine = await load(task.model.weights);
+  const kernels = new Kernels(engine.module); // for pictures
+  const result = known ?? (await newResult(folder, task, song, { kernels, tell }));
+  const version = await keepStems(folder, result, song, { ...task, engine, kernels, tell });
   const others = result.versions.filter(({ id }) => id !== version.id);
   result.versions = [...others, version];
   await put(folder, "result.json", JSON.stringify(result)); // last: without it, it is no song
@@ -58,7 +61,7 @@ async function storedSong(folder, { original }) {
   return { file, wav: await readWav(file) };
 }
 
-async function newResult(folder, { id, song: { title, bits, note } }, song, tell) {
+async function newResult(folder, { id, song: { title, bits, note } }, song, { kernels, tell }) {
   const nSamples = song.channels[0].length;
   const result = {
     id,
@@ -72,13 +75,13 @@ async function newResult(folder, { id, song: { title, bits, note } }, song, tell
     bits,
     versions: [],
   };
-  const { track, top } = await keepOriginal(folder, formatOf(result), song, tell);
+  const { track, top } = await keepOriginal(folder, formatOf(result, kernels), song, tell);
   return { ...result, original: track, top };
 }
 
 /** @returns {import("./track.js").Format} */
-function formatOf({ sample_rate: rate, channels, n_samples: nSamples, bits }) {
-  return { rate, channels, nSamples, bits };
+function formatOf({ sample_rate: rate, channels, n_samples: nSamples, bits }, kernels) {
+  return { rate, channels, nSamples, bits, kernels };
 }
 
 async function takeSong(source, tell) {
@@ -109,8 +112,8 @@ async function keepOriginal(folder, format, song, tell) {
   }
 }
 
-async function keepStems(folder, result, song, model, tell) {
-  const format = formatOf(result);
+async function keepStems(folder, result, song, { model, engine, kernels, tell }) {
+  const format = formatOf(result, kernels);
   const tracks = new Map();
   const write = async (block) => {
     for (const [source, channels] of Object.entries(block)) {
@@ -122,7 +125,7 @@ async function keepStems(folder, result, song, model, tell) {
   };
   try {
     const { loop, beatsAMinute } = await separateSong(song, {
-      weights: model.weights,
+      weights: engine,
       loops: "auto",
       told: tell,
       signal: new AbortController().signal, // a job is stopped with its worker

@@ -1,49 +1,93 @@
 // Spectrograms, as hiphopss/demo/drawing.py computes and draws them.
 
-import { PairTransform } from "./fft.js";
+import { analysisWindow, FourierTransform } from "../engine/transform.js";
 
 const N_COLUMNS = 1000;
 const N_BANDS = 128;
 const RANGE_DB = 80; // levels that the colours cover
 const FRAME_SECONDS = 0.046; // 2048 samples at 44.1 kHz
 const LOWEST_HZ = 30;
+const TOGETHER = 16; // frames that are transformed at a time
 
 // Colours from the lowest to the highest level, evenly spaced: matplotlib's "magma".
 const COLOURS = `000004 090720 1a1042 311165 4a1079 621980 792282 912b81 aa337d
   c23b75 d9466b ec5860 f7725c fc8e64 feaa74 fec68a fde2a3 fcfdbf`.split(/\s+/);
+
+/** Power spectra of frames, by the engine's kernels. */
+class PowerSpectra {
+  #transform;
+  #window;
+  #frames;
+  #starts;
+  #re;
+  #im;
+
+  /** @param {import("../engine/kernels.js").Kernels} kernels @param {number} length  Of a frame. */
+  constructor(kernels, length) {
+    this.#transform = new FourierTransform(kernels, length);
+    const window = analysisWindow({ window: "hann", frame: length });
+    this.#window = kernels.floats(window);
+    this.full = window.reduce((sum, value) => sum + value, 0) ** 2; // of a constant 1
+    this.#frames = kernels.floats(TOGETHER * length);
+    this.#starts = kernels.integers(Array.from({ length: TOGETHER }, (_, n) => n * length));
+    this.#re = kernels.floats(TOGETHER * this.#transform.width);
+    this.#im = kernels.floats(TOGETHER * this.#transform.width);
+  }
+
+  /**
+   * @param {Float32Array[]} frames  At most TOGETHER.
+   * @returns {Float32Array[]}  Of length / 2 + 1 bins each.
+   */
+  of(frames) {
+    const { frame, width } = this.#transform;
+    frames.forEach((samples, n) => this.#frames.view.set(samples, n * frame));
+    this.#transform.analyse(
+      this.#re.pointer,
+      this.#im.pointer,
+      this.#frames.pointer,
+      this.#starts.pointer,
+      frames.length,
+      this.#window.pointer,
+    );
+    const [re, im] = [this.#re.view, this.#im.view];
+    return frames.map((_, n) =>
+      Float32Array.from(
+        { length: frame / 2 + 1 },
+        (_, k) => re[n * width + k] ** 2 + im[n * width + k] ** 2,
+      ),
+    );
+  }
+}
 
 /** Takes the samples of a track, block by block, and gives levels over time and mel frequency. */
 export class LevelMeter {
   #length;
   #perColumn;
   #starts; // of frames, in samples
-  #window;
   #bands;
-  #transform;
-  #powers;
+  #spectra;
   #columns = new Float64Array(N_COLUMNS * N_BANDS);
   #done = 0; // frames
   #held; // samples that frames still need
   #origin; // the first of them
   #nHeld;
 
-  /** @param {number} nSamples  Of the whole track. @param {number} sampleRate */
-  constructor(nSamples, sampleRate) {
+  /**
+   * @param {number} nSamples  Of the whole track.
+   * @param {number} sampleRate
+   * @param {import("../engine/kernels.js").Kernels} kernels
+   */
+  constructor(nSamples, sampleRate, kernels) {
     const length = 2 ** Math.round(Math.log2(FRAME_SECONDS * sampleRate));
     this.#perColumn = Math.ceil(nSamples / (N_COLUMNS * length)); // frames that cover all samples
-    const nFrames = N_COLUMNS * this.#perColumn; // an even number
+    const nFrames = N_COLUMNS * this.#perColumn;
     this.#starts = Float64Array.from(
       { length: nFrames },
       (_, n) => halfToEven(((n + 0.5) * nSamples) / nFrames) - length / 2,
     );
     this.#length = length;
-    this.#window = Float32Array.from(
-      { length },
-      (_, n) => 0.5 - 0.5 * Math.cos((2 * Math.PI * n) / (length - 1)),
-    );
     this.#bands = melBands(length, sampleRate);
-    this.#transform = new PairTransform(length);
-    this.#powers = [0, 1].map(() => new Float32Array(length / 2 + 1));
+    this.#spectra = new PowerSpectra(kernels, length);
     this.#held = new Float32Array(4 * length);
     this.#nHeld = length; // silence before the song
     this.#origin = -length;
@@ -66,10 +110,9 @@ export class LevelMeter {
   /** The levels in dB, of each column in turn, with low frequencies first. */
   levels() {
     this.push([new Float32Array(this.#length)]); // silence behind the song
-    const full = this.#window.reduce((sum, value) => sum + value, 0) ** 2;
     return Float32Array.from(
       this.#columns,
-      (power) => 10 * Math.log10(power / this.#perColumn / full + 1e-12),
+      (power) => 10 * Math.log10(power / this.#perColumn / this.#spectra.full + 1e-12),
     );
   }
 
@@ -90,20 +133,24 @@ export class LevelMeter {
 
   #measure() {
     const last = this.#origin + this.#nHeld - this.#length; // where a frame can begin
-    for (; this.#starts[this.#done + 1] <= last; this.#done += 2) {
-      const [first, second] = [0, 1].map((n) => this.#starts[this.#done + n] - this.#origin);
-      this.#transform.powers(this.#held, first, second, this.#window, this.#powers);
-      for (const n of [0, 1]) this.#add(Math.floor((this.#done + n) / this.#perColumn), n);
+    while (this.#starts[this.#done] <= last) {
+      const next = this.#starts.subarray(this.#done, this.#done + TOGETHER);
+      const frames = Array.from(next.filter((start) => start <= last), (start) => {
+        const at = start - this.#origin;
+        return this.#held.subarray(at, at + this.#length);
+      });
+      for (const powers of this.#spectra.of(frames)) this.#add(powers);
     }
   }
 
-  #add(column, which) {
-    const powers = this.#powers[which];
+  #add(powers) {
+    const column = Math.floor(this.#done / this.#perColumn);
     this.#bands.forEach(({ first, weights }, band) => {
       let sum = 0;
       for (let n = 0; n < weights.length; n++) sum += weights[n] * powers[first + n];
       this.#columns[column * N_BANDS + band] += sum;
     });
+    this.#done++;
   }
 }
 

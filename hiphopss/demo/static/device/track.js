@@ -15,6 +15,7 @@ const PIECE = 1 << 15; // samples that are taken at a time
  * @property {number} channels
  * @property {number} nSamples
  * @property {16|24} bits
+ * @property {import("../engine/kernels.js").Kernels} kernels
  */
 
 export class Track {
@@ -37,7 +38,7 @@ export class Track {
     track.#name = name;
     track.#encoder = new SampleEncoder(format.bits);
     track.#peaks = new PeakMeter(format.nSamples);
-    track.#levels = new LevelMeter(format.nSamples, format.rate);
+    track.#levels = new LevelMeter(format.nSamples, format.rate, format.kernels);
     track.#sink = await folder.sink(`${name}.wav`);
     track.#put(wavHeader(format));
     return track;

@@ -17,7 +17,8 @@ export class DeviceError extends Error {}
  * which takes some seconds for a long song.
  * @param {{channels: Float32Array[], sampleRate: number}} song
  * @param {object} options
- * @param {string} options.weights  Address of a file of `hiphopss weights export --format web`.
+ * @param {string | Loaded} options.weights  Address of a file of `hiphopss weights export --format
+ *   web`, or what `load` gave for it.
  * @param {"auto" | "off"} [options.loops]  Whether to use what repeats in the song (by default, as
  *   weights of the preset "released" never do).
  * @param {(stage: "loading" | "separating", fraction: number) => void} [options.told]
@@ -35,7 +36,8 @@ export async function separateSong(song, options) {
   const { told = () => {}, signal } = options;
   signal?.throwIfAborted();
   told("loading", 0);
-  const { module, weights } = await load(options.weights, signal);
+  const { module, weights } =
+    typeof options.weights === "string" ? await load(options.weights, signal) : options.weights;
   const crew = new Crew(options.workers ?? processors(), signal);
   try {
     const rates = new Rates(crew, song.sampleRate, weights.config.sample_rate);
@@ -85,10 +87,15 @@ function processors() {
 }
 
 /**
+ * The engine's kernels, compiled, and weights.
+ * @typedef {{module: WebAssembly.Module, weights: import("./weights.js").Weights}} Loaded
+ */
+
+/**
  * Fetch the kernels and the weights, and check these.
  * @param {string} address  Of the weights.
  * @param {AbortSignal} [signal]
- * @returns {Promise<{module: WebAssembly.Module, weights: import("./weights.js").Weights}>}
+ * @returns {Promise<Loaded>}
  * @throws {DeviceError}
  */
 export async function load(address, signal) {
