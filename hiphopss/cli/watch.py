@@ -61,9 +61,7 @@ def _watch(options: Namespace) -> Result:
     from hiphopss.separation.settings import SeparationSettings
     from hiphopss.separation.watching import watch
 
-    settings = SeparationSettings(
-        **stem_settings(options),
-    )
+    settings = SeparationSettings(**stem_settings(options))
     n_failed, songs = 0, []
     left_out: list[AudioError] = []
 

@@ -1,9 +1,7 @@
 // Controls that a mixer is made of, wherever it is on the page.
 
 import { capital, element } from "./dom.js";
-import { PITCHES, SILENT_DB, TEMPOS } from "./graph.js";
-
-const TOP_DB = 12;
+import { PITCHES, SILENT_DB, TEMPOS, TOP_DB } from "./graph.js";
 
 const signed = (value) => String(value).replace("-", "\u2212");
 

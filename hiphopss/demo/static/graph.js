@@ -27,6 +27,9 @@ import { isBent, makeShifter } from "./shifter.js";
 /** The bottom of a fader, in decibels: silence. */
 export const SILENT_DB = -60;
 
+/** Its top. */
+export const TOP_DB = 12;
+
 /** The slowest and the fastest tempo. */
 export const TEMPOS = [0.5, 1.5];
 

@@ -3,11 +3,10 @@
 
 import { isOnDevice } from "./device/library.js";
 import { announce, byId } from "./dom.js";
-import { neutralMix, ORIGINAL, PITCHES, SILENT_DB, TEMPOS } from "./graph.js";
+import { neutralMix, ORIGINAL, PITCHES, SILENT_DB, TEMPOS, TOP_DB } from "./graph.js";
 
 const ADDRESS = /^#((?:results\/[\w-]+\/result\.json)|(?:device:[\w-]+))(?:\?(.*))?$/;
 const WAIT_MILLISECONDS = 300; // browsers refuse to change the address all the time
-const TOP_DB = 12;
 const ONLY_HERE =
   "This song is on this device only, so a link would lead others nowhere: send them the stems or " +
   "the mix instead.";
