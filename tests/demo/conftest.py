@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.demo_client import LIMITS
-from helpers.demo_page import ARGUMENTS, CHROMIUM, READY, SAVE_DATA, SECONDS, STEP, choose
+from helpers.demo_page import ARGUMENTS, HEADLESS, READY, SAVE_DATA, SECONDS, STEP, choose
 from helpers.firefox import FIREFOX, Firefox
 from helpers.songs import RATE, noise, write_song
 from helpers.static_site import serving
@@ -79,10 +79,10 @@ def server(songs, published):
 @pytest.fixture(scope="module")
 def browser():
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
-    if not Path(CHROMIUM).exists():
+    if not Path(HEADLESS).exists():
         pytest.skip("Chromium is not installed (Debian: apt-get install chromium)")
     with api.sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        chromium = playwright.chromium.launch(executable_path=HEADLESS, args=ARGUMENTS)
         yield chromium
         chromium.close()
 

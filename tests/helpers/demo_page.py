@@ -8,6 +8,8 @@ import soundfile
 from helpers.songs import RATE
 
 CHROMIUM = shutil.which("chromium") or "/usr/bin/chromium"
+# The same without the browser's own windows: pages open in half the time.
+HEADLESS = shutil.which("chromium-headless-shell") or CHROMIUM
 ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
