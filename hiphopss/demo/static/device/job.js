@@ -2,6 +2,7 @@
 
 import { DeviceError as EngineError, load, separateSong } from "../engine/client.js";
 import { Kernels } from "../engine/kernels.js";
+import { live } from "../engine/lives.js";
 import { DeviceError, explained } from "./errors.js";
 import { lockOf } from "./library.js";
 import { DiskFolder, MemoryFolder, put } from "./store.js";
@@ -15,6 +16,7 @@ const BLOCK = 1 << 18; // samples that are read at a time
  * What a job is asked.
  * @typedef {object} Task
  * @property {string} id  Of the song.
+ * @property {?string} life  By which the worker shows that it has not ended.
  * @property {boolean} onDisk  Whether it is kept there.
  * @property {?Object<string, Blob>} files  Of a song that is here already, but not on the disk.
  * @property {{id: string, name: string, weights: string}} model
@@ -31,6 +33,8 @@ const BLOCK = 1 << 18; // samples that are read at a time
 self.addEventListener("message", async ({ data: task }) => {
   const tell = (stage, fraction) => self.postMessage({ stage, fraction });
   try {
+    await live(task.life);
+    self.postMessage({ lives: true });
     const work = () => separate(task, tell);
     // By the lock, other tabs see that the song is being written.
     const made = task.onDisk ? await navigator.locks.request(lockOf(task.id), work) : await work();

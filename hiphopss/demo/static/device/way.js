@@ -1,5 +1,6 @@
 // The way to separate a song on this device: nothing is sent anywhere.
 
+import { ended, newLife } from "../engine/lives.js";
 import { readSong } from "./decoding.js";
 import { DeviceError, explained } from "./errors.js";
 import {
@@ -12,6 +13,7 @@ import {
 import { hasRoom } from "./store.js";
 
 const LOST = "A part of this page can't be loaded: check the connection, and try again.";
+const STOPPED = "The browser stopped the separation: close other tabs and try again.";
 const N_TRACKS = 5; // the song, and its stems
 
 // What the stages are called, and the shares of the time that they take.
@@ -70,6 +72,7 @@ export class DeviceWay {
 // Have a worker do it; gives the address of the song.
 async function follow(task, told, signal) {
   const worker = new Worker(new URL("./job.js", import.meta.url), { type: "module" });
+  const life = newLife();
   const buffers = (task.song?.source.channels ?? []).map(({ buffer }) => buffer);
   try {
     const files = await new Promise((resolve, reject) => {
@@ -77,12 +80,15 @@ async function follow(task, told, signal) {
       worker.addEventListener("error", (event) =>
         reject(new DeviceError(event.message ? explained(event) : LOST)),
       );
+      const stopped = () => reject(new DeviceError(STOPPED));
+      worker.addEventListener("messageerror", stopped);
       worker.addEventListener("message", ({ data }) => {
-        if (data.error) reject(new DeviceError(data.error));
+        if (data.lives) ended(life).then(stopped);
+        else if (data.error) reject(new DeviceError(data.error));
         else if (data.stage) told(...progress(data));
         else resolve(data.done);
       });
-      worker.postMessage(task, buffers); // the song moves there: it is not copied
+      worker.postMessage({ ...task, life }, buffers); // the song moves there: it is not copied
     });
     if (files) keepInMemory(task.id, files);
     return addressOf(task.id);

@@ -1,6 +1,7 @@
 // Separates songs on the visitor's device, by workers, so that the page stays responsive.
 
 import { Kernels } from "./kernels.js";
+import { ended, newLife } from "./lives.js";
 import { Part } from "./loops/parts.js";
 import { LoopSeparator } from "./loops/separator.js";
 import { Rates } from "./rates.js";
@@ -171,8 +172,12 @@ class Crew {
 
   /** Make all workers ready. */
   start(setting) {
-    const workers = [...this.#busy.keys()];
-    return Promise.all(workers.map((worker) => this.#ask(worker, { task: "start", ...setting })));
+    const begin = async (worker) => {
+      const life = newLife();
+      await this.#ask(worker, { task: "start", life, ...setting });
+      ended(life).then(() => this.#fail(new DeviceError(STOPPED)));
+    };
+    return Promise.all([...this.#busy.keys()].map(begin));
   }
 
   /** Hand a task to the worker that has the fewest. @param {Transferable[]} moved */

@@ -1,6 +1,7 @@
 // A worker that separates parts of songs. client.js starts it and talks to it.
 
 import { Kernels } from "./kernels.js";
+import { live } from "./lives.js";
 import { BlockSeparator } from "./loops/beat.js";
 import { Resampler, Resampling } from "./resampling.js";
 import { Separator } from "./separator.js";
@@ -13,7 +14,8 @@ const resamplers = new Map();
 
 const tasks = {
   /** Make the engine ready. */
-  start({ module, weights: content }) {
+  async start({ life, module, weights: content }) {
+    await live(life);
     kernels = new Kernels(module);
     const weights = readWeights(content);
     separator = new Separator(kernels, weights);
@@ -41,9 +43,9 @@ const tasks = {
   },
 };
 
-self.onmessage = ({ data }) => {
+self.onmessage = async ({ data }) => {
   try {
-    const answer = tasks[data.task](data);
+    const answer = await tasks[data.task](data);
     const arrays = answer.stems?.flat() ?? answer.samples ?? [];
     const moved = arrays.map(({ buffer }) => buffer);
     self.postMessage({ id: data.id, ...answer }, moved);
