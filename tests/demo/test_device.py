@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 from helpers.demo_client import encoded
-from helpers.demo_page import PACK, READY, STEP, rendered, truth, unpack
+from helpers.demo_page import KEPT, PACK, READY, STEP, rendered, truth, unpack
 from helpers.songs import noise, read_json
 from helpers.static_site import serving
 from PIL import Image
@@ -28,12 +28,6 @@ FOLDERS = """async () => {
   const ids = [];
   for await (const id of songs.keys()) ids.push(id);
   return ids; }"""
-# Whether all that was fetched of songs is kept by the service worker.
-KEPT = """async () => {
-  const fetched = performance.getEntriesByType("resource").map(({ name }) => name);
-  const songs = fetched.filter((name) => name.includes("/results/"));
-  const found = await Promise.all(songs.map((name) => caches.match(name)));
-  return found.length > 0 && found.every(Boolean); }"""
 # Decodes a file as a job does: its rate, the bits that it needs, and its channels.
 DECODE = f"""async ([name, text]) => {{ {PACK}
   const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));

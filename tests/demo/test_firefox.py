@@ -1,9 +1,14 @@
 """The exported page in Firefox, which plays nothing where a machine has no sound card."""
 
+import socket
+import urllib.parse
+
 import numpy as np
 import pytest
 import soundfile
-from helpers.demo_page import PACK, READY, STEP, truth, unpack
+from helpers.demo_page import KEPT, PACK, READY, STEP, truth, unpack
+from helpers.firefox import Firefox
+from helpers.static_site import serving
 
 pytestmark = pytest.mark.browser
 
@@ -43,3 +48,22 @@ def test_song_is_separated_on_the_device(firefox, exported_url, exported, songs)
     firefox.wait_for("() => document.querySelector('#problem').textContent.includes('not on this')")
     listed = "() => document.querySelector('#kept').textContent.includes('mixture')"
     firefox.wait_for(listed)  # it is kept
+
+
+@pytest.mark.usefixtures("firefox")  # which skips where there is none
+def test_page_works_without_a_network(exported, songs, tmp_path):
+    with Firefox(tmp_path, service_workers=True) as firefox:
+        with serving(exported) as url:
+            firefox.goto(url)
+            firefox.wait_for("(ready) => document.querySelector(ready) !== null", READY)
+            firefox.wait_for("() => navigator.serviceWorker.controller?.state === 'activated'")
+            firefox.wait_for(KEPT)
+        place = urllib.parse.urlsplit(url)
+        with pytest.raises(OSError, match="refused"):
+            socket.create_connection((place.hostname, place.port))
+        firefox.goto(url)
+        firefox.wait_for("(ready) => document.querySelector(ready) !== null", READY)
+        firefox.set_input_files("#file", songs / "Mixtures/Test/mono/mixture.wav")
+        opened = "() => document.querySelector('#song-title').textContent === 'mixture'"
+        firefox.wait_for(opened, seconds=60)
+        assert not firefox.faults

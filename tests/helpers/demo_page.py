@@ -45,6 +45,13 @@ const pack = (floats) => {
 };
 """
 
+# Whether all that was fetched of songs is kept by the service worker.
+KEPT = """async () => {
+  const fetched = performance.getEntriesByType("resource").map(({ name }) => name);
+  const songs = fetched.filter((name) => name.includes("/results/"));
+  const found = await Promise.all(songs.map((name) => caches.match(name)));
+  return found.length > 0 && found.every(Boolean); }"""
+
 
 def choose(page, title):
     """Choose a song on offer, after opening the choice if another song is open."""

@@ -15,8 +15,6 @@ FIREFOX = shutil.which("firefox-esr") or shutil.which("firefox")
 _SECONDS = 60.0
 _PREFERENCES = {
     "media.autoplay.default": 0,
-    # It would fetch a page's files while the page is left, which is logged as an error.
-    "dom.serviceWorkers.enabled": False,
     "browser.shell.checkDefaultBrowser": False,
     "datareporting.policy.dataSubmissionEnabled": False,
     "network.captive-portal-service.enabled": False,
@@ -37,6 +35,9 @@ class Firefox:
     ----------
     folder : Path
         An empty folder for its profile.
+    service_workers : bool
+        Whether pages may have them. They fetch a page's files while a test may have left it
+        already, which is logged as an error.
 
     Attributes
     ----------
@@ -44,10 +45,11 @@ class Firefox:
         Errors that its pages met or logged.
     """
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, *, service_workers: bool = False):
         from websockets.sync.client import connect
 
-        lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in _PREFERENCES.items()]
+        preferences = {**_PREFERENCES, "dom.serviceWorkers.enabled": service_workers}
+        lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});" for k, v in preferences.items()]
         (folder / "user.js").write_text("\n".join(lines))
         self.faults: list[str] = []
         self._numbers = itertools.count(1)
