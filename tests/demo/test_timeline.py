@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import soundfile
-from helpers.demo_page import SECONDS, STEP, painted, player, truth
+from helpers.demo_page import READY, SECONDS, STEP, choose, player, truth
 from helpers.songs import RATE
 
 pytestmark = pytest.mark.browser
@@ -93,8 +93,27 @@ def test_values_of_a_loop_that_change_are_told(studio, songs, tmp_path):
     assert np.abs(mix.T - part).max() <= 3 * STEP  # roundings of three stems and of the file
 
 
+# How often a lane's waveform has another height, from dot to dot.
+CHANGES = """(name) => {
+    const canvas = document.querySelector(`[data-name=${name}] canvas`);
+    const { width, height } = canvas;
+    const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+    const top = (x) => {
+      for (let y = 0; y < height; y++) if (data[4 * (y * width + x) + 3]) return y;
+    };
+    let changes = 0;
+    for (let x = 1; x < width; x++) changes += top(x) !== top(x - 1);
+    return changes; }"""
+
+
 def test_zoom(studio):
     page = studio()
+    flat = {"samples_per_peak": 89, "min": [-0.5] * 2000, "max": [0.5] * 2000}
+    page.route("**/*.peaks.json", lambda route: route.fulfill(json=flat))
+    choose(page, "mono")
+    page.wait_for_selector("#song-title:text-is('mono')")
+    page.wait_for_selector(READY)
+    page.wait_for_function(f"() => ({CHANGES})('original') === 0", polling=100)
     page.set_viewport_size({"width": 1280, "height": 600})
     at, ruler = lane(page), lane(page, "ruler")
     page.mouse.move(*at(0.5))
@@ -117,9 +136,8 @@ def test_zoom(studio):
     page.keyboard.up("Control")
     page.wait_for_function("() => Number(getComputedStyle(desk).getPropertyValue('--zoom')) >= 4")
     assert shown(page)[1] == pytest.approx(1)
-    page.wait_for_timeout(100)
-    for name in ("original", "vocals"):  # by the server's peaks, and by finer ones
-        assert painted(page, name) > 1000
+    for name in ("original", "vocals"):  # by finer peaks than the server's
+        page.wait_for_function(f"(name) => ({CHANGES})(name) > 200", arg=name, polling=100)
     player(page, "p.seek(0.5)")  # what was shown is followed
     page.keyboard.press("Home")
     assert shown(page)[0] == 0
@@ -172,7 +190,8 @@ def test_beats_are_found_and_snapped_to(studio):
     page = studio()
     found = page.evaluate(
         """async () => {
-        const { findBeats } = await import("/beats.js");
+        const { Beats, findBeats } = await import("/beats.js");
+        const { findBars } = await import("/bars.js");
         const song = (seconds, period, first) => {
           const audio = new AudioBuffer({ length: seconds * 44100, sampleRate: 44100 });
           const samples = audio.getChannelData(0);
@@ -198,13 +217,36 @@ def test_beats_are_found_and_snapped_to(studio):
           const beats = await findBeats(audio, tempo);
           return beats && [beats.first, beats.period];
         };
-        return [await told(song(20, 0.64, 0.3), null), await told(song(20, 0.64, 0.3), 60 / 0.6402),
-                await told(song(20, null, 0), null), await told(song(6, 0.64, 0.3), null)]; }"""
+        const low = (levels) => { // what is low, by how loud it begins on each beat of a bar
+          const audio = new AudioBuffer({ length: 20 * 22050, sampleRate: 22050 });
+          const samples = audio.getChannelData(0);
+          for (let beat = 0; 0.3 + beat * 0.64 < 19; beat++) {
+            const begin = Math.round((0.3 + beat * 0.64) * 22050);
+            for (let n = 0; n < 4000; n++)
+              samples[begin + n] += levels[beat % 4] * Math.exp(-n / 900) * Math.sin(n / 60);
+          }
+          return audio;
+        };
+        const bars = async (drums, bass, other) => {
+          const stems = { drums: low(drums), bass: low(bass), other: low(other) };
+          const bars = await findBars(new Beats(0.3, 0.64), stems);
+          return bars && [bars.first, bars.period];
+        };
+        const silent = [0, 0, 0, 0];
+        const swung = song(20, 0.64, 0.3);
+        return [[await told(swung, null), await told(swung, 60 / 0.6402),
+                 await told(song(20, null, 0), null), await told(song(6, 0.64, 0.3), null)],
+                [await bars([0.2, 0, 0.8, 0], [0, 0.1, 0.5, 0.1], silent),
+                 await bars([0.7, 0, 0.8, 0], silent, silent), // the first or the third beat
+                 await bars([0.2, 0, 0.8, 0], [0.9, 0, 0, 0], [0.5, 0, 0.2, 0])]]; }"""
     )
+    found, bars = found
     for first, period in found[:2]:
         assert period == pytest.approx(0.64, rel=1e-3)
         assert first == pytest.approx(0.3, abs=0.015)  # looked at in steps of 5 ms
     assert found[2:] == [None, None]  # noise, and too short a song
+    assert bars[0] == pytest.approx([0.3 + 2 * 0.64, 4 * 0.64])
+    assert bars[1:] == [None, None]  # two beats that are alike, and stems that don't agree
     assert page.locator("#snap").is_hidden()
     timeline(
         page,
@@ -215,6 +257,21 @@ def test_beats_are_found_and_snapped_to(studio):
     loop = "return [p.loop.start, p.loop.end]"
     drag(page, at, 0.28, 0.62)  # from 1.12 s to 2.48 s
     assert player(page, loop) == pytest.approx([1.1, 2.6], abs=2e-5)
+    timeline(
+        page,
+        """const { Beats } = await import("/beats.js");
+        t.beats = new Beats(0.1, 0.02);  // too near to each other to be seen
+        t.beats.bars = new Beats(0.14, 0.08);
+        t.draw();""",
+    )
+    page.wait_for_selector("#snap:text-is('Snap to bars')")
+    drag(page, at, 0.28, 0.62)
+    assert player(page, loop) == pytest.approx([1.10, 2.46], abs=2e-5)
+    for _ in range(2):
+        page.click("#zoom-in")
+    page.wait_for_selector("#snap:text-is('Snap to beats')")
+    for _ in range(2):
+        page.click("#zoom-out")
     page.click("#snap")
     assert page.get_attribute("#snap", "aria-pressed") == "false"
     drag(page, at, 0.28, 0.62)

@@ -18,20 +18,23 @@ const LEAST_LIKELY = 2.5; // times as many strokes on beats as there would be by
 
 /** A steady grid. */
 export class Beats {
-  /** Seconds at which the grid begins: the first beat of the song. */
+  /** Seconds at which the grid begins: the first beat, perhaps a moment before the song. */
   first;
   /** Seconds from beat to beat. */
   period;
+  /** The grid of the song's bars, if they are known. @type {?Beats} */
+  bars = null;
 
   /** @param {number} beat  The moment of any beat, in seconds. @param {number} period */
   constructor(beat, period) {
     this.period = period;
-    this.first = beat - Math.floor(beat / period) * period;
+    this.first = beat - Math.floor((beat + NEAR_SECONDS) / period) * period;
   }
 
   /** The beat that is nearest to a moment. @param {number} seconds @returns {number} */
   nearest(seconds) {
-    return this.first + Math.max(0, Math.round((seconds - this.first) / this.period)) * this.period;
+    const number = Math.max(0, Math.round((seconds - this.first) / this.period));
+    return Math.max(0, this.first + number * this.period);
   }
 
   /** The tempo, for people. @returns {string} */

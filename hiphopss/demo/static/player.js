@@ -174,6 +174,12 @@ export class Player extends EventTarget {
     return renderMix(await this.#load(this.version), this.mix, part);
   }
 
+  /** The audio of the original, whatever is listened to. @returns {Promise<AudioBuffer>} */
+  async original() {
+    const tracks = await this.#buffers.get(ORIGINAL, { [ORIGINAL]: this.result.original });
+    return tracks[ORIGINAL];
+  }
+
   async #load(id) {
     const tracks =
       id === ORIGINAL

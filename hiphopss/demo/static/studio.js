@@ -1,6 +1,7 @@
 // The studio: transport, timeline and mixer of the song that is open.
 
 import { readResult, removeResult } from "./api.js";
+import { findBars } from "./bars.js";
 import { findBeats } from "./beats.js";
 import { isOnDevice } from "./device/library.js";
 import { announce, byId, element, icon, press, save } from "./dom.js";
@@ -42,8 +43,9 @@ export class Studio extends EventTarget {
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
-    timeline.audioOf = (name) => player.tracks?.[name] ?? null;
+    timeline.audioOf = (name) => this.#audioOf(name);
     timeline.addEventListener("seek", ({ detail }) => this.seek(detail));
+    timeline.addEventListener("grid", ({ detail }) => this.#showGrid(detail));
     timeline.addEventListener("region", ({ detail }) => this.loopBar.set({ on: true, ...detail }));
     this.#wire();
   }
@@ -85,17 +87,17 @@ export class Studio extends EventTarget {
     await opened;
   }
 
-  // In the drums of any version, until they are found; meanwhile all can be used.
+  // In the stems of any version, until they are found; meanwhile all can be used.
   async #findBeats() {
     const { result, tracks } = this.player;
     const drums = tracks?.drums;
     if (!drums || this.timeline.beats || this.#searched === drums) return;
     this.#searched = drums;
     const beats = await findBeats(drums, this.#version.beats_per_minute ?? null);
+    if (beats) beats.bars = await findBars(beats, tracks);
     if (!beats || this.player.result?.id !== result.id) return;
     this.timeline.beats = beats;
     byId("snap").hidden = false;
-    byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
     this.timeline.draw();
   }
 
@@ -127,6 +129,12 @@ export class Studio extends EventTarget {
   solo = (stem) => announce(this.mixer.toggleSolo(this.#sources[stem]));
   loop = () => this.loopBar.toggle();
   original = () => this.listen(this.player.listening === ORIGINAL ? this.player.version : ORIGINAL);
+
+  // For pictures, which can do without what can't be read.
+  async #audioOf(name) {
+    if (name !== ORIGINAL) return this.player.tracks?.[name] ?? null;
+    return this.player.original().catch(() => null);
+  }
 
   get #sources() {
     return Object.keys(this.player.mix.stems);
@@ -169,8 +177,16 @@ export class Studio extends EventTarget {
   #setSnap(snaps) {
     this.timeline.snaps = snaps;
     press(byId("snap"), snaps);
-    announce(snaps ? "Regions begin and end on beats" : "Regions begin and end anywhere");
+    announce(`Regions begin and end ${snaps ? `on ${this.timeline.snapsTo}` : "anywhere"}`);
     this.timeline.draw();
+  }
+
+  // What regions snap to depends on how much of the song is shown.
+  #showGrid(grid) {
+    const { bars, inWords } = this.timeline.beats;
+    const others = bars ? ", or on bars where more of the song is shown" : "";
+    byId("snap").textContent = `Snap to ${grid}`;
+    byId("snap").title = `Regions begin and end on beats${others}. Beats are ${inWords}.`;
   }
 
   #setView(view) {

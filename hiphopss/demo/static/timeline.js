@@ -8,10 +8,11 @@ import { drawRuler, drawWaveform, finePeaks, loudest } from "./waveform.js";
 import { Window } from "./window.js";
 
 const STEP = 2; // of the buttons that magnify
-const LEAST_BEAT = 5; // pixels between two beats that can be told apart
+const LEAST_PIXELS = 8; // between two beats, or bars, that can be told apart
 
 /**
- * Events: `seek` (detail: seconds) and `region` (detail: `{start, end}` in seconds).
+ * Events: `seek` (detail: seconds), `region` (detail: `{start, end}` in seconds), and `grid` (detail:
+ * what regions snap to now, "beats" or "bars").
  */
 export class Timeline extends EventTarget {
   #desk = byId("desk");
@@ -31,10 +32,10 @@ export class Timeline extends EventTarget {
   window = null;
   /** The song's beats, if they are known. @type {?import("./beats.js").Beats} */
   beats = null;
-  /** Whether regions begin and end on beats. */
+  /** Whether regions begin and end on beats, or on bars where beats are too near to each other. */
   snaps = true;
-  /** The decoded audio of a lane, if it is there. @type {(name: string) => ?AudioBuffer} */
-  audioOf = () => null;
+  /** The audio of a lane, if it is there. @type {(name: string) => Promise<?AudioBuffer>} */
+  audioOf = async () => null;
 
   constructor() {
     super();
@@ -156,24 +157,43 @@ export class Timeline extends EventTarget {
   async #sharpen() {
     const result = this.#result;
     for (const [name, { track }] of this.#lanes) {
-      const audio = this.audioOf(name);
-      if (!audio || !track || this.#fine.has(track.peaks)) continue;
+      if (!track || this.#fine.has(track.peaks)) continue;
       this.#fine.set(track.peaks, null); // being made
-      const peaks = await finePeaks(audio);
+      const audio = await this.audioOf(name);
+      const peaks = audio && (await finePeaks(audio));
       if (this.#result !== result) return;
-      this.#fine.set(track.peaks, peaks);
-      this.#drawSoon();
+      if (peaks) {
+        this.#fine.set(track.peaks, peaks);
+        this.#drawSoon();
+      } else this.#fine.delete(track.peaks);
     }
   }
 
+  /** What regions begin and end on, where they snap. @returns {"beats"|"bars"} */
+  get snapsTo() {
+    return this.beats?.bars && !this.#canBeSeen(this.beats) ? "bars" : "beats";
+  }
+
+  #pixels(grid) {
+    return (grid.period / this.window.length) * this.#ruler.getBoundingClientRect().width;
+  }
+
+  #canBeSeen(grid) {
+    return this.#pixels(grid) >= LEAST_PIXELS;
+  }
+
   #drawBeats() {
-    const { width } = this.#ruler.getBoundingClientRect();
-    const beat = this.beats ? (this.beats.period / this.window.length) * width : 0;
-    const style = this.#desk.style;
-    this.#desk.dataset.beats = beat >= LEAST_BEAT && this.snaps ? "shown" : "hidden";
-    style.setProperty("--beat", `${beat}px`);
-    const first = this.beats ? this.window.place(this.beats.first) * width : 0;
-    style.setProperty("--first-beat", `${beat ? first % beat : 0}px`);
+    const grids = { beat: this.beats, bar: this.beats?.bars };
+    for (const [name, grid] of Object.entries(grids)) {
+      const shown = grid && this.snaps && this.#canBeSeen(grid);
+      this.#desk.toggleAttribute(`data-${name}s`, Boolean(shown));
+      if (!shown) continue;
+      const pixels = this.#pixels(grid);
+      const first = (this.window.place(grid.first) * pixels * this.window.length) / grid.period;
+      this.#desk.style.setProperty(`--${name}`, `${pixels}px`);
+      this.#desk.style.setProperty(`--first-${name}`, `${first % pixels}px`);
+    }
+    if (this.beats) this.#tell("grid", this.snapsTo);
   }
 
   #drawSoon() {
@@ -218,7 +238,7 @@ export class Timeline extends EventTarget {
   #listen(target) {
     const region = (begin, end) => {
       const [start, stop] = [begin, end].sort((a, b) => a - b).map((t) => this.#snapped(t));
-      return { start, end: start < stop ? stop : start + (this.beats?.period ?? 0) };
+      return { start, end: start < stop ? stop : start + (this.#grid?.period ?? 0) };
     };
     listenToGestures(target, {
       moment: (place) => this.window.at(place),
@@ -273,8 +293,13 @@ export class Timeline extends EventTarget {
     this.#before = null;
   }
 
+  get #grid() {
+    if (!this.beats || !this.snaps) return null;
+    return this.snapsTo === "bars" ? this.beats.bars : this.beats;
+  }
+
   #snapped(seconds) {
-    return this.beats && this.snaps ? this.beats.nearest(seconds) : seconds;
+    return this.#grid ? this.#grid.nearest(seconds) : seconds;
   }
 
   #tell(name, detail) {
