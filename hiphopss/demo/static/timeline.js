@@ -11,8 +11,8 @@ const STEP = 2; // of the buttons that magnify
 const LEAST_PIXELS = 8; // between two beats, or bars, that can be told apart
 
 /**
- * Events: `seek` (detail: seconds), `region` (detail: `{start, end}` in seconds), and `grid` (detail:
- * what regions snap to now, "beats" or "bars").
+ * Events: `seek` (detail: seconds), `region` (detail: `{start, end}` in seconds), and `grid`
+ * (detail: what regions snap to now, "beats" or "bars").
  */
 export class Timeline extends EventTarget {
   #desk = byId("desk");

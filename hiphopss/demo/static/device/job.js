@@ -17,6 +17,7 @@ const BLOCK = 1 << 18; // samples that are read at a time
  * @typedef {object} Task
  * @property {string} id  Of the song.
  * @property {?string} life  By which the worker shows that it has not ended.
+ * @property {MessagePort[]} ports  Of the engine's workers.
  * @property {boolean} onDisk  Whether it is kept there.
  * @property {?Object<string, Blob>} files  Of a song that is here already, but not on the disk.
  * @property {{id: string, name: string, weights: string}} model
@@ -116,7 +117,7 @@ async function keepOriginal(folder, format, song, tell) {
   }
 }
 
-async function keepStems(folder, result, song, { model, engine, kernels, tell }) {
+async function keepStems(folder, result, song, { model, ports, engine, kernels, tell }) {
   const format = formatOf(result, kernels);
   const tracks = new Map();
   const write = async (block) => {
@@ -130,6 +131,7 @@ async function keepStems(folder, result, song, { model, engine, kernels, tell })
   try {
     const { loop, beatsAMinute } = await separateSong(song, {
       weights: engine,
+      ports,
       loops: "auto",
       told: tell,
       signal: new AbortController().signal, // a job is stopped with its worker

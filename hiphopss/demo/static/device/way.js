@@ -1,6 +1,7 @@
 // The way to separate a song on this device: nothing is sent anywhere.
 
 import { ended, newLife } from "../engine/lives.js";
+import { makeWorkers } from "../engine/workers.js";
 import { readSong } from "./decoding.js";
 import { DeviceError, explained } from "./errors.js";
 import {
@@ -73,6 +74,7 @@ export class DeviceWay {
 async function follow(task, told, signal) {
   const worker = new Worker(new URL("./job.js", import.meta.url), { type: "module" });
   const life = newLife();
+  let engine = null;
   const buffers = (task.song?.source.channels ?? []).map(({ buffer }) => buffer);
   try {
     const files = await new Promise((resolve, reject) => {
@@ -82,13 +84,16 @@ async function follow(task, told, signal) {
       );
       const stopped = () => reject(new DeviceError(STOPPED));
       worker.addEventListener("messageerror", stopped);
+      engine = makeWorkers((event) => (event.message ? stopped() : reject(new DeviceError(LOST))));
       worker.addEventListener("message", ({ data }) => {
         if (data.lives) ended(life).then(stopped);
         else if (data.error) reject(new DeviceError(data.error));
         else if (data.stage) told(...progress(data));
         else resolve(data.done);
       });
-      worker.postMessage({ ...task, life }, buffers); // the song moves there: it is not copied
+      const { ports } = engine;
+      // The song moves there: it is not copied.
+      worker.postMessage({ ...task, life, ports }, [...buffers, ...ports]);
     });
     if (files) keepInMemory(task.id, files);
     return addressOf(task.id);
@@ -98,6 +103,7 @@ async function follow(task, told, signal) {
     throw error;
   } finally {
     worker.terminate();
+    engine?.end();
   }
 }
 

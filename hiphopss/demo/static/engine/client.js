@@ -7,8 +7,7 @@ import { LoopSeparator } from "./loops/separator.js";
 import { Rates } from "./rates.js";
 import { SharedNetwork } from "./shared.js";
 import { WeightsError, checkedWeights } from "./weights.js";
-
-const MOST_WORKERS = 4; // each takes some 50 MB
+import { processors } from "./workers.js";
 
 /** What can't be done on this device; the message is a sentence for the visitor. */
 export class DeviceError extends Error {}
@@ -27,7 +26,8 @@ export class DeviceError extends Error {}
  * @param {(stems: Object<string, Float32Array[]>) => Promise<void>} [options.write]  Takes the
  *   stems piece by piece from the beginning on, each by source and channel. They are not given back
  *   then, as those of a long song don't fit into memory, and `song.channels` is empty afterwards.
- * @param {number} [options.workers]  By default as many as there are processors, up to four.
+ * @param {MessagePort[]} [options.ports]  Of workers that are there already. By default it makes as
+ *   many as there are processors, up to four.
  * @returns {Promise<{stems: Object<string, Float32Array[]>, loop: ?string, beatsAMinute: ?number}>}
  *   Stems of the song's rate, channels and length; what was found to repeat in it, in words: null
  *   for nothing, and undefined if it wasn't looked for; and the tempo, where that tells it.
@@ -39,7 +39,7 @@ export async function separateSong(song, options) {
   told("loading", 0);
   const { module, weights } =
     typeof options.weights === "string" ? await load(options.weights, signal) : options.weights;
-  const crew = new Crew(options.workers ?? processors(), signal);
+  const crew = new Crew(options.ports ?? newWorkers(), signal);
   try {
     const rates = new Rates(crew, song.sampleRate, weights.config.sample_rate);
     if (!rates.arePossible)
@@ -83,8 +83,9 @@ async function separated(song, rates, network, { module, weights, listens, ...op
   return { stems: byName(stems), loop, beatsAMinute };
 }
 
-function processors() {
-  return Math.min(navigator.hardwareConcurrency || 2, MOST_WORKERS);
+function newWorkers() {
+  const address = new URL("worker.js", import.meta.url);
+  return Array.from({ length: processors() }, () => new Worker(address, { type: "module" }));
 }
 
 /**
@@ -136,12 +137,11 @@ class Crew {
   #fail;
   #tasks = 0;
 
-  constructor(size, signal) {
+  /** @param {(Worker|MessagePort)[]} workers @param {AbortSignal} [signal] */
+  constructor(workers, signal) {
     this.#failed = new Promise((_, reject) => (this.#fail = reject));
     this.#failed.catch(() => {});
-    const address = new URL("worker.js", import.meta.url);
-    this.size = size;
-    const workers = Array.from({ length: size }, () => new Worker(address, { type: "module" }));
+    this.size = workers.length;
     this.#busy = new Map(workers.map((worker) => [worker, 0]));
     for (const worker of workers) {
       worker.onmessage = ({ data }) => this.#answered(data);
@@ -186,9 +186,9 @@ class Crew {
     return this.#ask(idlest, task, moved);
   }
 
-  /** End all workers at once, whatever they do. */
+  /** End all workers at once, whatever they do; those behind ports are for others to end. */
   dismiss() {
-    for (const worker of this.#busy.keys()) worker.terminate();
+    for (const worker of this.#busy.keys()) worker.terminate?.();
   }
 }
 

@@ -43,14 +43,20 @@ const tasks = {
   },
 };
 
-self.onmessage = async ({ data }) => {
+// Whoever asks may do so through a port, which comes first.
+self.onmessage = ({ data, ports: [port] }) => {
+  if (port) port.onmessage = ({ data }) => answer(port, data);
+  else answer(self, data);
+};
+
+async function answer(asking, data) {
   try {
     const answer = await tasks[data.task](data);
     const arrays = answer.stems?.flat() ?? answer.samples ?? [];
     const moved = arrays.map(({ buffer }) => buffer);
-    self.postMessage({ id: data.id, ...answer }, moved);
+    asking.postMessage({ id: data.id, ...answer }, moved);
   } catch (error) {
     // Memory that is refused is a RangeError, in WebAssembly as for arrays.
-    self.postMessage({ id: data.id, error: String(error), memory: error instanceof RangeError });
+    asking.postMessage({ id: data.id, error: String(error), memory: error instanceof RangeError });
   }
-};
+}
