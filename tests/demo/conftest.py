@@ -155,6 +155,6 @@ def firefox(tmp_path_factory):
     pytest.importorskip("websockets", reason="websockets is not installed")
     if FIREFOX is None:
         pytest.skip("Firefox is not installed (Debian: apt-get install firefox-esr)")
-    with Firefox(tmp_path_factory.mktemp("firefox")) as firefox:
+    with Firefox(tmp_path_factory.mktemp("firefox"), service_workers=True) as firefox:
         yield firefox
         assert not firefox.faults
