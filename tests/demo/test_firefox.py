@@ -18,7 +18,7 @@ def test_exported_site_draws_and_mixes(firefox, exported_url, songs):
     title = firefox.evaluate("() => document.querySelector('#song-title').textContent")
     mix = firefox.evaluate(
         f"""async () => {{ {PACK} const {{ player }} = (await import("/app.js")).studio;
-        const mix = await player.render(); return pack(mix.getChannelData(0)) }}"""
+        return pack((await joined(await player.render()))[0]) }}"""
     )
     assert np.abs(unpack(mix) - truth(songs, title)[0]).max() <= 2.6 * STEP
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.demo_page import READY, STEP, player, rendered, slide, truth
+from helpers.demo_page import PACK, READY, STEP, player, rendered, slide, truth
 
 from hiphopss import SOURCES
 from hiphopss.demo.service import SHIFTER, static_files
@@ -141,23 +141,24 @@ def test_small_windows(studio):
 
 
 # A tone from half a second on, rendered: its length, when it begins, and its frequency.
-RENDER = """async ([tempo, pitch]) => {
-  const { neutralMix, renderMix } = await import("/graph.js");
+RENDER = f"""async ([tempo, pitch]) => {{ {PACK}
+  const {{ neutralMix }} = await import("/graph.js");
+  const {{ renderMix }} = await import("/rendering.js");
   const rate = 44100;
-  const tone = new AudioBuffer({ length: 3 * rate, sampleRate: rate });
+  const tone = new AudioBuffer({{ length: 3 * rate, sampleRate: rate }});
   const samples = tone.getChannelData(0);
-  for (let n = rate / 2; n < samples.length; n++) {
+  for (let n = rate / 2; n < samples.length; n++) {{
     samples[n] = 0.5 * Math.sin((2 * Math.PI * 440 * n) / rate);
-  }
-  const mix = { ...neutralMix(["bass"]), tempo, pitch };
-  const heard = (await renderMix({ bass: tone }, mix)).getChannelData(0);
+  }}
+  const mix = {{ ...neutralMix(["bass"]), tempo, pitch }};
+  const [heard] = await joined(await renderMix({{ bass: tone }}, mix));
   const begin = heard.findIndex((sample) => Math.abs(sample) > 0.25);
   let waves = 0;
-  for (let n = begin + rate / 2; n < begin + (3 * rate) / 2; n++) {
+  for (let n = begin + rate / 2; n < begin + (3 * rate) / 2; n++) {{
     if (heard[n - 1] < 0 && heard[n] >= 0) waves++;
-  }
+  }}
   return [heard.length / rate, begin / rate, waves];
-}"""
+}}"""
 
 
 @pytest.mark.skipif(

@@ -43,6 +43,16 @@ const pack = (floats) => {
     text += String.fromCharCode(...bytes.subarray(n, n + 4096));
   return btoa(text);
 };
+// All of what is rendered, one array a channel.
+const joined = async ({ channels, nSamples, blocks }) => {
+  const whole = Array.from({ length: channels }, () => new Float32Array(nSamples));
+  let at = 0;
+  for await (const block of blocks) {
+    block.forEach((samples, channel) => whole[channel].set(samples, at));
+    at += block[0].length;
+  }
+  return whole;
+};
 """
 
 
@@ -65,7 +75,7 @@ def unpack(text):
 
 def rendered(page):
     """The mix as it would be saved; `[shape=(2, n_samples)]`."""
-    script = "const m = await p.render(); return [0, 1].map((c) => pack(m.getChannelData(c)))"
+    script = "return (await joined(await p.render())).map(pack)"
     return np.array([unpack(text) for text in player(page, script)])
 
 

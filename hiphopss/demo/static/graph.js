@@ -4,8 +4,6 @@
 //   stems     -> fader and mute -> pan -> master -> (shifted pitch) -> output
 //   original  ---------------------------^
 
-import { isBent, makeShifter } from "./shifter.js";
-
 /**
  * Settings of one stem.
  * @typedef {object} StemMix
@@ -38,8 +36,6 @@ export const PITCHES = [-12, 12];
 
 /** The input of the graph for the song as it is. */
 export const ORIGINAL = "original";
-
-const MOST_LATENCY = 0.5; // of a shifter, in seconds
 
 // Time constant of changes, in seconds: too fast to be noticed, too slow to click.
 const SMOOTHING = 0.01;
@@ -167,41 +163,4 @@ export function startTracks(context, mixer, tracks, options = {}) {
     }
   };
   return { stop, first: players[0].source };
-}
-
-/**
- * Render a mix of stems, in stereo.
- * @param {Object<string, AudioBuffer>} stems
- * @param {Mix} mix
- * @param {?{start: number, end: number}} [part]  In seconds, on samples; all of it by default.
- * @returns {Promise<AudioBuffer>}
- */
-export async function renderMix(stems, mix, part = null) {
-  const sources = Object.keys(stems);
-  const { length, sampleRate, numberOfChannels } = stems[sources[0]];
-  const first = part ? Math.round(part.start * sampleRate) : 0;
-  const last = part ? Math.min(Math.round(part.end * sampleRate), length) : length;
-  const nSamples = Math.round((last - first) / mix.tempo);
-  // Its latency is known only once there is a context, whose length must be known by then.
-  const spare = isBent(mix) ? Math.ceil(MOST_LATENCY * sampleRate) : 0;
-  const context = new OfflineAudioContext(2, nSamples + spare, sampleRate);
-  const mixer = buildMixer(context, sources, numberOfChannels);
-  mixer.set(mix);
-  const seconds = (last - first) / sampleRate;
-  startTracks(context, mixer, stems, { offset: first / sampleRate, seconds, tempo: mix.tempo });
-  if (!isBent(mix)) return context.startRendering();
-  const shifter = await makeShifter(context);
-  await shifter.set(mix);
-  mixer.through(shifter, null);
-  return cut(await context.startRendering(), Math.round(shifter.latency * sampleRate), nSamples);
-}
-
-// A part of rendered audio.
-function cut(audio, first, length) {
-  const { numberOfChannels, sampleRate } = audio;
-  const part = new AudioBuffer({ length, numberOfChannels, sampleRate });
-  for (let channel = 0; channel < numberOfChannels; channel++) {
-    part.copyToChannel(audio.getChannelData(channel).subarray(first, first + length), channel);
-  }
-  return part;
 }

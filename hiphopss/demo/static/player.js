@@ -6,8 +6,9 @@
 
 import { Buffers } from "./buffers.js";
 import { PageError } from "./errors.js";
-import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
+import { buildMixer, neutralMix, ORIGINAL, startTracks } from "./graph.js";
 import { changedLoop, contains, isWhole } from "./loop.js";
+import { renderMix } from "./rendering.js";
 import { isBent, makeShifter } from "./shifter.js";
 
 const FADE = 0.015; // seconds
@@ -168,7 +169,7 @@ export class Player extends EventTarget {
   /**
    * Render the mix of the version listened to last.
    * @param {?{start: number, end: number}} [part]  Of the song, in seconds.
-   * @returns {Promise<AudioBuffer>}
+   * @returns {Promise<import("./rendering.js").Rendering>}
    */
   async render(part = null) {
     return renderMix(await this.#load(this.version), this.mix, part);

@@ -181,9 +181,7 @@ export class Studio extends EventTarget {
 
   async #saveMix(part, name) {
     announce("Rendering the mix");
-    const mix = await this.player.render(part);
-    const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
+    const { blob, clipped, peak } = await encodeWav(await this.player.render(part));
     save(blob, `${this.player.result.title} - ${name}.wav`);
     const over = (20 * Math.log10(peak)).toFixed(1);
     announce(
