@@ -145,13 +145,15 @@ RENDER = f"""async ([tempo, pitch]) => {{ {PACK}
   const {{ neutralMix }} = await import("/graph.js");
   const {{ renderMix }} = await import("/rendering.js");
   const rate = 44100;
-  const tone = new AudioBuffer({{ length: 3 * rate, sampleRate: rate }});
-  const samples = tone.getChannelData(0);
+  const {{ Sound }} = await import("/sound.js");
+  const samples = new Float32Array(3 * rate);
   for (let n = rate / 2; n < samples.length; n++) {{
     samples[n] = 0.5 * Math.sin((2 * Math.PI * 440 * n) / rate);
   }}
+  const format = {{ length: samples.length, channels: 1, sampleRate: rate }};
+  const tone = new Sound(format, async (first, count) => [samples.subarray(first, first + count)]);
   const mix = {{ ...neutralMix(["bass"]), tempo, pitch }};
-  const [heard] = await joined(await renderMix({{ bass: tone }}, mix));
+  const [heard] = await joined(renderMix({{ bass: tone }}, mix));
   const begin = heard.findIndex((sample) => Math.abs(sample) > 0.25);
   let waves = 0;
   for (let n = begin + rate / 2; n < begin + (3 * rate) / 2; n++) {{

@@ -173,9 +173,11 @@ def test_beats_are_found_and_snapped_to(studio):
     found = page.evaluate(
         """async () => {
         const { findBeats } = await import("/beats.js");
+        const { Sound } = await import("/sound.js");
         const song = (seconds, period, first) => {
-          const audio = new AudioBuffer({ length: seconds * 44100, sampleRate: 44100 });
-          const samples = audio.getChannelData(0);
+          const samples = new Float32Array(seconds * 44100);
+          const format = { length: samples.length, channels: 1, sampleRate: 44100 };
+          const read = async (first, count) => [samples.subarray(first, first + count)];
           let state = 1;
           for (let n = 0; n < samples.length; n++) {
             state = (state * 48271) % 2147483647;
@@ -192,7 +194,7 @@ def test_beats_are_found_and_snapped_to(studio):
             strike(first + beat * period, 0.5 + 0.3 * (beat % 2));
             strike(first + (beat + 0.56) * period, 0.2); // with swing
           }
-          return audio;
+          return new Sound(format, read);
         };
         const told = async (audio, tempo) => {
           const beats = await findBeats(audio, tempo);

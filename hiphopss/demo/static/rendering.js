@@ -1,10 +1,10 @@
 // Mixes for downloads, block by block: a file of any kind is made of them as they come.
 
-import { buildMixer, startTracks } from "./graph.js";
-import { isBent, makeShifter } from "./shifter.js";
+import { Course } from "./course.js";
+import { buildMixer, isAudible } from "./graph.js";
+import { isBent, shifted } from "./shifter.js";
 
-const MOST_LATENCY = 0.5; // of a shifter, in seconds
-const BLOCK_SECONDS = 5;
+const BLOCK = 1 << 18; // samples that are rendered at a time: 6 seconds at 44.1 kHz
 
 /**
  * A mix that is being rendered.
@@ -13,46 +13,53 @@ const BLOCK_SECONDS = 5;
  * @property {number} channels  2.
  * @property {number} nSamples  Of each channel, of all blocks together.
  * @property {AsyncIterable<Float32Array[]>} blocks  One array a channel; they follow one another
- *   without a gap, can be asked for once, and are whoever's asks for them: nothing else uses their
- *   memory. The next one is rendered when it is asked for.
+ *   without a gap, can be asked for once, and belong to who asks for them. The next one is rendered
+ *   when it is asked for.
  */
 
 /**
  * Render a mix of stems, in stereo.
- * @param {Object<string, AudioBuffer>} stems
+ * @param {Object<string, import("./sound.js").Sound>} stems
  * @param {import("./graph.js").Mix} mix
  * @param {?{start: number, end: number}} [part]  In seconds, on samples; all of it by default.
- * @returns {Promise<Rendering>}
+ * @returns {Rendering}
  */
-export async function renderMix(stems, mix, part = null) {
-  const sources = Object.keys(stems);
-  const { length, sampleRate, numberOfChannels } = stems[sources[0]];
+export function renderMix(stems, mix, part = null) {
+  const [{ length, sampleRate }] = Object.values(stems);
   const first = part ? Math.round(part.start * sampleRate) : 0;
   const last = part ? Math.min(Math.round(part.end * sampleRate), length) : length;
-  const nSamples = Math.round((last - first) / mix.tempo);
-  // Its latency is known only once there is a context, whose length must be known by then.
-  const spare = isBent(mix) ? Math.ceil(MOST_LATENCY * sampleRate) : 0;
-  const context = new OfflineAudioContext(2, nSamples + spare, sampleRate);
-  const mixer = buildMixer(context, sources, numberOfChannels);
-  mixer.set(mix);
-  const seconds = (last - first) / sampleRate;
-  startTracks(context, mixer, stems, { offset: first / sampleRate, seconds, tempo: mix.tempo });
-  let skipped = 0;
-  if (isBent(mix)) {
-    const shifter = await makeShifter(context);
-    await shifter.set(mix);
-    mixer.through(shifter, null);
-    skipped = Math.round(shifter.latency * sampleRate);
-  }
-  const blocks = blocksOf(await context.startRendering(), skipped, nSamples);
+  const course = new Course({ first, last, tempo: mix.tempo });
+  const nSamples = course.length;
+  const kept = structuredClone(mix); // it may be changed before all is rendered
+  const heard = blocksOf(mixed(stems, kept), course);
+  const blocks = isBent(mix) ? shifted(heard, kept, { sampleRate, nSamples }) : heard;
   return { sampleRate, channels: 2, nSamples, blocks };
 }
 
-async function* blocksOf(audio, first, nSamples) {
-  const most = BLOCK_SECONDS * audio.sampleRate;
-  for (let at = 0; at < nSamples; at += most) {
-    const block = [0, 1].map(() => new Float32Array(Math.min(most, nSamples - at)));
-    block.forEach((samples, channel) => audio.copyFromChannel(samples, channel, first + at));
-    yield block;
+async function* blocksOf(sound, course) {
+  for (let at = 0; at < course.length; at += BLOCK) {
+    yield course.read(sound, at, Math.min(BLOCK, course.length - at));
   }
+}
+
+// The mix as a sound, which is rendered where it is read: the desk has no memory of what passed.
+function mixed(stems, mix) {
+  const sources = Object.keys(stems);
+  const { sampleRate, channels } = stems[sources[0]];
+  const read = async (first, count) => {
+    const context = new OfflineAudioContext(2, count, sampleRate);
+    const mixer = buildMixer(context, sources, channels);
+    mixer.set(mix);
+    for (const source of sources.filter((source) => isAudible(mix, source))) {
+      const buffer = new AudioBuffer({ length: count, numberOfChannels: channels, sampleRate });
+      const samples = await stems[source].read(first, count);
+      samples.forEach((one, channel) => buffer.copyToChannel(one, channel));
+      const node = new AudioBufferSourceNode(context, { buffer });
+      node.connect(mixer.inputs[source]);
+      node.start();
+    }
+    const rendered = await context.startRendering();
+    return [0, 1].map((channel) => rendered.getChannelData(channel));
+  };
+  return { channels: 2, read };
 }

@@ -33,7 +33,7 @@ export class Timeline extends EventTarget {
   beats = null;
   /** Whether regions begin and end on beats. */
   snaps = true;
-  /** The decoded audio of a lane, if it is there. @type {(name: string) => ?AudioBuffer} */
+  /** A lane's sound, if it can be heard. @type {(name: string) => ?import("./sound.js").Sound} */
   audioOf = () => null;
 
   constructor() {

@@ -1,0 +1,138 @@
+// The audio of one track. It is never in memory as a whole, but read where it is heard: of a song
+// on this device from its file, of any other one from what the browser decoded, which is kept as
+// whole numbers of 16 bits wherever it consists of them.
+
+import { readSamples, readWav } from "./device/wav-file.js";
+import { PageError } from "./errors.js";
+
+const BLOCK = 1 << 17; // samples that are read at a time: 3 seconds at 44.1 kHz
+const KEPT_BLOCKS = 4; // in case that they are heard again
+const SCALE = 32768; // of 16 bits
+
+const LOST = "The song can't be read any more: open it again.";
+
+/** What can be read in parts. */
+export class Sound {
+  #fetch;
+  #blocks = new Map(); // number -> promise; the one used last is the last
+
+  /**
+   * @param {{length: number, channels: number, sampleRate: number}} format  `length` in samples.
+   * @param {(first: number, count: number) => Promise<Float32Array[]>} fetch  Gives samples, by
+   *   channel.
+   */
+  constructor({ length, channels, sampleRate }, fetch) {
+    this.length = length;
+    this.channels = channels;
+    this.sampleRate = sampleRate;
+    this.#fetch = fetch;
+  }
+
+  /** Seconds. */
+  get duration() {
+    return this.length / this.sampleRate;
+  }
+
+  /**
+   * @param {number} first  The first sample.
+   * @param {number} count  How many of each channel; all must be there.
+   * @returns {Promise<Float32Array[]>}  By channel, and the caller's own; full scale is 1.
+   */
+  async read(first, count) {
+    const read = Array.from({ length: this.channels }, () => new Float32Array(count));
+    for (let at = first; at < first + count; ) {
+      const number = Math.floor(at / BLOCK);
+      const block = await this.#block(number);
+      const begin = at - number * BLOCK;
+      const end = Math.min(begin + first + count - at, BLOCK);
+      for (const [channel, samples] of read.entries()) {
+        samples.set(block[channel].subarray(begin, end), at - first);
+      }
+      at += end - begin;
+    }
+    return read;
+  }
+
+  #block(number) {
+    const first = number * BLOCK;
+    const block =
+      this.#blocks.get(number) ?? this.#fetch(first, Math.min(BLOCK, this.length - first));
+    this.#blocks.delete(number);
+    this.#blocks.set(number, block);
+    block.catch(() => this.#blocks.delete(number)); // so that it can be tried again
+    if (this.#blocks.size > KEPT_BLOCKS) this.#blocks.delete(this.#blocks.keys().next().value);
+    return block;
+  }
+}
+
+/**
+ * The sound of a WAV file, which stays where it is.
+ * @param {Blob} file
+ * @returns {Promise<Sound>}
+ */
+export async function soundOfFile(file) {
+  const told = () => {
+    throw new PageError(LOST); // it was removed, or its disk
+  };
+  const wav = await readWav(file).catch(told);
+  if (!wav) told();
+  const { nSamples: length, channels, sampleRate } = wav;
+  const fetch = (first, count) => readSamples(file, wav, first, count).catch(told);
+  return new Sound({ length, channels, sampleRate }, fetch);
+}
+
+/**
+ * The sound of decoded audio, whose memory is given back.
+ * @param {AudioBuffer} audio
+ * @returns {Promise<Sound>}
+ */
+export async function soundOfAudio(audio) {
+  const { length, numberOfChannels, sampleRate } = audio;
+  const channels = Array.from({ length: numberOfChannels }, (_, n) => audio.getChannelData(n));
+  const packs = [];
+  for (let first = 0; first < length; first += BLOCK) {
+    packs.push(packed(channels.map((samples) => samples.subarray(first, first + BLOCK))));
+    await pause();
+  }
+  for (const { buffer } of channels) buffer.transfer?.(0); // at once, where browsers can
+  const fetch = (first) => unpacked(packs[first / BLOCK], numberOfChannels);
+  return new Sound({ length, channels: numberOfChannels, sampleRate }, fetch);
+}
+
+// Blobs are not in the page's memory, and may lie on the disk.
+function packed(channels) {
+  const whole = channels.map(wholeNumbers);
+  const isWhole = whole.every((numbers) => numbers !== null);
+  return { blob: new Blob(isWhole ? whole : channels), isWhole };
+}
+
+async function unpacked({ blob, isWhole }, nChannels) {
+  const numbers = new (isWhole ? Int16Array : Float32Array)(await blob.arrayBuffer());
+  const count = numbers.length / nChannels;
+  return Array.from({ length: nChannels }, (_, channel) => {
+    const samples = Float32Array.from(numbers.subarray(channel * count, (channel + 1) * count));
+    if (isWhole) for (let n = 0; n < count; n++) samples[n] /= SCALE;
+    return samples;
+  });
+}
+
+// Samples as numbers of 16 bits; null if that would lose anything of them.
+function wholeNumbers(samples) {
+  const numbers = new Int16Array(samples.length);
+  for (let n = 0; n < samples.length; n++) {
+    const value = SCALE * samples[n];
+    numbers[n] = value;
+    if (numbers[n] !== value) return null;
+  }
+  return numbers;
+}
+
+// Lets the page do something else. Timers would wait for a second while its tab is hidden.
+function pause() {
+  const { port1, port2 } = new MessageChannel();
+  return new Promise((done) => {
+    port1.addEventListener("message", done, { once: true });
+    port1.start();
+    port2.postMessage(null);
+  }).finally(() => port1.close());
+}
