@@ -109,9 +109,9 @@ export async function readResult(url) {
   return { ...result, url };
 }
 
-/** Read bytes. @param {string} url @returns {Promise<ArrayBuffer>} */
-export async function readBytes(url) {
-  return (await ask(url)).arrayBuffer();
+/** Read a file, which may lie on the disk. @param {string} url @returns {Promise<Blob>} */
+export async function readFile(url) {
+  return (await ask(url)).blob();
 }
 
 /**

@@ -1,9 +1,10 @@
-// The audio of one track. It is never in memory as a whole, but read where it is heard: of a song
-// on this device from its file, of any other one from what the browser decoded, which is kept as
-// whole numbers of 16 bits wherever it consists of them.
+// The audio of one track, which is read where it is heard. WAV and FLAC files are never in memory
+// as a whole. What a browser decodes only as a whole is kept as numbers of 16 bits wherever it
+// consists of them.
 
 import { readSamples, readWav } from "./device/wav-file.js";
 import { PageError } from "./errors.js";
+import { readFlac, readFrames } from "./flac.js";
 
 const BLOCK = 1 << 17; // samples that are read at a time: 3 seconds at 44.1 kHz
 const KEPT_BLOCKS = 4; // in case that they are heard again
@@ -66,19 +67,36 @@ export class Sound {
 }
 
 /**
- * The sound of a WAV file, which stays where it is.
+ * The sound of a file, which stays where it is if it can be read in parts.
  * @param {Blob} file
+ * @param {number} rate  Of the song, in Hz.
  * @returns {Promise<Sound>}
  */
-export async function soundOfFile(file) {
-  const told = () => {
+export async function soundOf(file, rate) {
+  const lost = () => {
     throw new PageError(LOST); // it was removed, or its disk
   };
-  const wav = await readWav(file).catch(told);
-  if (!wav) told();
-  const { nSamples: length, channels, sampleRate } = wav;
-  const fetch = (first, count) => readSamples(file, wav, first, count).catch(told);
-  return new Sound({ length, channels, sampleRate }, fetch);
+  const wav = await readWav(file).catch(lost);
+  if (wav) {
+    const read = (first, count) => readSamples(file, wav, first, count).catch(lost);
+    return new Sound({ ...wav, length: wav.nSamples }, read);
+  }
+  const flac = await readFlac(file).catch(lost);
+  if (flac && (await canRead(flac))) {
+    const read = (first, count) => readFrames(flac, first, count).catch(lost);
+    return new Sound({ ...flac, length: flac.nSamples }, read);
+  }
+  // A context of the song's own rate decodes without resampling.
+  const decoder = new OfflineAudioContext(1, 1, rate);
+  return soundOfAudio(await decoder.decodeAudioData(await file.arrayBuffer()));
+}
+
+// Whether this browser decodes frames without those before them.
+function canRead(flac) {
+  return readFrames(flac, flac.nSamples - 1, 1).then(
+    () => true,
+    () => false,
+  );
 }
 
 /**
