@@ -4,7 +4,7 @@
 const HEADER_BYTES = 42; // the mark, and the block that describes the stream
 const LAST_BLOCK = 0x80;
 const MOST_BLOCKS = 1000; // of a file that is made to be walked through forever
-const SCANNED = 1 << 22; // bytes that are looked through at a time
+const SCANNED = 1 << 20; // bytes that are looked through at a time
 const FRAME_HEADER_BYTES = 16; // at most
 
 /**

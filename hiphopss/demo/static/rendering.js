@@ -4,7 +4,7 @@ import { Course } from "./course.js";
 import { buildMixer, isAudible } from "./graph.js";
 import { isBent, shifted } from "./shifter.js";
 
-const BLOCK = 1 << 18; // samples that are rendered at a time: 6 seconds at 44.1 kHz
+const BLOCK = 1 << 17; // samples that are rendered at a time: 3 seconds at 44.1 kHz
 
 /**
  * A mix that is being rendered.
@@ -50,14 +50,15 @@ function mixed(stems, mix) {
     const context = new OfflineAudioContext(2, count, sampleRate);
     const mixer = buildMixer(context, sources, channels);
     mixer.set(mix);
-    for (const source of sources.filter((source) => isAudible(mix, source))) {
+    const begin = async (source) => {
       const buffer = new AudioBuffer({ length: count, numberOfChannels: channels, sampleRate });
       const samples = await stems[source].read(first, count);
       samples.forEach((one, channel) => buffer.copyToChannel(one, channel));
       const node = new AudioBufferSourceNode(context, { buffer });
       node.connect(mixer.inputs[source]);
       node.start();
-    }
+    };
+    await Promise.all(sources.filter((source) => isAudible(mix, source)).map(begin));
     const rendered = await context.startRendering();
     return [0, 1].map((channel) => rendered.getChannelData(channel));
   };
