@@ -6,6 +6,7 @@ const LAST_BLOCK = 0x80;
 const MOST_BLOCKS = 1000; // of a file that is made to be walked through forever
 const SCANNED = 1 << 20; // bytes that are looked through at a time
 const FRAME_HEADER_BYTES = 16; // at most
+const FULL_SCALE = 32768; // of 16 bits
 
 /**
  * A FLAC file whose frames are known.
@@ -13,6 +14,7 @@ const FRAME_HEADER_BYTES = 16; // at most
  * @property {Blob} file
  * @property {number} channels
  * @property {number} sampleRate  In Hz.
+ * @property {number} bits  Of a sample.
  * @property {number} nSamples  Of each channel.
  * @property {number} frameSamples  Of each frame but the last one.
  * @property {Uint8Array} header  To be put before frames.
@@ -41,6 +43,7 @@ export async function readFlac(file) {
     file,
     channels: Number((packed >> 41n) & 7n) + 1,
     sampleRate: Number(packed >> 44n),
+    bits: Number((packed >> 36n) & 31n) + 1,
     nSamples,
     frameSamples,
     header,
@@ -70,8 +73,17 @@ export async function readFrames(flac, first, count) {
   return Array.from({ length: channels }, (_, channel) => {
     const samples = new Float32Array(count);
     audio.copyFromChannel(samples, channel, first - from * frameSamples);
+    if (flac.bits === 16) onSteps(samples);
     return samples;
   });
+}
+
+// Some browsers divide numbers of 16 bits above zero by 32767, others by 32768, as WAV files are
+// read: with them, both give the same.
+function onSteps(samples) {
+  for (let n = 0; n < samples.length; n++) {
+    samples[n] = Math.min(Math.floor(FULL_SCALE * samples[n]), FULL_SCALE - 1) / FULL_SCALE;
+  }
 }
 
 // Where the blocks before the frames end; null if that can't be found.

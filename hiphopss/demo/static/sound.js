@@ -1,6 +1,5 @@
 // The audio of one track, which is read where it is heard. WAV and FLAC files are never in memory
-// as a whole. What a browser decodes only as a whole is kept as numbers of 16 bits wherever it
-// consists of them.
+// as a whole.
 
 import { readSamples, readWav } from "./device/wav-file.js";
 import { PageError } from "./errors.js";
@@ -8,7 +7,6 @@ import { readFlac, readFrames } from "./flac.js";
 
 const BLOCK = 1 << 17; // samples that are read at a time: 3 seconds at 44.1 kHz
 const KEPT_BLOCKS = 4; // in case that they are heard again
-const SCALE = 32768; // of 16 bits
 
 const LOST = "The song can't be read any more: open it again.";
 
@@ -51,6 +49,8 @@ export class Sound {
       }
       at += end - begin;
     }
+    const next = Math.ceil((first + count) / BLOCK);
+    if (next * BLOCK < this.length) this.#block(next); // most likely it is read soon
     return read;
   }
 
@@ -99,50 +99,21 @@ function canRead(flac) {
   );
 }
 
-/**
- * The sound of decoded audio, whose memory is given back.
- * @param {AudioBuffer} audio
- * @returns {Promise<Sound>}
- */
-export async function soundOfAudio(audio) {
+// The sound of decoded audio, which is moved out of the page's memory: blobs may lie on the disk.
+async function soundOfAudio(audio) {
   const { length, numberOfChannels, sampleRate } = audio;
   const channels = Array.from({ length: numberOfChannels }, (_, n) => audio.getChannelData(n));
-  const packs = [];
+  const blobs = [];
   for (let first = 0; first < length; first += BLOCK) {
-    packs.push(packed(channels.map((samples) => samples.subarray(first, first + BLOCK))));
+    blobs.push(new Blob(channels.map((samples) => samples.subarray(first, first + BLOCK))));
     await pause();
   }
-  for (const { buffer } of channels) buffer.transfer?.(0); // at once, where browsers can
-  const fetch = (first) => unpacked(packs[first / BLOCK], numberOfChannels);
-  return new Sound({ length, channels: numberOfChannels, sampleRate }, fetch);
-}
-
-// Blobs are not in the page's memory, and may lie on the disk.
-function packed(channels) {
-  const whole = channels.map(wholeNumbers);
-  const isWhole = whole.every((numbers) => numbers !== null);
-  return { blob: new Blob(isWhole ? whole : channels), isWhole };
-}
-
-async function unpacked({ blob, isWhole }, nChannels) {
-  const numbers = new (isWhole ? Int16Array : Float32Array)(await blob.arrayBuffer());
-  const count = numbers.length / nChannels;
-  return Array.from({ length: nChannels }, (_, channel) => {
-    const samples = Float32Array.from(numbers.subarray(channel * count, (channel + 1) * count));
-    if (isWhole) for (let n = 0; n < count; n++) samples[n] /= SCALE;
-    return samples;
-  });
-}
-
-// Samples as numbers of 16 bits; null if that would lose anything of them.
-function wholeNumbers(samples) {
-  const numbers = new Int16Array(samples.length);
-  for (let n = 0; n < samples.length; n++) {
-    const value = SCALE * samples[n];
-    numbers[n] = value;
-    if (numbers[n] !== value) return null;
-  }
-  return numbers;
+  for (const { buffer } of channels) buffer.transfer?.(0); // free at once, where browsers can
+  const read = async (first, count) => {
+    const samples = new Float32Array(await blobs[first / BLOCK].arrayBuffer());
+    return channels.map((_, channel) => samples.subarray(channel * count, (channel + 1) * count));
+  };
+  return new Sound({ length, channels: numberOfChannels, sampleRate }, read);
 }
 
 // Lets the page do something else. Timers would wait for a second while its tab is hidden.

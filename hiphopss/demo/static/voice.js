@@ -58,11 +58,15 @@ export class Voice extends EventTarget {
     this.#first = await this.#make(0, Math.min(this.#size, this.#course.length));
   }
 
-  /** Begin, once it is ready. @param {number} when  Context time, on a sample. */
+  /**
+   * Begin, once it is ready.
+   * @param {number} when  Context time, on a sample.
+   * @returns {Promise<void>}  Once there are pieces for some seconds.
+   */
   start(when) {
     this.#since = Math.round(when * this.#context.sampleRate);
     this.#schedule(this.#first);
-    this.#feed();
+    return this.#feed();
   }
 
   /** Fade out. @param {number} when  Context time, on a sample. */
