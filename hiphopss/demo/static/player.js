@@ -19,7 +19,10 @@ const LEAD = 0.04; // seconds from a decision to its moment
 const MOST_LEAD = 1; // where the page has much else to do
 const MARGIN = 0.01; // seconds before its moment by which all must be set: else it is out of step
 
-/** Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read). */
+/**
+ * Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read),
+ * `failed` (detail: the error), when what plays can't be read any more.
+ */
 export class Player extends EventTarget {
   #sounds;
   #context = null;
@@ -71,7 +74,7 @@ export class Player extends EventTarget {
   close() {
     this.#context?.close();
     this.#context = this.#mixer = this.#voice = this.#sounds = this.#wanted = null;
-    this.#shifter = this.#renewing = this.#goal = null;
+    this.#course = this.#shifter = this.#renewing = this.#goal = null;
     this.#rest = this.#freeFrom = 0;
     this.playing = false;
     this.result = this.tracks = null;
@@ -289,6 +292,8 @@ export class Player extends EventTarget {
         }
         if (this.#voice !== voice) voice.discard();
       }
+    } catch (error) {
+      if (this.#context === context) this.#fail(error);
     } finally {
       if (this.#context === context) this.#renewing = null;
     }
@@ -298,7 +303,7 @@ export class Player extends EventTarget {
   #courseAt(when) {
     const { sample_rate: rate, n_samples: last } = this.result;
     let first = Math.round(rate * (this.#goal ?? this.#positionAt(when)));
-    if (first >= last) first = 0;
+    if (first >= last) first = this.#goal === null ? last - 1 : 0; // the end, or from it
     const inSamples = (seconds) => Math.min(Math.round(rate * seconds), last);
     const [start, end] = [inSamples(this.loop.start), inSamples(this.loop.end)];
     const loop = this.loop.on && first < end ? { start, end } : null; // behind the loop, play on
@@ -330,15 +335,17 @@ export class Player extends EventTarget {
       voice.addEventListener(event, ({ detail }) => {
         if (this.#voice === voice && this.playing) act(detail);
       });
-    listen("end", () => this.#finish());
+    listen("end", () => this.#goal ?? this.#finish());
     listen("late", (heard) => {
       this.#voice = null;
       this.#again(this.#goal ?? this.#course.at(heard) / this.result.sample_rate);
     });
-    listen("failed", (error) => {
-      this.pause();
-      throw error;
-    });
+    listen("failed", (error) => this.#fail(error));
+  }
+
+  #fail(error) {
+    this.pause();
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
 
   #positionAt(time) {
