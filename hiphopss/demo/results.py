@@ -98,10 +98,16 @@ class Result:
             "sample_rate": self.sample_rate,
             "channels": self.n_channels,
             "n_samples": self.n_samples,
+            "bits": _bits(self.subtype),
             "note": self.note,
             "original": _track("original"),
             "versions": self.versions,
         }
+
+
+def _bits(subtype: str) -> int:
+    """Bits of a sample of a stored track."""
+    return 24 if subtype == "PCM_24" else 16
 
 
 def _track(name: str, metrics: dict | None = None) -> dict:
@@ -119,7 +125,7 @@ class _Flac:
     def __init__(self, path: Path, sample_rate: int, n_channels: int, subtype: str):
         import soundfile
 
-        self._bits = 24 if subtype == "PCM_24" else 16
+        self._bits = _bits(subtype)
         try:
             self._sink = Sink(path)
             with self._sink.used():

@@ -69,6 +69,9 @@ class Catalogue:
 SHIFTER = "vendor/signalsmith-stretch.js"
 """Library of the page that shifts pitch, if it was fetched when hiphopss was packaged."""
 
+MP3 = ("vendor/wasm-media-encoders.js", "vendor/lame.wasm")
+"""Library of the page that encodes MP3 files, if it was fetched, too."""
+
 
 def static_files() -> dict[str, Path]:
     """The page's files by their addresses relative to the page."""
@@ -115,6 +118,7 @@ def site_description(
     dict
         Description for JSON.
     """
+    pages = static_files()
     return {
         "static": results is not None,
         "models": [
@@ -139,7 +143,8 @@ def site_description(
             "formats": [*FORMATS, *(["M4A"] if shutil.which("ffmpeg") else [])],
         },
         "sources": list(SOURCES),
-        "bends": SHIFTER in static_files(),
+        "bends": SHIFTER in pages,
+        "mp3": all(name in pages for name in MP3),
         "device": {"models": described(catalogue.models.values(), folder)},
     }
 

@@ -88,7 +88,7 @@ def test_stems_are_those_of_hiphopss_and_stay_on_the_device(
             # where a value is between two steps, rounding decides
             assert np.abs(stem.astype(int) - server).max() <= 1
             assert rate == 44100
-    original, name = saved(page, "a[download$='original.wav']")
+    original, name = saved(page, "button[aria-label='Download the original']")
     assert name == "Löwe_ one - original.wav"
     samples = soundfile.read(io.BytesIO(original), dtype="int16")[0]
     np.testing.assert_array_equal(samples, soundfile.read(io.BytesIO(mixture), dtype="int16")[0])

@@ -1,14 +1,19 @@
 """The demo's page in headless Chromium: playing and mixing the song that is open."""
 
+import base64
 import functools
+import io
 import re
 import zipfile
 
 import numpy as np
 import pytest
 import soundfile
+import soxr
 from helpers.demo_page import (
     FADED_IN,
+    PACK,
+    READY,
     SECONDS,
     STEP,
     in_one_of_three,
@@ -19,10 +24,12 @@ from helpers.demo_page import (
     rendered,
     slide,
     truth,
+    unpack,
 )
 from helpers.songs import RATE
 
 from hiphopss import SOURCES
+from hiphopss.demo.service import MP3, static_files
 
 pytestmark = pytest.mark.browser
 
@@ -84,15 +91,78 @@ def test_downloads(studio, songs, tmp_path):
     expected = 10 ** (3 / 20) * (10 ** (-6 / 20) * vocals + panned + other)
     # The stems' roundings, louder by the gains, and the mix's own.
     assert np.abs(mix.T - expected).max() <= 4 * STEP
-    with page.expect_download() as download:
-        page.click("#save-zip")
-    with zipfile.ZipFile(download.value.path()) as archive:
+    for ending in ("wav", "flac"):  # as which the stems are stored
+        page.select_option("#format", ending)
+        with page.expect_download() as download:
+            page.click("#save-zip")
+        assert download.value.suggested_filename == "stereo - True stems.zip"
+        with zipfile.ZipFile(download.value.path()) as archive:
+            assert archive.testzip() is None
+            assert archive.namelist() == [f"stereo - {source}.{ending}" for source in SOURCES]
+            packed = archive.read(f"stereo - bass.{ending}")
+        with page.expect_download() as download:
+            page.click("button[aria-label='Download bass (True stems)']")
+        assert download.value.suggested_filename == f"stereo - bass.{ending}"
+        assert download.value.path().read_bytes() == packed
+        stem, _ = soundfile.read(io.BytesIO(packed), dtype="int16")
+        np.testing.assert_array_equal(stem, np.round(bass.T / STEP))
+
+
+# A file of a sound that lasts 4 s, as a download is made of it.
+MAKE = f"""async ([rate, channels]) => {{ {PACK}
+  const {{ makeFile }} = await import("/downloads/file.js");
+  const {{ mp3Rate }} = await import("/downloads/formats.js");
+  const samples = Float32Array.from({{ length: 4 * rate + 7 }}, (_, n) => 0.2 * (
+    Math.sin(2 * Math.PI * 440 * n / rate) + Math.sin(2 * Math.PI * 440 * (n / rate) ** 2)));
+  async function* blocks() {{
+    for (let at = 0; at < samples.length; at += 10007)
+      yield channels.map((sign) => samples.slice(at, at + 10007).map((x) => sign * x));
+  }}
+  const signal = new AbortController().signal;
+  const kind = {{ format: "mp3", rate, channels: channels.length, title: "Löwe - bass" }};
+  const {{ blob }} = await makeFile(kind, blocks(), {{ told: () => {{}}, signal }});
+  const bytes = new Uint8Array(await blob.arrayBuffer());
+  const text = Array.from(bytes, (byte) => String.fromCharCode(byte)).join("");
+  return [pack(samples), btoa(text), mp3Rate(rate)] }}"""
+
+
+@pytest.mark.skipif(
+    not set(MP3) <= static_files().keys(),
+    reason="the library isn't fetched (python tests/vendor.py)",
+)
+def test_downloads_as_mp3(studio, songs):
+    page = studio()
+    page.select_option("#format", "mp3")
+    files = {}
+    for selector in ("#save-zip", "#save-mix", "button[aria-label='Download bass (True stems)']"):
+        with page.expect_download() as download:
+            page.click(selector)
+        files[download.value.suggested_filename] = download.value.path().read_bytes()
+    with zipfile.ZipFile(io.BytesIO(files.pop("stereo - True stems.zip"))) as archive:
         assert archive.testzip() is None
-        assert archive.namelist() == [f"stereo - {source}.flac" for source in SOURCES]
-    with page.expect_download() as download:
-        page.click("a[aria-label='Download bass (True stems)']")
-    stem, _ = soundfile.read(download.value.path(), always_2d=True)
-    assert np.allclose(stem.T, bass, atol=0.6 * STEP)
+        assert archive.namelist() == [f"stereo - {source}.mp3" for source in SOURCES]
+        assert archive.read("stereo - bass.mp3") == files["stereo - bass.mp3"]
+    # Noise is what MP3 keeps worst: with samples that are not aligned, it would be below 0 dB.
+    assert snr(files["stereo - bass.mp3"], truth(songs, "stereo", "bass").T) > 10
+    assert snr(files["stereo - mix.mp3"], truth(songs, "stereo").T) > 10
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.input_value("#format") == "mp3"  # it is remembered
+    # MP3 has no rates above 48 kHz, and players differ in those below 16 kHz.
+    for rate, channels in ((44100, [1, -1]), (48000, [1]), (96000, [1, 1]), (11025, [1])):
+        samples, made, expected_rate = page.evaluate(MAKE, [rate, channels])
+        sound = soxr.resample(unpack(samples), rate, expected_rate)
+        assert snr(base64.b64decode(made), np.outer(sound, channels)) > 45  # 53 dB and more
+        with soundfile.SoundFile(io.BytesIO(base64.b64decode(made))) as file:
+            assert file.samplerate == expected_rate == {96000: 48000, 11025: 22050}.get(rate, rate)
+            assert file.copy_metadata()["title"] == "Löwe - bass"
+
+
+def snr(mp3, sound):
+    """Signal to noise of an MP3 file, in dB; it begins and ends where the sound does."""
+    found, _ = soundfile.read(io.BytesIO(mp3), always_2d=True)
+    assert found.shape == sound.shape
+    return 10 * np.log10((sound**2).sum() / ((found - sound) ** 2).sum())
 
 
 def test_versions_change_without_a_gap(studio, songs):

@@ -10,7 +10,7 @@ import { PageError } from "./errors.js";
  * @property {string} id
  * @property {string} name
  * @property {"model"|"true"} kind
- * @property {string} zip
+ * @property {string} [zip]  An archive of the stems as they are stored, if there is one.
  * @property {string} [note]  What to know of it: what of the song repeats.
  * @property {?number} [beats_per_minute]  Tempo, where the song's loops tell it.
  * @property {Object<string, Track>} stems
@@ -22,6 +22,7 @@ import { PageError } from "./errors.js";
  * @property {string} [ending]  Of the audio file's name: "flac", if nothing is said.
  * @property {string} peaks
  * @property {string} spectrogram
+ * @property {number} [crc]  CRC-32 of the audio file, of songs on this device.
  * @property {?{SDR: number, SIR: number, SAR: number}} metrics  In dB.
  */
 
@@ -35,6 +36,7 @@ import { PageError } from "./errors.js";
  * @property {number} sample_rate
  * @property {number} channels
  * @property {number} n_samples
+ * @property {16|24} bits  Of a stored sample.
  * @property {string} [note]  What to know of it, such as that the file was cut off.
  * @property {Track} original
  * @property {Version[]} versions

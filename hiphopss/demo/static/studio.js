@@ -3,7 +3,8 @@
 import { readResult, removeResult } from "./api.js";
 import { findBeats } from "./beats.js";
 import { isOnDevice } from "./device/library.js";
-import { announce, byId, element, icon, press, save } from "./dom.js";
+import { announce, byId, element, icon, press } from "./dom.js";
+import { Downloads } from "./downloads/panel.js";
 import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
 import { LoopBar } from "./loop-bar.js";
@@ -12,8 +13,7 @@ import { MixerView } from "./mixer.js";
 import { Player } from "./player.js";
 import { showScores } from "./scores.js";
 import { Timeline } from "./timeline.js";
-import { clock, timeText } from "./times.js";
-import { encodeWav } from "./wav.js";
+import { clock } from "./times.js";
 
 /**
  * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
@@ -29,9 +29,10 @@ export class Studio extends EventTarget {
   #frame = 0;
   #openings = 0;
   #title = document.title; // while no song is open
+  #downloads;
   player = new Player();
   timeline = new Timeline();
-  mixer = new MixerView(this.player, this.timeline);
+  mixer = new MixerView(this.player, this.timeline, (name) => this.#downloads.saveTrack(name));
   loopBar = new LoopBar(this.player);
 
   /** @param {object} site  What the server offers. */
@@ -39,6 +40,7 @@ export class Studio extends EventTarget {
     super();
     this.#site = site;
     this.player.canBend = site.bends;
+    this.#downloads = new Downloads(this.player, site);
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -68,6 +70,7 @@ export class Studio extends EventTarget {
   async #enter(result) {
     const isNew = this.player.result?.id !== result.id;
     if (isNew) {
+      this.#downloads.close();
       this.player.close();
       this.timeline.open(result);
       this.loopBar.open(result.seconds);
@@ -76,7 +79,10 @@ export class Studio extends EventTarget {
     }
     byId("studio").hidden = false; // lanes are drawn at the size they have
     const opened = isNew ? this.player.open(result) : this.#take(result);
-    if (isNew) this.mixer.open();
+    if (isNew) {
+      this.mixer.open();
+      this.#downloads.open();
+    }
     this.#showSong(result);
     this.#show();
     this.dispatchEvent(new CustomEvent("opened", { detail: result }));
@@ -101,6 +107,7 @@ export class Studio extends EventTarget {
 
   /** Close the song, and free its audio. */
   close() {
+    this.#downloads.close();
     this.player.close();
     byId("studio").hidden = true;
     document.title = this.#title;
@@ -144,12 +151,6 @@ export class Studio extends EventTarget {
     on("to-start", "click", this.toStart);
     on("snap", "click", () => this.#setSnap(!this.timeline.snaps));
     on("view", "click", ({ target }) => this.#setView(target.dataset.view));
-    on("save-mix", "click", () => this.#saveMix(null, "mix"));
-    on("save-loop", "click", () => {
-      const { start, end } = this.player.loop;
-      const name = `mix of ${timeText(start)} to ${timeText(end)}`.replaceAll(":", ".");
-      return this.#saveMix({ start, end }, name);
-    });
     on("reset", "click", () => announce(this.mixer.reset()));
     on("remove", "click", () => this.#remove());
     on("more-go", "click", () => {
@@ -177,18 +178,6 @@ export class Studio extends EventTarget {
     if (!view) return; // between the buttons
     for (const button of byId("view").children) press(button, button.dataset.view === view);
     this.timeline.setView(view);
-  }
-
-  async #saveMix(part, name) {
-    announce("Rendering the mix");
-    const { blob, clipped, peak } = await encodeWav(await this.player.render(part));
-    save(blob, `${this.player.result.title} - ${name}.wav`);
-    const over = (20 * Math.log10(peak)).toFixed(1);
-    announce(
-      clipped
-        ? `Mix saved, with ${clipped} clipped samples: lower the master by ${over} dB for none`
-        : "Mix saved",
-    );
   }
 
   async #remove() {
@@ -245,8 +234,6 @@ export class Studio extends EventTarget {
     this.loopBar.show();
     for (const button of byId("listen").children) press(button, button.dataset.id === listening);
     byId("version-note").textContent = listening === ORIGINAL ? "" : (this.#version.note ?? "");
-    byId("save-zip").href = this.#version.zip;
-    byId("save-zip").download = `${result.title} - ${this.#version.name}.zip`;
     showScores(this.#version);
     this.timeline.setLoop(loop);
     this.mixer.show();

@@ -3,25 +3,6 @@
 const HEADER_BYTES = 44;
 
 /**
- * Encode audio as a 16-bit WAV file, as it comes.
- *
- * Samples are times 32768, as decoders read 16-bit files, rounded, and clipped where they are
- * beyond full scale.
- * @param {import("./rendering.js").Rendering} audio
- * @returns {Promise<{blob: Blob, clipped: number, peak: number}>}  The file, the number of clipped
- *   samples, and the largest magnitude before clipping.
- */
-export async function encodeWav({ sampleRate: rate, channels, nSamples, blocks }) {
-  const encoder = new SampleEncoder(16);
-  const parts = [wavHeader({ channels, nSamples, rate, bits: 16 })];
-  for await (const block of blocks) {
-    parts.push(new Blob([encoder.encode(block, 0, block[0].length)])); // blobs may lie on the disk
-  }
-  const { clipped, peak } = encoder;
-  return { blob: new Blob(parts, { type: "audio/wav" }), clipped, peak };
-}
-
-/**
  * The header of a WAV file of whole numbers.
  * @param {{channels: number, nSamples: number, rate: number, bits: 16|24}} format
  * @returns {Uint8Array}
