@@ -60,6 +60,8 @@ const BUSY_TRIES = 6;
 
 const NO_ANSWER = "The server does not answer: see whether it still runs, and try again.";
 
+const NO_SONG = "There is no such song here, or not any more: choose another.";
+
 async function ask(url, options) {
   let answer;
   for (let tries = 1; tries <= BUSY_TRIES; tries++) {
@@ -96,7 +98,9 @@ export async function readJson(url) {
 /** Read a result, with absolute addresses. @param {string} url @returns {Promise<Result>} */
 export async function readResult(url) {
   if (isOnDevice(url)) return readDeviceResult(url);
-  const result = await readJson(url);
+  const result = await readJson(url).catch((error) => {
+    throw error.isGone ? new ServerError(NO_SONG, 404) : error;
+  });
   const base = new URL(url, document.baseURI).href;
   const absolute = (track) => {
     for (const kind of ["audio", "peaks", "spectrogram"]) {

@@ -121,7 +121,7 @@ async function start() {
   wire();
   offerLive(site);
   offerKept();
-  if (!(await address.enter())) intake.openFirst();
+  await address.enter(() => intake.openFirst());
 }
 
 await start().catch(explain);

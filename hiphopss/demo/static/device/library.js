@@ -4,7 +4,7 @@ import { DeviceError } from "./errors.js";
 import { songsFolder } from "./store.js";
 
 const ADDRESS = /^device:([\w-]+)$/;
-const GONE = "That song is not on this device any more: choose the file again.";
+const GONE = "That song is not on this device, or not any more: choose its file again.";
 const IN_USE = "The song is being separated: remove it when that has ended.";
 const TRIES = 20; // a file can be removed as soon as the worker that wrote it is gone
 const PAUSE = 100; // milliseconds

@@ -33,6 +33,7 @@ export class Downloads {
   constructor(player, site) {
     this.#player = player;
     this.#hasMp3 = site.mp3;
+    byId("made-with").hidden = !site.mp3;
     const on = (id, event, act) => byId(id).addEventListener(event, act);
     on("format", "change", ({ target }) => {
       rememberFormat(target.value);
@@ -175,5 +176,6 @@ export class Downloads {
 
 // Have the browser save what is at an address.
 function follow(href, name) {
+  announce(`Saving ${name}`);
   element("a", { href, download: name }).click();
 }
