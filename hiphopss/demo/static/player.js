@@ -192,6 +192,15 @@ export class Player extends EventTarget {
     return renderMix(await this.#load(this.version), this.mix, part);
   }
 
+  /**
+   * The sounds of ORIGINAL or of a version, ready to be read.
+   * @param {string} id
+   * @returns {Promise<Object<string, import("./sound.js").Sound>>}
+   */
+  sounds(id) {
+    return this.#load(id);
+  }
+
   async #load(id) {
     const tracks =
       id === ORIGINAL

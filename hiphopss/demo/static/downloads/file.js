@@ -1,6 +1,11 @@
 // Makes an audio file of blocks as they come, in a worker, so that a song is never in memory as a
 // whole.
 
+import { PageError } from "../errors.js";
+
+/** Told where the worker, or what it needs, does not arrive. */
+export const LOST = "A part of this page can't be loaded: check the connection, and try again.";
+
 /**
  * What is to be made.
  * @typedef {object} Kind
@@ -32,8 +37,9 @@ export async function makeFile(kind, blocks, { told, signal }) {
   });
   const ask = (task, moved = []) => {
     const answer = new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => (data.error ? reject(new Error(data.error)) : resolve(data));
-      worker.onerror = ({ message }) => reject(new Error(message));
+      const fail = (message) => reject(new PageError(message));
+      worker.onmessage = ({ data }) => (data.error ? fail(data.error) : resolve(data));
+      worker.onerror = ({ message }) => fail(message || LOST);
       worker.postMessage(task, moved);
     });
     return settled(Promise.race([answer, stopped]));

@@ -1,5 +1,7 @@
 // MP3 files, by the encoder LAME, which is fetched when hiphopss is packaged (see tests/vendor.py).
 
+import { PageError } from "../errors.js";
+import { LOST } from "./file.js";
 import { mp3Rate } from "./formats.js";
 import { FrameCounter, infoFrame, titleTag } from "./mp3-frames.js";
 
@@ -20,13 +22,9 @@ export class Mp3File {
 
   /** @param {import("./file.js").Kind} kind @returns {Promise<Mp3File>} */
   static async begin(kind) {
-    const vendor = (name) => new URL(`../vendor/${name}`, import.meta.url).href;
-    await import(vendor("wasm-media-encoders.js"));
-    const answer = await fetch(vendor("lame.wasm"));
-    if (!answer.ok) throw new Error("a part of this page can't be loaded");
     const file = new Mp3File();
     file.#kind = kind;
-    file.#encoder = await self.WasmMediaEncoder.createEncoder(MIME, await answer.arrayBuffer());
+    file.#encoder = await loadEncoder();
     file.#encoder.configure({
       channels: kind.channels,
       sampleRate: kind.rate,
@@ -67,5 +65,16 @@ export class Mp3File {
       this.clipped++;
       samples[n] = Math.sign(samples[n]);
     }
+  }
+}
+
+async function loadEncoder() {
+  const vendor = (name) => new URL(`../vendor/${name}`, import.meta.url).href;
+  try {
+    await import(vendor("wasm-media-encoders.js"));
+    const answer = await fetch(vendor("lame.wasm"));
+    return await self.WasmMediaEncoder.createEncoder(MIME, await answer.arrayBuffer());
+  } catch {
+    throw new PageError(LOST);
   }
 }

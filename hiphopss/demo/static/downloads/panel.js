@@ -5,7 +5,6 @@ import { zipped } from "../device/zip.js";
 import { announce, byId, element, save } from "../dom.js";
 import { ORIGINAL } from "../graph.js";
 import { timeText } from "../times.js";
-import { trackBlocks } from "./blocks.js";
 import { makeFile } from "./file.js";
 import {
   chosenFormat,
@@ -16,6 +15,7 @@ import {
   rememberFormat,
 } from "./formats.js";
 
+const BLOCK = 1 << 17; // samples that are read at a time
 const SHOWN_AFTER = 400; // milliseconds: what is done sooner needs no bar
 
 /** @typedef {(fraction: number) => void} Told */
@@ -70,30 +70,37 @@ export class Downloads {
   /** Save a stem as it was separated, or the original. @param {string} name */
   saveTrack(name) {
     const format = byId("format").value;
-    const track = name === ORIGINAL ? this.#result.original : this.#version.stems[name];
+    const version = this.#version;
+    const { bits } = this.#result;
+    const track = name === ORIGINAL ? this.#result.original : version.stems[name];
     const called = fileName(this.#result.title, name, format);
     if (format === this.#stored) return follow(track.audio, called);
-    return this.#make(called, (told, signal) =>
-      this.#converted(track, { format, title: `${this.#result.title} - ${name}`, told, signal }),
-    );
+    const title = `${this.#result.title} - ${name}`;
+    const sounds = () => this.#player.sounds(name === ORIGINAL ? ORIGINAL : version.id);
+    return this.#make(called, async (told, signal) => {
+      const sound = (await sounds())[name];
+      return converted(sound, { format, bits, title, told, signal });
+    });
   }
 
   #saveZip() {
     const format = byId("format").value;
-    const { result: { title }, version: { name, stems, zip } } = this.#now;
+    const { title, bits } = this.#result;
+    const { id, name, stems, zip } = this.#version;
     const called = fileName(title, name, "zip");
-    if (format === this.#stored && zip) return follow(zip, called);
+    const isStored = format === this.#stored;
+    if (isStored && zip) return follow(zip, called);
     return this.#make(called, async (told, signal) => {
+      const sounds = isStored ? {} : await this.#player.sounds(id);
       const members = [];
       const sources = Object.entries(stems);
-      for (const [source, track] of sources) {
+      for (const [source, { audio, crc }] of sources) {
         const part = (fraction) => told((members.length + fraction) / sources.length);
-        const options = { format, title: `${title} - ${source}`, told: part, signal };
-        const { blob, crc } =
-          format === this.#stored
-            ? { blob: fileAt(track.audio), crc: track.crc }
-            : await this.#converted(track, options);
-        members.push({ name: fileName(title, source, format), blob, crc });
+        const options = { format, bits, title: `${title} - ${source}`, told: part, signal };
+        const made = isStored
+          ? { blob: fileAt(audio), crc }
+          : await converted(sounds[source], options);
+        members.push({ name: fileName(title, source, format), blob: made.blob, crc: made.crc });
       }
       return { blob: zipped(members) };
     });
@@ -102,19 +109,13 @@ export class Downloads {
   #saveMix(part, what) {
     const format = byId("format").value === "mp3" ? "mp3" : "wav";
     const { title } = this.#result;
+    const rendering = this.#player.render(part); // now, though others may be made before it
+    rendering.catch(() => {}); // which is told below
     return this.#make(fileName(title, what, format), async (told, signal) => {
-      const mix = await this.#player.render(part);
-      const { sampleRate: rate, channels, nSamples, blocks } = mix;
+      const { sampleRate: rate, channels, nSamples, blocks } = await rendering;
       const kind = { format, rate, channels, bits: 16, title: `${title} - ${what}` };
       return makeFile(kind, blocks, { told: (done) => told(done / nSamples), signal });
     });
-  }
-
-  #converted(track, { format, title, told, signal }) {
-    const { sample_rate: rate, channels, bits, n_samples: nSamples } = this.#result;
-    const kind = { format, rate, channels, bits, title };
-    const options = { told: (done) => told(done / nSamples), signal };
-    return makeFile(kind, trackBlocks(track, rate), options);
   }
 
   // Makes a file when those before it are done, and saves it.
@@ -164,10 +165,6 @@ export class Downloads {
     return this.#result.versions.find(({ id }) => id === this.#player.version);
   }
 
-  get #now() {
-    return { result: this.#result, version: this.#version };
-  }
-
   // The ending of the song's files where they are.
   get #stored() {
     return this.#result.original.ending ?? "flac";
@@ -178,4 +175,17 @@ export class Downloads {
 function follow(href, name) {
   announce(`Saving ${name}`);
   element("a", { href, download: name }).click();
+}
+
+// Makes a file of a track as it is stored.
+function converted(sound, { format, bits, title, told, signal }) {
+  const { length, sampleRate: rate, channels } = sound;
+  const kind = { format, rate, channels, bits, title };
+  return makeFile(kind, blocksOf(sound), { told: (done) => told(done / length), signal });
+}
+
+async function* blocksOf(sound) {
+  for (let at = 0; at < sound.length; at += BLOCK) {
+    yield sound.read(at, Math.min(BLOCK, sound.length - at));
+  }
 }

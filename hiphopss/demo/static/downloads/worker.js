@@ -1,5 +1,6 @@
 // The worker that makes one audio file; `makeFile` of file.js asks it, one thing after the other.
 
+import { explained } from "../device/errors.js";
 import { crc32 } from "../device/zip.js";
 import { SampleEncoder, wavHeader } from "../wav.js";
 import { Mp3File } from "./mp3.js";
@@ -14,7 +15,7 @@ self.addEventListener("message", async ({ data: { begin, block, end } }) => {
     if (block) making.push(block);
     self.postMessage(end ? await finished(making) : {});
   } catch (error) {
-    self.postMessage({ error: error.message });
+    self.postMessage({ error: explained(error) });
   }
 });
 
