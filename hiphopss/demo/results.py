@@ -312,8 +312,11 @@ def _made_version(
 
 
 def _file_name(title: str) -> str:
-    """A title as the beginning of a file's name, which every system can unpack."""
-    return re.sub(r'[\x00-\x1f\x7f"*/:<>?\\|]+', " ", title).strip(" .") or "song"
+    """A title as the beginning of a file's name, which every system can unpack.
+
+    The page makes names by the same rule (``static/downloads/formats.js``).
+    """
+    return re.sub(r'[\x00-\x1f\x7f-\x9f"*/:<>?\\|]|^\.', "_", title)
 
 
 def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:

@@ -75,6 +75,9 @@ def test_song_that_is_gone_is_told_at_once(open_page, server):
     page = open_page(f"{server}#results/abcdefgh/result.json")
     page.wait_for_selector("#problem:has-text('There is no such song here, or not any more')")
     assert page.evaluate("location.hash") == ""
+    page.evaluate("location.hash = 'rubbish'")
+    page.wait_for_selector("#problem:has-text('This address names no song')")
+    assert page.evaluate("location.hash") == ""
     page.click("#songs button:has-text('mono')")
     page.wait_for_selector(READY)
     assert page.inner_text("#problem") == ""
@@ -151,7 +154,8 @@ def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server)
 
 
 def test_cancel_stops_the_job(open_page, server):
-    page = open_page(server)
+    page = open_page(f"{server}#rubbish")
+    page.wait_for_selector("#problem:has-text('This address names no song')")
     deleted = []
     page.on("request", lambda r: deleted.append(r.url) if r.method == "DELETE" else None)
     # It stays in the queue until it is cancelled.

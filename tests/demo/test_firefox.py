@@ -21,6 +21,10 @@ def test_exported_site_draws_and_mixes(firefox, exported_url, songs):
         return pack((await joined(await player.render()))[0]) }}"""
     )
     assert np.abs(unpack(mix) - truth(songs, title)[0]).max() <= 2.6 * STEP
+    # What can't be done is told, and is no error of the page.
+    firefox.evaluate("() => { window.fetch = () => Promise.reject(new Error('off')) }")
+    firefox.click("#listen button[data-id=original]")
+    firefox.wait_for("() => document.querySelector('#problem').textContent.includes('not answer')")
 
 
 def test_song_is_separated_on_the_device(firefox, exported_url, exported, songs):

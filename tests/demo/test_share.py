@@ -127,6 +127,11 @@ def test_small_windows(studio):
         document.querySelector(selector).getBoundingClientRect().toJSON())"""
     )
     assert 0 <= box[0]["top"] < box[0]["bottom"] < box[1]["top"]
+    assert page.inner_text("#status").startswith("Listening to")
+    page.hover("[data-name=drums]")
+    page.mouse.down()  # on the lanes, which the line covers
+    assert page.inner_text("#status") == ""
+    page.mouse.up()
     page.set_viewport_size({"width": 640, "height": 450})
     page.evaluate("document.querySelector('#to-start').focus()")
     for key in ["Tab"] * 40 + ["Shift+Tab"] * 40:

@@ -79,6 +79,7 @@ async function open(url) {
 function wire() {
   intake.addEventListener("result", ({ detail }) => open(detail));
   intake.addEventListener("failed", ({ detail }) => explain(detail));
+  studio.addEventListener("failed", ({ detail }) => explain(detail));
   studio.addEventListener("opened", ({ detail: { note } }) => {
     intake.opened();
     offerKept();

@@ -18,7 +18,7 @@ import { clock } from "./times.js";
 /**
  * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
  * (detail: `{id, model, title}`) asks for one more version; `removed` says that the song is gone
- * from the server (detail: `{title, url}`).
+ * from the server (detail: `{title, url}`); `failed` (detail: the error) says what can't be done.
  */
 export class Studio extends EventTarget {
   #site;
@@ -40,10 +40,11 @@ export class Studio extends EventTarget {
     super();
     this.#site = site;
     this.player.canBend = site.bends;
-    this.#downloads = new Downloads(this.player, site);
+    this.#downloads = new Downloads(this.player, site, (error) => this.#fail(error));
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
+    player.addEventListener("failed", ({ detail }) => this.#fail(detail));
     timeline.audioOf = (name) => player.tracks?.[name] ?? null;
     timeline.addEventListener("seek", ({ detail }) => this.seek(detail));
     timeline.addEventListener("region", ({ detail }) => this.loopBar.set({ on: true, ...detail }));
@@ -92,7 +93,7 @@ export class Studio extends EventTarget {
   }
 
   // In the drums of any version, until they are found; meanwhile all can be used.
-  async #findBeats() {
+  #findBeats = this.#telling(async () => {
     const { result, tracks } = this.player;
     const drums = tracks?.drums;
     if (!drums || this.timeline.beats || this.#searched === drums) return;
@@ -103,7 +104,7 @@ export class Studio extends EventTarget {
     byId("snap").hidden = false;
     byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
     this.timeline.draw();
-  }
+  });
 
   /** Close the song, and free its audio. */
   close() {
@@ -113,11 +114,11 @@ export class Studio extends EventTarget {
     document.title = this.#title;
   }
 
-  async listen(id) {
+  listen = this.#telling(async (id) => {
     if (!(await this.player.listen(id))) return;
     const { name } = choicesOf(this.player.result).find((choice) => choice.id === id);
     announce(`Listening to: ${name}`);
-  }
+  });
 
   /** Go there, and show it. @param {number} seconds */
   seek(seconds) {
@@ -125,7 +126,9 @@ export class Studio extends EventTarget {
     this.timeline.reveal(Math.max(0, Math.min(seconds, this.player.result.seconds)));
   }
 
-  playOrPause = () => (this.player.playing ? this.player.pause() : this.player.play());
+  playOrPause = this.#telling(() =>
+    this.player.playing ? this.player.pause() : this.player.play(),
+  );
   skip = (seconds) => this.seek(this.player.position + seconds);
   toStart = () => this.seek(0);
   toEnd = () => this.seek(this.player.result.seconds);
@@ -134,6 +137,22 @@ export class Studio extends EventTarget {
   solo = (stem) => announce(this.mixer.toggleSolo(this.#sources[stem]));
   loop = () => this.loopBar.toggle();
   original = () => this.listen(this.player.listening === ORIGINAL ? this.player.version : ORIGINAL);
+
+  // The same act, but what can't be done is told, and is no unhandled rejection: Firefox would write
+  // that to its console.
+  #telling(act) {
+    return async (...given) => {
+      try {
+        await act(...given);
+      } catch (error) {
+        this.#fail(error);
+      }
+    };
+  }
+
+  #fail(error) {
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+  }
 
   get #sources() {
     return Object.keys(this.player.mix.stems);

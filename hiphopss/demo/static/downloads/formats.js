@@ -73,7 +73,8 @@ export function formatHint(format, rate) {
 }
 
 /**
- * The name of a file of a song, with nothing in it that some system refuses.
+ * The name of a file of a song, with nothing in it that some system refuses; the server makes those
+ * in its archives by the same rule (`_file_name` of hiphopss/demo/results.py).
  * @param {string} title
  * @param {string} what  Of the song.
  * @param {string} ending

@@ -23,15 +23,18 @@ const SHOWN_AFTER = 400; // milliseconds: what is done sooner needs no bar
 export class Downloads {
   #player;
   #hasMp3;
+  #failed;
   #last = Promise.resolve();
   #stop = new AbortController();
 
   /**
    * @param {import("../player.js").Player} player
    * @param {object} site  What the server offers.
+   * @param {(error: Error) => void} failed  Told what can't be made.
    */
-  constructor(player, site) {
+  constructor(player, site, failed) {
     this.#player = player;
+    this.#failed = failed;
     this.#hasMp3 = site.mp3;
     byId("made-with").hidden = !site.mp3;
     const on = (id, event, act) => byId(id).addEventListener(event, act);
@@ -43,7 +46,7 @@ export class Downloads {
     on("save-loop", "click", () => {
       const { start, end } = player.loop;
       const what = `mix of ${timeText(start)} to ${timeText(end)}`.replaceAll(":", ".");
-      return this.#saveMix({ start, end }, what);
+      this.#saveMix({ start, end }, what);
     });
     on("save-zip", "click", () => this.#saveZip());
     on("saving-cancel", "click", () => {
@@ -74,10 +77,13 @@ export class Downloads {
     const { bits } = this.#result;
     const track = name === ORIGINAL ? this.#result.original : version.stems[name];
     const called = fileName(this.#result.title, name, format);
-    if (format === this.#stored) return follow(track.audio, called);
+    if (format === this.#stored) {
+      follow(track.audio, called);
+      return;
+    }
     const title = `${this.#result.title} - ${name}`;
     const sounds = () => this.#player.sounds(name === ORIGINAL ? ORIGINAL : version.id);
-    return this.#make(called, async (told, signal) => {
+    this.#make(called, async (told, signal) => {
       const sound = (await sounds())[name];
       return converted(sound, { format, bits, title, told, signal });
     });
@@ -89,8 +95,11 @@ export class Downloads {
     const { id, name, stems, zip } = this.#version;
     const called = fileName(title, name, "zip");
     const isStored = format === this.#stored;
-    if (isStored && zip) return follow(zip, called);
-    return this.#make(called, async (told, signal) => {
+    if (isStored && zip) {
+      follow(zip, called);
+      return;
+    }
+    this.#make(called, async (told, signal) => {
       const sounds = isStored ? {} : await this.#player.sounds(id);
       const members = [];
       const sources = Object.entries(stems);
@@ -111,7 +120,7 @@ export class Downloads {
     const { title } = this.#result;
     const rendering = this.#player.render(part); // now, though others may be made before it
     rendering.catch(() => {}); // which is told below
-    return this.#make(fileName(title, what, format), async (told, signal) => {
+    this.#make(fileName(title, what, format), async (told, signal) => {
       const { sampleRate: rate, channels, nSamples, blocks } = await rendering;
       const kind = { format, rate, channels, bits: 16, title: `${title} - ${what}` };
       return makeFile(kind, blocks, { told: (done) => told(done / nSamples), signal });
@@ -121,19 +130,19 @@ export class Downloads {
   // Makes a file when those before it are done, and saves it.
   #make(called, make) {
     const { signal } = this.#stop;
-    const made = this.#last.then(() => {
+    this.#last = this.#last.then(() => {
       if (!signal.aborted) return this.#makeNow(called, make, signal);
     });
-    this.#last = made.catch(() => {}); // it is told where it was asked for
-    return made;
   }
 
   async #makeNow(called, make, signal) {
-    announce(`Making ${called}`);
     const progress = byId("saving-progress");
     progress.removeAttribute("value");
-    byId("saving-text").textContent = `Making ${called}`;
-    const showing = setTimeout(() => (byId("saving").hidden = false), SHOWN_AFTER);
+    byId("saving-text").textContent = "";
+    const showing = setTimeout(() => {
+      byId("saving").hidden = false;
+      byId("saving-text").textContent = `Making ${called}`;
+    }, SHOWN_AFTER);
     try {
       const { blob, clipped, peak } = await make((fraction) => (progress.value = fraction), signal);
       signal.throwIfAborted();
@@ -145,7 +154,7 @@ export class Downloads {
           : `${called} is saved`,
       );
     } catch (error) {
-      if (error.name !== "AbortError") throw error;
+      if (error.name !== "AbortError") this.#failed(error);
     } finally {
       clearTimeout(showing);
       byId("saving").hidden = true;
