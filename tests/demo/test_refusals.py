@@ -91,6 +91,7 @@ def test_unknown_names_are_refused(client, query, message):
     answer = post(client, **query)
     assert answer.status_code == 422
     assert message in answer.json()["error"]
+    assert answer.json()["error"].endswith(".")
 
 
 def test_no_path_leads_to_the_file_system(client, demo):
