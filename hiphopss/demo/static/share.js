@@ -3,8 +3,8 @@
 
 import { isOnDevice } from "./device/library.js";
 import { announce, byId } from "./dom.js";
-import { complain } from "./notices.js";
 import { neutralMix, ORIGINAL, PITCHES, SILENT_DB, TEMPOS, TOP_DB } from "./graph.js";
+import { complain } from "./notices.js";
 
 const ADDRESS = /^#((?:results\/[\w-]+\/result\.json)|(?:device:[\w-]+))(?:\?(.*))?$/;
 const STRANGE = "This address names no song that this page knows: choose one here.";
@@ -178,7 +178,8 @@ export class Address {
 
   // The address was changed by hand, or by Back.
   #follow() {
-    return this.enter(() => this.#replace());
+    const fail = (detail) => this.#studio.dispatchEvent(new CustomEvent("failed", { detail }));
+    return this.enter(() => this.#replace()).catch(fail);
   }
 
   async #copy() {

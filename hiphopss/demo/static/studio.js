@@ -138,8 +138,8 @@ export class Studio extends EventTarget {
   loop = () => this.loopBar.toggle();
   original = () => this.listen(this.player.listening === ORIGINAL ? this.player.version : ORIGINAL);
 
-  // The same act, but what can't be done is told, and is no unhandled rejection: Firefox would write
-  // that to its console.
+  // The same act, but what can't be done is told. As an unhandled rejection, it would be an error
+  // on the console of Firefox.
   #telling(act) {
     return async (...given) => {
       try {
