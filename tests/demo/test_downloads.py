@@ -106,6 +106,13 @@ def test_downloads_as_mp3(studio, songs):
     # Noise is what MP3 keeps worst: with samples that are not aligned, it would be below 0 dB.
     assert snr(files["stereo - bass.mp3"], truth(songs, "stereo", "bass").T) > 10
     assert snr(files["stereo - mix.mp3"], truth(songs, "stereo").T) > 10
+    hint = "async (n) => (await import('/downloads/formats.js')).formatHint('mp3', n)"
+    told = [page.evaluate(hint, rate).split(". ")[1:] for rate in (44100, 96000, 11025)]
+    assert told == [
+        [],
+        ["They have 48 kHz, as MP3 has no 96 kHz."],
+        ["They have 22.05 kHz, as not all players read MP3 of 11.025 kHz."],
+    ]
     chosen = "async () => (await import('/downloads/formats.js')).chosenFormat(['wav', 'mp3'])"
     assert page.evaluate(chosen) == "mp3"  # it is remembered
     # MP3 has no rates above 48 kHz, and players differ in those below 16 kHz.

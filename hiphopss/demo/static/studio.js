@@ -93,7 +93,7 @@ export class Studio extends EventTarget {
   }
 
   // In the drums of any version, until they are found; meanwhile all can be used.
-  #findBeats = this.#telling(async () => {
+  async #findBeats() {
     const { result, tracks } = this.player;
     const drums = tracks?.drums;
     if (!drums || this.timeline.beats || this.#searched === drums) return;
@@ -104,7 +104,7 @@ export class Studio extends EventTarget {
     byId("snap").hidden = false;
     byId("snap").title = `Regions begin and end on beats: ${beats.inWords}`;
     this.timeline.draw();
-  });
+  }
 
   /** Close the song, and free its audio. */
   close() {
@@ -260,7 +260,7 @@ export class Studio extends EventTarget {
       this.#shown = this.#version;
       this.timeline.show({ [ORIGINAL]: result.original, ...this.#version.stems });
     }
-    this.#findBeats();
+    this.#telling(() => this.#findBeats())();
     this.#follow();
   }
 

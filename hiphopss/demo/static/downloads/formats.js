@@ -68,8 +68,11 @@ export function mp3Rate(rate) {
  */
 export function formatHint(format, rate) {
   const { hint } = FORMATS[format];
-  if (format !== "mp3" || mp3Rate(rate) === rate) return hint;
-  return `${hint} They have ${mp3Rate(rate) / 1000} kHz, as MP3 has no ${rate / 1000} kHz.`;
+  const made = mp3Rate(rate);
+  if (format !== "mp3" || made === rate) return hint;
+  const kHz = `${rate / 1000} kHz`;
+  const why = made < rate ? `MP3 has no ${kHz}` : `not all players read MP3 of ${kHz}`;
+  return `${hint} They have ${made / 1000} kHz, as ${why}.`;
 }
 
 /**

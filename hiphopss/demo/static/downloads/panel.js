@@ -68,6 +68,7 @@ export class Downloads {
   close() {
     this.#stop.abort(new DOMException("Stopped", "AbortError"));
     this.#stop = new AbortController();
+    byId("saving").hidden = true; // though what it waits for may take a moment to end
   }
 
   /** Save a stem as it was separated, or the original. @param {string} name */
