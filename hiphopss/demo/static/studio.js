@@ -40,11 +40,11 @@ export class Studio extends EventTarget {
     super();
     this.#site = site;
     this.player.canBend = site.bends;
+    this.player.addEventListener("failed", ({ detail }) => this.#fail(detail));
     this.#downloads = new Downloads(this.player, site, (error) => this.#fail(error));
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
-    player.addEventListener("failed", ({ detail }) => this.#fail(detail));
     timeline.audioOf = (name) => player.tracks?.[name] ?? null;
     timeline.addEventListener("seek", ({ detail }) => this.seek(detail));
     timeline.addEventListener("region", ({ detail }) => this.loopBar.set({ on: true, ...detail }));
@@ -137,22 +137,6 @@ export class Studio extends EventTarget {
   solo = (stem) => announce(this.mixer.toggleSolo(this.#sources[stem]));
   loop = () => this.loopBar.toggle();
   original = () => this.listen(this.player.listening === ORIGINAL ? this.player.version : ORIGINAL);
-
-  // The same act, but what can't be done is told. As an unhandled rejection, it would be an error
-  // on the console of Firefox.
-  #telling(act) {
-    return async (...given) => {
-      try {
-        await act(...given);
-      } catch (error) {
-        this.#fail(error);
-      }
-    };
-  }
-
-  #fail(error) {
-    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
-  }
 
   get #sources() {
     return Object.keys(this.player.mix.stems);
@@ -274,6 +258,22 @@ export class Studio extends EventTarget {
     cancelAnimationFrame(this.#frame); // there may be one already
     if (playing || falling) this.#frame = requestAnimationFrame(this.#follow);
   };
+
+  // The same act, but what can't be done is told. As an unhandled rejection, it would be an error
+  // on the console of Firefox.
+  #telling(act) {
+    return async (...given) => {
+      try {
+        await act(...given);
+      } catch (error) {
+        this.#fail(error);
+      }
+    };
+  }
+
+  #fail(error) {
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+  }
 
   #showLoading(loading) {
     byId("studio").setAttribute("aria-busy", loading);
