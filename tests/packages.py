@@ -86,8 +86,9 @@ def main():
         plain = scratch / "plain"
         run("git", "-c", "core.symlinks=false", "clone", "--quiet", ROOT, plain)
         assert not (plain / "hiphopss" / "eval").is_dir(), "the clone has links"
-        for library in (ROOT / VENDOR).glob("*.js"):  # what `make vendor` has fetched
-            shutil.copy(library, plain / VENDOR)
+        for kind in ("*.js", "*.wasm"):  # what `make vendor` has fetched
+            for library in (ROOT / VENDOR).glob(kind):
+                shutil.copy(library, plain / VENDOR)
         (wheel,) = build(ROOT, scratch / "checkout", "--wheel")
         sdist, from_sdist = sorted(build(ROOT, scratch / "sdist"), key=lambda path: path.suffix)
         (from_plain,) = build(plain, scratch / "without-links", "--wheel")

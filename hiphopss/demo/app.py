@@ -21,7 +21,7 @@ from hiphopss.demo.catalogue import Model
 from hiphopss.demo.jobs import Full, Job
 from hiphopss.demo.security import Guard, retry_headers
 from hiphopss.demo.service import Demo, site_description, static_files
-from hiphopss.demo.uploads import Receptions, Refused, busy, clean_title, inspect
+from hiphopss.demo.uploads import Receptions, Refused, busy, clean_name, inspect
 
 _MEDIA_TYPES = {
     ".js": "text/javascript",
@@ -82,8 +82,8 @@ def _media_type(path: Path) -> str | None:
 
 
 async def _plain_error(request: Request, error: HTTPException) -> Response:
-    messages = {404: "Not there, or not any more: load the page again"}
-    message = messages.get(error.status_code, f"{error.detail}: load the page again")
+    messages = {404: "That is not there, or not any more: load the page again."}
+    message = messages.get(error.status_code, f"{error.detail}: load the page again.")
     return JSONResponse(
         {"error": message}, error.status_code, {**(error.headers or {}), **_UNSTORED}
     )
@@ -113,7 +113,7 @@ class _Handlers:
         query = request.query_params
         model = self._demo.catalogue.models.get(query.get("model", ""))
         if model is None:
-            raise Refused(422, "No model of that name: load the page again")
+            raise Refused(422, "The server has no model of that name: load the page again.")
         with self._place() as submit:
             job = self._job_without_upload(query, model)
             if job:
@@ -147,33 +147,37 @@ class _Handlers:
         if "song" in query:
             song = self._demo.catalogue.songs.get(query["song"])
             if song is None:
-                raise Refused(422, "No song of that name: load the page again")
+                raise Refused(422, "The server has no song of that name: load the page again.")
             return self._demo.separate_song(song, model)
         if "result" in query:
             if self._demo.store.get(query["result"]) is None:
-                raise Refused(422, "The song is not on the server any more: upload it again")
+                raise Refused(422, "The song is not on the server any more: upload it again.")
             return self._demo.separate_result(query["result"], model)
         return None
 
     async def _job_of_upload(self, request: Request, model: Model) -> Job:
         """Receive an upload. It gets a place when it is complete, so slow clients hold none."""
-        title = clean_title(request.query_params.get("name"))
+        given = request.query_params.get("name")
+        name = clean_name(given)
         path = self._demo.uploads / secrets.token_urlsafe(16)
         announced = request.headers.get("content-length", "")
         try:
             await self._receptions.receive(
-                request.stream(), path, announced=int(announced) if announced.isdecimal() else None
+                request.stream(),
+                path,
+                name=name,
+                announced=int(announced) if announced.isdecimal() else None,
             )
             with self._place() as submit:
-                await run_in_threadpool(inspect, path, title=title, limits=self._demo.limits)
+                await run_in_threadpool(inspect, path, name=name, limits=self._demo.limits)
                 if await request.is_disconnected():
                     raise ClientDisconnect  # nobody would know the job's id to cancel it
-                job = self._demo.separate_upload(path, title, model)
+                job = self._demo.separate_upload(path, given, model)
                 submit(job)
         except BaseException as error:
             path.unlink(missing_ok=True)
             if isinstance(error, ClientDisconnect):
-                raise Refused(400, "The upload was broken off: try again") from error
+                raise Refused(400, "The upload was broken off: try again.") from error
             raise
         return job
 
@@ -200,7 +204,7 @@ class _Handlers:
         """Describe a song's tracks, and whether the visitor may delete the song."""
         result = self._demo.store.get(request.path_params["id"])
         if result is None:
-            raise Refused(404, "The song is not on the server any more: choose it again")
+            raise Refused(404, "There is no such song here, or not any more: choose another.")
         description = result.description() | {"removable": not self._demo.is_shared(result.id)}
         return JSONResponse(description, headers=_UNSTORED)
 

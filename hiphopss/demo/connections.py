@@ -36,8 +36,8 @@ _BRISK = 10  # times the least rate: slower clients give way when all connection
 _BEHIND = 2.0  # seconds
 _STOP_SECONDS = 1.0  # for what is being sent when the server stops
 
-_BUSY = "The server has too many visitors: try again in a minute"
-_TOO_SLOW = "The request took too long: try again"
+_BUSY = "The server has too many visitors: try again in a minute."
+_TOO_SLOW = "The request took too long: try again."
 _SAID_ALL = (h11.DONE, h11.MUST_CLOSE, h11.CLOSED)
 
 
@@ -156,7 +156,7 @@ class _Server(Server):
 class _Http(H11Protocol):
     def send_400_response(self, msg: str) -> None:
         if self.conn.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self.transport.write(bare_answer(400, f"{msg} Load the page again"))
+            self.transport.write(bare_answer(400, f"{msg} Load the page again."))
         self.transport.close()
 
 

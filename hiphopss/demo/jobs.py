@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from hiphopss.demo.limits import DISK_FULL
 from hiphopss.demo.results import STAGES
+from hiphopss.demo.uploads import sentence
 from hiphopss.errors import HiphopssError
 
 _SHARES = (0.1, 0.6, 0.15, 0.15)  # share of each stage in the progress bar
@@ -193,12 +194,12 @@ class JobQueue:
             if job.unwanted:  # it was cancelled, or its result was removed
                 self._end(job, "cancelled")
             elif isinstance(cause, OSError) and cause.errno in DISK_FULL:
-                self._end(job, "failed", "The server's disk is full: try again later")
+                self._end(job, "failed", "The server's disk is full: try again later.")
             elif isinstance(error, HiphopssError):
-                self._end(job, "failed", str(error))
+                self._end(job, "failed", sentence(str(error)))
             else:
                 traceback.print_exc(file=sys.stderr)
-                self._end(job, "failed", f"The server failed ({type(error).__name__}): try again")
+                self._end(job, "failed", f"The server failed ({type(error).__name__}): try again.")
         else:
             job.stage, job.progress = STAGES[-1], 1.0
             self._end(job, "done")

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import errno
+import shutil
 from dataclasses import dataclass
 
 from hiphopss.errors import HiphopssError
 
-FORMATS = ("WAV", "FLAC", "OGG", "MP3")
+FORMATS = ("MP3", "OGG", "FLAC", "WAV")
 """Accepted formats of audio files, by libsndfile's names."""
+
+
+def accepted_formats() -> list[str]:
+    """What visitors are told to choose from, which is more where there is ffmpeg."""
+    with_ffmpeg = ["M4A"] if shutil.which("ffmpeg") else []
+    return [FORMATS[0], *with_ffmpeg, *FORMATS[1:]]
 
 
 DISK_FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -98,10 +98,16 @@ class Result:
             "sample_rate": self.sample_rate,
             "channels": self.n_channels,
             "n_samples": self.n_samples,
+            "bits": _bits(self.subtype),
             "note": self.note,
             "original": _track("original"),
             "versions": self.versions,
         }
+
+
+def _bits(subtype: str) -> int:
+    """Bits of a sample of a stored track."""
+    return 24 if subtype == "PCM_24" else 16
 
 
 def _track(name: str, metrics: dict | None = None) -> dict:
@@ -119,7 +125,7 @@ class _Flac:
     def __init__(self, path: Path, sample_rate: int, n_channels: int, subtype: str):
         import soundfile
 
-        self._bits = 24 if subtype == "PCM_24" else 16
+        self._bits = _bits(subtype)
         try:
             self._sink = Sink(path)
             with self._sink.used():
@@ -306,8 +312,11 @@ def _made_version(
 
 
 def _file_name(title: str) -> str:
-    """A title as the beginning of a file's name, which every system can unpack."""
-    return re.sub(r'[\x00-\x1f\x7f"*/:<>?\\|]+', " ", title).strip(" .") or "song"
+    """A title as the beginning of a file's name, which every system can unpack.
+
+    The page makes names by the same rule (``static/downloads/formats.js``).
+    """
+    return re.sub(r'[\x00-\x1f\x7f-\x9f"*/:<>?\\|]|^\.', "_", title)
 
 
 def _pack(archive: zipfile.ZipFile, path: Path, name: str) -> None:

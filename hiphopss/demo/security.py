@@ -35,7 +35,7 @@ _HEADERS = {
 RETRY_SECONDS = 10
 """When a client that was told that the server is busy should ask again."""
 
-_STOPPING = "The server stops: start it again"
+_STOPPING = "The server stops: start it again."
 _SAFE_METHODS = ("GET", "HEAD")
 _LOOPBACK_NAMES = ("localhost", "127.0.0.1", "::1")
 
@@ -137,12 +137,12 @@ class Guard:
         host = headers.get(b"host", "")
         name = re.sub(r":\d*$", "", host).strip("[]").lower()
         if self._names is not None and name not in self._names:
-            return "This server answers to localhost only: open the address that it printed"
+            return "This server answers to localhost only: open the address that it printed."
         if scope["method"] in _SAFE_METHODS:
             return None
         origin = headers.get(b"origin")
         site = headers.get(b"sec-fetch-site", "same-origin")
         foreign = origin is not None and re.sub(r"^https?://", "", origin) != host
         if foreign or site not in ("same-origin", "none"):
-            return "Requests from another site's page are refused: use the demo's own page"
+            return "Requests from another site's page are refused: use the demo's own page."
         return None

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from importlib.resources import files
 from pathlib import Path
@@ -22,9 +22,10 @@ from hiphopss.demo.catalogue import (
 )
 from hiphopss.demo.device.models import DeviceWeights, described
 from hiphopss.demo.jobs import Job, JobQueue
-from hiphopss.demo.limits import FORMATS, Limits
+from hiphopss.demo.limits import Limits, accepted_formats
 from hiphopss.demo.results import Report, Result, add_model, add_true_stems, read_original
 from hiphopss.demo.store import ResultStore
+from hiphopss.demo.uploads import clean_name, clean_title, told
 from hiphopss.errors import HiphopssError
 from hiphopss.util.scratch import Scratch, remove_left_behind
 
@@ -68,6 +69,9 @@ class Catalogue:
 
 SHIFTER = "vendor/signalsmith-stretch.js"
 """Library of the page that shifts pitch, if it was fetched when hiphopss was packaged."""
+
+MP3 = ("vendor/wasm-media-encoders.js", "vendor/lame.wasm")
+"""Library of the page that encodes MP3 files, if it was fetched, too."""
 
 
 def static_files() -> dict[str, Path]:
@@ -115,6 +119,7 @@ def site_description(
     dict
         Description for JSON.
     """
+    pages = static_files()
     return {
         "static": results is not None,
         "models": [
@@ -136,10 +141,11 @@ def site_description(
         "limits": {
             "max_bytes": limits.max_bytes,
             "max_seconds": limits.max_seconds,
-            "formats": [*FORMATS, *(["M4A"] if shutil.which("ffmpeg") else [])],
+            "formats": accepted_formats(),
         },
         "sources": list(SOURCES),
-        "bends": SHIFTER in static_files(),
+        "bends": SHIFTER in pages,
+        "mp3": all(name in pages for name in MP3),
         "device": {"models": described(catalogue.models.values(), folder)},
     }
 
@@ -194,14 +200,21 @@ class Demo:
             remove_left_behind()
             self._swept = time.monotonic()
 
-    def separate_upload(self, upload: Path, title: str, model: Model) -> Job:
+    def separate_upload(self, upload: Path, name: str | None, model: Model) -> Job:
         """Make a job for an uploaded file, which is deleted as soon as it is decoded."""
+        title, called = clean_title(name), clean_name(name)
 
         def work(job: Job) -> str:
             with self.store.new() as (id, folder):
-                result = _read_upload(
-                    upload, folder, id=id, title=title, job=job, limits=self.limits
-                )
+                with _told(upload, called, self.limits):
+                    result = read_original(
+                        upload,
+                        folder,
+                        id=id,
+                        title=title,
+                        report=job.report,
+                        max_seconds=self.limits.max_seconds,
+                    )
                 upload.unlink()
                 add_model(result, model, report=job.report)
                 self.store.put(result)
@@ -237,7 +250,7 @@ class Demo:
         def work(job: Job) -> str:
             result = self.store.get(id)
             if result is None:
-                raise HiphopssError("The song is not on the server any more: upload it again")
+                raise HiphopssError("The song is not on the server any more: upload it again.")
             _add_missing(result, model, job)
             return id
 
@@ -255,21 +268,18 @@ class Demo:
         return self.store.remove(id)
 
 
-def _read_upload(
-    upload: Path, folder: Path, *, id: str, title: str, job: Job, limits: Limits
-) -> Result:
-    """Decode an upload; errors call it by its title."""
+@contextmanager
+def _told(upload: Path, name: str, limits: Limits) -> Iterator[None]:
+    """Tell errors of an upload in the page's words, and call it by its name."""
     from soundfile import SoundFileError
 
     try:
-        return read_original(
-            upload, folder, id=id, title=title, report=job.report, max_seconds=limits.max_seconds
-        )
+        yield
     except HiphopssError as error:
         if isinstance(error.__cause__, SoundFileError):  # its header could be read
-            message = f"{title}: damaged or cut off: export it again, then upload it again"
+            message = f"{name} is damaged or cut off: export it again, then choose it again."
         else:
-            message = str(error).replace(str(upload), title)
+            message = told(error, upload, name=name, limits=limits)
         raise HiphopssError(message) from error
 
 

@@ -22,8 +22,8 @@ pytestmark = pytest.mark.browser
 
 def test_upload_is_separated_and_drawn(open_page, server, songs):
     page = open_page(server)
-    formats = "WAV, FLAC, OGG, MP3" + (", M4A" if shutil.which("ffmpeg") else "")
-    assert page.inner_text("#limits") == f"{formats}; up to 10 minutes and 3 MB."
+    formats = f"MP3,{' M4A,' if shutil.which('ffmpeg') else ''} OGG, FLAC, WAV"
+    assert page.inner_text("#limits") == f"{formats}; up to 10 minutes and 2.9 MB."
     page.set_input_files("#file", songs / "Mixtures/Test/stereo/mixture.wav")
     page.wait_for_selector(READY)
     page.wait_for_selector("#job", state="hidden")
@@ -51,12 +51,12 @@ def test_what_can_not_be_separated_is_told(open_page, server):
         for (const type of ["dragover", "drop"])
           window.dispatchEvent(new DragEvent(type, { dataTransfer: data, cancelable: true })); }"""
     )
-    page.wait_for_selector("#problem:has-text('song: not a WAV, FLAC, OGG or MP3 file')")
+    page.wait_for_selector("#problem:has-text('song.wav is no song that this server can read')")
     assert page.locator("#job").is_hidden()
     page.set_input_files(
         "#file", {"name": "long.wav", "mimeType": "audio/wav", "buffer": bytes(5 * 2**20)}
     )
-    page.wait_for_selector("#problem:has-text('long.wav has 5 MB, the limit is 3 MB')")
+    page.wait_for_selector("#problem:has-text('long.wav has more than 2.9 MB: make it shorter')")
 
 
 @pytest.mark.parametrize(("seconds", "told"), [(60, "1 minute"), (90, "90 seconds")])
@@ -73,7 +73,10 @@ def test_longest_upload_is_told(open_page, server, seconds, told):
 
 def test_song_that_is_gone_is_told_at_once(open_page, server):
     page = open_page(f"{server}#results/abcdefgh/result.json")
-    page.wait_for_selector("#problem:has-text('The song is not on the server any more')")
+    page.wait_for_selector("#problem:has-text('There is no such song here, or not any more')")
+    assert page.evaluate("location.hash") == ""
+    page.evaluate("location.hash = 'rubbish'")
+    page.wait_for_selector("#problem:has-text('This address names no song')")
     assert page.evaluate("location.hash") == ""
     page.click("#songs button:has-text('mono')")
     page.wait_for_selector(READY)
@@ -107,7 +110,7 @@ def test_upload_that_is_refused_early_reads_why(open_page, server):
         { method: "POST", body: new Uint8Array(5500000) });
         return [answer.status, (await answer.json()).error]; }"""
     )
-    assert (told[0], "larger than" in told[1]) == (413, True)
+    assert (told[0], "a.wav has more than" in told[1]) == (413, True)
 
 
 def test_the_last_choice_wins_though_an_earlier_one_answers_later(open_page, server):
@@ -151,7 +154,8 @@ def test_what_is_shown_sounds_though_it_was_chosen_after_play(open_page, server)
 
 
 def test_cancel_stops_the_job(open_page, server):
-    page = open_page(server)
+    page = open_page(f"{server}#rubbish")
+    page.wait_for_selector("#problem:has-text('This address names no song')")
     deleted = []
     page.on("request", lambda r: deleted.append(r.url) if r.method == "DELETE" else None)
     # It stays in the queue until it is cancelled.
@@ -199,7 +203,7 @@ def test_exported_site(open_page, songs, exported_url):
     first = page.locator("#songs [aria-current=true]").text_content()
     page.route("**/stereo/result.json", lambda r: r.fulfill(status=404), times=1)
     choose(page, "stereo")
-    page.wait_for_selector("#problem:has-text('That is not there any more')")
+    page.wait_for_selector("#problem:has-text('There is no such song here')")
     assert page.locator("#songs [aria-current=true]").text_content() == first
     choose(page, "stereo")
     page.wait_for_selector("#song-title:has-text('stereo')")

@@ -22,10 +22,14 @@ def test_exported_site_draws_and_mixes(firefox, exported_url, songs):
     title = firefox.evaluate("() => document.querySelector('#song-title').textContent")
     mix = firefox.evaluate(
         f"""async () => {{ {PACK} const {{ player }} = (await import("/app.js")).studio;
-        const mix = await player.render(); return pack(mix.getChannelData(0)) }}"""
+        return pack((await joined(await player.render()))[0]) }}"""
     )
     assert np.abs(unpack(mix) - truth(songs, title)[0]).max() <= 2.6 * STEP
     wait_until_kept(firefox)  # what is fetched for that while a page is left is told as an error
+    # What can't be done is told, and is no error of the page.
+    firefox.evaluate("() => { window.fetch = () => Promise.reject(new Error('off')) }")
+    firefox.click("#listen button[data-id=original]")
+    firefox.wait_for("() => document.querySelector('#problem').textContent.includes('not answer')")
 
 
 def test_song_is_separated_on_the_device_without_a_network(firefox, exported, songs):

@@ -178,7 +178,7 @@ def test_upload_is_known_by_its_content_and_deleted(client, demo):
     assert client.delete(f"/api/results/{result['id']}").status_code == 204
     assert not folder.exists()
     gone = client.get(f"/{base}result.json")
-    assert (gone.status_code, "choose it again" in gone.json()["error"]) == (404, True)
+    assert (gone.status_code, "choose another" in gone.json()["error"]) == (404, True)
     assert client.get(f"/{base}original.flac").status_code == 404
     assert client.delete(f"/api/results/{result['id']}").status_code == 404
 

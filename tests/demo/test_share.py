@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from helpers.demo_page import READY, STEP, player, rendered, slide, truth
+from helpers.demo_page import PACK, READY, STEP, player, rendered, slide, truth
 
 from hiphopss import SOURCES
 from hiphopss.demo.service import SHIFTER, static_files
@@ -127,6 +127,11 @@ def test_small_windows(studio):
         document.querySelector(selector).getBoundingClientRect().toJSON())"""
     )
     assert 0 <= box[0]["top"] < box[0]["bottom"] < box[1]["top"]
+    assert page.inner_text("#status").startswith("Listening to")
+    page.hover("[data-name=drums]")
+    page.mouse.down()  # on the lanes, which the line covers
+    assert page.inner_text("#status") == ""
+    page.mouse.up()
     page.set_viewport_size({"width": 640, "height": 450})
     page.evaluate("document.querySelector('#to-start').focus()")
     for key in ["Tab"] * 40 + ["Shift+Tab"] * 40:
@@ -141,23 +146,26 @@ def test_small_windows(studio):
 
 
 # A tone from half a second on, rendered: its length, when it begins, and its frequency.
-RENDER = """async ([tempo, pitch]) => {
-  const { neutralMix, renderMix } = await import("/graph.js");
+RENDER = f"""async ([tempo, pitch]) => {{ {PACK}
+  const {{ neutralMix }} = await import("/graph.js");
+  const {{ renderMix }} = await import("/rendering.js");
   const rate = 44100;
-  const tone = new AudioBuffer({ length: 3 * rate, sampleRate: rate });
-  const samples = tone.getChannelData(0);
-  for (let n = rate / 2; n < samples.length; n++) {
+  const {{ Sound }} = await import("/sound.js");
+  const samples = new Float32Array(3 * rate);
+  for (let n = rate / 2; n < samples.length; n++) {{
     samples[n] = 0.5 * Math.sin((2 * Math.PI * 440 * n) / rate);
-  }
-  const mix = { ...neutralMix(["bass"]), tempo, pitch };
-  const heard = (await renderMix({ bass: tone }, mix)).getChannelData(0);
+  }}
+  const format = {{ length: samples.length, channels: 1, sampleRate: rate }};
+  const tone = new Sound(format, async (first, count) => [samples.subarray(first, first + count)]);
+  const mix = {{ ...neutralMix(["bass"]), tempo, pitch }};
+  const [heard] = await joined(renderMix({{ bass: tone }}, mix));
   const begin = heard.findIndex((sample) => Math.abs(sample) > 0.25);
   let waves = 0;
-  for (let n = begin + rate / 2; n < begin + (3 * rate) / 2; n++) {
+  for (let n = begin + rate / 2; n < begin + (3 * rate) / 2; n++) {{
     if (heard[n - 1] < 0 && heard[n] >= 0) waves++;
-  }
+  }}
   return [heard.length / rate, begin / rate, waves];
-}"""
+}}"""
 
 
 @pytest.mark.skipif(

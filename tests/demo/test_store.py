@@ -64,8 +64,8 @@ def test_failures_are_told_and_the_queue_goes_on(queue, capfd):
 
     first, second, third = (submitted(queue, work) for work in (bad, broken, lambda job: "id"))
     wait(third, "done")
-    assert (first.state, first.error) == ("failed", "song: damaged: export it again")
-    assert second.error == "The server failed (ZeroDivisionError): try again"
+    assert (first.state, first.error) == ("failed", "song: damaged: export it again.")
+    assert second.error == "The server failed (ZeroDivisionError): try again."
     assert "ZeroDivisionError" in capfd.readouterr().err  # for who runs the server
 
 

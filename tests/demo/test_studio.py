@@ -2,15 +2,14 @@
 
 import functools
 import re
-import zipfile
 
 import numpy as np
 import pytest
-import soundfile
 from helpers.demo_page import (
     FADED_IN,
     SECONDS,
     STEP,
+    in_one_of_three,
     player,
     position_in,
     record,
@@ -25,12 +24,15 @@ from hiphopss import SOURCES
 
 pytestmark = pytest.mark.browser
 
+# The songs and their stems are on steps of 16 bits, and so are their files: what is heard and
+# rendered differs by roundings of sums in single precision, and for mono songs of two gains.
+ROUNDING = STEP / 100
+
 
 @pytest.mark.parametrize("title", ["mono", "stereo"])
 def test_faders_at_zero_give_the_mixture(studio, songs, title):
     page = studio(title)
-    # Each stem and the mixture may be rounded by half a step in a FLAC file.
-    assert np.abs(rendered(page) - truth(songs, title)).max() <= 2.6 * STEP
+    assert np.abs(rendered(page) - truth(songs, title)).max() <= ROUNDING
 
 
 def test_mute_and_solo(studio, songs):
@@ -59,44 +61,11 @@ def test_what_repeats_is_said_of_the_version_that_is_heard(studio):
     assert page.inner_text("#version-note") == ""
 
 
-def test_downloads(studio, songs, tmp_path):
-    page = studio()
-    slide(page, "Vocals level", -6)
-    slide(page, "Bass pan", -50)
-    slide(page, "Master level", 3)
-    page.keyboard.press("Digit3")  # mute drums, although a fader has the focus
-    assert page.get_attribute("input[aria-label='Vocals level']", "aria-valuetext") == "-6 decibels"
-    assert page.get_attribute("input[aria-label='Bass pan']", "aria-valuetext") == "50 percent left"
-    with page.expect_download() as download:
-        page.click("#save-mix")
-    assert download.value.suggested_filename == "stereo - mix.wav"
-    download.value.save_as(tmp_path / "mix.wav")
-    mix, rate = soundfile.read(tmp_path / "mix.wav", always_2d=True)
-    assert rate == RATE
-    vocals, bass, other = (truth(songs, "stereo", s) for s in ("vocals", "bass", "other"))
-    # The law of StereoPannerNode (Web Audio API, 1.31): the right side moves to the left.
-    angle = (1 - 0.5) * np.pi / 2
-    panned = np.stack([bass[0] + np.cos(angle) * bass[1], np.sin(angle) * bass[1]])
-    expected = 10 ** (3 / 20) * (10 ** (-6 / 20) * vocals + panned + other)
-    # The stems' roundings, louder by the gains, and the mix's own.
-    assert np.abs(mix.T - expected).max() <= 4 * STEP
-    with page.expect_download() as download:
-        page.click("#save-zip")
-    with zipfile.ZipFile(download.value.path()) as archive:
-        assert archive.testzip() is None
-        assert archive.namelist() == [f"stereo - {source}.flac" for source in SOURCES]
-    with page.expect_download() as download:
-        page.click("a[aria-label='Download bass (True stems)']")
-    stem, _ = soundfile.read(download.value.path(), always_2d=True)
-    assert np.allclose(stem.T, bass, atol=0.6 * STEP)
-
-
 def test_versions_change_without_a_gap(studio, songs):
     """The true stems sum to the original, so that nobody may hear a change between them."""
     song = truth(songs, "stereo")[0]
 
-    def furthest():
-        """How far what is heard is from the song at most, while versions change."""
+    def hear():
         page = studio(bypass_csp=True)
         page.keyboard.press("o")
         page.wait_for_selector("#listen button:has-text('Original')[aria-pressed=true]")
@@ -104,20 +73,24 @@ def test_versions_change_without_a_gap(studio, songs):
         page.wait_for_selector("button[aria-label=Pause]")
         record(page)
         page.wait_for_timeout(300)
-        for _ in range(3):
+        for _ in range(2):
             page.keyboard.press("o")
             page.wait_for_timeout(250)
+        # The page has much else to do, just when the change should come.
+        page.evaluate(
+            """async () => { const { studio } = await import("/app.js"); studio.original();
+            for (const end = performance.now() + 200; performance.now() < end; ); }"""
+        )
+        page.wait_for_timeout(250)
         heard = recorded(page)[FADED_IN:]
         page.keyboard.press("Space")
         page.wait_for_selector("button[aria-label=Play]")
         assert len(heard) > 0.8 * RATE
         expected = song[position_in(song, heard[:4000]) :][: len(heard)]
-        return np.abs(heard - expected).max()
+        # A cross-fade of both is the same signal once more.
+        assert np.abs(heard - expected).max() <= ROUNDING
 
-    # A cross-fade of both is the same signal once more: stems' roundings are all that differs. On
-    # a machine whose processors are all busy the browser may drop samples of its own accord, now
-    # and then; a fault of the page would be there each time.
-    assert any(furthest() <= 4 * STEP for _ in range(3))
+    in_one_of_three(hear)
 
 
 def test_seek_and_loop_by_pointer(studio, songs):
@@ -138,20 +111,28 @@ def test_seek_and_loop_by_pointer(studio, songs):
     page.fill("#loop-end", "1.25")
     page.press("#loop-end", "Enter")
     page.keyboard.press("Tab")
-    player(page, "await p.seek(1.1); await p.play()")
-    record(page)
-    page.wait_for_timeout(900)
-    assert 1 <= player(page, "return p.position") <= 1.25
-    heard = recorded(page)
+    song = truth(songs, "stereo")[0]
     period = RATE // 4
-    # From the second time on, each round is the first one, on the sample.
-    assert np.array_equal(heard[period:-period], heard[2 * period :])
-    region = truth(songs, "stereo")[0][RATE : RATE + period]
-    start = position_in(np.tile(region, 3), heard[period : 2 * period])
-    assert np.abs(np.roll(region, -start) - heard[period : 2 * period]).max() <= 4 * STEP
-    page.evaluate("document.activeElement.blur()")
-    page.keyboard.press("l")  # on it goes behind the region
-    page.wait_for_function("() => document.querySelector('#now').textContent > '0:01.4'")
+
+    def hear():
+        player(page, "p.pause(); p.setLoop({ on: true }); p.seek(1.1); await p.play()")
+        record(page)
+        page.wait_for_timeout(900)
+        assert 1 <= player(page, "return p.position") <= 1.25
+        heard = recorded(page)
+        # From the second time on, each round is the first one, on the sample.
+        assert np.array_equal(heard[period:-period], heard[2 * period :])
+        region = song[RATE : RATE + period]
+        start = position_in(np.tile(region, 3), heard[period : 2 * period])
+        assert np.abs(np.roll(region, -start) - heard[period : 2 * period]).max() <= ROUNDING
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("l")  # on it goes behind the region
+        page.wait_for_function("() => document.querySelector('#now').textContent > '0:01.4'")
+        heard = recorded(page)[-8000:]
+        place = position_in(song, heard)
+        assert np.abs(song[place : place + len(heard)] - heard).max() <= ROUNDING
+
+    in_one_of_three(hear)
 
 
 def test_loop_by_minutes_and_seconds(studio):
@@ -191,22 +172,27 @@ def test_loop_by_minutes_and_seconds(studio):
 
 
 def test_changes_are_heard_and_do_not_click(studio, songs):
-    page = studio(bypass_csp=True)
-    page.keyboard.press("Space")
-    page.wait_for_selector("button[aria-label=Pause]")
-    record(page)
-    page.wait_for_timeout(300)
-    slide(page, "Master level", -60)
-    page.wait_for_timeout(300)
-    heard = recorded(page)[FADED_IN:]
     song = truth(songs, "stereo")[0]
-    expected = song[position_in(song, heard[:4000]) :][: len(heard)]
-    loud = np.flatnonzero(np.abs(expected) > 0.1)
-    gains = heard[loud] / expected[loud]
-    assert gains[0] == pytest.approx(1, abs=0.002)  # roundings of 4 steps, of 0.1
-    assert gains[-1] < 1e-3
-    # A time constant of 10 ms is 441 samples: no gain falls by more than 1/441 a sample.
-    assert (-np.diff(gains) <= 1.1 / 441 * np.diff(loud) + 0.002).all()
+
+    def hear():
+        page = studio(bypass_csp=True)
+        page.keyboard.press("Space")
+        page.wait_for_selector("button[aria-label=Pause]")
+        record(page)
+        page.wait_for_timeout(300)
+        slide(page, "Master level", -60)
+        page.wait_for_timeout(300)
+        heard = recorded(page)[FADED_IN:]
+        expected = song[position_in(song, heard[:4000]) :][: len(heard)]
+        loud = np.flatnonzero(np.abs(expected) > 0.1)
+        gains = heard[loud] / expected[loud]
+        assert gains[0] == pytest.approx(1, abs=0.002)  # roundings of 4 steps, of 0.1
+        assert gains[-1] < 1e-3
+        # A time constant of 10 ms is 441 samples: no gain falls by more than 1/441 a sample.
+        assert (-np.diff(gains) <= 1.1 / 441 * np.diff(loud) + 0.002).all()
+        return page
+
+    page = in_one_of_three(hear)
     page.click("#reset")
     page.wait_for_timeout(200)
     assert np.abs(recorded(page)[-2000:]).max() > 0.05

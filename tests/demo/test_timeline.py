@@ -192,9 +192,11 @@ def test_beats_are_found_and_snapped_to(studio):
         """async () => {
         const { Beats, findBeats } = await import("/beats.js");
         const { findBars } = await import("/bars.js");
+        const { Sound } = await import("/sound.js");
         const song = (seconds, period, first) => {
-          const audio = new AudioBuffer({ length: seconds * 44100, sampleRate: 44100 });
-          const samples = audio.getChannelData(0);
+          const samples = new Float32Array(seconds * 44100);
+          const format = { length: samples.length, channels: 1, sampleRate: 44100 };
+          const read = async (first, count) => [samples.subarray(first, first + count)];
           let state = 1;
           for (let n = 0; n < samples.length; n++) {
             state = (state * 48271) % 2147483647;
@@ -211,21 +213,21 @@ def test_beats_are_found_and_snapped_to(studio):
             strike(first + beat * period, 0.5 + 0.3 * (beat % 2));
             strike(first + (beat + 0.56) * period, 0.2); // with swing
           }
-          return audio;
+          return new Sound(format, read);
         };
         const told = async (audio, tempo) => {
           const beats = await findBeats(audio, tempo);
           return beats && [beats.first, beats.period];
         };
         const low = (levels) => { // what is low, by how loud it begins on each beat of a bar
-          const audio = new AudioBuffer({ length: 20 * 22050, sampleRate: 22050 });
-          const samples = audio.getChannelData(0);
+          const samples = new Float32Array(20 * 22050);
+          const format = { length: samples.length, channels: 1, sampleRate: 22050 };
           for (let beat = 0; 0.3 + beat * 0.64 < 19; beat++) {
             const begin = Math.round((0.3 + beat * 0.64) * 22050);
             for (let n = 0; n < 4000; n++)
               samples[begin + n] += levels[beat % 4] * Math.exp(-n / 900) * Math.sin(n / 60);
           }
-          return audio;
+          return new Sound(format, async (at, count) => [samples.subarray(at, at + count)]);
         };
         const bars = async (drums, bass, other) => {
           const stems = { drums: low(drums), bass: low(bass), other: low(other) };

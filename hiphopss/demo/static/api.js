@@ -10,7 +10,7 @@ import { PageError } from "./errors.js";
  * @property {string} id
  * @property {string} name
  * @property {"model"|"true"} kind
- * @property {string} zip
+ * @property {string} [zip]  An archive of the stems as they are stored, if there is one.
  * @property {string} [note]  What to know of it: what of the song repeats.
  * @property {?number} [beats_per_minute]  Tempo, where the song's loops tell it.
  * @property {Object<string, Track>} stems
@@ -22,6 +22,7 @@ import { PageError } from "./errors.js";
  * @property {string} [ending]  Of the audio file's name: "flac", if nothing is said.
  * @property {string} peaks
  * @property {string} spectrogram
+ * @property {number} [crc]  CRC-32 of the audio file, of songs on this device.
  * @property {?{SDR: number, SIR: number, SAR: number}} metrics  In dB.
  */
 
@@ -35,6 +36,7 @@ import { PageError } from "./errors.js";
  * @property {number} sample_rate
  * @property {number} channels
  * @property {number} n_samples
+ * @property {16|24} bits  Of a stored sample.
  * @property {string} [note]  What to know of it, such as that the file was cut off.
  * @property {Track} original
  * @property {Version[]} versions
@@ -57,6 +59,8 @@ export class ServerError extends PageError {
 const BUSY_TRIES = 6;
 
 const NO_ANSWER = "The server does not answer: see whether it still runs, and try again.";
+
+const NO_SONG = "There is no such song here, or not any more: choose another.";
 
 async function ask(url, options) {
   let answer;
@@ -94,7 +98,9 @@ export async function readJson(url) {
 /** Read a result, with absolute addresses. @param {string} url @returns {Promise<Result>} */
 export async function readResult(url) {
   if (isOnDevice(url)) return readDeviceResult(url);
-  const result = await readJson(url);
+  const result = await readJson(url).catch((error) => {
+    throw error.isGone ? new ServerError(NO_SONG, 404) : error;
+  });
   const base = new URL(url, document.baseURI).href;
   const absolute = (track) => {
     for (const kind of ["audio", "peaks", "spectrogram"]) {
@@ -109,9 +115,9 @@ export async function readResult(url) {
   return { ...result, url };
 }
 
-/** Read bytes. @param {string} url @returns {Promise<ArrayBuffer>} */
-export async function readBytes(url) {
-  return (await ask(url)).arrayBuffer();
+/** Read a file, which may lie on the disk. @param {string} url @returns {Promise<Blob>} */
+export async function readFile(url) {
+  return (await ask(url)).blob();
 }
 
 /**

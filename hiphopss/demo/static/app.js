@@ -79,6 +79,7 @@ async function open(url) {
 function wire() {
   intake.addEventListener("result", ({ detail }) => open(detail));
   intake.addEventListener("failed", ({ detail }) => explain(detail));
+  studio.addEventListener("failed", ({ detail }) => explain(detail));
   studio.addEventListener("opened", ({ detail: { note } }) => {
     intake.opened();
     offerKept();
@@ -121,7 +122,7 @@ async function start() {
   wire();
   offerLive(site);
   offerKept();
-  if (!(await address.enter())) intake.openFirst();
+  await address.enter(() => intake.openFirst());
 }
 
 await start().catch(explain);

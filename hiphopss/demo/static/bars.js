@@ -12,10 +12,12 @@ const AFTER = [-0.02, 0.06]; // and in which it is
 const LEAST_BARS = 6; // any beat may stand out of a few
 const LEAST_AHEAD = 1 / 6; // of all that begins, by which the first beat is ahead of the others
 
+/** @typedef {import("./sound.js").Sound} Sound */
+
 /**
  * Find the bars of a song.
  * @param {Beats} beats
- * @param {{drums: AudioBuffer, bass: ?AudioBuffer, other: ?AudioBuffer}} stems
+ * @param {{drums: Sound, bass: ?Sound, other: ?Sound}} stems
  * @returns {Promise<?Beats>}  Null if it isn't certain.
  */
 export async function findBars(beats, { drums, bass, other }) {
@@ -37,13 +39,14 @@ export async function findBars(beats, { drums, bass, other }) {
 async function lowLevels(audio) {
   const hop = Math.round(HOP_SECONDS * audio.sampleRate);
   const levels = new Float32Array(Math.floor(audio.length / hop));
-  const channels = [...Array(audio.numberOfChannels).keys()].map((c) => audio.getChannelData(c));
   const rate = 1 - Math.exp((-2 * Math.PI * LOW_HERTZ) / audio.sampleRate);
   let [once, twice] = [0, 0]; // what has passed the filter
   for (let begin = 0; begin < levels.length; begin += SLICE_HOPS) {
-    for (let n = begin; n < Math.min(begin + SLICE_HOPS, levels.length); n++) {
+    const end = Math.min(begin + SLICE_HOPS, levels.length);
+    const channels = await audio.read(begin * hop, (end - begin) * hop);
+    for (let n = begin; n < end; n++) {
       let power = 0;
-      for (let at = n * hop; at < (n + 1) * hop; at++) {
+      for (let at = (n - begin) * hop; at < (n - begin + 1) * hop; at++) {
         let sum = 0;
         for (const samples of channels) sum += samples[at];
         once += rate * (sum - once);

@@ -45,7 +45,7 @@ export class Beats {
 
 /**
  * Find the beats of a song.
- * @param {AudioBuffer} drums
+ * @param {import("./sound.js").Sound} drums
  * @param {?number} tempo  Beats a minute, where it is known.
  * @returns {Promise<?Beats>}  Null if no grid fits.
  */
@@ -66,11 +66,12 @@ async function attacksOf(audio) {
   const hop = Math.round(HOP_SECONDS * audio.sampleRate);
   const count = Math.floor(audio.length / hop);
   const attacks = { rises: new Float32Array(count), seconds: hop / audio.sampleRate };
-  const channels = [...Array(audio.numberOfChannels).keys()].map((c) => audio.getChannelData(c));
   let before = Infinity; // a song that begins loud is not struck by that
   for (let begin = 0; begin < count; begin += SLICE_HOPS) {
-    for (let n = begin; n < Math.min(begin + SLICE_HOPS, count); n++) {
-      const level = levelOf(channels, n * hop, hop);
+    const end = Math.min(begin + SLICE_HOPS, count);
+    const channels = await audio.read(begin * hop, (end - begin) * hop);
+    for (let n = begin; n < end; n++) {
+      const level = levelOf(channels, (n - begin) * hop, hop);
       attacks.rises[n] = Math.max(0, level - before);
       before = level;
     }

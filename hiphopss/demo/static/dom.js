@@ -66,6 +66,9 @@ export function announce(text) {
   fading = setTimeout(() => (byId("status").textContent = ""), shown);
 }
 
+// It may cover something: whoever touches the page wants to see what is there.
+document.addEventListener("pointerdown", () => (byId("status").textContent = ""), true);
+
 /** Hand a file to the user. @param {Blob} blob @param {string} name */
 export function save(blob, name) {
   const url = URL.createObjectURL(blob);

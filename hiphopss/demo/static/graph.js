@@ -4,8 +4,6 @@
 //   stems     -> fader and mute -> pan -> master -> (shifted pitch) -> output
 //   original  ---------------------------^
 
-import { isBent, makeShifter } from "./shifter.js";
-
 /**
  * Settings of one stem.
  * @typedef {object} StemMix
@@ -38,8 +36,6 @@ export const PITCHES = [-12, 12];
 
 /** The input of the graph for the song as it is. */
 export const ORIGINAL = "original";
-
-const MOST_LATENCY = 0.5; // of a shifter, in seconds
 
 // Time constant of changes, in seconds: too fast to be noticed, too slow to click.
 const SMOOTHING = 0.01;
@@ -124,84 +120,4 @@ export function buildMixer(context, sources, channels) {
         parameter.setTargetAtTime(value, context.currentTime, SMOOTHING),
       ),
   };
-}
-
-/**
- * Tracks that sound together.
- * @typedef {object} Voice
- * @property {(when: number) => void} stop  Fades out from that context time on.
- * @property {AudioBufferSourceNode} first  The node whose end is the end of all.
- */
-
-/**
- * Start tracks at the same moment, at the same sample of the song.
- * @param {BaseAudioContext} context
- * @param {Mixer} mixer
- * @param {Object<string, AudioBuffer>} tracks  By the mixer's input.
- * @param {object} [options]
- * @param {number} [options.when]  Context time.
- * @param {number} [options.offset]  Position in the song, in seconds.
- * @param {number} [options.seconds]  How much of the song.
- * @param {?{start: number, end: number}} [options.loop]  Region to repeat, in seconds.
- * @param {number} [options.tempo]  1 as it is; pitch goes with it.
- * @param {number} [options.fade]  Length of fades in and out, in seconds. They are straight lines:
- *   two voices with the same audio then sum to that audio while one replaces the other.
- * @returns {Voice}
- */
-export function startTracks(context, mixer, tracks, options = {}) {
-  const { when = 0, offset = 0, seconds, loop = null, tempo = 1, fade = 0 } = options;
-  const players = Object.entries(tracks).map(([name, buffer]) => {
-    const source = new AudioBufferSourceNode(context, { buffer, playbackRate: tempo });
-    if (loop) Object.assign(source, { loop: true, loopStart: loop.start, loopEnd: loop.end });
-    const envelope = new GainNode(context, { gain: fade ? 0 : 1 });
-    if (fade) envelope.gain.setValueAtTime(0, when).linearRampToValueAtTime(1, when + fade);
-    source.connect(envelope).connect(mixer.inputs[name]);
-    source.start(when, offset, seconds);
-    source.addEventListener("ended", () => envelope.disconnect());
-    return { source, envelope };
-  });
-  const stop = (time) => {
-    for (const { source, envelope } of players) {
-      envelope.gain.setValueAtTime(1, time).linearRampToValueAtTime(0, time + fade);
-      source.stop(time + fade);
-    }
-  };
-  return { stop, first: players[0].source };
-}
-
-/**
- * Render a mix of stems, in stereo.
- * @param {Object<string, AudioBuffer>} stems
- * @param {Mix} mix
- * @param {?{start: number, end: number}} [part]  In seconds, on samples; all of it by default.
- * @returns {Promise<AudioBuffer>}
- */
-export async function renderMix(stems, mix, part = null) {
-  const sources = Object.keys(stems);
-  const { length, sampleRate, numberOfChannels } = stems[sources[0]];
-  const first = part ? Math.round(part.start * sampleRate) : 0;
-  const last = part ? Math.min(Math.round(part.end * sampleRate), length) : length;
-  const nSamples = Math.round((last - first) / mix.tempo);
-  // Its latency is known only once there is a context, whose length must be known by then.
-  const spare = isBent(mix) ? Math.ceil(MOST_LATENCY * sampleRate) : 0;
-  const context = new OfflineAudioContext(2, nSamples + spare, sampleRate);
-  const mixer = buildMixer(context, sources, numberOfChannels);
-  mixer.set(mix);
-  const seconds = (last - first) / sampleRate;
-  startTracks(context, mixer, stems, { offset: first / sampleRate, seconds, tempo: mix.tempo });
-  if (!isBent(mix)) return context.startRendering();
-  const shifter = await makeShifter(context);
-  await shifter.set(mix);
-  mixer.through(shifter, null);
-  return cut(await context.startRendering(), Math.round(shifter.latency * sampleRate), nSamples);
-}
-
-// A part of rendered audio.
-function cut(audio, first, length) {
-  const { numberOfChannels, sampleRate } = audio;
-  const part = new AudioBuffer({ length, numberOfChannels, sampleRate });
-  for (let channel = 0; channel < numberOfChannels; channel++) {
-    part.copyToChannel(audio.getChannelData(channel).subarray(first, first + length), channel);
-  }
-  return part;
 }

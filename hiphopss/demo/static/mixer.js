@@ -19,6 +19,7 @@ import { isSet, PRESETS, setPreset } from "./presets.js";
 export class MixerView {
   #player;
   #timeline;
+  #saveTrack;
   #strips = new Map();
   #master = null;
   #bend = []; // sliders of tempo and pitch
@@ -31,10 +32,12 @@ export class MixerView {
   /**
    * @param {import("./player.js").Player} player
    * @param {import("./timeline.js").Timeline} timeline
+   * @param {(name: string) => void} saveTrack  Saves a stem, or ORIGINAL, as a file.
    */
-  constructor(player, timeline) {
+  constructor(player, timeline, saveTrack) {
     this.#player = player;
     this.#timeline = timeline;
+    this.#saveTrack = saveTrack;
     byId("presets").append(
       ...presetButtons(PRESETS, (preset) => announce(this.#togglePreset(preset))),
     );
@@ -74,7 +77,6 @@ export class MixerView {
     const soloed = Object.keys(mix.stems).filter((source) => mix.stems[source].solo);
     for (const [source, strip] of this.#strips) {
       const { gain, pan, mute, solo } = mix.stems[source];
-      const { audio, ending = "flac" } = version.stems[source];
       strip.level.set(gain);
       strip.pan.set(pan);
       press(strip.mute, mute);
@@ -82,8 +84,6 @@ export class MixerView {
       press(strip.alone, solo && soloed.length === 1);
       strip.row.style.setProperty("--gain", factor(gain));
       strip.row.classList.toggle("silent", !isAudible(mix, source));
-      strip.download.href = audio;
-      strip.download.download = `${result.title} - ${source} (${version.name}).${ending}`;
       strip.download.setAttribute("aria-label", `Download ${source} (${version.name})`);
     }
   }
@@ -143,15 +143,14 @@ export class MixerView {
   }
 
   #originalRow() {
-    const { audio, ending = "flac" } = this.#player.result.original;
-    const name = `${this.#player.result.title} - original.${ending}`;
+    const download = this.#downloadButton(ORIGINAL);
+    download.setAttribute("aria-label", "Download the original");
     const strip = element(
       "div",
       { class: "strip" },
-      element("div", { class: "title" }, element("h3", {}, "Original"), downloadLink(audio, name)),
+      element("div", { class: "title" }, element("h3", {}, "Original"), download),
       element("p", { class: "hint" }, "The song as it is, past the faders"),
     );
-    strip.querySelector("a").setAttribute("aria-label", "Download the original");
     return element(
       "div",
       { class: "track original", "data-source": ORIGINAL },
@@ -184,7 +183,7 @@ export class MixerView {
       this.#taking(source, (value) => (stem().gain = value)),
     );
     const pan = panSlider(`${name} pan`, this.#taking(source, (value) => (stem().pan = value)));
-    const download = downloadLink("", "");
+    const download = this.#downloadButton(source);
     const title = element(
       "div",
       { class: "title" },
@@ -206,6 +205,12 @@ export class MixerView {
 
   #toggle(letter, name, key, act) {
     return toggle(letter, name, `${name} (${key})`, () => announce(act()));
+  }
+
+  #downloadButton(name) {
+    const click = () => this.#saveTrack(name);
+    const attributes = { type: "button", class: "icon download", title: "Download", click };
+    return element("button", attributes, icon("download"));
   }
 
   #bendSliders() {
@@ -232,8 +237,4 @@ export class MixerView {
     this.#player.listen(this.#player.version);
     return ". You hear the stems now, and not the original.";
   }
-}
-
-function downloadLink(href, name) {
-  return element("a", { class: "icon", href, download: name, title: "Download" }, icon("download"));
 }

@@ -2,25 +2,38 @@
 //
 // Whatever changes while it plays (a seek, the loop, the version) is the same act: at one moment of
 // the context's clock, on a sample, the old tracks fade out and the new ones fade in at the
-// position that the clock gives. So versions change without a gap and stay aligned.
+// position that the clock gives. So versions change without a gap and stay aligned. What is heard
+// then is made before; where that took too long, another moment is chosen.
 
-import { Buffers } from "./buffers.js";
+import { Course } from "./course.js";
 import { PageError } from "./errors.js";
-import { buildMixer, neutralMix, ORIGINAL, renderMix, startTracks } from "./graph.js";
+import { buildMixer, neutralMix, ORIGINAL } from "./graph.js";
 import { changedLoop, contains, isWhole } from "./loop.js";
+import { renderMix } from "./rendering.js";
 import { isBent, makeShifter } from "./shifter.js";
+import { Sounds } from "./sounds.js";
+import { Voice } from "./voice.js";
 
 const FADE = 0.015; // seconds
-const LEAD = 0.04; // seconds from a decision to its moment: late nodes would be out of step
+const LEAD = 0.04; // seconds from a decision to its moment
+const MOST_LEAD = 1; // where the page has much else to do
+const MARGIN = 0.01; // seconds before its moment by which all must be set: else it is out of step
 
-/** Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read). */
+/**
+ * Events: `change` (what plays, where, how), `loading` (detail: whether audio is being read),
+ * `failed` (detail: the error), when what plays can't be read any more.
+ */
 export class Player extends EventTarget {
-  #buffers;
+  #sounds;
   #context = null;
   #mixer = null;
   #voice = null;
   #shifter = null; // what the mix goes through at another tempo or pitch
-  #start = { time: 0, offset: 0, loop: null, tempo: 1 }; // what the clock's reading means
+  #since = 0; // what the clock's reading means: at this time,
+  #course = null; // this began
+  #renewing = null; // the promise of something else to be heard
+  #stale = false; // whether that is no longer what is wanted
+  #goal = null; // the position that is asked for then, if any
   #bending = false;
   #freeFrom = 0; // context time at which the last cross-fade is over
   #rest = 0; // position while nothing plays
@@ -38,14 +51,14 @@ export class Player extends EventTarget {
   mix = null;
   /** Whether tempo and pitch can be changed. */
   canBend = false;
-  /** The decoded audio of what is listened to. @type {?Object<string, AudioBuffer>} */
+  /** The sounds of what is listened to. @type {?Object<string, import("./sound.js").Sound>} */
   tracks = null;
 
   /** Put in a song; the one before is forgotten. @param {import("./api.js").Result} result */
   open(result) {
     this.close();
     this.result = result;
-    this.#buffers = new Buffers(result);
+    this.#sounds = new Sounds(result);
     this.listening = this.version = result.versions[0].id;
     this.mix = neutralMix(Object.keys(result.versions[0].stems));
     this.loop = { on: false, start: 0, end: result.seconds };
@@ -60,8 +73,8 @@ export class Player extends EventTarget {
   /** Stop, and free the song's audio. */
   close() {
     this.#context?.close();
-    this.#context = this.#mixer = this.#voice = this.#buffers = this.#wanted = null;
-    this.#shifter = null;
+    this.#context = this.#mixer = this.#voice = this.#sounds = this.#wanted = null;
+    this.#course = this.#shifter = this.#renewing = this.#goal = null;
     this.#rest = this.#freeFrom = 0;
     this.playing = false;
     this.result = this.tracks = null;
@@ -79,7 +92,8 @@ export class Player extends EventTarget {
 
   /** Position that is heard now, in seconds. @returns {number} */
   get position() {
-    if (!this.playing) return this.#rest;
+    if (!this.playing || !this.#course) return this.#rest;
+    if (this.#goal !== null) return this.#goal;
     const { currentTime, outputLatency = 0 } = this.#context;
     return this.#positionAt(currentTime - outputLatency - (this.#shifter?.latency ?? 0));
   }
@@ -87,21 +101,25 @@ export class Player extends EventTarget {
   async play() {
     if (this.playing || !this.result) return;
     this.#makeContext(); // before anything is awaited: browsers ask for a gesture
-    const buffers = this.#buffers;
+    const sounds = this.#sounds;
     await started(this.#context);
-    if (this.#buffers !== buffers) return; // another song since
+    if (this.#sounds !== sounds) return; // another song since
     const tracks = await this.#loadLast(() => this.#wanted);
     if (!tracks || !(await this.#bend()) || this.playing) return;
     this.playing = true;
-    this.#begin(tracks, this.#rest);
+    this.#again(this.#rest);
     this.#tell();
   }
 
   pause() {
     if (!this.playing) return;
     const when = this.#nextMoment();
-    this.#rest = this.#positionAt(when);
-    this.#halt(when);
+    this.#rest = this.#goal ?? this.#positionAt(when);
+    this.#voice?.stop(when);
+    this.#voice = this.#course = this.#goal = null;
+    this.#freeFrom = when + FADE;
+    this.playing = false;
+    this.#tell();
   }
 
   /** @param {number} seconds */
@@ -138,8 +156,8 @@ export class Player extends EventTarget {
    * @returns {Promise<boolean>}  False if something else was wanted meanwhile.
    */
   async listen(id) {
-    const buffers = this.#buffers;
-    const isLast = () => this.#buffers === buffers && this.#wanted === id;
+    const sounds = this.#sounds;
+    const isLast = () => this.#sounds === sounds && this.#wanted === id;
     this.#wanted = id;
     let tracks;
     try {
@@ -153,7 +171,7 @@ export class Player extends EventTarget {
     this.listening = id;
     this.tracks = tracks;
     if (id !== ORIGINAL) this.version = id;
-    if (this.playing) this.#begin(tracks);
+    this.#again();
     this.#tell();
     return true;
   }
@@ -168,16 +186,28 @@ export class Player extends EventTarget {
   /**
    * Render the mix of the version listened to last.
    * @param {?{start: number, end: number}} [part]  Of the song, in seconds.
-   * @returns {Promise<AudioBuffer>}
+   * @returns {Promise<import("./rendering.js").Rendering>}
    */
   async render(part = null) {
     return renderMix(await this.#load(this.version), this.mix, part);
   }
 
-  /** The audio of the original, whatever is listened to. @returns {Promise<AudioBuffer>} */
+  /**
+   * The sound of the original, whatever is listened to.
+   * @returns {Promise<import("./sound.js").Sound>}
+   */
   async original() {
-    const tracks = await this.#buffers.get(ORIGINAL, { [ORIGINAL]: this.result.original });
-    return tracks[ORIGINAL];
+    const sounds = await this.#sounds.get(ORIGINAL, { [ORIGINAL]: this.result.original });
+    return sounds[ORIGINAL];
+  }
+
+  /**
+   * The sounds of ORIGINAL or of a version, ready to be read.
+   * @param {string} id
+   * @returns {Promise<Object<string, import("./sound.js").Sound>>}
+   */
+  sounds(id) {
+    return this.#load(id);
   }
 
   async #load(id) {
@@ -187,7 +217,7 @@ export class Player extends EventTarget {
         : this.result.versions.find((version) => version.id === id).stems;
     this.#tellLoading(true);
     try {
-      return await this.#buffers.get(id, tracks);
+      return await this.#sounds.get(id, tracks);
     } finally {
       this.#tellLoading(false);
     }
@@ -196,11 +226,11 @@ export class Player extends EventTarget {
   // Load what a function gives, and again if it gives something else by then; null if the song was
   // closed meanwhile.
   async #loadLast(idNow) {
-    const buffers = this.#buffers;
+    const sounds = this.#sounds;
     for (;;) {
       const id = idNow();
       const tracks = await this.#load(id);
-      if (this.#buffers !== buffers) return null;
+      if (this.#sounds !== sounds) return null;
       if (idNow() === id) return tracks;
     }
   }
@@ -240,65 +270,109 @@ export class Player extends EventTarget {
       await new Promise((done) => setTimeout(done, 1000 * (LEAD + 2 * FADE)));
       const open = this.#context && (await this.#bend());
       this.#bending = false;
-      if (open) this.#again(this.#voice ? undefined : position); // unless somebody went elsewhere
+      // unless somebody went elsewhere
+      if (open) this.#again(this.#voice ? undefined : (this.#goal ?? position));
     } else {
       this.#shifter?.set(this.mix);
-      if (tempo !== this.#start.tempo) this.#again();
+      if (tempo !== this.#course?.tempo) this.#again();
     }
   }
 
-  #nextMoment() {
+  #nextMoment(lead = LEAD) {
     const { currentTime, baseLatency, sampleRate } = this.#context;
-    const earliest = Math.max(currentTime + baseLatency + LEAD, this.#freeFrom);
+    const earliest = Math.max(currentTime + baseLatency + lead, this.#freeFrom);
     return Math.ceil(earliest * sampleRate) / sampleRate;
   }
 
-  // Between samples, browsers interpolate.
-  #onSample(seconds) {
-    return Math.round(seconds * this.result.sample_rate) / this.result.sample_rate;
+  // Plays on with what has changed, from another position if there is one.
+  #again(position) {
+    if (!this.playing) return;
+    this.#goal = position ?? this.#goal;
+    this.#stale = true;
+    this.#renewing ??= this.#renew();
   }
 
-  // Plays on with what has changed.
-  async #again(position) {
-    if (this.playing) this.#begin(await this.#loadLast(() => this.listening), position);
+  // Has what is wanted follow what is heard. Whatever changes meanwhile is seen, too.
+  async #renew() {
+    const context = this.#context;
+    let lead = LEAD;
+    try {
+      while (this.playing && this.#context === context && this.#stale) {
+        this.#stale = false;
+        const when = this.#nextMoment(lead);
+        const course = this.#courseAt(when);
+        const voice = new Voice(context, this.#mixer, this.tracks, course, FADE);
+        await voice.prepare();
+        if (this.#context !== context) return;
+        if (this.playing && !this.#stale && !this.#change(voice, course, when)) {
+          this.#stale = true;
+          lead = Math.min(2 * lead, MOST_LEAD);
+        }
+        if (this.#voice !== voice) voice.discard();
+      }
+    } catch (error) {
+      if (this.#context === context) this.#fail(error);
+    } finally {
+      if (this.#context === context) this.#renewing = null;
+    }
   }
 
-  #begin(tracks, position) {
-    if (!this.playing || !tracks) return; // paused, or another song, while audio was read
-    const when = this.#nextMoment();
-    let offset = this.#onSample(position ?? this.#positionAt(when));
-    if (offset >= this.result.seconds) offset = 0;
-    const { on, start, end } = this.loop;
-    const loop = on && offset < end ? { start, end } : null; // behind the loop, play on
+  // What is wanted, from a moment on.
+  #courseAt(when) {
+    const { sample_rate: rate, n_samples: last } = this.result;
+    let first = Math.round(rate * (this.#goal ?? this.#positionAt(when)));
+    if (first >= last) first = this.#goal === null ? last - 1 : 0; // the end, or from it
+    const inSamples = (seconds) => Math.min(Math.round(rate * seconds), last);
+    const [start, end] = [inSamples(this.loop.start), inSamples(this.loop.end)];
+    const loop = this.loop.on && first < end ? { start, end } : null; // behind the loop, play on
+    return new Course({ first, last, loop, tempo: this.mix.tempo });
+  }
+
+  // One voice follows another; false if it is too late for that.
+  #change(voice, course, when) {
+    const isInTime = () => {
+      const { currentTime, baseLatency } = this.#context;
+      return currentTime + baseLatency + MARGIN < when;
+    };
+    if (!isInTime()) return false;
+    voice.start(when);
     this.#voice?.stop(when);
-    const { tempo } = this.mix;
-    const options = { when, offset, loop, tempo, fade: FADE };
-    this.#voice = startTracks(this.#context, this.#mixer, tracks, options);
-    this.#start = { time: when, offset, loop, tempo };
+    this.#voice = null;
+    if (!isInTime()) return false; // it may have begun out of step
+    this.#voice = voice;
+    this.#course = course;
+    this.#since = when;
+    this.#goal = null;
     this.#freeFrom = when + FADE;
-    const voice = this.#voice;
-    voice.first.addEventListener("ended", () => {
-      if (this.#voice === voice && this.playing) this.#finish();
+    this.#follow(voice);
+    return true;
+  }
+
+  #follow(voice) {
+    const listen = (event, act) =>
+      voice.addEventListener(event, ({ detail }) => {
+        if (this.#voice === voice && this.playing) act(detail);
+      });
+    listen("end", () => this.#goal ?? this.#finish());
+    listen("late", (heard) => {
+      this.#voice = null;
+      this.#again(this.#goal ?? this.#course.at(heard) / this.result.sample_rate);
     });
+    listen("failed", (error) => this.#fail(error));
+  }
+
+  #fail(error) {
+    this.pause();
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
 
   #positionAt(time) {
-    const { time: since, offset, loop, tempo } = this.#start;
-    const position = offset + tempo * Math.max(0, time - since);
-    if (!loop || position < loop.end) return Math.min(position, this.result.seconds);
-    return loop.start + ((position - loop.start) % (loop.end - loop.start));
-  }
-
-  #halt(when) {
-    this.#voice?.stop(when);
-    this.#voice = null;
-    this.#freeFrom = when + FADE;
-    this.playing = false;
-    this.#tell();
+    const rate = this.result.sample_rate;
+    return this.#course.at(rate * Math.max(0, time - this.#since)) / rate;
   }
 
   #finish() {
-    this.#voice = null;
+    this.#voice = this.#course = null;
     this.playing = false;
     this.#rest = 0;
     this.#tell();

@@ -30,8 +30,8 @@ export class ServerWay {
 
   async separate(file, options) {
     if (file.size > this.#most) {
-      const sizes = `${megabytes(file.size)} MB, the limit is ${megabytes(this.#most)} MB`;
-      throw new ServerError(`${file.name} has ${sizes}: make it shorter.`);
+      const mend = "make it shorter, or convert it to MP3";
+      throw new ServerError(`${file.name} has more than ${megabytes(this.#most)} MB: ${mend}.`);
     }
     return this.#run({ name: file.name }, file, options);
   }
@@ -72,7 +72,7 @@ export class ServerWay {
   }
 }
 
-const megabytes = (bytes) => Math.round(bytes / 2 ** 20);
+const megabytes = (bytes) => Math.round((10 * bytes) / 2 ** 20) / 10;
 
 function inWords(seconds) {
   const [count, unit] = seconds % 60 ? [seconds, "second"] : [seconds / 60, "minute"];

@@ -4,8 +4,10 @@
 import { isOnDevice } from "./device/library.js";
 import { announce, byId } from "./dom.js";
 import { neutralMix, ORIGINAL, PITCHES, SILENT_DB, TEMPOS, TOP_DB } from "./graph.js";
+import { complain } from "./notices.js";
 
 const ADDRESS = /^#((?:results\/[\w-]+\/result\.json)|(?:device:[\w-]+))(?:\?(.*))?$/;
+const STRANGE = "This address names no song that this page knows: choose one here.";
 const WAIT_MILLISECONDS = 300; // browsers refuse to change the address all the time
 const ONLY_HERE =
   "This song is on this device only, so a link would lead others nowhere: send them the stems or " +
@@ -21,6 +23,9 @@ export function readAddress(hash) {
   const parts = ADDRESS.exec(hash);
   return parts && { url: parts[1], settings: new URLSearchParams(parts[2] ?? "") };
 }
+
+/** Whether a part behind the # is there, and names no song. @param {string} hash */
+const isStrange = (hash) => hash.length > 1 && !readAddress(hash);
 
 /**
  * What differs from a song as it is opened, to be read by people, too.
@@ -113,8 +118,17 @@ export class Address {
     });
   }
 
-  /** Open what the address names. @returns {Promise<boolean>}  Whether it names a song. */
-  async enter() {
+  /**
+   * Open what the address names.
+   * @param {() => void} openOther  Called if it names no song, which is told if it names anything.
+   */
+  async enter(openOther) {
+    const tell = isStrange(location.hash);
+    if (!(await this.#enterSong())) openOther();
+    if (tell) complain(STRANGE);
+  }
+
+  async #enterSong() {
     const asked = readAddress(location.hash);
     if (!asked) return false;
     clearTimeout(this.#waiting);
@@ -132,7 +146,7 @@ export class Address {
 
   /** Write the song that is open, or that none is, into the address. */
   remember() {
-    if (this.#opening) return; // `enter` does it
+    if (this.#opening) return; // `#enterSong` does it
     const now = readAddress(location.hash);
     const url = this.#studio.player.result?.url ?? null;
     // Back comes to the song before.
@@ -163,8 +177,9 @@ export class Address {
   }
 
   // The address was changed by hand, or by Back.
-  async #follow() {
-    if (!(await this.enter())) this.#replace();
+  #follow() {
+    const fail = (detail) => this.#studio.dispatchEvent(new CustomEvent("failed", { detail }));
+    return this.enter(() => this.#replace()).catch(fail);
   }
 
   async #copy() {

@@ -4,7 +4,8 @@ import { readResult, removeResult } from "./api.js";
 import { findBars } from "./bars.js";
 import { findBeats } from "./beats.js";
 import { isOnDevice } from "./device/library.js";
-import { announce, byId, element, icon, press, save } from "./dom.js";
+import { announce, byId, element, icon, press } from "./dom.js";
+import { Downloads } from "./downloads/panel.js";
 import { PageError } from "./errors.js";
 import { ORIGINAL } from "./graph.js";
 import { LoopBar } from "./loop-bar.js";
@@ -13,13 +14,12 @@ import { MixerView } from "./mixer.js";
 import { Player } from "./player.js";
 import { showScores } from "./scores.js";
 import { Timeline } from "./timeline.js";
-import { clock, timeText } from "./times.js";
-import { encodeWav } from "./wav.js";
+import { clock } from "./times.js";
 
 /**
  * Events: `opened` (detail: the result) says that a song is shown, or a new version of it; `again`
  * (detail: `{id, model, title}`) asks for one more version; `removed` says that the song is gone
- * from the server (detail: `{title, url}`).
+ * from the server (detail: `{title, url}`); `failed` (detail: the error) says what can't be done.
  */
 export class Studio extends EventTarget {
   #site;
@@ -30,9 +30,10 @@ export class Studio extends EventTarget {
   #frame = 0;
   #openings = 0;
   #title = document.title; // while no song is open
+  #downloads;
   player = new Player();
   timeline = new Timeline();
-  mixer = new MixerView(this.player, this.timeline);
+  mixer = new MixerView(this.player, this.timeline, (name) => this.#downloads.saveTrack(name));
   loopBar = new LoopBar(this.player);
 
   /** @param {object} site  What the server offers. */
@@ -40,6 +41,8 @@ export class Studio extends EventTarget {
     super();
     this.#site = site;
     this.player.canBend = site.bends;
+    this.player.addEventListener("failed", ({ detail }) => this.#fail(detail));
+    this.#downloads = new Downloads(this.player, site, (error) => this.#fail(error));
     const { player, timeline } = this;
     player.addEventListener("change", () => this.#show());
     player.addEventListener("loading", ({ detail }) => this.#showLoading(detail));
@@ -70,6 +73,7 @@ export class Studio extends EventTarget {
   async #enter(result) {
     const isNew = this.player.result?.id !== result.id;
     if (isNew) {
+      this.#downloads.close();
       this.player.close();
       this.timeline.open(result);
       this.loopBar.open(result.seconds);
@@ -78,7 +82,10 @@ export class Studio extends EventTarget {
     }
     byId("studio").hidden = false; // lanes are drawn at the size they have
     const opened = isNew ? this.player.open(result) : this.#take(result);
-    if (isNew) this.mixer.open();
+    if (isNew) {
+      this.mixer.open();
+      this.#downloads.open();
+    }
     this.#showSong(result);
     this.#show();
     this.dispatchEvent(new CustomEvent("opened", { detail: result }));
@@ -103,16 +110,17 @@ export class Studio extends EventTarget {
 
   /** Close the song, and free its audio. */
   close() {
+    this.#downloads.close();
     this.player.close();
     byId("studio").hidden = true;
     document.title = this.#title;
   }
 
-  async listen(id) {
+  listen = this.#telling(async (id) => {
     if (!(await this.player.listen(id))) return;
     const { name } = choicesOf(this.player.result).find((choice) => choice.id === id);
     announce(`Listening to: ${name}`);
-  }
+  });
 
   /** Go there, and show it. @param {number} seconds */
   seek(seconds) {
@@ -120,7 +128,9 @@ export class Studio extends EventTarget {
     this.timeline.reveal(Math.max(0, Math.min(seconds, this.player.result.seconds)));
   }
 
-  playOrPause = () => (this.player.playing ? this.player.pause() : this.player.play());
+  playOrPause = this.#telling(() =>
+    this.player.playing ? this.player.pause() : this.player.play(),
+  );
   skip = (seconds) => this.seek(this.player.position + seconds);
   toStart = () => this.seek(0);
   toEnd = () => this.seek(this.player.result.seconds);
@@ -152,12 +162,6 @@ export class Studio extends EventTarget {
     on("to-start", "click", this.toStart);
     on("snap", "click", () => this.#setSnap(!this.timeline.snaps));
     on("view", "click", ({ target }) => this.#setView(target.dataset.view));
-    on("save-mix", "click", () => this.#saveMix(null, "mix"));
-    on("save-loop", "click", () => {
-      const { start, end } = this.player.loop;
-      const name = `mix of ${timeText(start)} to ${timeText(end)}`.replaceAll(":", ".");
-      return this.#saveMix({ start, end }, name);
-    });
     on("reset", "click", () => announce(this.mixer.reset()));
     on("remove", "click", () => this.#remove());
     on("more-go", "click", () => {
@@ -193,20 +197,6 @@ export class Studio extends EventTarget {
     if (!view) return; // between the buttons
     for (const button of byId("view").children) press(button, button.dataset.view === view);
     this.timeline.setView(view);
-  }
-
-  async #saveMix(part, name) {
-    announce("Rendering the mix");
-    const mix = await this.player.render(part);
-    const channels = [mix.getChannelData(0), mix.getChannelData(1)];
-    const { blob, clipped, peak } = await encodeWav(channels, mix.sampleRate);
-    save(blob, `${this.player.result.title} - ${name}.wav`);
-    const over = (20 * Math.log10(peak)).toFixed(1);
-    announce(
-      clipped
-        ? `Mix saved, with ${clipped} clipped samples: lower the master by ${over} dB for none`
-        : "Mix saved",
-    );
   }
 
   async #remove() {
@@ -263,8 +253,6 @@ export class Studio extends EventTarget {
     this.loopBar.show();
     for (const button of byId("listen").children) press(button, button.dataset.id === listening);
     byId("version-note").textContent = listening === ORIGINAL ? "" : (this.#version.note ?? "");
-    byId("save-zip").href = this.#version.zip;
-    byId("save-zip").download = `${result.title} - ${this.#version.name}.zip`;
     showScores(this.#version);
     this.timeline.setLoop(loop);
     this.mixer.show();
@@ -272,7 +260,7 @@ export class Studio extends EventTarget {
       this.#shown = this.#version;
       this.timeline.show({ [ORIGINAL]: result.original, ...this.#version.stems });
     }
-    this.#findBeats();
+    this.#telling(() => this.#findBeats())();
     this.#follow();
   }
 
@@ -286,6 +274,22 @@ export class Studio extends EventTarget {
     cancelAnimationFrame(this.#frame); // there may be one already
     if (playing || falling) this.#frame = requestAnimationFrame(this.#follow);
   };
+
+  // The same act, but what can't be done is told. As an unhandled rejection, it would be an error
+  // on the console of Firefox.
+  #telling(act) {
+    return async (...given) => {
+      try {
+        await act(...given);
+      } catch (error) {
+        this.#fail(error);
+      }
+    };
+  }
+
+  #fail(error) {
+    this.dispatchEvent(new CustomEvent("failed", { detail: error }));
+  }
 
   #showLoading(loading) {
     byId("studio").setAttribute("aria-busy", loading);

@@ -34,7 +34,10 @@ export class Timeline extends EventTarget {
   beats = null;
   /** Whether regions begin and end on beats, or on bars where beats are too near to each other. */
   snaps = true;
-  /** The audio of a lane, if it is there. @type {(name: string) => Promise<?AudioBuffer>} */
+  /**
+   * A lane's sound, if it can be heard.
+   * @type {(name: string) => Promise<?import("./sound.js").Sound>}
+   */
   audioOf = async () => null;
 
   constructor() {

@@ -3,29 +3,6 @@
 const HEADER_BYTES = 44;
 
 /**
- * Encode audio as a 16-bit WAV file, in a worker, as that takes a second for a long song.
- *
- * Samples are times 32768, as decoders read 16-bit files, rounded, and clipped where they are
- * beyond full scale.
- * @param {Float32Array[]} channels  One array a channel, all of one length; full scale is 1. They
- *   are copied, if the worker can't have them.
- * @param {number} rate  Samples a second.
- * @returns {Promise<{blob: Blob, clipped: number, peak: number}>}  The file, the number of clipped
- *   samples, and the largest magnitude before clipping.
- */
-export function encodeWav(channels, rate) {
-  const worker = new Worker(new URL("./wav-worker.js", import.meta.url), { type: "module" });
-  return new Promise((resolve, reject) => {
-    worker.addEventListener("message", ({ data }) => resolve(data));
-    worker.addEventListener("error", ({ message }) => reject(new Error(message)));
-    worker.postMessage(
-      { channels, rate },
-      channels.map(({ buffer }) => buffer),
-    );
-  }).finally(() => worker.terminate());
-}
-
-/**
  * The header of a WAV file of whole numbers.
  * @param {{channels: number, nSamples: number, rate: number, bits: 16|24}} format
  * @returns {Uint8Array}

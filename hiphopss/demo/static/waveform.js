@@ -19,23 +19,25 @@ export function loudest({ min, max }) {
 
 /**
  * Work out peaks that can be magnified, bit by bit, so that the page stays at hand.
- * @param {AudioBuffer} audio
+ * @param {import("./sound.js").Sound} audio
  * @returns {Promise<Peaks>}
  */
 export async function finePeaks(audio) {
   const count = Math.ceil(audio.length / FINE_SAMPLES);
   const [min, max] = [new Float32Array(count), new Float32Array(count)];
-  const channels = [...Array(audio.numberOfChannels).keys()].map((c) => audio.getChannelData(c));
   for (let begin = 0; begin < count; begin += SLICE_PEAKS) {
     const end = Math.min(begin + SLICE_PEAKS, count);
-    for (const samples of channels) extend(samples, min, max, begin, end);
+    const first = begin * FINE_SAMPLES;
+    const last = Math.min(end * FINE_SAMPLES, audio.length);
+    const [low, high] = [min, max].map((peaks) => peaks.subarray(begin, end));
+    for (const samples of await audio.read(first, last - first)) extend(samples, low, high);
     await new Promise((done) => setTimeout(done));
   }
   return { samples_per_peak: FINE_SAMPLES, min, max };
 }
 
-function extend(samples, min, max, begin, end) {
-  for (let peak = begin; peak < end; peak++) {
+function extend(samples, min, max) {
+  for (let peak = 0; peak < min.length; peak++) {
     const last = Math.min((peak + 1) * FINE_SAMPLES, samples.length);
     let [low, high] = [min[peak], max[peak]];
     for (let n = peak * FINE_SAMPLES; n < last; n++) {

@@ -34,13 +34,13 @@ export async function readSong(file) {
   const header = await readHeader(file).catch(() => {
     throw new DeviceError(`${name} can't be read any more: choose it again.`);
   });
-  if (!header.audio) throw new DeviceError(`${name} has no sound in it: choose another file.`);
+  if (!header.audio) throw new DeviceError(silent(name));
   const seconds = header.seconds ?? (await mediaSeconds(file));
   requireUsable(name, { ...header, seconds });
   const bits = header.fine ? 24 : 16;
   if (header.wav) {
     const { wav } = header;
-    if (wav.nSamples === 0) throw new DeviceError(`${name} has no sound in it: choose another.`);
+    if (wav.nSamples === 0) throw new DeviceError(silent(name));
     const note = wav.cut ? "cut off: its end is missing" : "";
     return { source: { file, wav }, nSamples: wav.channels * wav.nSamples, bits, note };
   }
@@ -50,6 +50,8 @@ export async function readSong(file) {
   requireUsable(name, { sampleRate, channels: nChannels, seconds: nSamples / sampleRate });
   return { source, nSamples: nChannels * nSamples, bits, note: "" };
 }
+
+const silent = (name) => `${name} has no sound in it: choose another file.`;
 
 function requireUsable(name, { sampleRate, channels, seconds }) {
   if (channels > MOST_CHANNELS) {
@@ -74,8 +76,8 @@ function requireUsable(name, { sampleRate, channels, seconds }) {
 async function decode(file, rate) {
   const { name } = file;
   if (file.size > MOST_BYTES) {
-    const size = Math.round(file.size / 2 ** 20);
-    throw new DeviceError(`${name} has ${size} MB, which is too much for this page: shorten it.`);
+    const most = MOST_BYTES / 2 ** 20;
+    throw new DeviceError(`${name} has more than ${most} MB: make it shorter, or convert it to MP3.`);
   }
   const bytes = await file.arrayBuffer();
   let audio;
@@ -89,7 +91,7 @@ async function decode(file, rate) {
         "choose an MP3, M4A, OGG, FLAC or WAV file.",
     );
   }
-  if (audio.length === 0) throw new DeviceError(`${name} has no sound in it: choose another.`);
+  if (audio.length === 0) throw new DeviceError(silent(name));
   const channels = Array.from({ length: audio.numberOfChannels }, (_, n) =>
     audio.getChannelData(n),
   );

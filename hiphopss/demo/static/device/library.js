@@ -2,10 +2,9 @@
 
 import { DeviceError } from "./errors.js";
 import { songsFolder } from "./store.js";
-import { zipped } from "./zip.js";
 
 const ADDRESS = /^device:([\w-]+)$/;
-const GONE = "That song is not on this device any more: choose the file again.";
+const GONE = "That song is not on this device, or not any more: choose its file again.";
 const IN_USE = "The song is being separated: remove it when that has ended.";
 const TRIES = 20; // a file can be removed as soon as the worker that wrote it is gone
 const PAUSE = 100; // milliseconds
@@ -53,18 +52,18 @@ export async function readDeviceResult(address) {
   const description = await describe(id);
   const urls = opened.get(id) ?? {};
   opened.set(id, urls);
-  const url = async (name, make) => {
+  const url = async (name) => {
     if (!urls[name]) {
-      const made = await make();
-      urls[name] = URL.createObjectURL(made);
-      files.set(urls[name], made);
+      const found = await file(id, name);
+      urls[name] = URL.createObjectURL(found);
+      files.set(urls[name], found);
     }
     return urls[name];
   };
   const withUrls = async (track) => {
     const located = { ...track };
     for (const kind of ["audio", "peaks", "spectrogram"]) {
-      located[kind] = await url(track[kind], () => file(id, track[kind]));
+      located[kind] = await url(track[kind]);
     }
     return located;
   };
@@ -74,8 +73,7 @@ export async function readDeviceResult(address) {
     for (const [source, track] of Object.entries(version.stems)) {
       stems[source] = await withUrls(track);
     }
-    const zip = await url(`${version.id}.zip`, () => archive(id, description.title, version));
-    versions.push({ ...version, stems, zip });
+    versions.push({ ...version, stems });
   }
   const original = await withUrls(description.original);
   return { ...description, original, versions, removable: true, url: address };
@@ -148,20 +146,6 @@ async function file(id, name) {
   if (kept) return kept[name];
   const folder = await (await songsFolder()).getDirectoryHandle(id);
   return (await folder.getFileHandle(name)).getFile();
-}
-
-async function archive(id, title, { stems }) {
-  const members = Object.entries(stems).map(async ([source, { audio, crc }]) => ({
-    name: `${fileName(title)} - ${source}.wav`,
-    blob: await file(id, audio),
-    crc,
-  }));
-  return zipped(await Promise.all(members));
-}
-
-// Without what some system refuses in names.
-function fileName(title) {
-  return title.replace(/[\\/:*?"<>|\p{Cc}]/gu, "_");
 }
 
 async function idsOnDisk() {
