@@ -73,6 +73,7 @@ def test_an_error_comes_after_the_bars(capsys):
     assert rest == ["hiphopss: error: x: mend it", ""]
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_progress_bars_show_what_is_done(dataset, tmp_path, run):
     features, weights = tmp_path / "f.h5", tmp_path / "m.weights.h5"
     _, _, err = run("features", dataset, "-o", features)

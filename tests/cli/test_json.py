@@ -152,6 +152,7 @@ def test_demo_tells_its_address_when_it_is_ready(answer, monkeypatch):
     assert record["address"] in text
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_features_audition_train_and_weights(answer, dataset, published, tmp_path):
     features, weights = tmp_path / "f.h5", tmp_path / "m.weights.h5"
     record, text = answer("features", dataset, "-o", features, fields={"path"})

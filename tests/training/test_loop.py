@@ -41,6 +41,7 @@ def features(dataset, tmp_path):
     return make_features(dataset, tmp_path / "f.h5", preset="corrected", progress=False)
 
 
+@pytest.mark.usefixtures("uncompiled")  # the three steps below are with XLA
 @pytest.mark.parametrize("preset", PRESETS)
 def test_loss_of_a_batch_is_the_reference_pages(batch, published, preset):
     from hiphopss.network.model import build_model
@@ -49,7 +50,7 @@ def test_loss_of_a_batch_is_the_reference_pages(batch, published, preset):
     model = load_published(published, build_model(preset))
     before = model.predict_on_batch(mixture)
     expected = released.loss(before, targets, released=preset == "released")
-    compile_model(model, preset, jit_compile=False)  # the three steps below are with XLA
+    compile_model(model, preset, jit_compile=False)
     values = model.train_on_batch(mixture, targets, return_dict=True)
     assert values["loss"] == pytest.approx(expected, rel=1e-5)  # sums of 2e6 float32 squares
     terms = [values[name] for name in values if name != "loss"]
@@ -72,6 +73,7 @@ def test_terms_of_large_batches_are_estimated_from_some_patches(keras, n_patches
         assert float(metric.result()) == pytest.approx(expected, rel=1e-5)  # single precision
 
 
+@pytest.mark.usefixtures("uncompiled")
 def test_a_loss_without_dissimilarity_trains(batch):
     from hiphopss.network.losses import LossWeights
     from hiphopss.network.model import build_model

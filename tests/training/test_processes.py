@@ -3,15 +3,13 @@
 import csv
 import importlib.util
 import json
-import os
 import socket
-import subprocess
-import sys
 import time
 
 import numpy as np
 import pytest
 import released
+from helpers.jax_process import jax_process
 from helpers.songs import noise, write_song
 
 from hiphopss import SOURCES, HiphopssError
@@ -25,8 +23,6 @@ needs_jax = pytest.mark.skipif(importlib.util.find_spec("jax") is None, reason="
 
 EPOCHS, BATCH = 2, 8  # one epoch alone, and one that goes on from its checkpoint
 ALONE = """
-import sys
-sys.modules["tensorflow"] = None  # Keras would import it too, for seconds
 import json, shutil
 from dataclasses import replace
 import numpy as np
@@ -88,7 +84,6 @@ print(json.dumps(told))
 """
 TOGETHER = """
 import os, signal, sys
-sys.modules["tensorflow"] = None
 from hiphopss.cli import main
 from hiphopss.training import (loop as training)
 dies, *arguments = sys.argv[1:]
@@ -118,19 +113,7 @@ except HiphopssError as error:
 
 def start(program, *arguments, devices=1):
     program = program.replace("BATCH", str(BATCH)).replace("EPOCHS", str(EPOCHS))
-    return subprocess.Popen(
-        [sys.executable, "-c", program, *map(str, arguments)],
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than these few steps
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-        },
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return jax_process(program, *arguments, devices=devices)
 
 
 def free_address():

@@ -1,16 +1,14 @@
 """Training steps: many a call on frames where they are, and batch by batch."""
 
 import json
-import os
-import subprocess
 import sys
-from pathlib import Path
 from types import SimpleNamespace
 
 import h5py
 import numpy as np
 import pytest
 from helpers.both_ways import both_ways
+from helpers.jax_process import jax_process
 from helpers.songs import warned
 
 from hiphopss.datasets.features.file import FeatureFile
@@ -60,20 +58,12 @@ def test_steps_in_place_are_those_on_batches(on_processor, features, jit_compile
 
 @pytest.mark.slow
 def test_steps_in_place_on_jax(features):
-    done = subprocess.run(
-        [sys.executable, Path(__file__).parents[1] / "helpers" / "both_ways.py", features],
-        env={
-            **os.environ,
-            "KERAS_BACKEND": "jax",
-            "JAX_PLATFORMS": "cpu",
-            "JAX_DISABLE_MOST_OPTIMIZATIONS": "1",  # compiling takes longer than these few steps
-        },
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
-    assert done.returncode == 0, done.stderr
-    assert_same(json.loads(done.stdout))
+    path = sys.modules[both_ways.__module__].__file__
+    program = f"import runpy; runpy.run_path({path!r}, run_name='__main__')"
+    process = jax_process(program, features)
+    out, errors = process.communicate(timeout=300)
+    assert process.returncode == 0, errors
+    assert_same(json.loads(out))
 
 
 def test_frames_that_cannot_be_used_in_place_are_read(on_processor, features, monkeypatch):

@@ -2,15 +2,13 @@
 
 import csv
 import importlib.util
-import os
 import socket
-import subprocess
-import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import released
+from helpers.jax_process import jax_process
 from helpers.songs import noise, write_song
 
 from hiphopss import SOURCES, HiphopssError, SignalConfig
@@ -32,6 +30,7 @@ from hiphopss.weights.files import load_model, load_published, read_arrays, read
 
 pytestmark = pytest.mark.usefixtures("keras")
 QUIET = {"progress": False}
+TRAIN = "from hiphopss.cli import main; sys.exit(main())"
 SHORT = TrainingSettings(epochs=3, batch_size=8, patches_per_epoch=32, seed=2)
 """Few batches, so that nothing is compiled for long."""
 
@@ -316,14 +315,7 @@ def test_two_processes_validate_and_stop_together(features, others, tmp_path):
     processes = []
     for number, output in enumerate(outputs):
         own = ["--n-processes", 2, "--process", number, "-q", "-o", output]
-        command = [sys.executable, "-m", "hiphopss", "train", features, *options, *own]
-        environment = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-        environment["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # compiling takes longer than training
-        processes.append(
-            subprocess.Popen(
-                [str(part) for part in command], env=environment, stderr=subprocess.PIPE, text=True
-            )
-        )
+        processes.append(jax_process(TRAIN, "train", features, *options, *own))
     for process in processes:
         _, errors = process.communicate(timeout=300)
         assert process.returncode == 0, errors
