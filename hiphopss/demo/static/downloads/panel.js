@@ -18,8 +18,7 @@ import {
 const BLOCK = 1 << 17; // samples that are read at a time
 const SHOWN_AFTER = 400; // milliseconds: what is done sooner needs no bar
 
-/** @typedef {(fraction: number) => void} Told */
-
+/** The downloads of the player's song. */
 export class Downloads {
   #player;
   #hasMp3;
