@@ -8,26 +8,34 @@ plain server sends: in workers, as many as there are processors. Starting the wo
 the weights count; reading and writing audio files doesn't. The song is noise in stereo; with loops,
 it is a bar of drums, bass and chords that comes back all the time, so that every place has as many
 copies as are used, and a voice. Memory is the peak of the process that has the page and its
-workers, as the system counts it, with the song as floating-point numbers in it.
+workers, as the system counts it, with the song as floating-point numbers in it; and that of a page
+that plays a song of the server, from opening it to saving its mix.
 """
 
+import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+import soundfile
 from figures import Figure, main
 from process import RATE, WITH, noise
 
 sys.path.append(str(Path(__file__).parents[1]))
 
-from helpers.demo_page import ARGUMENTS, CHROMIUM
+from helpers.demo_page import ARGUMENTS, CHROMIUM, READY
 from helpers.engine_site import engine_site
 from helpers.firefox import FIREFOX, Firefox
 from helpers.looped_song import BEAT, looped_song
+from helpers.static_site import serving
+
+from hiphopss import SOURCES
+from hiphopss.demo.service import static_files
 
 JOB = """
 import { separateSong } from "./engine/client.js";
@@ -76,18 +84,25 @@ def measure(minutes=4.0, longest=10.0):
             write_song(Path(folder), minutes, loops)
             write_song(Path(folder), longest, loops)
         for loops in ("off", "auto"):
-            with chromium() as (run, used):
-                found = run(url, task(minutes, loops))
+            with chromium() as (page, used):
+                page.goto(url)
+                found = page.evaluate(RUN, task(minutes, loops))
                 yield speed("Chromium", found, minutes, loops, used()[0])
-            with chromium() as (run, used):
-                run(url, task(longest, loops))
-                yield memory(used()[1], longest, loops)
+            with chromium() as (page, used):
+                page.goto(url)
+                page.evaluate(RUN, task(longest, loops))
+                yield memory(used()[1], longest, WITH[loops])
         if FIREFOX is not None:
             with tempfile.TemporaryDirectory() as profile, Firefox(Path(profile)) as firefox:
                 for loops in ("off", "auto"):
                     firefox.goto(url)
                     found = firefox.evaluate(RUN, task(minutes, loops))
                     yield speed("Firefox", found, minutes, loops)
+    with tempfile.TemporaryDirectory() as folder:
+        write_site(Path(folder), longest)
+        with serving(folder) as url, chromium() as (page, used):
+            play(page, url)
+            yield memory(used()[1], longest, ", played and mixed")
 
 
 def task(minutes, loops):
@@ -108,7 +123,7 @@ def write_song(folder, minutes, loops):
 
 @contextmanager
 def chromium():
-    """What runs a separation in a new Chromium, and tells what the page's process has used."""
+    """A page in a new Chromium, and what tells how much its process has used."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -116,18 +131,59 @@ def chromium():
         page = browser.new_page()
         page.set_default_timeout(600_000)
 
-        def run(url, told):
-            page.goto(url)
-            return page.evaluate(RUN, told)
-
         def used():
             session = browser.new_browser_cdp_session()
             processes = session.send("SystemInfo.getProcessInfo")["processInfo"]
             pages = [one["id"] for one in processes if one["type"] == "renderer"]
             return max(used_by(page) for page in pages)
 
-        yield run, used
+        yield page, used
         browser.close()
+
+
+def write_site(folder, minutes):
+    """The demo's page with one song in stereo of 16 bit, of noise, in two versions."""
+    for name, path in static_files().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, folder / name)
+    n = RATE * round(60 * minutes)
+    peaks = {"samples_per_peak": n // 2 + 1, "min": [-0.5] * 2, "max": [0.5] * 2}
+    (folder / "peaks.json").write_text(json.dumps(peaks))
+
+    def track(name, song):
+        soundfile.write(folder / f"{name}.flac", song, RATE, subtype="PCM_16")
+        return {"audio": f"{name}.flac", "peaks": "peaks.json", "spectrogram": "icon.svg"}
+
+    versions = []
+    for number, (id, name) in enumerate([("model", "Stems"), ("true", "True stems")]):
+        stems = {
+            source: track(f"{id}.{source}", noise(n, seed=4 * number + k) // 8)
+            for k, source in enumerate(SOURCES)
+        }
+        versions.append({"id": id, "name": name, "kind": id, "zip": "", "stems": stems})
+    song = {"id": "song", "title": "Song", "seconds": n / RATE, "style": "", "true_stems": True}
+    result = {"sample_rate": RATE, "channels": 2, "n_samples": n, "versions": versions}
+    result |= {"original": track("original", noise(n, seed=9) // 2)}
+    (folder / "result.json").write_text(json.dumps(song | result))
+    site = {"static": True, "models": [], "songs": [song | {"result": "result.json"}]}
+    site |= {"limits": {"formats": []}, "bends": False, "device": {"models": []}}
+    (folder / "site.json").write_text(json.dumps(site | {"sources": SOURCES}))
+
+
+def play(page, url):
+    """Open a song, play it, change its versions, and save the mix meanwhile."""
+    page.goto(url)
+    page.wait_for_selector(READY)
+    page.click("#play")
+    page.wait_for_selector("button[aria-label=Pause]")
+    for name in ("Original", "True stems", "Stems"):
+        page.wait_for_timeout(3000)
+        button = f"#listen button:has-text('{name}')"
+        page.click(button)
+        page.wait_for_selector(f"{button}[aria-pressed=true]")
+    with page.expect_download() as download:
+        page.click("#save-mix")
+    download.value.path()
 
 
 def used_by(process):
@@ -154,11 +210,11 @@ def speed(browser, found, minutes, loops, processor=None):
     )
 
 
-def memory(peak, minutes, loops):
+def memory(peak, minutes, what):
     """How much memory the page and its workers take."""
     return Figure(
-        f"page in Chromium, memory, {minutes:g} minutes{WITH[loops]}",
-        f"peak memory of the page, {minutes:g} minutes of stereo{WITH[loops]}",
+        f"page in Chromium, memory, {minutes:g} minutes{what}",
+        f"peak memory of the page, {minutes:g} minutes of stereo{what}",
         by="",
         measured=peak,
         unit="GB",
