@@ -130,6 +130,7 @@ class Grid:
         """Sum of the squared windows of frames, from the first one's start `[shape=(n,)]`."""
         starts = self.starts(first, last)
         total = np.zeros(starts[-1] + FRAME - starts[0], np.float32)
+        squared = window() ** 2
         for start in starts - starts[0]:
-            total[start : start + FRAME] += window() ** 2
+            total[start : start + FRAME] += squared
         return total

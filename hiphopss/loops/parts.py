@@ -27,6 +27,8 @@ class Part(NamedTuple):
         """Samples, counted from the part's beginning; zeros outside of the part."""
         first, last = max(start, 0), max(min(stop, len(self)), 0)
         inside = self.song.read(self.start + first, self.start + last)
+        if len(inside) == stop - start:
+            return inside
         return np.pad(inside, [(first - start, stop - last), (0, 0)])
 
 

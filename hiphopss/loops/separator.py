@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
-from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Features
+from hiphopss.loops.agreement import BINS, Agreement, Features, repeating
 from hiphopss.loops.beat import Constants, Copy, Material, chosen, power, split, unleaked
 from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
@@ -201,7 +201,7 @@ class Looped:
         )
         self.plan = [(first, min(first + _BLOCK, n_frames)) for first in range(0, n_frames, _BLOCK)]
         self._choices = self._choose()
-        self._shares = self._repeating(compared)
+        self._shares = repeating(compared, self._agreement, self.plan, self._choices)
 
     def found(self) -> Found:
         """What was found."""
@@ -229,24 +229,22 @@ class Looped:
         spectra, masks = [], []
         mono = (to_mono(block)[:, None] for block in pieces(self._song))
         held = np.zeros((len(SOURCES), FRAME // 2), np.float32)
-        offset, frame = -(FRAME // 2), 0  # position of the first held sample, next frame
+        starts = self.grid.starts(0, self.grid.n_frames)
+        offset, frame = int(starts[0]), 0  # position of the first held sample, next frame
         for block in self._flowing(self._network.stems(mono, progress)):
             held = np.concatenate([held, block], axis=1)
             end = offset + held.shape[1]
-            last = frame
-            while last < self.grid.n_frames and self.grid.starts(last, last + 1)[0] + FRAME <= end:
-                last += 1
+            last = int(np.searchsorted(starts, end - FRAME, side="right"))  # frames that are whole
             if last == frame:
                 continue
             for first in range(frame, last, _BLOCK):
                 until = min(first + _BLOCK, last)
                 x, m = self._frames(held, offset, first, until)
-                spectra.append(x[..., BINS].mean(axis=0))
-                masks.append(m[:, :, BINS])
+                spectra.append(np.take(x, BINS, axis=-1).mean(axis=0))
+                masks.append(np.take(m, BINS, axis=-1))
             frame = last
             if frame < self.grid.n_frames:
-                start = int(self.grid.starts(frame, frame + 1)[0])
-                held, offset = held[:, start - offset :], start
+                held, offset = held[:, starts[frame] - offset :], int(starts[frame])
         return Features(
             np.concatenate(spectra), np.concatenate(masks, axis=1), self.grid.frames_per_step
         )
@@ -267,8 +265,8 @@ class Looped:
         samples = self._song.read(begin, end).T
         spectra = grid.analyse(samples, begin, first, last)
         own = grid.analyse(stems, offset, first, last, turned=False)
-        powers = np.square(own.real)
-        powers += np.square(own.imag)
+        powers = np.abs(own)
+        np.square(powers, out=powers)
         powers += np.float32(1e-12)
         powers *= 255 / powers.sum(axis=0)
         masks = np.round(powers, out=powers).astype(np.uint8)
@@ -289,34 +287,6 @@ class Looped:
             for n in range(len(self.plan))
         ]
 
-    def _repeating(self, compared: Features) -> NDArray[np.float32]:
-        """How much of each source repeats `[shape=(n_sources, n_frames, n_bands)]`."""
-        found = ordered_map(
-            lambda source: self._repeats(compared.source(source)),
-            range(len(SOURCES)),
-            n_threads=processor_count(),
-        )
-        return np.stack(list(found))
-
-    def _repeats(self, signal: NDArray[np.complex64]) -> NDArray[np.float32]:
-        """Regression of a source on the mean of its copies, in bands."""
-        widths = np.diff([*STARTS, len(BINS)])
-        mean = np.zeros_like(signal)
-        per_step = self.grid.frames_per_step
-        for (first, last), steps in zip(self.plan, self._choices, strict=True):
-            total = np.full((last - first, len(widths)), 1e-6, np.float32)
-            for step in steps:
-                quality = np.maximum(self._agreement.of(step, first, last), 0) ** 2
-                total += quality
-                start, stop = first + step * per_step, last + step * per_step
-                low, high = max(start, 0), min(stop, len(signal))
-                inside = slice(low - start, high - start)
-                mean[first:last][inside] += (
-                    np.repeat(quality[inside], widths, axis=1) * signal[low:high]
-                )
-            mean[first:last] /= np.repeat(total, widths, axis=1)
-        return Coherence(signal).regression(mean)
-
     def material(self, number: int) -> Material:
         """What is known of the frames of ``plan[number]``, after :meth:`listen`."""
         return self._material(number, *self.plan[number])
@@ -327,7 +297,7 @@ class Looped:
         starts = [first + step * self.grid.frames_per_step for step in (0, *steps)]
         parts = self._parts.read_all(starts, last - first).swapaxes(1, 2)
         masks = self._masks.read_all(starts, last - first).swapaxes(1, 2)
-        places = Copy(parts[:, :-1], masks * (parts[:, -1:] * np.float32(1 / 255)))
+        places = Copy(parts[:, :-1], masks.astype(np.float32), parts[:, -1] * np.float32(1 / 255))
         shares = self._shares[:, first:last]
         agreements = [self._agreement.of(step, first, last) for step in steps]
         return Material(
@@ -353,26 +323,21 @@ class Looped:
     def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete, with the stem that is left."""
         n = len(self._song)
-        held: np.ndarray | None = None
-        weight = np.zeros(0, np.float32)
-        at = 0
-        for (first, last), (samples, offset) in zip(self.plan, parts, strict=True):
+        end, end_weights = np.float32(0), np.float32(0)  # of the part before, under this one
+        n_under = 0
+        for (first, last), (samples, at) in zip(self.plan, parts, strict=True):
             weights = self.grid.weights(first, last)
-            if held is None:
-                held, weight, at = samples, weights, offset
-            else:
-                grown = offset + samples.shape[1] - at
-                held = np.pad(held, [(0, 0), (0, grown - held.shape[1])])
-                weight = np.pad(weight, (0, grown - len(weight)))
-                held[:, offset - at :] += samples
-                weight[offset - at :] += weights
+            samples[:, :n_under] += end
+            weights[:n_under] += end_weights
             done = n if last == self.grid.n_frames else int(self.grid.starts(last, last + 1)[0])
             start, stop = max(at, 0), min(done, n)
             if stop > start:
                 inside = slice(start - at, stop - at)
                 stems = np.empty((len(SOURCES), stop - start, self.n_channels), np.float32)
-                block = held[:, inside] / weight[inside]
+                block = samples[:, inside]
+                block /= weights[inside]
                 stems[:-1] = block.reshape(-1, self.n_channels, stop - start).swapaxes(1, 2)
                 np.subtract(self._song.read(start, stop), stems[:-1].sum(axis=0), out=stems[-1])
                 yield stems
-            held, weight, at = held[:, done - at :], weight[done - at :], done
+            end, end_weights = samples[:, done - at :], weights[done - at :]
+            n_under = len(end_weights)
