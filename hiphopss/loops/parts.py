@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hiphopss.loops.spool import Spool
+from hiphopss.signal.reading import to_mono
 
 _PIECE = 2**16  # samples that are read together
 
@@ -48,3 +49,9 @@ def pieces(part: Part) -> Iterator[np.ndarray]:
     """A part's samples in blocks; an empty one of no samples."""
     for start in range(0, max(len(part), 1), _PIECE):
         yield part.read(start, min(start + _PIECE, len(part)))
+
+
+def mono_pieces(part: Part) -> Iterator[np.ndarray]:
+    """The same in mono `[shape=(n_block, 1)]`."""
+    for block in pieces(part):
+        yield to_mono(block)[:, None]

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from itertools import chain
 from typing import Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
 from hiphopss.loops.agreement import BINS, Agreement, Features, repeating
 from hiphopss.loops.beat import Constants, Copy, Material, chosen, power, split, unleaked
 from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
-from hiphopss.loops.parts import Part, divided, pieces
+from hiphopss.loops.parts import Part, divided, mono_pieces, pieces
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
 from hiphopss.loops.spool import Spool
-from hiphopss.signal.reading import resample_blocks, to_mono
+from hiphopss.signal.reading import resample_blocks
 from hiphopss.util.threads import ordered_map, processor_count
 
 _BLOCK = 16  # frames that are separated together
@@ -27,6 +28,11 @@ _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
 _LEAST_COVERED = 0.05  # of a song that has copies
 _FADE_SECONDS = 5.0  # on either side of where parts meet
+_MOST_BEGUN = 8  # blocks of the network's stems that wait for the period
+
+
+Heard = Iterable[np.ndarray]
+"""The network's stems of a song in mono, in blocks `[shape=(n_sources, n_block, 1)]`."""
 
 
 class Network(Protocol):
@@ -85,18 +91,35 @@ class LoopSeparator:
             if song is None:
                 return
             parts = divided(song, self.config.sample_rate, _MOST_SECONDS, _FADE_SECONDS)
-            periods = [self.period(part) for part in parts]
+            periods, heard = self._periods(parts)
             if not any(periods):
                 self.found = [None] * len(parts)
                 yield from self._network.stems(pieces(Part(song, 0, song.n_records)), progress)
                 return
             told = _Told(progress, song.n_records) if progress else None
-            yield from self._faded(parts, periods, told)
+            yield from self._faded(parts, periods, heard, told)
+
+    def _periods(self, parts: list[Part]) -> tuple[list[Period | None], Heard | None]:
+        """The periods of all parts; the network's stems of the first one in mono, if it has one.
+
+        Finding periods takes one processor. Meanwhile, others begin with those stems.
+        """
+        stems = self._network.stems(mono_pieces(parts[0]))
+        begun = []
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(lambda: [self.period(part) for part in parts])
+            for block in stems:
+                begun.append(block)
+                if found.done() or len(begun) == _MOST_BEGUN:
+                    break
+        periods = found.result()
+        return periods, chain(begun, stems) if periods[0] else None
 
     def _faded(
         self,
         parts: list[Part],
         periods: list[Period | None],
+        heard: Heard | None,
         progress: _Told | None,
     ) -> Iterator[np.ndarray]:
         """The stems of all parts; where two overlap, one fades out while the other fades in."""
@@ -104,7 +127,7 @@ class LoopSeparator:
         following = [part.start for part in parts[1:]] + [parts[-1].stop]
         for part, period, stop in zip(parts, periods, following, strict=True):
             at, kept = 0, []
-            for block in self._part(part, period, progress):
+            for block in self._part(part, period, heard if part is parts[0] else None, progress):
                 if end is not None and at < end.shape[1]:
                     old = end[:, at : at + block.shape[1]]
                     rise = (np.arange(at, at + old.shape[1], dtype=np.float32) + 0.5) / end.shape[1]
@@ -120,20 +143,19 @@ class LoopSeparator:
 
     def period(self, part: Part) -> Period | None:
         """The period of a part of a song, or None if nothing repeats."""
-        mono = (to_mono(block)[:, None] for block in pieces(part))
-        low = [block[:, 0] for block in resample_blocks(mono, DECIMATION, 1)]
+        low = [block[:, 0] for block in resample_blocks(mono_pieces(part), DECIMATION, 1)]
         likeness = Likeness(np.concatenate(low), self.config.sample_rate / DECIMATION)
         return find_period(likeness, least=self._constants.least_likeness)
 
     def _part(
-        self, part: Part, period: Period | None, progress: _Told | None
+        self, part: Part, period: Period | None, heard: Heard | None, progress: _Told | None
     ) -> Iterator[np.ndarray]:
         if period is None:
             self.found.append(None)
             yield from self._network.stems(pieces(part), progress)
             return
         with Looped(self._network, part, period, self._constants) as looped:
-            looped.listen(progress)
+            looped.listen(progress, heard)
             found = looped.found()
             if found.covered >= _LEAST_COVERED:
                 self.found.append(found)
@@ -188,9 +210,10 @@ class Looped:
     def __exit__(self, *error: object) -> None:
         self._files.close()
 
-    def listen(self, progress: Callable[[float], None] | None) -> None:
-        """Run the network, and compare the copies."""
-        compared = self._network_pass(_half(progress))
+    def listen(self, progress: Callable[[float], None] | None, heard: Heard | None = None) -> None:
+        """Run the network on the song in mono, unless it was heard already; compare the copies."""
+        heard = self._network.stems(mono_pieces(self._song)) if heard is None else heard
+        compared = self._network_pass(heard, _half(progress))
         n_frames = self.grid.n_frames
         n_steps = (n_frames - 2) // self.grid.frames_per_step
         self._agreement = Agreement(
@@ -224,14 +247,13 @@ class Looped:
                 half(stems.shape[1])
             yield stems
 
-    def _network_pass(self, progress: Callable[[int], None] | None) -> Features:
-        """Run the network, and keep spectra and masks of all frames."""
+    def _network_pass(self, stems: Heard, progress: Callable[[int], None] | None) -> Features:
+        """Keep spectra of all frames, and the masks that the network's stems make."""
         spectra, masks = [], []
-        mono = (to_mono(block)[:, None] for block in pieces(self._song))
         held = np.zeros((len(SOURCES), FRAME // 2), np.float32)
         starts = self.grid.starts(0, self.grid.n_frames)
         offset, frame = int(starts[0]), 0  # position of the first held sample, next frame
-        for block in self._flowing(self._network.stems(mono, progress)):
+        for block in self._flowing(stems, progress):
             held = np.concatenate([held, block], axis=1)
             end = offset + held.shape[1]
             last = int(np.searchsorted(starts, end - FRAME, side="right"))  # frames that are whole
@@ -249,9 +271,13 @@ class Looped:
             np.concatenate(spectra), np.concatenate(masks, axis=1), self.grid.frames_per_step
         )
 
-    def _flowing(self, stems: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _flowing(
+        self, stems: Heard, progress: Callable[[int], None] | None
+    ) -> Iterator[np.ndarray]:
         """Samples of the stems, and the zeros after them that the last frames need."""
         for block in stems:
+            if progress:
+                progress(block.shape[1])
             yield block[:, :, 0]
         yield np.zeros((len(SOURCES), 2 * FRAME), np.float32)
 
