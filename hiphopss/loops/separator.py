@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from itertools import chain
 from typing import Protocol, Self
 
 import numpy as np
@@ -28,7 +28,7 @@ _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
 _LEAST_COVERED = 0.05  # of a song that has copies
 _FADE_SECONDS = 5.0  # on either side of where parts meet
-_MOST_BEGUN = 8  # blocks of the network's stems that wait for the period
+_MOST_BEGUN = 6  # blocks of the network's stems that wait for the period
 
 
 Heard = Iterable[np.ndarray]
@@ -105,7 +105,7 @@ class LoopSeparator:
         Finding periods takes one processor. Meanwhile, others begin with those stems.
         """
         stems = self._network.stems(mono_pieces(parts[0]))
-        begun = []
+        begun: deque[np.ndarray] = deque()
         with ThreadPoolExecutor(1) as pool:
             found = pool.submit(lambda: [self.period(part) for part in parts])
             for block in stems:
@@ -113,7 +113,7 @@ class LoopSeparator:
                 if found.done() or len(begun) == _MOST_BEGUN:
                     break
         periods = found.result()
-        return periods, chain(begun, stems) if periods[0] else None
+        return periods, _joined_to(begun, stems) if periods[0] else None
 
     def _faded(
         self,
@@ -163,6 +163,13 @@ class LoopSeparator:
                 return
         self.found.append(None)
         yield from self._network.stems(pieces(part), _half(progress))
+
+
+def _joined_to(begun: deque[np.ndarray], rest: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """What is begun, of which nothing is kept, and the rest."""
+    while begun:
+        yield begun.popleft()
+    yield from rest
 
 
 class _Told:
@@ -349,12 +356,13 @@ class Looped:
     def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete, with the stem that is left."""
         n = len(self._song)
-        end, end_weights = np.float32(0), np.float32(0)  # of the part before, under this one
-        n_under = 0
+        # what of the entry before lies under this one
+        end = np.zeros((1, 0), np.float32)
+        end_weights = end[0]
         for (first, last), (samples, at) in zip(self.plan, parts, strict=True):
             weights = self.grid.weights(first, last)
-            samples[:, :n_under] += end
-            weights[:n_under] += end_weights
+            samples[:, : len(end_weights)] += end
+            weights[: len(end_weights)] += end_weights
             done = n if last == self.grid.n_frames else int(self.grid.starts(last, last + 1)[0])
             start, stop = max(at, 0), min(done, n)
             if stop > start:
@@ -366,4 +374,3 @@ class Looped:
                 np.subtract(self._song.read(start, stop), stems[:-1].sum(axis=0), out=stems[-1])
                 yield stems
             end, end_weights = samples[:, done - at :], weights[done - at :]
-            n_under = len(end_weights)
