@@ -23,7 +23,6 @@ from hiphopss.signal.reading import resample_blocks
 from hiphopss.util.threads import ordered_map, processor_count
 
 _BLOCK = 16  # frames that are separated together
-_CACHED = 8  # frames of which all copies stay in the processor's cache
 _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
 _LEAST_COVERED = 0.05  # of a song that has copies
@@ -322,10 +321,7 @@ class Looped:
 
     def material(self, number: int) -> Material:
         """What is known of the frames of ``plan[number]``, after :meth:`listen`."""
-        return self._material(number, *self.plan[number])
-
-    def _material(self, number: int, first: int, last: int) -> Material:
-        """What is known of some of the frames of ``plan[number]``."""
+        first, last = self.plan[number]
         steps = self._choices[number]
         starts = [first + step * self.grid.frames_per_step for step in (0, *steps)]
         parts = self._parts.read_all(starts, last - first).swapaxes(1, 2)
@@ -342,16 +338,10 @@ class Looped:
 
     def _separate(self, number: int) -> tuple[np.ndarray, int]:
         """Samples of all stems but the last that still have to be added to their neighbours'."""
-        n_stems = len(SOURCES) - 1
-        first, last = self.plan[number]
-        spectra = np.empty((n_stems, self.n_channels, last - first, N_BINS), np.complex64)
-        for start in range(first, last, _CACHED):
-            stop = min(start + _CACHED, last)
-            here, copies, agreements, shares = self._material(number, start, stop)
-            shares = unleaked(shares, self._constants)
-            found = split(here, copies, agreements, shares, self._constants)
-            spectra[:, :, start - first : stop - first] = found.stems(n_stems)
-        return self.grid.synthesise(spectra.reshape(-1, *spectra.shape[2:]), first)
+        here, copies, agreements, shares = self.material(number)
+        shares = unleaked(shares, self._constants)
+        spectra = split(here, copies, agreements, shares, self._constants).stems(len(SOURCES) - 1)
+        return self.grid.synthesise(spectra.reshape(-1, *spectra.shape[2:]), self.plan[number][0])
 
     def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete, with the stem that is left."""
