@@ -53,6 +53,8 @@ def _compared() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
 BINS, STARTS = _compared()
 """Bins that are compared, and where each band starts among them."""
 
+_COMPARED = np.diff([*STARTS, len(BINS)])  # number of bins of each band that are compared
+
 
 def spread(banded: Array) -> Array:
     """Values of bands `[shape=(..., n_bands)]` for each bin `[shape=(..., N_BINS)]`."""
@@ -102,18 +104,14 @@ class Coherence:
     """
 
     def __init__(self, signal: NDArray[np.complex64]):
-        self._signal = signal
-        power = signal.real**2 + signal.imag**2
-        # Running sums leave rounding of either sign where a song is silent.
-        self.energy = np.maximum(_smooth(np.add.reduceat(power, STARTS, axis=1)), 0)
-        self._least = 1e-7 * float(self.energy.max(initial=0)) + 1e-20
+        # Real and imaginary parts side by side are multiplied faster than complex numbers are.
+        self._parts = np.ascontiguousarray(signal, np.complex64).view(np.float32)
+        self.energy = _energy(_in_bands(self._parts, self._parts))
+        self._least = _least(self.energy)
 
     def later(self, n_frames: int) -> Array:
         """Likeness to what comes ``n_frames`` later `[shape=(n_frames - n, n_bands)]`, -1..1."""
-        early, late = self._signal[:-n_frames], self._signal[n_frames:]
-        product = early.real * late.real
-        product += early.imag * late.imag
-        product = _smooth(np.add.reduceat(product, STARTS, axis=1))
+        product = _smooth(_in_bands(self._parts[:-n_frames], self._parts[n_frames:]))
         scale = np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:])
         # At the ends fewer products than energies are averaged.
         likeness = np.clip(product / np.maximum(scale, self._least), -1, 1)
@@ -121,23 +119,9 @@ class Coherence:
 
     def broad(self, n_frames: int) -> Array:
         """Likeness in the mean over bands, in which loud ones count more `[shape=(n,)]`."""
-        weights = (self.energy[:-n_frames] * self.energy[n_frames:]) ** 0.25
+        weights = np.sqrt(np.sqrt(self.energy[:-n_frames] * self.energy[n_frames:]))
         total = (weights * self.later(n_frames)).sum(axis=1)
         return (total / (weights.sum(axis=1) + 1e-12)).astype(np.float32)
-
-    def regression(self, other: NDArray[np.complex64]) -> Array:
-        """Share of the signal that another one explains `[shape=(n_frames, n_bands)]`."""
-        product = self._signal.real * other.real
-        product += self._signal.imag * other.imag
-        product = _smooth(np.add.reduceat(product, STARTS, axis=1))
-        return (product / np.maximum(self.energy, self._least)).astype(np.float32, copy=False)
-
-
-def _smooth(values: Array) -> Array:
-    from scipy.ndimage import uniform_filter1d
-
-    once = uniform_filter1d(values, _SMOOTH_FRAMES, axis=0, mode="nearest")
-    return uniform_filter1d(once, _SMOOTH_FRAMES, axis=0, mode="nearest")
 
 
 class Agreement:
@@ -226,3 +210,82 @@ class Agreement:
     def signed_steps(self) -> list[int]:
         """All distances, in both directions."""
         return [sign * step for step in self._later for sign in (-1, 1)]
+
+
+def repeating(
+    features: Features,
+    agreement: Agreement,
+    plan: Sequence[tuple[int, int]],
+    choices: Sequence[Sequence[int]],
+) -> Array:
+    """How much of each of the network's sources repeats: its regression on the mean of its copies.
+
+    A source's spectra are the mixture's times its masks. So a product of two of them is that of the
+    mixture's, which all sources share, times both masks.
+
+    Parameters
+    ----------
+    features : Features
+        What is compared.
+    agreement : Agreement
+        How alike the copies are.
+    plan : sequence of tuple of int
+        First and last frames of what has the same copies.
+    choices : sequence of sequence of int
+        Steps to the copies, of each entry of the plan.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_sources, n_frames, n_bands)]
+        0 where there are no copies.
+    """
+    n_frames = len(features.spectra)
+    products, powers = np.empty((2, len(features.masks), n_frames, len(STARTS)), np.float32)
+    for (first, last), steps in zip(plan, choices, strict=True):
+        quality = np.zeros((1 + len(steps), last - first, len(STARTS)), np.float32)
+        for number, step in enumerate(steps, 1):
+            quality[number] = agreement.of(step, first, last)
+        np.square(np.maximum(quality, 0, out=quality), out=quality)
+        quality /= quality.sum(axis=0) + np.float32(1e-6)
+        quality[0] = 1  # the place itself, which is compared with itself
+        # What would be outside of the song counts nothing, so any frame may stand for it.
+        there = features.frames_per_step * np.array([0, *steps])[:, None] + np.arange(first, last)
+        there = np.clip(there, 0, n_frames - 1)
+        parts = features.spectra[there].view(np.float32)
+        parts *= parts[0]
+        product = parts[..., ::2] + parts[..., 1::2]
+        product *= np.repeat(quality, _COMPARED, axis=-1)
+        masks = features.masks[:, there] * np.float32(1 / _STEPS_OF_MASK)
+        of_copies = np.einsum("kfb,skfb->sfb", product[1:], masks[:, 1:])
+        of_copies *= masks[:, 0]
+        products[:, first:last] = np.add.reduceat(of_copies, STARTS, axis=-1)
+        own = product[0] * np.square(masks[:, 0])
+        powers[:, first:last] = np.add.reduceat(own, STARTS, axis=-1)
+    result = np.empty_like(products)
+    for share, product, power in zip(result, products, powers, strict=True):
+        energy = _energy(power)
+        np.divide(_smooth(product), np.maximum(energy, _least(energy)), out=share)
+    return result
+
+
+def _in_bands(parts: Array, others: Array) -> Array:
+    """Products of spectra, summed over bands `[shape=(n_frames, n_bands)]`."""
+    return np.add.reduceat(parts * others, 2 * STARTS, axis=1)
+
+
+def _energy(power: Array) -> Array:
+    """Power in the mean over time around each frame."""
+    # Running sums leave rounding of either sign where a song is silent.
+    return np.maximum(_smooth(power), 0)
+
+
+def _least(energy: Array) -> float:
+    """Energy below which nothing is compared."""
+    return 1e-7 * float(energy.max(initial=0)) + 1e-20
+
+
+def _smooth(values: Array) -> Array:
+    from scipy.ndimage import uniform_filter1d
+
+    once = uniform_filter1d(values, _SMOOTH_FRAMES, axis=0, mode="nearest")
+    return uniform_filter1d(once, _SMOOTH_FRAMES, axis=0, mode="nearest")

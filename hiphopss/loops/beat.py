@@ -102,16 +102,24 @@ class Copy:
     parts : np.ndarray [shape=(..., 2 * n_channels, n_frames, n_bins)]
         Spectra of the mixture: the real parts of all channels, then the imaginary ones. Kept apart
         like this, they are scaled much faster than complex numbers are.
-    powers : np.ndarray [shape=(..., n_sources, n_frames, n_bins)]
-        The network's powers of the sources, in the mean over channels.
+    masks : np.ndarray [shape=(..., n_sources, n_frames, n_bins)]
+        The network's masks, times any constant.
+    scale : np.ndarray [shape=(..., n_frames, n_bins)]
+        What makes them powers: the mixture's, in the mean over channels, over that constant.
     """
 
     parts: Array
-    powers: Array
+    masks: Array
+    scale: Array
+
+    @property
+    def powers(self) -> Array:
+        """The network's powers of the sources, in the mean over channels, as :attr:`masks`."""
+        return self.masks * self.scale[..., None, :, :]
 
     def __getitem__(self, chosen: Any) -> Copy:
         """One of the copies, or some of them."""
-        return Copy(self.parts[chosen], self.powers[chosen])
+        return Copy(self.parts[chosen], self.masks[chosen], self.scale[chosen])
 
 
 class Material(NamedTuple):
@@ -220,26 +228,28 @@ def split(
         copies, agreements, clear = copies[used], agreements[used], clear[used]
     sure = np.clip(agreements, 1e-3, 0.999)
     believed = clear * sure**2
+    apart = constants.disagreement * (1 - sure) / sure + 1e-3
     shares = spread(_believed(shares, agreements, believed, constants))
-    others = 1 - shares
-    own = here.powers + (constants.floor * _VOICED * here.powers.sum(axis=0) + _TINY)
-    weights = spread(constants.disagreement * (1 - sure) / sure + 1e-3)
-    weights *= _summed(shares, own)
-    weights += np.einsum("sfb,ksfb->kfb", others, copies.powers)
+    own = here.powers
+    own += constants.floor * _VOICED * own.sum(axis=0) + _TINY
+    of_beat = shares * own
+    weights = np.einsum("sfb,ksfb->kfb", 1 - shares, copies.masks)
+    weights *= copies.scale
+    weights += spread(apart) * of_beat.sum(axis=0)
     weights += _TINY
     np.divide(spread(clear), weights, out=weights)
-    heard = np.einsum("kfb,ksfb->sfb", spread(believed), copies.powers)
+    counted = spread(constants.averaged * believed)
+    counted *= copies.scale
+    heard = np.einsum("kfb,ksfb->sfb", counted, copies.masks)
     heard *= shares
-    heard *= constants.averaged
     known = _Known(
         own=own,
         shares=shares,
-        others=others,
         precision=weights.sum(axis=0),
         weighted=np.einsum("kfb,kcfb->cfb", weights, copies.parts),
         heard=heard,
     )
-    return _estimated(here.parts, known, constants)
+    return _estimated(here.parts, known, of_beat, constants)
 
 
 class _Known(NamedTuple):
@@ -247,55 +257,45 @@ class _Known(NamedTuple):
 
     own: Array  # powers of the sources here, as the network hears them
     shares: Array  # of the sources, which repeat
-    others: Array  # 1 - shares
     precision: Array  # of what the copies say of the beat
     weighted: Array  # sum of the copies, each as often as it counts
     heard: Array  # powers of the sources in all copies that agree
 
 
-def _estimated(mixture: Array, known: _Known, constants: Constants) -> Split:
-    """Rounds of expectation and maximisation, the last of which only expects."""
-    if constants.rounds < 1:
-        raise ValueError(f"rounds is {constants.rounds}: 1 or more")
-    own, shares, others, precision, weighted, heard = known
-    heard_of_all = heard.sum(axis=0) + _TINY
-    powers = own
-    if constants.rounds > 1:
-        powers = _maximised(mixture, known, heard_of_all, constants)
-    of_beat, of_rest = shares * powers, others * powers
-    repeating = of_beat.sum(axis=0) + _TINY
-    doubt = 1 / (of_rest.sum(axis=0) + _TINY)
-    beat = mixture * doubt
-    beat += weighted
-    beat *= 1 / (precision + doubt + 1 / repeating)
-    of_beat += heard
-    of_beat *= 1 / (repeating + heard_of_all)
-    of_rest *= doubt
-    return Split(beat, mixture - beat, of_beat, of_rest)
+def _estimated(mixture: Array, known: _Known, of_beat: Array, constants: Constants) -> Split:
+    """Rounds of expectation and maximisation, the last of which only expects.
 
-
-def _maximised(mixture: Array, known: _Known, heard_of_all: Array, constants: Constants) -> Array:
-    """Powers of the sources after all rounds but the last.
+    ``of_beat`` is what repeats of the sources' powers; it is used up.
 
     With ``certain``, the precision of the beat without the mixture, and ``doubt``, that of the
     mixture, the beat is ``(doubt * mixture + weighted) / (certain + doubt)`` and the rest is
-    ``(certain * mixture - weighted) / (certain + doubt)``. Only the powers of both are needed here,
-    and they follow from three that no round changes.
+    ``(certain * mixture - weighted) / (certain + doubt)``. Only the powers of both are needed
+    before the last round, and they follow from three that no round changes.
     """
-    own, shares, others, precision, weighted, heard = known
-    trust = precision * _summed(shares, own)
+    if constants.rounds < 1:
+        raise ValueError(f"rounds is {constants.rounds}: 1 or more")
+    own, shares, precision, weighted, heard = known
+    of_rest = own - of_beat
+    repeating = of_beat.sum(axis=0)
+    trust = precision * repeating
     trust /= trust + 1
     kept, most = (1 - trust) * own, np.float32(constants.most_raised) * own
     power_here, power_there = power(mixture), power(weighted)
     twice = _product(mixture, weighted)
     twice *= 2
-    powers, product = own, np.empty_like(own)
-    for _ in range(constants.rounds - 1):
-        repeating = _summed(shares, powers)
+    heard_of_all = heard.sum(axis=0)
+    heard_of_all += _TINY
+    for number in range(constants.rounds):
+        repeating = of_beat.sum(axis=0)
         repeating += _TINY
-        doubt = 1 / (_summed(others, powers) + _TINY)
+        doubt = of_rest.sum(axis=0)
+        doubt += _TINY
+        np.divide(1, doubt, out=doubt)
         certain = 1 / repeating
         certain += precision
+        of_beat += heard
+        if number == constants.rounds - 1:
+            break
         scale = certain + doubt
         scale *= scale
         np.divide(trust, scale, out=scale)
@@ -305,19 +305,19 @@ def _maximised(mixture: Array, known: _Known, heard_of_all: Array, constants: Co
         np.maximum(to_rest, 0, out=to_rest)
         to_rest *= scale
         to_rest *= doubt
-        to_beat_more = to_beat - to_rest
-        powers = powers * np.add(
-            np.multiply(shares, to_beat_more, out=product), to_rest, out=product
-        )
-        powers += np.multiply(heard, to_beat, out=product)
-        powers += kept
-        np.minimum(powers, most, out=powers)
-    return powers
-
-
-def _summed(weights: Array, powers: Array) -> Array:
-    """Weighted sum over sources `[shape=(n_frames, n_bins)]`."""
-    return np.einsum("sfb,sfb->fb", weights, powers)
+        of_beat *= to_beat
+        of_rest *= to_rest
+        of_rest += of_beat
+        of_rest += kept
+        np.minimum(of_rest, most, out=of_rest)  # now the powers of the sources
+        np.multiply(shares, of_rest, out=of_beat)
+        of_rest -= of_beat
+    beat = mixture * doubt
+    beat += weighted
+    beat /= certain + doubt
+    of_beat /= repeating + heard_of_all
+    of_rest *= doubt
+    return Split(beat, mixture - beat, of_beat, of_rest)
 
 
 def _believed(shares: Array, agreements: Array, believed: Array, constants: Constants) -> Array:

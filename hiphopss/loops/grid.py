@@ -17,7 +17,7 @@ copies have in common, and its time is known from the period."""
 
 N_BINS = FRAME // 2 + 1
 _NEAREST_HOP = FRAME // 2
-_TURNED = 64  # bins that are turned alike, but for one factor
+_TURNED = 64  # numbers that are turned alike, but for one factor
 
 
 @lru_cache
@@ -26,6 +26,27 @@ def window() -> np.ndarray:
     values = (0.5 - 0.5 * np.cos(2 * np.pi * np.arange(FRAME) / FRAME)).astype(np.float32)
     values.setflags(write=False)
     return values
+
+
+def turns(angles: np.ndarray, n: int) -> np.ndarray:
+    """Complex numbers that turn by each of some angles from one to the next.
+
+    Parameters
+    ----------
+    angles : np.ndarray [shape=(n_angles,)]
+        In radians.
+    n : int
+        How many there are for each angle; the first is 1.
+
+    Returns
+    -------
+    np.ndarray [shape=(n_angles, n)]
+        In single precision.
+    """
+    # The turn of a + b is the product of those of a and b, which takes few sines.
+    coarse = np.exp(1j * angles[:, None] * np.arange(0, n, _TURNED)).astype(np.complex64)
+    fine = np.exp(1j * angles[:, None] * np.arange(_TURNED)).astype(np.complex64)
+    return (coarse[:, :, None] * fine[:, None]).reshape(len(angles), -1)[:, :n]
 
 
 class Grid:
@@ -61,11 +82,7 @@ class Grid:
     def _turn(self, first: int, last: int) -> np.ndarray:
         """What turns the spectra of frames to where they are meant to be."""
         exact = np.arange(first, last) * self.hop
-        angle = (2j * np.pi / FRAME) * (exact - np.round(exact))[:, None]
-        # The turn of bin a + b is the product of those of a and b, which takes no sines.
-        coarse = np.exp(angle * np.arange(0, N_BINS, _TURNED)).astype(np.complex64)
-        fine = np.exp(angle * np.arange(_TURNED)).astype(np.complex64)
-        return (coarse[:, :, None] * fine[:, None]).reshape(last - first, -1)[:, :N_BINS]
+        return turns(2 * np.pi / FRAME * (exact - np.round(exact)), N_BINS)
 
     def analyse(
         self, samples: np.ndarray, offset: int, first: int, last: int, *, turned: bool = True
@@ -130,6 +147,7 @@ class Grid:
         """Sum of the squared windows of frames, from the first one's start `[shape=(n,)]`."""
         starts = self.starts(first, last)
         total = np.zeros(starts[-1] + FRAME - starts[0], np.float32)
+        squared = window() ** 2
         for start in starts - starts[0]:
-            total[start : start + FRAME] += window() ** 2
+            total[start : start + FRAME] += squared
         return total

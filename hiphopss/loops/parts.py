@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from hiphopss.loops.spool import Spool
+from hiphopss.signal.reading import to_mono
 
 _PIECE = 2**16  # samples that are read together
 
@@ -27,6 +28,8 @@ class Part(NamedTuple):
         """Samples, counted from the part's beginning; zeros outside of the part."""
         first, last = max(start, 0), max(min(stop, len(self)), 0)
         inside = self.song.read(self.start + first, self.start + last)
+        if len(inside) == stop - start:
+            return inside
         return np.pad(inside, [(first - start, stop - last), (0, 0)])
 
 
@@ -46,3 +49,9 @@ def pieces(part: Part) -> Iterator[np.ndarray]:
     """A part's samples in blocks; an empty one of no samples."""
     for start in range(0, max(len(part), 1), _PIECE):
         yield part.read(start, min(start + _PIECE, len(part)))
+
+
+def mono_pieces(part: Part) -> Iterator[np.ndarray]:
+    """The same in mono `[shape=(n_block, 1)]`."""
+    for block in pieces(part):
+        yield to_mono(block)[:, None]

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from hiphopss.loops.grid import turns
+
 DECIMATION = 4
 """By what the sampling rate is divided before a period is looked for."""
 
@@ -22,6 +24,7 @@ _MOST_OF_SONG = 0.6  # a longer lag has too few samples to compare
 _WORTH = 0.1  # likeness of copies that are worth comparing
 _NEARLY = 0.9  # of the largest likeness
 _FINE = 16  # how many times finer than the lower rate's samples a maximum is looked for
+_ROWS, _ROWS_CACHED = 1024, 32  # of the matrix by which a song is transformed
 _REACH = 24  # samples of the lower rate around a maximum that interpolate it
 
 
@@ -63,16 +66,11 @@ class Likeness:
     """
 
     def __init__(self, waveform: np.ndarray, rate: float):
-        from scipy import fft
-
         self.rate = rate
         self.n_samples = n = len(waveform)
-        n_lags = min(n, int(_MOST_OF_SONG * n) + 2)
-        size = fft.next_fast_len(n + n_lags, real=True)  # no lag meets the other end
-        spectrum = fft.rfft(waveform, size, workers=-1)
-        power = (spectrum.real**2 + spectrum.imag**2).astype(np.float32)
-        self._products = fft.irfft(power, size, workers=-1)[:n_lags]
-        self._energy = np.concatenate([[0.0], np.cumsum(np.square(waveform, dtype=np.float64))])
+        self._products = _autocorrelation(waveform, min(n, int(_MOST_OF_SONG * n) + 2))
+        self._energy = np.zeros(n + 1)
+        np.cumsum(np.square(waveform), dtype=np.float64, out=self._energy[1:])
 
     def at(self, lags: np.ndarray) -> np.ndarray:
         """Likeness at whole lags, of up to 0.6 of the song `[shape=(n_lags,)]`.
@@ -96,6 +94,30 @@ class Likeness:
         fine = np.sinc(middle + offsets[:, None] - around) @ values
         best = int(np.argmax(fine))
         return middle + float(offsets[best]), float(self.at(np.array([middle]))[0])
+
+
+def _autocorrelation(waveform: np.ndarray, n_lags: int) -> np.ndarray:
+    """Sums of products of a signal with itself some samples later `[shape=(n_lags,)]`.
+
+    A transform of millions of samples is made of many short ones, which stay in the processor's
+    cache and need no memory for a plan of the long one: of the columns of a matrix of the samples,
+    whose results are turned, and then of its rows.
+    """
+    from scipy import fft
+
+    n_columns = fft.next_fast_len(-(-(len(waveform) + n_lags) // _ROWS))
+    samples = np.zeros(_ROWS * n_columns, np.float32)  # long enough that no lag meets the other end
+    samples[: len(waveform)] = waveform
+    spectra = fft.rfft(samples.reshape(_ROWS, -1), axis=0, overwrite_x=True)
+    del samples
+    for start in range(0, len(spectra), _ROWS_CACHED):
+        rows = spectra[start : start + _ROWS_CACHED]
+        angles = -2 * np.pi / (_ROWS * n_columns) * np.arange(start, start + len(rows))
+        turn = turns(angles, n_columns)
+        rows *= turn
+        power = np.square(np.abs(fft.fft(rows, axis=1)))
+        np.multiply(fft.ifft(power, axis=1), np.conj(turn), out=rows)
+    return fft.irfft(spectra, _ROWS, axis=0, overwrite_x=True).reshape(-1)[:n_lags]
 
 
 def find_period(likeness: Likeness, *, least: float) -> Period | None:

@@ -3,30 +3,35 @@
 from __future__ import annotations
 
 import math
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Protocol, Self
 
 import numpy as np
-from numpy.typing import NDArray
 
 from hiphopss.config import SOURCES, SignalConfig
-from hiphopss.loops.agreement import BINS, STARTS, Agreement, Coherence, Features
+from hiphopss.loops.agreement import BINS, Agreement, Features, repeating
 from hiphopss.loops.beat import Constants, Copy, Material, chosen, power, split, unleaked
 from hiphopss.loops.found import Found, found
 from hiphopss.loops.grid import FRAME, N_BINS, Grid
-from hiphopss.loops.parts import Part, divided, pieces
+from hiphopss.loops.parts import Part, divided, mono_pieces, pieces
 from hiphopss.loops.period import DECIMATION, Likeness, Period, find_period
 from hiphopss.loops.spool import Spool
-from hiphopss.signal.reading import resample_blocks, to_mono
+from hiphopss.signal.reading import resample_blocks
 from hiphopss.util.threads import ordered_map, processor_count
 
 _BLOCK = 16  # frames that are separated together
-_CACHED = 8  # frames of which all copies stay in the processor's cache
 _MOST_STEPS = 64  # distances between copies that are compared
 _MOST_SECONDS = 600.0  # a longer song is separated in parts
 _LEAST_COVERED = 0.05  # of a song that has copies
 _FADE_SECONDS = 5.0  # on either side of where parts meet
+_MOST_BEGUN = 6  # blocks of the network's stems that wait for the period
+
+
+Heard = Iterable[np.ndarray]
+"""The network's stems of a song in mono, in blocks `[shape=(n_sources, n_block, 1)]`."""
 
 
 class Network(Protocol):
@@ -85,18 +90,35 @@ class LoopSeparator:
             if song is None:
                 return
             parts = divided(song, self.config.sample_rate, _MOST_SECONDS, _FADE_SECONDS)
-            periods = [self.period(part) for part in parts]
+            periods, heard = self._periods(parts)
             if not any(periods):
                 self.found = [None] * len(parts)
                 yield from self._network.stems(pieces(Part(song, 0, song.n_records)), progress)
                 return
             told = _Told(progress, song.n_records) if progress else None
-            yield from self._faded(parts, periods, told)
+            yield from self._faded(parts, periods, heard, told)
+
+    def _periods(self, parts: list[Part]) -> tuple[list[Period | None], Heard | None]:
+        """The periods of all parts; the network's stems of the first one in mono, if it has one.
+
+        Finding periods takes one processor. Meanwhile, others begin with those stems.
+        """
+        stems = self._network.stems(mono_pieces(parts[0]))
+        begun: deque[np.ndarray] = deque()
+        with ThreadPoolExecutor(1) as pool:
+            found = pool.submit(lambda: [self.period(part) for part in parts])
+            for block in stems:
+                begun.append(block)
+                if found.done() or len(begun) == _MOST_BEGUN:
+                    break
+        periods = found.result()
+        return periods, _joined_to(begun, stems) if periods[0] else None
 
     def _faded(
         self,
         parts: list[Part],
         periods: list[Period | None],
+        heard: Heard | None,
         progress: _Told | None,
     ) -> Iterator[np.ndarray]:
         """The stems of all parts; where two overlap, one fades out while the other fades in."""
@@ -104,7 +126,7 @@ class LoopSeparator:
         following = [part.start for part in parts[1:]] + [parts[-1].stop]
         for part, period, stop in zip(parts, periods, following, strict=True):
             at, kept = 0, []
-            for block in self._part(part, period, progress):
+            for block in self._part(part, period, heard if part is parts[0] else None, progress):
                 if end is not None and at < end.shape[1]:
                     old = end[:, at : at + block.shape[1]]
                     rise = (np.arange(at, at + old.shape[1], dtype=np.float32) + 0.5) / end.shape[1]
@@ -120,20 +142,19 @@ class LoopSeparator:
 
     def period(self, part: Part) -> Period | None:
         """The period of a part of a song, or None if nothing repeats."""
-        mono = (to_mono(block)[:, None] for block in pieces(part))
-        low = [block[:, 0] for block in resample_blocks(mono, DECIMATION, 1)]
+        low = [block[:, 0] for block in resample_blocks(mono_pieces(part), DECIMATION, 1)]
         likeness = Likeness(np.concatenate(low), self.config.sample_rate / DECIMATION)
         return find_period(likeness, least=self._constants.least_likeness)
 
     def _part(
-        self, part: Part, period: Period | None, progress: _Told | None
+        self, part: Part, period: Period | None, heard: Heard | None, progress: _Told | None
     ) -> Iterator[np.ndarray]:
         if period is None:
             self.found.append(None)
             yield from self._network.stems(pieces(part), progress)
             return
         with Looped(self._network, part, period, self._constants) as looped:
-            looped.listen(progress)
+            looped.listen(progress, heard)
             found = looped.found()
             if found.covered >= _LEAST_COVERED:
                 self.found.append(found)
@@ -141,6 +162,13 @@ class LoopSeparator:
                 return
         self.found.append(None)
         yield from self._network.stems(pieces(part), _half(progress))
+
+
+def _joined_to(begun: deque[np.ndarray], rest: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    """What is begun, of which nothing is kept, and the rest."""
+    while begun:
+        yield begun.popleft()
+    yield from rest
 
 
 class _Told:
@@ -188,9 +216,10 @@ class Looped:
     def __exit__(self, *error: object) -> None:
         self._files.close()
 
-    def listen(self, progress: Callable[[float], None] | None) -> None:
-        """Run the network, and compare the copies."""
-        compared = self._network_pass(_half(progress))
+    def listen(self, progress: Callable[[float], None] | None, heard: Heard | None = None) -> None:
+        """Run the network on the song in mono, unless it was heard already; compare the copies."""
+        heard = self._network.stems(mono_pieces(self._song)) if heard is None else heard
+        compared = self._network_pass(heard, _half(progress))
         n_frames = self.grid.n_frames
         n_steps = (n_frames - 2) // self.grid.frames_per_step
         self._agreement = Agreement(
@@ -201,7 +230,7 @@ class Looped:
         )
         self.plan = [(first, min(first + _BLOCK, n_frames)) for first in range(0, n_frames, _BLOCK)]
         self._choices = self._choose()
-        self._shares = self._repeating(compared)
+        self._shares = repeating(compared, self._agreement, self.plan, self._choices)
 
     def found(self) -> Found:
         """What was found."""
@@ -224,36 +253,37 @@ class Looped:
                 half(stems.shape[1])
             yield stems
 
-    def _network_pass(self, progress: Callable[[int], None] | None) -> Features:
-        """Run the network, and keep spectra and masks of all frames."""
+    def _network_pass(self, stems: Heard, progress: Callable[[int], None] | None) -> Features:
+        """Keep spectra of all frames, and the masks that the network's stems make."""
         spectra, masks = [], []
-        mono = (to_mono(block)[:, None] for block in pieces(self._song))
         held = np.zeros((len(SOURCES), FRAME // 2), np.float32)
-        offset, frame = -(FRAME // 2), 0  # position of the first held sample, next frame
-        for block in self._flowing(self._network.stems(mono, progress)):
+        starts = self.grid.starts(0, self.grid.n_frames)
+        offset, frame = int(starts[0]), 0  # position of the first held sample, next frame
+        for block in self._flowing(stems, progress):
             held = np.concatenate([held, block], axis=1)
             end = offset + held.shape[1]
-            last = frame
-            while last < self.grid.n_frames and self.grid.starts(last, last + 1)[0] + FRAME <= end:
-                last += 1
+            last = int(np.searchsorted(starts, end - FRAME, side="right"))  # frames that are whole
             if last == frame:
                 continue
             for first in range(frame, last, _BLOCK):
                 until = min(first + _BLOCK, last)
                 x, m = self._frames(held, offset, first, until)
-                spectra.append(x[..., BINS].mean(axis=0))
-                masks.append(m[:, :, BINS])
+                spectra.append(np.take(x, BINS, axis=-1).mean(axis=0))
+                masks.append(np.take(m, BINS, axis=-1))
             frame = last
             if frame < self.grid.n_frames:
-                start = int(self.grid.starts(frame, frame + 1)[0])
-                held, offset = held[:, start - offset :], start
+                held, offset = held[:, starts[frame] - offset :], int(starts[frame])
         return Features(
             np.concatenate(spectra), np.concatenate(masks, axis=1), self.grid.frames_per_step
         )
 
-    def _flowing(self, stems: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+    def _flowing(
+        self, stems: Heard, progress: Callable[[int], None] | None
+    ) -> Iterator[np.ndarray]:
         """Samples of the stems, and the zeros after them that the last frames need."""
         for block in stems:
+            if progress:
+                progress(block.shape[1])
             yield block[:, :, 0]
         yield np.zeros((len(SOURCES), 2 * FRAME), np.float32)
 
@@ -267,8 +297,8 @@ class Looped:
         samples = self._song.read(begin, end).T
         spectra = grid.analyse(samples, begin, first, last)
         own = grid.analyse(stems, offset, first, last, turned=False)
-        powers = np.square(own.real)
-        powers += np.square(own.imag)
+        powers = np.abs(own)
+        np.square(powers, out=powers)
         powers += np.float32(1e-12)
         powers *= 255 / powers.sum(axis=0)
         masks = np.round(powers, out=powers).astype(np.uint8)
@@ -289,45 +319,14 @@ class Looped:
             for n in range(len(self.plan))
         ]
 
-    def _repeating(self, compared: Features) -> NDArray[np.float32]:
-        """How much of each source repeats `[shape=(n_sources, n_frames, n_bands)]`."""
-        found = ordered_map(
-            lambda source: self._repeats(compared.source(source)),
-            range(len(SOURCES)),
-            n_threads=processor_count(),
-        )
-        return np.stack(list(found))
-
-    def _repeats(self, signal: NDArray[np.complex64]) -> NDArray[np.float32]:
-        """Regression of a source on the mean of its copies, in bands."""
-        widths = np.diff([*STARTS, len(BINS)])
-        mean = np.zeros_like(signal)
-        per_step = self.grid.frames_per_step
-        for (first, last), steps in zip(self.plan, self._choices, strict=True):
-            total = np.full((last - first, len(widths)), 1e-6, np.float32)
-            for step in steps:
-                quality = np.maximum(self._agreement.of(step, first, last), 0) ** 2
-                total += quality
-                start, stop = first + step * per_step, last + step * per_step
-                low, high = max(start, 0), min(stop, len(signal))
-                inside = slice(low - start, high - start)
-                mean[first:last][inside] += (
-                    np.repeat(quality[inside], widths, axis=1) * signal[low:high]
-                )
-            mean[first:last] /= np.repeat(total, widths, axis=1)
-        return Coherence(signal).regression(mean)
-
     def material(self, number: int) -> Material:
         """What is known of the frames of ``plan[number]``, after :meth:`listen`."""
-        return self._material(number, *self.plan[number])
-
-    def _material(self, number: int, first: int, last: int) -> Material:
-        """What is known of some of the frames of ``plan[number]``."""
+        first, last = self.plan[number]
         steps = self._choices[number]
         starts = [first + step * self.grid.frames_per_step for step in (0, *steps)]
         parts = self._parts.read_all(starts, last - first).swapaxes(1, 2)
         masks = self._masks.read_all(starts, last - first).swapaxes(1, 2)
-        places = Copy(parts[:, :-1], masks * (parts[:, -1:] * np.float32(1 / 255)))
+        places = Copy(parts[:, :-1], masks.astype(np.float32), parts[:, -1] * np.float32(1 / 255))
         shares = self._shares[:, first:last]
         agreements = [self._agreement.of(step, first, last) for step in steps]
         return Material(
@@ -339,40 +338,29 @@ class Looped:
 
     def _separate(self, number: int) -> tuple[np.ndarray, int]:
         """Samples of all stems but the last that still have to be added to their neighbours'."""
-        n_stems = len(SOURCES) - 1
-        first, last = self.plan[number]
-        spectra = np.empty((n_stems, self.n_channels, last - first, N_BINS), np.complex64)
-        for start in range(first, last, _CACHED):
-            stop = min(start + _CACHED, last)
-            here, copies, agreements, shares = self._material(number, start, stop)
-            shares = unleaked(shares, self._constants)
-            found = split(here, copies, agreements, shares, self._constants)
-            spectra[:, :, start - first : stop - first] = found.stems(n_stems)
-        return self.grid.synthesise(spectra.reshape(-1, *spectra.shape[2:]), first)
+        here, copies, agreements, shares = self.material(number)
+        shares = unleaked(shares, self._constants)
+        spectra = split(here, copies, agreements, shares, self._constants).stems(len(SOURCES) - 1)
+        return self.grid.synthesise(spectra.reshape(-1, *spectra.shape[2:]), self.plan[number][0])
 
     def _joined(self, parts: Iterable[tuple[np.ndarray, int]]) -> Iterator[np.ndarray]:
         """Add overlapping parts, and yield what is complete, with the stem that is left."""
         n = len(self._song)
-        held: np.ndarray | None = None
-        weight = np.zeros(0, np.float32)
-        at = 0
-        for (first, last), (samples, offset) in zip(self.plan, parts, strict=True):
+        # what of the entry before lies under this one
+        end = np.zeros((1, 0), np.float32)
+        end_weights = end[0]
+        for (first, last), (samples, at) in zip(self.plan, parts, strict=True):
             weights = self.grid.weights(first, last)
-            if held is None:
-                held, weight, at = samples, weights, offset
-            else:
-                grown = offset + samples.shape[1] - at
-                held = np.pad(held, [(0, 0), (0, grown - held.shape[1])])
-                weight = np.pad(weight, (0, grown - len(weight)))
-                held[:, offset - at :] += samples
-                weight[offset - at :] += weights
+            samples[:, : len(end_weights)] += end
+            weights[: len(end_weights)] += end_weights
             done = n if last == self.grid.n_frames else int(self.grid.starts(last, last + 1)[0])
             start, stop = max(at, 0), min(done, n)
             if stop > start:
                 inside = slice(start - at, stop - at)
                 stems = np.empty((len(SOURCES), stop - start, self.n_channels), np.float32)
-                block = held[:, inside] / weight[inside]
+                block = samples[:, inside]
+                block /= weights[inside]
                 stems[:-1] = block.reshape(-1, self.n_channels, stop - start).swapaxes(1, 2)
                 np.subtract(self._song.read(start, stop), stems[:-1].sum(axis=0), out=stems[-1])
                 yield stems
-            held, weight, at = held[:, done - at :], weight[done - at :], done
+            end, end_weights = samples[:, done - at :], weights[done - at :]

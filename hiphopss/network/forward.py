@@ -171,8 +171,9 @@ class NumpyNetwork:
     def _decode(self, codes: np.ndarray) -> np.ndarray:
         """From bottlenecks to ``conv2 inverse``, `[shape=(n, n_decoders * context, filters)]`."""
         n, context, group = len(codes), self.config.context, self._group
-        hidden = np.maximum(codes @ self.decoder_kernel + self.decoder_bias, 0)
-        hidden = hidden.reshape(-1, group * N_FILTERS)
+        hidden = codes @ self.decoder_kernel
+        hidden += self.decoder_bias
+        hidden = np.maximum(hidden, 0, out=hidden).reshape(-1, group * N_FILTERS)
         parts = (hidden @ self._conv2_inverse).reshape(
             n * len(self.sources), -1, group + TIME_FILTER - 1, N_FILTERS
         )

@@ -195,7 +195,8 @@ class Separator:
             # The samples start with the first frame, not half a frame later as for a whole signal.
             start, stop = frames.start + 1, frames.stop + 1
             spectrum[:, frames] = stft(run.samples.T, config, start=start, stop=stop)
-        magnitudes = magnitude(spectrum.mean(axis=0), config) * np.float32(config.scale)
+        mono = spectrum[0] if n_channels == 1 else spectrum.mean(axis=0)
+        magnitudes = magnitude(mono, config) * np.float32(config.scale)
         weights = crossfade_weights(
             config, n_before=run.n_before, n_patches=run.n_patches, n_after=run.n_after
         )

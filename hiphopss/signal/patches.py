@@ -99,10 +99,9 @@ def crossfade_weights(
     weights = np.tile(fade, (n_patches, 1))
     if n_before == 0:
         weights[0] = 1  # the first patch has nothing to fade from
-    for patch in range(n_patches):
-        later = n_patches - 1 - patch + n_after
-        for nth in range(1, min(later, (config.context - 1) // hop) + 1):
-            weights[patch, nth * hop :] *= 1 - fade[: config.context - nth * hop]
+    for nth in range(1, (config.context - 1) // hop + 1):
+        n_followed = max(min(n_patches + n_after - nth, n_patches), 0)  # by an nth later patch
+        weights[:n_followed, nth * hop :] *= 1 - fade[: config.context - nth * hop]
     return weights
 
 

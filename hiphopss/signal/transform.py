@@ -154,7 +154,8 @@ class InverseTransform:
         from scipy import fft
 
         hop = self._config.hop
-        frames = fft.irfft(spectrum, n=self._config.frame, axis=-1) * self._window
+        frames = fft.irfft(spectrum, n=self._config.frame, axis=-1)
+        frames *= self._window
         samples = frames[..., :hop]  # (..., n_frames, hop)
         samples[..., 1:, :] += frames[..., :-1, hop:]
         samples[..., 0, :] += self._tail

@@ -32,7 +32,7 @@ def processor_count() -> int:
 def ordered_map(
     function: Callable[[Item], Result], items: Iterable[Item], *, n_threads: int
 ) -> Iterator[Result]:
-    """Like ``map``, in threads, reading at most ``n_threads`` items ahead.
+    """Like ``map``, in threads, reading at most ``n_threads + 1`` items ahead.
 
     Meanwhile NumPy's linear algebra is limited to one thread per call: its own threads and these
     would otherwise wait for each other.
@@ -58,7 +58,7 @@ def ordered_map(
         try:
             for item in items:
                 pending.append(pool.submit(function, item))
-                if len(pending) > n_threads:
+                if len(pending) > n_threads + 1:
                     yield pending.popleft().result()
             while pending:
                 yield pending.popleft().result()

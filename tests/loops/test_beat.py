@@ -26,13 +26,14 @@ def powers(seed):
 
 
 def copy_of(spectra, powers):
-    return beats.Copy(np.concatenate([spectra.real, spectra.imag]), powers)
+    loudest = powers.max(axis=0) + np.float32(1e-6)
+    return beats.Copy(np.concatenate([spectra.real, spectra.imag]), powers / loudest, loudest)
 
 
 def split(here, copies, agreements, shares, constants):
     together = [
         np.array([getattr(copy, name) for copy in copies]).reshape(-1, *getattr(here, name).shape)
-        for name in ("parts", "powers")
+        for name in ("parts", "masks", "scale")
     ]
     agreements = np.array(agreements, np.float32).reshape(-1, *shares.shape[1:])
     return beats.split(here, beats.Copy(*together), agreements, shares, constants).stems()

@@ -187,7 +187,7 @@ def test_parts_fade_into_each_other(monkeypatch):
     monkeypatch.setattr(room, "_FADE_SECONDS", 1.0)
     levels = iter([0.0, 1.0, 0.25])
 
-    def constant(self, part, period, progress):
+    def constant(self, part, *others):
         level = next(levels)
         for piece in room.pieces(part):
             yield np.full((4, *piece.shape), level, np.float32)
