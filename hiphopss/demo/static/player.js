@@ -6,12 +6,12 @@
 // then is made before; where that took too long, another moment is chosen.
 
 import { Course } from "./course.js";
-import { PageError } from "./errors.js";
 import { buildMixer, neutralMix, ORIGINAL } from "./graph.js";
 import { changedLoop, contains, isWhole } from "./loop.js";
 import { renderMix } from "./rendering.js";
 import { isBent, makeShifter } from "./shifter.js";
 import { Sounds } from "./sounds.js";
+import { started } from "./starting.js";
 import { Voice } from "./voice.js";
 
 const FADE = 0.015; // seconds
@@ -385,23 +385,4 @@ export class Player extends EventTarget {
   #tellLoading(loading) {
     this.dispatchEvent(new CustomEvent("loading", { detail: loading }));
   }
-}
-
-const START_MILLISECONDS = 5000;
-
-const SILENT =
-  "The browser does not begin to play. Is sound allowed for this page, and are loudspeakers or " +
-  "headphones connected? Then try again.";
-
-/**
- * Wait until a context has begun. Where sound is not allowed, or there is nothing to play on, it
- * may wait for ever.
- * @param {AudioContext} context
- * @throws {PageError}  After some seconds.
- */
-export function started(context) {
-  const late = new Promise((_, reject) => {
-    setTimeout(() => reject(new PageError(SILENT)), START_MILLISECONDS);
-  });
-  return Promise.race([context.resume(), late]);
 }

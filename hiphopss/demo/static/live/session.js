@@ -1,7 +1,7 @@
 // A session: an input, what separates it, the mixer, and the loudspeakers.
 
 import { buildMixer } from "../graph.js";
-import { started } from "../player.js";
+import { started } from "../starting.js";
 import { LiveError } from "./errors.js";
 import { liveLatency, liveNode } from "./node.js";
 
