@@ -2,6 +2,7 @@
 // low of the other instruments begin. Where they don't agree, nobody knows.
 
 import { Beats } from "./beats.js";
+import { pause } from "./pause.js";
 
 const BEATS = 4; // of a bar
 const HOP_SECONDS = 0.005; // between two looks
@@ -55,7 +56,7 @@ async function lowLevels(audio) {
       }
       levels[n] = Math.sqrt(power / hop);
     }
-    await new Promise((done) => setTimeout(done)); // the page stays at hand
+    await pause();
   }
   return { levels, seconds: hop / audio.sampleRate };
 }

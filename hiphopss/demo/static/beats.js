@@ -1,11 +1,14 @@
 // A grid of a song's beats, from when its drums are struck. It suits songs of one tempo, as most of
 // hip hop is; where no grid fits the drums, there is none.
 
+import { pause } from "./pause.js";
+
 const HOP_SECONDS = 0.005; // between two looks at the drums
 const SLICE_HOPS = 8192; // looked at at once: some milliseconds of a processor
 const [SLOWEST, FASTEST] = [70, 140]; // beats a minute; twice or half of a tempo isn't told apart
 const USUAL = 95;
 const SPREAD = 0.7; // octaves around the usual tempo in which most are
+const STEPS_AT_ONCE = 8; // some milliseconds of a processor
 const BARS = 4; // multiples of a period that must fit, too
 const UNSURE = 0.015; // of a tempo that is estimated from steps of a few milliseconds
 const GIVEN_UNSURE = 0.002; // of one that a song's loops tell
@@ -54,8 +57,8 @@ export async function findBeats(drums, tempo) {
   const attacks = await attacksOf(drums);
   const strokes = strokesOf(attacks);
   if (strokes.length < LEAST_STROKES) return null;
-  const rough = tempo ? 60 / tempo : likeliestPeriod(attacks);
-  const period = finePeriod(strokes, rough, tempo ? GIVEN_UNSURE : UNSURE, drums.duration);
+  const rough = tempo ? 60 / tempo : (await likeliestPeriod(attacks));
+  const period = await finePeriod(strokes, rough, tempo ? GIVEN_UNSURE : UNSURE, drums.duration);
   const { beat, share } = bestPhase(strokes, period);
   const byChance = (2 * NEAR_SECONDS) / period;
   return share > LEAST_LIKELY * byChance ? new Beats(beat, period) : null;
@@ -75,7 +78,7 @@ async function attacksOf(audio) {
       attacks.rises[n] = Math.max(0, level - before);
       before = level;
     }
-    await new Promise((done) => setTimeout(done)); // the page stays at hand
+    await pause();
   }
   return attacks;
 }
@@ -103,7 +106,7 @@ function strokesOf({ rises, seconds }) {
 }
 
 // The period at which attacks are most like themselves, a few times over.
-function likeliestPeriod({ rises, seconds }) {
+async function likeliestPeriod({ rises, seconds }) {
   const [shortest, longest] = [FASTEST, SLOWEST].map((tempo) => Math.round(60 / tempo / seconds));
   const likeness = (lag) => {
     let sum = 0;
@@ -118,12 +121,13 @@ function likeliestPeriod({ rises, seconds }) {
     let score = 0;
     for (let times = 1; times <= BARS; times++) score += near(times * lag);
     if (score * usual > best.score) best = { score: score * usual, lag };
+    await pause();
   }
   return best.lag * seconds;
 }
 
 // The period near a rough one whose waves all strokes fit best, over the whole song.
-function finePeriod(strokes, rough, unsure, duration) {
+async function finePeriod(strokes, rough, unsure, duration) {
   const strength = (frequency) => {
     let [real, imaginary] = [0, 0];
     for (const { at, weight } of strokes) {
@@ -140,6 +144,7 @@ function finePeriod(strokes, rough, unsure, duration) {
     const frequency = 1 / rough + n * step;
     const sum = [1, 2, 4].reduce((all, times) => all + strength(times * frequency), 0);
     if (sum > best.sum) best = { sum, frequency };
+    if (n % STEPS_AT_ONCE === 0) await pause();
   }
   return 1 / best.frequency;
 }

@@ -4,6 +4,7 @@
 import { readSamples, readWav } from "./device/wav-file.js";
 import { PageError } from "./errors.js";
 import { readFlac, readFrames } from "./flac.js";
+import { pause } from "./pause.js";
 
 const BLOCK = 1 << 17; // samples that are read at a time: 3 seconds at 44.1 kHz
 const KEPT_BLOCKS = 4; // in case that they are heard again
@@ -114,14 +115,4 @@ async function soundOfAudio(audio) {
     return channels.map((_, channel) => samples.subarray(channel * count, (channel + 1) * count));
   };
   return new Sound({ length, channels: numberOfChannels, sampleRate }, read);
-}
-
-// Lets the page do something else. Timers would wait for a second while its tab is hidden.
-function pause() {
-  const { port1, port2 } = new MessageChannel();
-  return new Promise((done) => {
-    port1.addEventListener("message", done, { once: true });
-    port1.start();
-    port2.postMessage(null);
-  }).finally(() => port1.close());
 }

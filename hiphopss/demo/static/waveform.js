@@ -1,5 +1,7 @@
 // Draws peaks, and the ruler above them, on canvases.
 
+import { pause } from "./pause.js";
+
 /**
  * @typedef {object} Peaks
  * @property {number} samples_per_peak
@@ -31,7 +33,7 @@ export async function finePeaks(audio) {
     const last = Math.min(end * FINE_SAMPLES, audio.length);
     const [low, high] = [min, max].map((peaks) => peaks.subarray(begin, end));
     for (const samples of await audio.read(first, last - first)) extend(samples, low, high);
-    await new Promise((done) => setTimeout(done));
+    await pause();
   }
   return { samples_per_peak: FINE_SAMPLES, min, max };
 }
