@@ -7,10 +7,11 @@ BIN := .venv/$(if $(filter Windows_NT,$(OS)),Scripts,bin)
 run: .venv/installed
 	$(BIN)/hiphopss reproduce --profile quick -o runs/quick
 
-# Two tests run at once, so each has one thread; `make kernels` has the numeric ones in two as well.
+# Three tests run at once, as some wait for a browser or a process; so each has one thread. `make
+# kernels` has the numeric ones in two as well.
 test coverage: export OPENBLAS_NUM_THREADS ?= 1
 test: .venv/installed
-	$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -q -n 3 --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 # The same tests, and how many lines and branches they run.
 coverage: .venv/installed

@@ -5,6 +5,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
+from itertools import zip_longest
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -36,9 +37,16 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the files that have most slow tests, so that two processes end together."""
+    """Begin with the files that have most slow tests, so that all processes end together.
+
+    Between these come files whose tests mostly wait for a browser.
+    """
     n_slow = Counter(item.path for item in items if item.get_closest_marker("slow"))
-    items.sort(key=lambda item: -n_slow[item.path])
+    browser = list({item.path: None for item in items if item.get_closest_marker("browser")})
+    slow = [path for path, _ in n_slow.most_common()]
+    order = [path for pair in zip_longest(slow, browser) for path in pair if path]
+    place = {path: n for n, path in reversed(list(enumerate(order)))}
+    items.sort(key=lambda item: place.get(item.path, len(order)))
 
 
 @pytest.fixture(scope="session")

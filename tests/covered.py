@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LOW = 85  # percent; modules below are named
-PYTEST = ["-q", "-n", "2", "--dist", "loadfile", "--no-loadscope-reorder"]
+PYTEST = ["-q", "-n", "3", "--dist", "loadfile", "--no-loadscope-reorder"]
 COUNTS = ("covered_lines", "num_statements", "covered_branches", "num_branches")
 
 
