@@ -106,9 +106,9 @@ setup(
     author="the hiphopss authors",
     keywords="music source separation, hip hop, stems, vocals, Keras, BSS Eval",
     project_urls=project_urls(),
-    # LAME, which makes the page's MP3 files, is in the wheel as a file of its own.
+    # LAME makes the page's MP3 files: a file of its own, with its licence beside it.
     license_expression="MIT AND LGPL-2.0-or-later",
-    license_files=["LICENSE", "hiphopss/demo/static/vendor/*.txt"],
+    license_files=["LICENSE"],
     python_requires=">=3.11",
     packages=PACKAGES,
     package_dir={"hiphopss": "hiphopss", **{f"hiphopss.{name}": name for name in BESIDE}},
