@@ -106,12 +106,16 @@ class LoopSeparator:
         stems = self._network.stems(mono_pieces(parts[0]))
         begun: deque[np.ndarray] = deque()
         with ThreadPoolExecutor(1) as pool:
-            found = pool.submit(lambda: [self.period(part) for part in parts])
-            for block in stems:
-                begun.append(block)
-                if found.done() or len(begun) == _MOST_BEGUN:
-                    break
-        periods = found.result()
+            found = [pool.submit(self.period, part) for part in parts]
+            try:
+                for block in stems:
+                    begun.append(block)
+                    if len(begun) == _MOST_BEGUN or all(period.done() for period in found):
+                        break
+                periods = [period.result() for period in found]
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)  # of hours of music
+                raise
         return periods, _joined_to(begun, stems) if periods[0] else None
 
     def _faded(

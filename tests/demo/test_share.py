@@ -2,7 +2,9 @@
 
 import numpy as np
 import pytest
-from helpers.demo_page import PACK, READY, STEP, player, rendered, slide, truth
+import soundfile
+from helpers.demo_page import PACK, READY, SECONDS, STEP, choose, player, rendered, slide, truth
+from helpers.songs import RATE
 
 from hiphopss import SOURCES
 from hiphopss.demo.service import SHIFTER, static_files
@@ -198,3 +200,26 @@ def test_tempo_and_pitch(studio):
     page.wait_for_function("() => !location.hash.includes('tempo')")
     page.wait_for_timeout(300)
     assert player(page, "return p.playing && p.mix.tempo === 1 && p.mix.pitch === 0")
+
+
+@pytest.mark.skipif(
+    SHIFTER not in static_files(), reason="the library isn't fetched (python tests/vendor.py)"
+)
+def test_what_did_not_arrive_is_told_and_can_be_tried_again(open_page, server):
+    page = open_page(server)
+    page.route("**/*.flac", lambda route: route.abort())
+    choose(page, "stereo")
+    page.wait_for_selector("#problem:has-text('The server does not answer')")
+    page.unroute("**/*.flac")
+    page.click("#play")  # its sounds have never been there
+    page.wait_for_selector("button[aria-label=Pause]")
+    page.wait_for_function("() => document.querySelector('#now').textContent > '0:00.2'")
+    page.route("**/signalsmith-stretch.js", lambda route: route.abort())
+    page.get_by_role("slider", name="Tempo", exact=True).fill("50")  # while it plays
+    page.wait_for_selector("button[aria-label=Play]")  # rather than playing silence
+    page.click("#save-mix")
+    page.wait_for_selector("#problem:has-text('part of this page')")
+    page.click("#reset")
+    with page.expect_download() as download:  # what failed is not waited for
+        page.click("#save-mix")
+    assert soundfile.info(download.value.path()).frames == SECONDS * RATE

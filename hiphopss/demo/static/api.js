@@ -117,7 +117,9 @@ export async function readResult(url) {
 
 /** Read a file, which may lie on the disk. @param {string} url @returns {Promise<Blob>} */
 export async function readFile(url) {
-  return (await ask(url)).blob();
+  return (await ask(url)).blob().catch(() => {
+    throw new ServerError(NO_ANSWER); // it broke off
+  });
 }
 
 /**

@@ -65,7 +65,8 @@ async function lowLevels(audio) {
 function sharesOf({ levels, seconds }, beats, count) {
   const loudest = (beat, [from, to]) => {
     const [first, last] = [from, to].map((apart) => Math.round((beat + apart) / seconds));
-    return levels.subarray(Math.max(0, first), last).reduce((a, b) => Math.max(a, b), 0);
+    const near = levels.subarray(Math.max(0, first), Math.max(0, last));
+    return near.reduce((a, b) => Math.max(a, b), 0);
   };
   const sums = new Array(BEATS).fill(0);
   for (let n = 0; n < count; n++) {

@@ -106,6 +106,7 @@ export class Player extends EventTarget {
     if (this.#sounds !== sounds) return; // another song since
     const tracks = await this.#loadLast(() => this.#wanted);
     if (!tracks || !(await this.#bend()) || this.playing) return;
+    this.tracks ??= tracks; // if they could not be read before
     this.playing = true;
     this.#again(this.#rest);
     this.#tell();
@@ -189,7 +190,8 @@ export class Player extends EventTarget {
    * @returns {Promise<import("./rendering.js").Rendering>}
    */
   async render(part = null) {
-    return renderMix(await this.#load(this.version), this.mix, part);
+    const mix = structuredClone(this.mix); // it may be changed before all is read
+    return renderMix(await this.#load(this.version), mix, part);
   }
 
   /**
@@ -268,13 +270,19 @@ export class Player extends EventTarget {
       this.#voice?.stop(this.#nextMoment());
       this.#voice = null;
       await new Promise((done) => setTimeout(done, 1000 * (LEAD + 2 * FADE)));
-      const open = this.#context && (await this.#bend());
-      this.#bending = false;
+      let open = null;
+      try {
+        open = this.#context && (await this.#bend());
+      } catch (error) {
+        if (this.#context) this.#fail(error);
+      } finally {
+        this.#bending = false;
+      }
       // unless somebody went elsewhere
       if (open) this.#again(this.#voice ? undefined : (this.#goal ?? position));
     } else {
       this.#shifter?.set(this.mix);
-      if (tempo !== this.#course?.tempo) this.#again();
+      if (this.#renewing || tempo !== this.#course?.tempo) this.#again();
     }
   }
 
@@ -363,6 +371,8 @@ export class Player extends EventTarget {
 
   #fail(error) {
     this.pause();
+    this.#sounds = new Sounds(this.result); // what could not be read may be fetched anew
+    this.tracks = null;
     this.dispatchEvent(new CustomEvent("failed", { detail: error }));
   }
 

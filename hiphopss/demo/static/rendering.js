@@ -20,7 +20,7 @@ const BLOCK = 1 << 17; // samples that are rendered at a time: 3 seconds at 44.1
 /**
  * Render a mix of stems, in stereo.
  * @param {Object<string, import("./sound.js").Sound>} stems
- * @param {import("./graph.js").Mix} mix
+ * @param {import("./graph.js").Mix} mix  It must not be changed before all is rendered.
  * @param {?{start: number, end: number}} [part]  In seconds, on samples; all of it by default.
  * @returns {Rendering}
  */
@@ -30,9 +30,8 @@ export function renderMix(stems, mix, part = null) {
   const last = part ? Math.min(Math.round(part.end * sampleRate), length) : length;
   const course = new Course({ first, last, tempo: mix.tempo });
   const nSamples = course.length;
-  const kept = structuredClone(mix); // it may be changed before all is rendered
-  const heard = blocksOf(mixed(stems, kept), course);
-  const blocks = isBent(mix) ? shifted(heard, kept, { sampleRate, nSamples }) : heard;
+  const heard = blocksOf(mixed(stems, mix), course);
+  const blocks = isBent(mix) ? shifted(heard, mix, { sampleRate, nSamples }) : heard;
   return { sampleRate, channels: 2, nSamples, blocks };
 }
 

@@ -17,15 +17,19 @@ self.registerProcessor = (_, registered) => (Processor = registered);
 self.currentTime = 0; // it stands still, as nothing is planned for later
 
 self.addEventListener("message", async ({ data }) => {
-  if (!processor) {
-    self.postMessage(await begin(data));
-    return;
+  try {
+    if (!processor) {
+      self.postMessage({ latency: await begin(data) });
+      return;
+    }
+    const shifted = shift(data);
+    self.postMessage(
+      { shifted },
+      shifted.map(({ buffer }) => buffer),
+    );
+  } catch {
+    self.postMessage({ failed: true });
   }
-  const shifted = shift(data);
-  self.postMessage(
-    shifted,
-    shifted.map(({ buffer }) => buffer),
-  );
 });
 
 // Gives by how many seconds the library holds back what it is given.

@@ -4,6 +4,8 @@
 //
 // What is heard passes the library in the audio graph; what is downloaded passes it in a worker.
 
+import { PART_LOST, PageError } from "./errors.js";
+
 const QUANTUM = 128; // samples of which the worker fills whole numbers
 const LIBRARY = new URL("vendor/signalsmith-stretch.js", import.meta.url).href;
 
@@ -47,16 +49,17 @@ export async function* shifted(blocks, mix, { sampleRate, nSamples }) {
   const worker = new Worker(url, { type: "module" });
   const ask = (message, transfer = []) =>
     new Promise((resolve, reject) => {
-      worker.onmessage = ({ data }) => resolve(data);
-      worker.onerror = ({ message: what }) => reject(new Error(what));
+      const fail = () => reject(new PageError(PART_LOST));
+      worker.onmessage = ({ data }) => (data.failed ? fail() : resolve(data));
+      worker.onerror = fail;
       worker.postMessage(message, transfer);
     });
   try {
-    const latency = await ask({ library: LIBRARY, sampleRate, semitones: semitonesOf(mix) });
+    const { latency } = await ask({ library: LIBRARY, sampleRate, semitones: semitonesOf(mix) });
     let early = Math.round(latency * sampleRate); // samples before the mix begins
     let left = nSamples;
     for await (const block of followedBySilence(blocks, early + QUANTUM)) {
-      const all = await ask(block, block.map(({ buffer }) => buffer));
+      const { shifted: all } = await ask(block, block.map(({ buffer }) => buffer));
       const part = all.map((samples) => samples.slice(early, early + left));
       early = Math.max(0, early - all[0].length);
       left -= part[0].length;

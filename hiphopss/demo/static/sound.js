@@ -103,6 +103,18 @@ function canRead(flac) {
 // The sound of decoded audio, which is moved out of the page's memory: blobs may lie on the disk.
 async function soundOfAudio(audio) {
   const { length, numberOfChannels, sampleRate } = audio;
+  const blobs = await blobsOf(audio);
+  const read = async (first, count) => {
+    const samples = new Float32Array(await blobs[first / BLOCK].arrayBuffer());
+    return Array.from({ length: numberOfChannels }, (_, channel) =>
+      samples.subarray(channel * count, (channel + 1) * count),
+    );
+  };
+  return new Sound({ length, channels: numberOfChannels, sampleRate }, read);
+}
+
+async function blobsOf(audio) {
+  const { length, numberOfChannels } = audio;
   const channels = Array.from({ length: numberOfChannels }, (_, n) => audio.getChannelData(n));
   const blobs = [];
   for (let first = 0; first < length; first += BLOCK) {
@@ -110,9 +122,5 @@ async function soundOfAudio(audio) {
     await pause();
   }
   for (const { buffer } of channels) buffer.transfer?.(0); // free at once, where browsers can
-  const read = async (first, count) => {
-    const samples = new Float32Array(await blobs[first / BLOCK].arrayBuffer());
-    return channels.map((_, channel) => samples.subarray(channel * count, (channel + 1) * count));
-  };
-  return new Sound({ length, channels: numberOfChannels, sampleRate }, read);
+  return blobs;
 }

@@ -31,6 +31,7 @@ export class Studio extends EventTarget {
   #openings = 0;
   #title = document.title; // while no song is open
   #downloads;
+  #removing = false; // what reads the song's files meanwhile may fail
   player = new Player();
   timeline = new Timeline();
   mixer = new MixerView(this.player, this.timeline, (name) => this.#downloads.saveTrack(name));
@@ -100,9 +101,15 @@ export class Studio extends EventTarget {
     const drums = tracks?.drums;
     if (!drums || this.timeline.beats || this.#searched === drums) return;
     this.#searched = drums;
-    const beats = await findBeats(drums, this.#version.beats_per_minute ?? null);
-    if (beats) beats.bars = await findBars(beats, tracks);
-    if (!beats || this.player.result?.id !== result.id) return;
+    const isOpen = () => this.player.result?.id === result.id && !this.#removing;
+    let beats;
+    try {
+      beats = await findBeats(drums, this.#version.beats_per_minute ?? null);
+      if (beats) beats.bars = await findBars(beats, tracks);
+    } catch (error) {
+      if (isOpen()) throw error;
+    }
+    if (!beats || !isOpen()) return;
     this.timeline.beats = beats;
     byId("snap").hidden = false;
     this.timeline.draw();
@@ -175,7 +182,8 @@ export class Studio extends EventTarget {
     const before = this.player.result.versions.map(({ id }) => id);
     const added = result.versions.find(({ id }) => !before.includes(id));
     this.player.update(result);
-    return added ? this.player.listen(added.id) : null;
+    const isReady = !added && this.player.tracks;
+    return isReady ? null : this.player.listen((added ?? this.#version).id);
   }
 
   #setSnap(snaps) {
@@ -202,12 +210,17 @@ export class Studio extends EventTarget {
   async #remove() {
     const { result } = this.player;
     const { id, title, url } = result;
+    this.player.pause();
+    this.#downloads.close();
+    this.#removing = true;
     try {
       await removeResult(result);
     } catch (error) {
       if (!(error instanceof PageError)) throw error;
       announce(error.message);
       return;
+    } finally {
+      this.#removing = false;
     }
     if (this.player.result?.id !== id) return; // another song since
     this.close();

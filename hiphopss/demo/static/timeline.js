@@ -163,7 +163,7 @@ export class Timeline extends EventTarget {
       if (!track || this.#fine.has(track.peaks)) continue;
       this.#fine.set(track.peaks, null); // being made
       const audio = await this.audioOf(name);
-      const peaks = audio && (await finePeaks(audio));
+      const peaks = audio && (await finePeaks(audio).catch(() => null));
       if (this.#result !== result) return;
       if (peaks) {
         this.#fine.set(track.peaks, peaks);

@@ -98,13 +98,20 @@ export async function listDeviceSongs() {
 
 /** Remove a song. @param {string} id */
 export async function removeDeviceSong(id) {
-  forget(id);
+  if (inMemory.has(id)) {
+    forget(id);
+    return;
+  }
   for (let tries = 1; ; tries++) {
     try {
       await (await songsFolder()).removeEntry(id, { recursive: true });
+      forget(id);
       return;
     } catch (error) {
-      if (error.name === "NotFoundError" || !navigator.storage?.getDirectory) return;
+      if (error.name === "NotFoundError" || !navigator.storage?.getDirectory) {
+        forget(id);
+        return;
+      }
       if (tries === TRIES) throw new DeviceError(IN_USE);
       await new Promise((done) => setTimeout(done, PAUSE));
     }

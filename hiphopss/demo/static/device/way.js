@@ -2,6 +2,7 @@
 
 import { ended, newLife } from "../engine/lives.js";
 import { makeWorkers } from "../engine/workers.js";
+import { PART_LOST } from "../errors.js";
 import { readSong } from "./decoding.js";
 import { DeviceError, explained } from "./errors.js";
 import {
@@ -13,7 +14,6 @@ import {
 } from "./library.js";
 import { hasRoom } from "./store.js";
 
-const LOST = "A part of this page can't be loaded: check the connection, and try again.";
 const STOPPED = "The browser stopped the separation: close other tabs and try again.";
 const N_TRACKS = 5; // the song, and its stems
 
@@ -80,11 +80,14 @@ async function follow(task, told, signal) {
     const files = await new Promise((resolve, reject) => {
       signal.addEventListener("abort", () => reject(signal.reason));
       worker.addEventListener("error", (event) =>
-        reject(new DeviceError(event.message ? explained(event) : LOST)),
+        reject(new DeviceError(event.message ? explained(event) : PART_LOST)),
       );
       const stopped = () => reject(new DeviceError(STOPPED));
       worker.addEventListener("messageerror", stopped);
-      engine = makeWorkers((event) => (event.message ? stopped() : reject(new DeviceError(LOST))));
+      engine = makeWorkers((event) => {
+        if (event.message) stopped();
+        else reject(new DeviceError(PART_LOST));
+      });
       worker.addEventListener("message", ({ data }) => {
         if (data.lives) ended(life).then(stopped);
         else if (data.error) reject(new DeviceError(data.error));

@@ -1,10 +1,7 @@
 // Makes an audio file of blocks as they come, in a worker, so that a song is never in memory as a
 // whole.
 
-import { PageError } from "../errors.js";
-
-/** Told where the worker, or what it needs, does not arrive. */
-export const LOST = "A part of this page can't be loaded: check the connection, and try again.";
+import { PART_LOST, PageError } from "../errors.js";
 
 /**
  * What is to be made.
@@ -35,11 +32,12 @@ export async function makeFile(kind, blocks, { told, signal }) {
   const stopped = new Promise((_, reject) => {
     signal.addEventListener("abort", () => reject(signal.reason));
   });
+  const source = blocks[Symbol.asyncIterator]();
   const ask = (task, moved = []) => {
     const answer = new Promise((resolve, reject) => {
       const fail = (message) => reject(new PageError(message));
       worker.onmessage = ({ data }) => (data.error ? fail(data.error) : resolve(data));
-      worker.onerror = ({ message }) => fail(message || LOST);
+      worker.onerror = ({ message }) => fail(message || PART_LOST);
       worker.postMessage(task, moved);
     });
     return settled(Promise.race([answer, stopped]));
@@ -48,7 +46,10 @@ export async function makeFile(kind, blocks, { told, signal }) {
     signal.throwIfAborted();
     let last = ask({ begin: kind });
     let nSamples = 0;
-    for await (const block of blocks) {
+    for (;;) {
+      // Whatever blocks wait for, the visitor can cancel.
+      const { value: block, done } = await settled(Promise.race([source.next(), stopped]));
+      if (done) break;
       await last; // the next block was made meanwhile
       nSamples += block[0].length;
       told(nSamples);
@@ -61,6 +62,7 @@ export async function makeFile(kind, blocks, { told, signal }) {
     return await ask({ end: true });
   } finally {
     worker.terminate();
+    source.return?.().catch(() => {}); // it ends when it can
   }
 }
 

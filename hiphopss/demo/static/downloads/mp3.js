@@ -1,7 +1,6 @@
 // MP3 files, by the encoder LAME, which is fetched when hiphopss is packaged (see tests/vendor.py).
 
-import { PageError } from "../errors.js";
-import { LOST } from "./file.js";
+import { PART_LOST, PageError } from "../errors.js";
 import { mp3Rate } from "./formats.js";
 import { FrameCounter, infoFrame, titleTag } from "./mp3-frames.js";
 
@@ -75,6 +74,6 @@ async function loadEncoder() {
     const answer = await fetch(vendor("lame.wasm"));
     return await self.WasmMediaEncoder.createEncoder(MIME, await answer.arrayBuffer());
   } catch {
-    throw new PageError(LOST);
+    throw new PageError(PART_LOST);
   }
 }

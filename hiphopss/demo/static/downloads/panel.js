@@ -140,6 +140,7 @@ export class Downloads {
     progress.removeAttribute("value");
     byId("saving-text").textContent = "";
     const showing = setTimeout(() => {
+      if (signal.aborted) return;
       byId("saving").hidden = false;
       byId("saving-text").textContent = `Making ${called}`;
     }, SHOWN_AFTER);
@@ -154,7 +155,7 @@ export class Downloads {
           : `${called} is saved`,
       );
     } catch (error) {
-      if (error.name !== "AbortError") this.#failed(error);
+      if (!signal.aborted) this.#failed(error);
     } finally {
       clearTimeout(showing);
       byId("saving").hidden = true;

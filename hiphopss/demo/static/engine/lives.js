@@ -1,5 +1,6 @@
 // Notices workers that end without a word, as a browser may end them that is short of memory: a
-// worker holds a lock for as long as it lives. Without https there are no locks, and no notice.
+// worker holds a lock for as long as it lives. Without https, or where the browser keeps nothing
+// for this page, there are no locks, and no notice.
 
 /** A name for the life of a worker. @returns {?string}  Null where there are no locks. */
 export function newLife() {
@@ -13,9 +14,9 @@ export function newLife() {
  */
 export function live(life) {
   if (!life) return Promise.resolve();
-  return new Promise((held, failed) => {
+  return new Promise((held) => {
     const forEver = () => new Promise(() => held());
-    navigator.locks.request(life, forEver).catch(failed);
+    navigator.locks.request(life, forEver).catch(() => held());
   });
 }
 
@@ -26,5 +27,5 @@ export function live(life) {
  */
 export function ended(life) {
   if (!life) return new Promise(() => {});
-  return navigator.locks.request(life, () => {});
+  return navigator.locks.request(life, () => {}).catch(() => new Promise(() => {}));
 }
