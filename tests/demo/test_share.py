@@ -191,6 +191,11 @@ def test_tempo_and_pitch(studio):
         page,
         """const wait = (ms) => new Promise((done) => setTimeout(done, ms));
         await wait(400);
+        for (const tempo of [0.9, 0.5]) { // there and back, before the first is heard
+          p.mix.tempo = tempo;
+          p.mixChanged();
+        }
+        await wait(400);
         const [begin, from] = [p.context.currentTime, p.position];
         await wait(800);
         return (p.position - from) / (p.context.currentTime - begin);""",

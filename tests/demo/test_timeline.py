@@ -219,28 +219,31 @@ def test_beats_are_found_and_snapped_to(studio):
           const beats = await findBeats(audio, tempo);
           return beats && [beats.first, beats.period];
         };
-        const low = (levels) => { // what is low, by how loud it begins on each beat of a bar
+        const low = (levels, first) => { // what is low, by how loud it begins on each beat of a bar
           const samples = new Float32Array(20 * 22050);
           const format = { length: samples.length, channels: 1, sampleRate: 22050 };
-          for (let beat = 0; 0.3 + beat * 0.64 < 19; beat++) {
-            const begin = Math.round((0.3 + beat * 0.64) * 22050);
+          for (let beat = 0; first + beat * 0.64 < 19; beat++) {
+            const begin = Math.round((first + beat * 0.64) * 22050);
             for (let n = 0; n < 4000; n++)
               samples[begin + n] += levels[beat % 4] * Math.exp(-n / 900) * Math.sin(n / 60);
           }
           return new Sound(format, async (at, count) => [samples.subarray(at, at + count)]);
         };
-        const bars = async (drums, bass, other) => {
-          const stems = { drums: low(drums), bass: low(bass), other: low(other) };
-          const bars = await findBars(new Beats(0.3, 0.64), stems);
+        const bars = async (drums, bass, other, first = 0.3) => {
+          const stems = { drums: low(drums, first), bass: low(bass, first),
+                          other: low(other, first) };
+          const bars = await findBars(new Beats(first, 0.64), stems);
           return bars && [bars.first, bars.period];
         };
         const silent = [0, 0, 0, 0];
+        const near = [0.55, 0, 0.4, 0]; // certain if all first beats count, and only then
         const swung = song(20, 0.64, 0.3);
         return [[await told(swung, null), await told(swung, 60 / 0.6402),
                  await told(song(20, null, 0), null), await told(song(6, 0.64, 0.3), null)],
                 [await bars([0.2, 0, 0.8, 0], [0, 0.1, 0.5, 0.1], silent),
                  await bars([0.7, 0, 0.8, 0], silent, silent), // the first or the third beat
-                 await bars([0.2, 0, 0.8, 0], [0.9, 0, 0, 0], [0.5, 0, 0.2, 0])]]; }"""
+                 await bars([0.2, 0, 0.8, 0], [0.9, 0, 0, 0], [0.5, 0, 0.2, 0]),
+                 await bars(near, near, near, 0.01)]]; }"""
     )
     found, bars = found
     for first, period in found[:2]:
@@ -248,7 +251,8 @@ def test_beats_are_found_and_snapped_to(studio):
         assert first == pytest.approx(0.3, abs=0.015)  # looked at in steps of 5 ms
     assert found[2:] == [None, None]  # noise, and too short a song
     assert bars[0] == pytest.approx([0.3 + 2 * 0.64, 4 * 0.64])
-    assert bars[1:] == [None, None]  # two beats that are alike, and stems that don't agree
+    assert bars[1:3] == [None, None]  # two beats that are alike, and stems that don't agree
+    assert bars[3] == pytest.approx([0.01, 4 * 0.64])  # the song begins on a beat
     assert page.locator("#snap").is_hidden()
     timeline(
         page,
